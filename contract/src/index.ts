@@ -1,0 +1,2 @@
+export * from "./rest/connect.ts";
+export * from "./rest/headrace.ts";

@@ -1,0 +1,27 @@
+/**
+ * The worker's one error class. The code carries the meaning; `rest/` maps it to an HTTP status in a table.
+ */
+export class ConnectError extends Error {
+  override readonly name = "ConnectError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export type ErrorCode =
+  | "bad-request"
+  | "not-found"
+  | "already-exists"
+  | "conflict"
+  | "rebalance"
+  | "forbidden"
+  | "invalid-signature"
+  | "unavailable"
+  | "timeout"
+  | "config-invalid"
+  | "kafka"
+  | "executor-gone"
+  | "internal";

@@ -1,0 +1,115 @@
+import type { ConfigInfos, ConfigKeyInfo, InstanceState, PluginInfo, StringMap, TargetState } from "@headrace/contract";
+import type { OffsetMap } from "@headrace/sdk";
+
+/**
+ * The control channel between the worker process and an executor process (Node IPC, `serialization: "advanced"`).
+ * No record ever crosses it. Both directions are typed here and nowhere else.
+ */
+
+export interface TaskKey {
+  readonly connector: string;
+  readonly task: number;
+}
+
+/** What an executor needs to run anything. Sent once, first. */
+export interface ExecutorSetup {
+  /** The worker's whole configuration, as in its properties file with its own placeholders resolved. */
+  readonly worker: StringMap;
+  readonly workerId: string;
+  readonly kafkaClusterId: string;
+}
+
+export interface ConnectorStart {
+  readonly connector: string;
+  /** Raw: placeholders are resolved by the executor. */
+  readonly config: StringMap;
+  readonly targetState: TargetState;
+}
+
+export interface TaskStart {
+  readonly key: TaskKey;
+  /** Raw connector configuration, for converters, transforms, tolerance and client overrides. */
+  readonly connectorConfig: StringMap;
+  readonly taskConfig: StringMap;
+  readonly targetState: TargetState;
+}
+
+/** Worker → executor calls, with their results. A thrown error travels as {@link ChannelError}. */
+export interface ExecutorCalls {
+  setup: { args: ExecutorSetup; result: { features: readonly string[]; memoryBytes: number } };
+  plugins: { args: null; result: readonly (PluginInfo & { readonly aliases: readonly string[] })[] };
+  configDef: { args: { plugin: string }; result: readonly ConfigKeyInfo[] };
+  validate: { args: { config: StringMap }; result: ConfigInfos };
+  /** Resolves when the connector runs (or is paused); rejects if it could not start. */
+  startConnector: { args: ConnectorStart; result: null };
+  stopConnector: { args: { connector: string }; result: null };
+  /** Pauses or resumes a running connector instance and its tasks here; stopping is done by stop calls. */
+  setTargetState: { args: { connector: string; targetState: TargetState }; result: null };
+  /** The connector's current plan, `task.class` and (sinks) topics added, `${…}` put back where the connector's raw value has it. */
+  taskConfigs: { args: { connector: string; maxTasks: number }; result: readonly StringMap[] };
+  /** Resolves when the task was accepted; RUNNING or FAILED follow as status notices. */
+  startTask: { args: TaskStart; result: null };
+  /** Resolves when the task has stopped, committed what it could within `timeoutMs`, and was forgotten. */
+  stopTask: { args: { key: TaskKey; timeoutMs: number }; result: null };
+}
+
+/** Executor → worker calls. */
+export interface WorkerCalls {
+  /** Reads the offsets topic to its end, then looks the partitions up; null where nothing is stored. */
+  readOffsets: { args: { connector: string; partitions: readonly OffsetMap[] }; result: readonly (OffsetMap | null)[] };
+  /** Resolves when Kafka has acknowledged all of them. */
+  writeOffsets: {
+    args: { connector: string; offsets: readonly { partition: OffsetMap; offset: OffsetMap | null }[] };
+    result: null;
+  };
+}
+
+/** Executor → worker, without an answer. */
+export type ExecutorNotice =
+  | {
+      readonly kind: "status";
+      readonly connector: string;
+      /** null: the connector instance. */
+      readonly task: number | null;
+      readonly state: InstanceState;
+      readonly trace: string | null;
+      readonly version: string | null;
+    }
+  | { readonly kind: "taskReconfiguration"; readonly connector: string }
+  | { readonly kind: "activeTopic"; readonly connector: string; readonly task: number; readonly topic: string }
+  | { readonly kind: "metrics"; readonly metrics: readonly TaskMetrics[] }
+  | {
+      readonly kind: "log";
+      readonly level: "error" | "warn" | "info" | "debug";
+      readonly fields: object;
+      readonly message: string;
+    };
+
+/** Counters of one task since its start. Sent every second while they change. */
+export interface TaskMetrics {
+  readonly key: TaskKey;
+  readonly type: "source" | "sink";
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** Worker → executor, without an answer. */
+export type WorkerNotice =
+  /** Nothing may be polled, put or produced later than `ttlMs` after this was received, unless renewed. 0: stop at once. */
+  { readonly kind: "lease"; readonly ttlMs: number };
+
+export interface ChannelError {
+  readonly name: string;
+  readonly code: string | null;
+  readonly message: string;
+  readonly stack: string;
+}
+
+export type ToExecutor =
+  | { readonly kind: "call"; readonly id: number; readonly name: keyof ExecutorCalls; readonly args: unknown }
+  | { readonly kind: "reply"; readonly id: number; readonly result?: unknown; readonly error?: ChannelError }
+  | { readonly kind: "notice"; readonly notice: WorkerNotice };
+
+export type FromExecutor =
+  | { readonly kind: "call"; readonly id: number; readonly name: keyof WorkerCalls; readonly args: unknown }
+  | { readonly kind: "reply"; readonly id: number; readonly result?: unknown; readonly error?: ChannelError }
+  | { readonly kind: "notice"; readonly notice: ExecutorNotice };

@@ -1,0 +1,84 @@
+/** The worker's view of its Connect group: what the herder tells the member, and what it hears from it. */
+
+/** Items are named as the wire names them: connector names, and tasks by connector and number. */
+export interface TaskId {
+  readonly connector: string;
+  readonly task: number;
+}
+
+export interface Assignment {
+  readonly connectors: readonly string[];
+  readonly tasks: readonly TaskId[];
+}
+
+export interface GroupMemberView {
+  readonly memberId: string;
+  readonly url: string;
+  readonly draining: boolean;
+  readonly assignment: Assignment;
+}
+
+export interface GroupView {
+  readonly memberId: string;
+  readonly generation: number;
+  readonly leaderId: string | null;
+  readonly leaderUrl: string | null;
+  readonly isLeader: boolean;
+  /** Group protocol version in force: 0 eager, 1 compatible, 2 sessioned. */
+  readonly protocolVersion: number;
+  readonly rebalancing: boolean;
+  readonly delayMs: number;
+  /** Only the leader knows all members; others list themselves. */
+  readonly members: readonly GroupMemberView[];
+  readonly balanced: boolean;
+}
+
+/** The configured work as of one position of the config topic; what the leader distributes. */
+export interface ConfigSnapshot {
+  /** Next offset to be read in the config topic; -1 if nothing has been read. */
+  readonly offset: bigint;
+  readonly connectors: readonly string[];
+  /** Tasks of consistent task sets only. */
+  readonly tasks: readonly TaskId[];
+}
+
+/** One completed round. `assignment` is the complete work of this member after the round, `revoked` what it must stop first. */
+export interface Assigned {
+  readonly view: GroupView;
+  readonly assignment: Assignment;
+  readonly revoked: Assignment;
+  /** The config offset this assignment was made for. */
+  readonly configOffset: bigint;
+  /** true: the leader's config was behind; nothing was assigned, read the config topic to its end and rejoin. */
+  readonly configMismatch: boolean;
+}
+
+/** What the member needs from the worker. Called by the member only; awaited. */
+export interface GroupHost {
+  snapshot(): ConfigSnapshot;
+  /** Reads the config topic to its end, bounded. */
+  refreshConfig(signal: AbortSignal): Promise<void>;
+  /**
+   * A round has completed. The host stops what was revoked, starts what is new, then resolves; the member does not join again before
+   * that (heartbeats go on). If something was revoked, the member rejoins by itself afterwards.
+   */
+  assigned(round: Assigned, signal: AbortSignal): Promise<void>;
+  /** Membership is gone (evicted, session expired, coordinator unknown too long): everything must stop; resolves when it has. */
+  lost(reason: string, signal: AbortSignal): Promise<void>;
+  /** A heartbeat sent at `sentAtMs` (performance.now) succeeded: executors may go on until `sentAtMs` + `leaseMs`. */
+  renewLease(sentAtMs: number, leaseMs: number): void;
+}
+
+export interface GroupMember {
+  /** Joins and stays a member until `signal` aborts; then leaves the group. */
+  run(signal: AbortSignal): Promise<void>;
+  view(): GroupView;
+  /** Joins again soon (several requests become one) and pokes the peers. */
+  requestRejoin(reason: string): void;
+  /** From now on asks the leader for no work; resolves when this member holds nothing, rejects when `signal` aborts. */
+  drain(signal: AbortSignal): Promise<void>;
+  /** Removes another member from the group at once. */
+  evict(memberId: string, signal: AbortSignal): Promise<void>;
+  /** Calls `listener` with each new view. Returns the unsubscribe function. */
+  onView(listener: (view: GroupView) => void): () => void;
+}

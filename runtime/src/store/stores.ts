@@ -1,0 +1,125 @@
+import type { InstanceState, StringMap, TargetState } from "@headrace/contract";
+import type { OffsetMap } from "@headrace/sdk";
+import type { TaskId } from "../group/group.ts";
+
+/** The three state stores as the herder sees them. Each is one compacted topic, read into memory (contract §2–4). */
+
+/** Everything that the config topic says, as of `offset`. A value: a new one is made by each record that changes it. */
+export interface ClusterConfig {
+  /** Next offset to be read; -1n if nothing has been read. */
+  readonly offset: bigint;
+  readonly connectors: ReadonlyMap<string, ConnectorEntry>;
+  readonly sessionKey: SessionKey | null;
+}
+
+export interface ConnectorEntry {
+  /** Raw configuration; placeholders unresolved. */
+  readonly config: StringMap;
+  readonly targetState: TargetState;
+  /** Task configurations of the last good commit; null before any, or while inconsistent. Nothing is started from null. */
+  readonly tasks: readonly StringMap[] | null;
+  /** Raw connector configuration that was in force at the last good commit (KAFKA-9228). */
+  readonly appliedConfig: StringMap | null;
+  /** Counts the good commits seen, so that a newer task set is told from an older. */
+  readonly taskGeneration: number;
+  /** The last commit did not cover its task configs. */
+  readonly inconsistent: boolean;
+}
+
+export interface SessionKey {
+  readonly key: Buffer;
+  readonly algorithm: string;
+  readonly createdAtMs: number;
+}
+
+/** Changes of the config topic, told after start-up only, in topic order. */
+export type ConfigChange =
+  | { readonly kind: "connectorUpdated"; readonly connector: string }
+  | { readonly kind: "connectorRemoved"; readonly connector: string }
+  | { readonly kind: "tasksCommitted"; readonly connector: string }
+  | { readonly kind: "targetStateChanged"; readonly connector: string }
+  | { readonly kind: "sessionKeyUpdated" }
+  | {
+      readonly kind: "restartRequested";
+      readonly connector: string;
+      readonly includeTasks: boolean;
+      readonly onlyFailed: boolean;
+    };
+
+export interface ConfigStore {
+  /** Creates or checks the topic, reads it to its end. */
+  start(signal: AbortSignal): Promise<void>;
+  config(): ClusterConfig;
+  onChange(listener: (change: ConfigChange) => void): () => void;
+  readToEnd(signal: AbortSignal): Promise<void>;
+  /** Leader only; each resolves when the record was acknowledged and read back. */
+  putConnector(
+    connector: string,
+    config: StringMap,
+    targetState: TargetState | null,
+    signal: AbortSignal,
+  ): Promise<void>;
+  removeConnector(connector: string, signal: AbortSignal): Promise<void>;
+  putTaskConfigs(connector: string, tasks: readonly StringMap[], signal: AbortSignal): Promise<void>;
+  putSessionKey(key: SessionKey, signal: AbortSignal): Promise<void>;
+  /** Any worker; resolves when acknowledged. */
+  putTargetState(connector: string, state: TargetState, signal: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface StatusEntry {
+  readonly state: InstanceState;
+  readonly workerId: string;
+  readonly generation: number;
+  readonly trace: string | null;
+  readonly version: string | null;
+}
+
+/** `entry: null` means that the status is gone. */
+export type StatusChange =
+  | { readonly kind: "connector"; readonly connector: string; readonly entry: StatusEntry | null }
+  | { readonly kind: "task"; readonly id: TaskId; readonly entry: StatusEntry | null }
+  | { readonly kind: "topic"; readonly connector: string; readonly topic: string; readonly active: boolean };
+
+export interface StatusStore {
+  start(signal: AbortSignal): Promise<void>;
+  connector(connector: string): StatusEntry | null;
+  task(id: TaskId): StatusEntry | null;
+  /** Statuses of the tasks of a connector, by task number. */
+  tasks(connector: string): ReadonlyMap<number, StatusEntry>;
+  topics(connector: string): readonly string[];
+  /** Names of all connectors that have a status. */
+  connectors(): readonly string[];
+  onChange(listener: (change: StatusChange) => void): () => void;
+  /** `safe`: dropped if the cached status belongs to another worker with a newer generation (contract §4). Retried until acknowledged or superseded. */
+  putConnector(connector: string, entry: StatusEntry, options: { readonly safe: boolean }): void;
+  putTask(id: TaskId, entry: StatusEntry, options: { readonly safe: boolean }): void;
+  /** Tombstones of a connector, its tasks and, if wanted, its active topics. */
+  removeConnector(connector: string): void;
+  removeTask(id: TaskId): void;
+  putTopic(connector: string, topic: string, task: number): void;
+  resetTopics(connector: string): void;
+  /** Resolves when everything put so far was acknowledged or superseded. */
+  flush(signal: AbortSignal): Promise<void>;
+  readToEnd(signal: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface OffsetStore {
+  start(signal: AbortSignal): Promise<void>;
+  /** Reads to the end first. Partitions are equal if they have the same entries, in any order. */
+  read(
+    connector: string,
+    partitions: readonly OffsetMap[],
+    signal: AbortSignal,
+  ): Promise<readonly (OffsetMap | null)[]>;
+  /** All partitions known for a connector. Reads to the end first. */
+  list(connector: string, signal: AbortSignal): Promise<readonly { partition: OffsetMap; offset: OffsetMap }[]>;
+  /** Resolves when all are acknowledged; null is a tombstone. Writes of one connector never overtake one another. */
+  write(
+    connector: string,
+    offsets: readonly { partition: OffsetMap; offset: OffsetMap | null }[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,13 @@
+/** How one reconcile of one object ended. An exception instead means: back off, then try again. */
+export type Outcome =
+  /** The world is as wanted, or a watch will tell when something changes. */
+  | { readonly kind: "settled" }
+  /** Look again after this time, unless something happens earlier. */
+  | { readonly kind: "retry-after"; readonly delayMs: number };
+
+export const settled: Outcome = { kind: "settled" };
+
+/** Look again after `delayMs` milliseconds. */
+export function retryAfter(delayMs: number): Outcome {
+  return { kind: "retry-after", delayMs };
+}
