@@ -1,0 +1,216 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { repoRoot } from "./cache.ts";
+import { accepts, freePorts, type LocalProcess, startProcess, waitUntilReady } from "./process.ts";
+import { kafkaLibs } from "./setup/kafka.ts";
+
+const run = promisify(execFile);
+
+/** A one-node Kafka (KRaft, combined broker and controller) on loopback. */
+export interface LocalKafka {
+  /** `host:port` */
+  readonly bootstrap: string;
+  readonly process: LocalProcess;
+  readonly dir: string;
+  /** Stops the broker cleanly; its data stay. */
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data. The returned handle replaces this one. */
+  restart(): Promise<LocalKafka>;
+}
+
+export interface KafkaOptions {
+  /** Where configuration, data and log go; must be this broker's own. */
+  readonly dir: string;
+  /** Default: a free one. */
+  readonly port?: number;
+  readonly controllerPort?: number;
+  /** Heap, for instance `512m`. */
+  readonly heap?: string;
+  /** Broker properties on top of the defaults. */
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly detached?: boolean;
+}
+
+const toProperties = (entries: Readonly<Record<string, string>>) =>
+  `${Object.entries(entries)
+    .map(([key, value]) => `${key}=${value}`)
+    .join("\n")}\n`;
+
+const JVM_FLAGS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
+
+async function javaArgs(
+  heap: string,
+  main: string,
+  args: readonly string[],
+  flags = JVM_FLAGS,
+): Promise<readonly string[]> {
+  const libs = await kafkaLibs();
+  return [
+    `-Xmx${heap}`,
+    ...flags,
+    `-Dlog4j2.configurationFile=${join(repoRoot, "dev/kafka/log4j2.properties")}`,
+    "-cp",
+    `${libs}/*`,
+    main,
+    ...args,
+  ];
+}
+
+/** Starts Kafka and resolves when it accepts requests. The data directory is formatted on first use. */
+export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
+  const ports = await freePorts(2);
+  const port = options.port ?? ports[0];
+  const controllerPort = options.controllerPort ?? ports[1];
+  if (port === undefined || controllerPort === undefined) throw new Error("no free ports");
+  const config = join(options.dir, "server.properties");
+  mkdirSync(options.dir, { recursive: true });
+  writeFileSync(
+    config,
+    toProperties({
+      "process.roles": "broker,controller",
+      "node.id": "1",
+      "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+      "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+      "controller.listener.names": "CONTROLLER",
+      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+      "log.dirs": join(options.dir, "data"),
+      "offsets.topic.replication.factor": "1",
+      "offsets.topic.num.partitions": "5",
+      "transaction.state.log.replication.factor": "1",
+      "transaction.state.log.num.partitions": "5",
+      "transaction.state.log.min.isr": "1",
+      "share.coordinator.state.topic.replication.factor": "1",
+      "share.coordinator.state.topic.min.isr": "1",
+      "default.replication.factor": "1",
+      "group.initial.rebalance.delay.ms": "0",
+      "num.io.threads": "4",
+      "num.network.threads": "2",
+      "log.cleaner.dedupe.buffer.size": "16777216",
+      "controlled.shutdown.enable": "false",
+      ...options.properties,
+    }),
+  );
+  const heap = options.heap ?? "768m";
+  if (!existsSync(join(options.dir, "data", "meta.properties"))) {
+    const clusterId = randomBytes(16).toString("base64url");
+    const format = ["format", "-t", clusterId, "-c", config, "--ignore-formatted"];
+    await run("java", [...(await javaArgs("128m", "kafka.tools.StorageTool", format))]);
+  }
+  const logFile = join(options.dir, "kafka.log");
+  const broker = await startProcess({
+    name: "Kafka",
+    command: "java",
+    args: await javaArgs(heap, "kafka.Kafka", [config], ["-XX:+UseG1GC", "-Xshare:auto"]),
+    logFile,
+    ...(options.detached !== undefined && { detached: options.detached }),
+  });
+  await waitUntilReady(broker, () => accepts("127.0.0.1", port), { timeoutMs: 60_000 });
+  return {
+    bootstrap: `127.0.0.1:${port}`,
+    process: broker,
+    dir: options.dir,
+    stop: async () => void (await broker.stop(30_000)),
+    kill: async () => void (await broker.kill()),
+    restart: async () => {
+      await broker.stop(30_000);
+      return await startKafka({ ...options, port, controllerPort });
+    },
+  };
+}
+
+/** A worker of Apache Kafka Connect, the peer that judges compatibility. */
+export interface JvmWorker {
+  /** Base URL of its REST API, without a slash at the end. */
+  readonly url: string;
+  readonly process: LocalProcess;
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+/**
+ * Starts Apache Kafka Connect's distributed worker with the given properties and resolves when its REST API answers.
+ * `listeners` and the advertised address are set here; converters default to StringConverter.
+ */
+export async function startJvmWorker(options: {
+  readonly dir: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly heap?: string;
+}): Promise<JvmWorker> {
+  const [port] = await freePorts(1);
+  if (port === undefined) throw new Error("no free port");
+  mkdirSync(options.dir, { recursive: true });
+  const config = join(options.dir, `connect-${port}.properties`);
+  const string = "org.apache.kafka.connect.storage.StringConverter";
+  writeFileSync(
+    config,
+    toProperties({
+      "key.converter": string,
+      "value.converter": string,
+      "config.storage.replication.factor": "1",
+      "offset.storage.replication.factor": "1",
+      "status.storage.replication.factor": "1",
+      listeners: `http://127.0.0.1:${port}`,
+      "rest.advertised.host.name": "127.0.0.1",
+      "rest.advertised.port": String(port),
+      ...options.properties,
+    }),
+  );
+  const worker = await startProcess({
+    name: "Kafka Connect (JVM)",
+    command: "java",
+    args: await javaArgs(
+      options.heap ?? "768m",
+      "org.apache.kafka.connect.cli.ConnectDistributed",
+      [config],
+      ["-XX:+UseG1GC", "-Xshare:auto"],
+    ),
+    logFile: join(options.dir, `connect-${port}.log`),
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const healthy = async () => {
+    try {
+      return (await fetch(`${url}/connectors`, { signal: AbortSignal.timeout(2000) })).ok;
+    } catch {
+      return false; // Not listening yet.
+    }
+  };
+  await waitUntilReady(worker, healthy, { timeoutMs: 120_000, intervalMs: 250 });
+  return {
+    url,
+    process: worker,
+    stop: async () => void (await worker.stop(30_000)),
+    kill: async () => void (await worker.kill()),
+  };
+}
+
+/**
+ * Runs one of Kafka's own command line tools and resolves with its standard output, for instance
+ * `kafkaTool("org.apache.kafka.tools.consumer.ConsoleConsumer", ["--bootstrap-server", …])`.
+ */
+export async function kafkaTool(main: string, args: readonly string[], timeoutMs = 120_000): Promise<string> {
+  const { stdout } = await run("java", [...(await javaArgs("256m", main, args))], {
+    timeout: timeoutMs,
+    maxBuffer: 1 << 28,
+  });
+  return stdout;
+}
+
+/** Reads a whole topic with Kafka's console consumer, until nothing has come for `idleMs`. One string per record value. */
+export async function consumeAll(bootstrap: string, topic: string, idleMs = 5000): Promise<readonly string[]> {
+  const out = await kafkaTool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
+    "--bootstrap-server",
+    bootstrap,
+    "--topic",
+    topic,
+    "--from-beginning",
+    "--timeout-ms",
+    String(idleMs),
+  ]);
+  return out === "" ? [] : out.replace(/\n$/, "").split("\n");
+}

@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { createConnection, createServer } from "node:net";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What to start, and where its output goes. */
+export interface ProcessOptions {
+  /** For messages. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to this process's environment; undefined removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Both output streams are appended here. */
+  readonly logFile: string;
+  /** true: outlives this process. */
+  readonly detached?: boolean;
+}
+
+/** How a process ended: `code` or `signal` is null. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A process that was started here. */
+export interface LocalProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly logFile: string;
+  /** Resolves when it has ended, however it ended. */
+  readonly exited: Promise<Exit>;
+  running(): boolean;
+  signal(signal: NodeJS.Signals): void;
+  /** SIGTERM, then SIGKILL after `graceMs`; resolves when it is gone. Idempotent. */
+  stop(graceMs?: number): Promise<Exit>;
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<Exit>;
+}
+
+const children = new Set<ChildProcess>();
+
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
+/**
+ * Starts a process in a process group of its own, output to a file. Unless `detached`, it is killed when this process exits.
+ * Throws if the command cannot be started.
+ */
+export async function startProcess(options: ProcessOptions): Promise<LocalProcess> {
+  mkdirSync(dirname(options.logFile), { recursive: true });
+  const log = openSync(options.logFile, "a");
+  const env = Object.fromEntries(
+    Object.entries({ ...process.env, ...options.env }).filter(([, value]) => value !== undefined),
+  );
+  const child = spawn(options.command, [...options.args], {
+    env,
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    stdio: ["ignore", log, log],
+    detached: true,
+  });
+  closeSync(log);
+  const exited = new Promise<Exit>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", (error) =>
+      reject(new Error(`cannot start ${options.name}: ${error.message}`, { cause: error })),
+    );
+  });
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`cannot start ${options.name}: no process id`);
+  if (options.detached === true) child.unref();
+  else {
+    children.add(child);
+    void exited.then(() => children.delete(child));
+  }
+  const running = () => child.exitCode === null && child.signalCode === null;
+  const signal = (name: NodeJS.Signals) => {
+    if (running()) process.kill(pid, name);
+  };
+  const kill = async () => {
+    signal("SIGKILL");
+    return await exited;
+  };
+  const stop = async (graceMs = 15_000) => {
+    signal("SIGTERM");
+    const timer = new AbortController();
+    const late = sleep(graceMs, "late" as const, { signal: timer.signal }).catch(() => "done" as const);
+    const first = await Promise.race([exited.then(() => "done" as const), late]);
+    timer.abort();
+    return first === "late" ? await kill() : await exited;
+  };
+  return { name: options.name, pid, logFile: options.logFile, exited, running, signal, stop, kill };
+}
+
+/** Ports that were free a moment ago, all different. */
+export async function freePorts(count: number, host = "127.0.0.1"): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(0, host, resolve);
+      });
+      return server;
+    }),
+  );
+  return await Promise.all(
+    servers.map(async (server) => {
+      const address = server.address();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      if (address === null || typeof address === "string") throw new Error("a TCP server has no port");
+      return address.port;
+    }),
+  );
+}
+
+/** Whether something accepts TCP connections at `host`:`port`. */
+export async function accepts(host: string, port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = createConnection({ host, port, timeout: 1000 });
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => done(true));
+    socket.once("error", () => done(false));
+    socket.once("timeout", () => done(false));
+  });
+}
+
+/**
+ * Waits until `condition` holds, asking every `intervalMs`. Fails with the tail of the log if the process ends first, or after `timeoutMs`.
+ */
+export async function waitUntilReady(
+  process_: LocalProcess,
+  condition: () => Promise<boolean>,
+  options: { readonly timeoutMs: number; readonly intervalMs?: number },
+): Promise<void> {
+  const deadline = performance.now() + options.timeoutMs;
+  while (!(await condition())) {
+    if (!process_.running())
+      throw new Error(`${process_.name} ended before it was ready:\n${logTail(process_.logFile)}`);
+    if (performance.now() > deadline) {
+      throw new Error(`${process_.name} was not ready after ${options.timeoutMs} ms:\n${logTail(process_.logFile)}`);
+    }
+    await sleep(options.intervalMs ?? 100);
+  }
+}
+
+/** The last lines of a log file. */
+export function logTail(file: string, lines = 30): string {
+  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
+}
