@@ -37,6 +37,8 @@ export interface TaskStart {
 /** Worker → executor calls, with their results. A thrown error travels as {@link ChannelError}. */
 export interface ExecutorCalls {
   setup: { args: ExecutorSetup; result: { features: readonly string[]; memoryBytes: number } };
+  /** Answered by the event loop at once; one that does not answer for long is hung. */
+  ping: { args: null; result: null };
   plugins: { args: null; result: readonly (PluginInfo & { readonly aliases: readonly string[] })[] };
   configDef: { args: { plugin: string }; result: readonly ConfigKeyInfo[] };
   validate: { args: { config: StringMap }; result: ConfigInfos };

@@ -1,10 +1,7 @@
+import type { TaskId } from "@headrace/contract";
+
 /** The worker's view of its Connect group: what the herder tells the member, and what it hears from it. */
 
-/** Items are named as the wire names them: connector names, and tasks by connector and number. */
-export interface TaskId {
-  readonly connector: string;
-  readonly task: number;
-}
 
 export interface Assignment {
   readonly connectors: readonly string[];
@@ -75,6 +72,16 @@ export interface GroupMember {
   view(): GroupView;
   /** Joins again soon (several requests become one) and pokes the peers. */
   requestRejoin(reason: string): void;
+  /**
+   * A peer says that a round has begun (`POST /headrace/rejoin`): sends a heartbeat now instead of at its time, and joins if the
+   * answer says so. Pokes nobody.
+   */
+  poked(): void;
+  /**
+   * Asks the coordinator now whether this member still is one in its present generation. Rejects with ConnectError "rebalance" if not,
+   * or if a round is running. The leader calls it right before each write that only a leader may do (invariant 5).
+   */
+  confirm(signal: AbortSignal): Promise<void>;
   /** From now on asks the leader for no work; resolves when this member holds nothing, rejects when `signal` aborts. */
   drain(signal: AbortSignal): Promise<void>;
   /** Removes another member from the group at once. */
