@@ -2,7 +2,6 @@ import type { TaskId } from "@headrace/contract";
 
 /** The worker's view of its Connect group: what the herder tells the member, and what it hears from it. */
 
-
 export interface Assignment {
   readonly connectors: readonly string[];
   readonly tasks: readonly TaskId[];

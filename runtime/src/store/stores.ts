@@ -1,6 +1,5 @@
-import type { InstanceState, StringMap, TargetState } from "@headrace/contract";
+import type { InstanceState, StringMap, TargetState, TaskId } from "@headrace/contract";
 import type { OffsetMap } from "@headrace/sdk";
-import type { TaskId } from "../group/group.ts";
 
 /** The three state stores as the herder sees them. Each is one compacted topic, read into memory (contract §2–4). */
 
