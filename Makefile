@@ -1,0 +1,31 @@
+# Headrace. Each target sets up what it needs; a second run skips what is there. `make` shows this list.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+NODE := node --conditions=source
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+node_modules/.package-lock.json: package-lock.json package.json contract/package.json sdk/package.json native/package.json runtime/package.json
+	@echo "▸ npm packages"
+	@npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch $@
+
+setup: node_modules/.package-lock.json ## Install and build everything: npm packages, librdkafka, Kafka, Kubernetes
+	@$(NODE) dev/setup/main.ts
+
+demo: setup ## Kafka, Kubernetes, operator, workers: records flow, a worker is killed, nothing is lost (KEEP=1 leaves it running)
+	@$(NODE) dev/demo/main.ts $(if $(KEEP),--keep)
+
+test: setup check ## Check, then all tests: unit, component, integration
+	@$(NODE) dev/test.ts $(FILTER)
+
+check: node_modules/.package-lock.json ## Format, lint, import boundaries, types, generated files
+	@$(NODE) dev/check.ts
+
+clean: ## Stop the local stack and remove what was built in this folder (the cache stays)
+	@if [ -d node_modules ]; then $(NODE) dev/cli.ts down; fi
+	rm -rf node_modules */node_modules */dist dist native/build .headrace

@@ -1,0 +1,58 @@
+import { relative } from "node:path";
+import type { TestEvent } from "node:test/reporters";
+import { repoRoot } from "./cache.ts";
+
+/** Durations from which on a passing test is worth a line of its own. */
+const SLOW_MS = 10_000;
+
+/**
+ * A short report: one line per file, each failure with its error, slow tests by name, and at the end node:test's closing lines
+ * (`# tests`, `# pass`, `# fail`, …).
+ */
+export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const failures: string[] = [];
+  const closing: string[] = [];
+  for await (const event of source) {
+    switch (event.type) {
+      case "test:fail": {
+        const { name, file, line, details } = event.data;
+        const cause: unknown = details.error.cause ?? details.error;
+        if (/^\d+ subtests? failed$/.test(cause instanceof Error ? cause.message : String(cause))) break;
+        const where = file === undefined ? "" : ` (${relative(repoRoot, file)}:${line ?? 0})`;
+        const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+        const failure = `✗ ${name}${where}\n${text.replace(/^/gm, "    ")}\n`;
+        failures.push(failure);
+        yield failure;
+        break;
+      }
+      case "test:pass": {
+        const { name, details } = event.data;
+        if (details.type !== "suite" && details.duration_ms >= SLOW_MS) {
+          yield `  ${(details.duration_ms / 1000).toFixed(1)} s  ${name}\n`;
+        }
+        break;
+      }
+      case "test:stderr":
+      case "test:stdout": {
+        yield event.data.message;
+        break;
+      }
+      case "test:summary": {
+        const { file, counts, duration_ms, success } = event.data;
+        if (file !== undefined) {
+          const seconds = (duration_ms / 1000).toFixed(1);
+          yield `${success ? "✓" : "✗"} ${relative(repoRoot, file)}: ${counts.passed} of ${counts.tests} (${seconds} s)\n`;
+        }
+        break;
+      }
+      case "test:diagnostic": {
+        if (event.data.nesting === 0) closing.push(`# ${event.data.message}`);
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  if (failures.length > 0) yield `\n${failures.length} failed, again:\n${failures.join("")}`;
+  yield `${closing.join("\n")}\n`;
+}
