@@ -32,6 +32,11 @@ export interface TaskStart {
   readonly connectorConfig: StringMap;
   readonly taskConfig: StringMap;
   readonly targetState: TargetState;
+  /**
+   * Sinks: the task's last status names a worker that has left the group, so members of its consumer group with the task's own
+   * client id are dead and are removed before it starts.
+   */
+  readonly evictPredecessor?: boolean;
 }
 
 /** Worker → executor calls, with their results. A thrown error travels as {@link ChannelError}. */
@@ -108,10 +113,13 @@ export interface ChannelError {
 
 export type ToExecutor =
   | { readonly kind: "call"; readonly id: number; readonly name: keyof ExecutorCalls; readonly args: unknown }
+  /** The caller gave up on its call; a reply may still come and is ignored. */
+  | { readonly kind: "cancel"; readonly id: number }
   | { readonly kind: "reply"; readonly id: number; readonly result?: unknown; readonly error?: ChannelError }
   | { readonly kind: "notice"; readonly notice: WorkerNotice };
 
 export type FromExecutor =
   | { readonly kind: "call"; readonly id: number; readonly name: keyof WorkerCalls; readonly args: unknown }
+  | { readonly kind: "cancel"; readonly id: number }
   | { readonly kind: "reply"; readonly id: number; readonly result?: unknown; readonly error?: ChannelError }
   | { readonly kind: "notice"; readonly notice: ExecutorNotice };
