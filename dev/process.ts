@@ -38,6 +38,8 @@ export interface LocalProcess {
   stop(graceMs?: number): Promise<Exit>;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<Exit>;
+  /** SIGKILL to it and all its descendants that did not leave its process group; resolves when it is gone. */
+  killGroup(): Promise<Exit>;
 }
 
 const children = new Set<ChildProcess>();
@@ -87,6 +89,10 @@ export async function startProcess(options: ProcessOptions): Promise<LocalProces
     signal("SIGKILL");
     return await exited;
   };
+  const killGroup = async () => {
+    if (running()) process.kill(-pid, "SIGKILL");
+    return await exited;
+  };
   const stop = async (graceMs = 15_000) => {
     signal("SIGTERM");
     const timer = new AbortController();
@@ -95,7 +101,7 @@ export async function startProcess(options: ProcessOptions): Promise<LocalProces
     timer.abort();
     return first === "late" ? await kill() : await exited;
   };
-  return { name: options.name, pid, logFile: options.logFile, exited, running, signal, stop, kill };
+  return { name: options.name, pid, logFile: options.logFile, exited, running, signal, stop, kill, killGroup };
 }
 
 /** Ports that were free a moment ago, all different. */

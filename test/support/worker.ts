@@ -1,0 +1,114 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { repoRoot } from "#dev/cache.ts";
+import { freePorts, type LocalProcess, logTail, startProcess } from "#dev/process.ts";
+
+/** A real Headrace worker as a process of its own. */
+export interface TestWorker {
+  readonly url: string;
+  readonly workerId: string;
+  readonly process: LocalProcess;
+}
+
+/** Properties that make a worker of `group`, with the three topics named after it, on one broker. */
+export function groupProperties(bootstrap: string, group: string): Record<string, string> {
+  return {
+    "bootstrap.servers": bootstrap,
+    "group.id": group,
+    "config.storage.topic": `${group}-configs`,
+    "offset.storage.topic": `${group}-offsets`,
+    "status.storage.topic": `${group}-status`,
+    "config.storage.replication.factor": "1",
+    "offset.storage.replication.factor": "1",
+    "status.storage.replication.factor": "1",
+    "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+    "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+    "scheduled.rebalance.max.delay.ms": "0",
+    "offset.flush.interval.ms": "1000",
+  };
+}
+
+/** Starts a worker and resolves when it is a healthy member of its group. Fails with the end of its log otherwise. */
+export async function startWorker(options: {
+  readonly dir: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}): Promise<TestWorker> {
+  const port = options.port ?? (await freePorts(1))[0];
+  if (port === undefined) throw new Error("no free port");
+  mkdirSync(options.dir, { recursive: true });
+  const file = join(options.dir, `worker-${port}.properties`);
+  const properties = {
+    listeners: `http://127.0.0.1:${port}`,
+    "rest.advertised.host.name": "127.0.0.1",
+    "rest.advertised.port": String(port),
+    ...options.properties,
+  };
+  writeFileSync(
+    file,
+    `${Object.entries(properties)
+      .map(([key, value]) => `${key}=${value}`)
+      .join("\n")}\n`,
+  );
+  const process_ = await startProcess({
+    name: `worker ${port}`,
+    command: process.execPath,
+    args: ["--conditions=source", join(repoRoot, "runtime/src/main.ts"), "distributed", file],
+    logFile: join(options.dir, `worker-${port}.log`),
+    ...(options.env !== undefined && { env: options.env }),
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(`worker ${url} healthy`, async () => {
+    if (!process_.running()) throw new Stop(`the worker ended:\n${logTail(process_.logFile, 60)}`);
+    return (await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) })).ok;
+  }).catch((error: unknown) => {
+    throw new Error(`worker did not start:\n${logTail(process_.logFile, 60)}`, { cause: error });
+  });
+  return { url, workerId: `127.0.0.1:${port}`, process: process_ };
+}
+
+/** Ends {@link eventually} at once, with this message. */
+export class Stop extends Error {}
+
+/**
+ * Waits until `condition` returns something truthy and resolves with it; an exception counts as "not yet". Fails after `timeoutMs` with
+ * what was awaited and the last exception.
+ */
+export async function eventually<T>(
+  what: string,
+  condition: () => Promise<T | false | null | undefined> | T | false | null | undefined,
+  timeoutMs = 30_000,
+  intervalMs = 50,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const result = await condition();
+      if (result) return result;
+    } catch (error) {
+      if (error instanceof Stop) throw error;
+      last = error;
+    }
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause: last });
+    await sleep(intervalMs);
+  }
+}
+
+/** One REST call; resolves with status and parsed body (null if there is none). */
+export async function rest(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ readonly status: number; readonly body: unknown }> {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    ...(body !== undefined && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    signal: AbortSignal.timeout(60_000),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === "" ? null : JSON.parse(text) };
+}
