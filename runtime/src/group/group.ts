@@ -45,7 +45,7 @@ export interface Assigned {
   readonly revoked: Assignment;
   /** The config offset this assignment was made for. */
   readonly configOffset: bigint;
-  /** true: the leader's config was behind; nothing was assigned, read the config topic to its end and rejoin. */
+  /** true: the leader's config was behind; nothing was assigned or revoked. The member itself calls refreshConfig and rejoins. */
   readonly configMismatch: boolean;
 }
 
@@ -59,7 +59,10 @@ export interface GroupHost {
    * that (heartbeats go on). If something was revoked, the member rejoins by itself afterwards.
    */
   assigned(round: Assigned, signal: AbortSignal): Promise<void>;
-  /** Membership is gone (evicted, session expired, coordinator unknown too long): everything must stop; resolves when it has. */
+  /**
+   * Membership is gone (evicted, session expired, coordinator unknown too long): everything must stop; resolves when it has.
+   * May come while `assigned` has not yet resolved: its signal is aborted just before.
+   */
   lost(reason: string, signal: AbortSignal): Promise<void>;
   /** A heartbeat sent at `sentAtMs` (performance.now) succeeded: executors may go on until `sentAtMs` + `leaseMs`. */
   renewLease(sentAtMs: number, leaseMs: number): void;
@@ -81,7 +84,15 @@ export interface GroupMember {
    * or if a round is running. The leader calls it right before each write that only a leader may do (invariant 5).
    */
   confirm(signal: AbortSignal): Promise<void>;
-  /** From now on asks the leader for no work; resolves when this member holds nothing, rejects when `signal` aborts. */
+  /**
+   * A peer says that a rebalance is on (POST /headrace/rejoin): asks the coordinator at once instead of at the next heartbeat, and
+   * joins if that is so. Never starts a rebalance by itself, so that pokes cannot cause a storm.
+   */
+  poked(): void;
+  /**
+   * From now on asks the leader for no work; resolves when this member holds nothing. Rejects when `signal` aborts, and with the
+   * code "unavailable" as soon as it is clear that nobody takes the work (a JVM leader, no other worker): the caller then stops its work and leaves.
+   */
   drain(signal: AbortSignal): Promise<void>;
   /** Removes another member from the group at once. */
   evict(memberId: string, signal: AbortSignal): Promise<void>;
