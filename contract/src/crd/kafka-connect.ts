@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { PluginInfo } from "../rest/connect.ts";
+import { Conditions } from "./condition.ts";
+import { ConfigValues } from "./config-values.ts";
+import { Template } from "./pod-template.ts";
+
+const HOST_PORT = "(\\\\[[0-9a-fA-F:.]+\\\\]|[A-Za-z0-9._-]+):[0-9]{1,5}";
+
+const bootstrapServers = z
+  .string()
+  .min(1)
+  .max(2048)
+  .describe("Kafka brokers to start from: a comma-separated list of host:port.")
+  .meta({
+    "x-kubernetes-validations": [
+      {
+        rule: `self.matches('^\\\\s*${HOST_PORT}\\\\s*(,\\\\s*${HOST_PORT}\\\\s*)*$')`,
+        message: "bootstrapServers must be a comma-separated list of host:port, for instance kafka-0:9092,kafka-1:9092",
+      },
+    ],
+  });
+
+function storageTopic(field: string, holds: string) {
+  return z
+    .string()
+    .min(1)
+    .max(249)
+    .describe(`Topic that keeps ${holds}. Compacted; made by the first worker. Can change only at zero replicas.`)
+    .meta({
+      "x-kubernetes-validations": [
+        {
+          rule: "self.matches('^[A-Za-z0-9._-]+$') && self != '.' && self != '..'",
+          message: `${field} must be a Kafka topic name: letters, digits, '.', '_' and '-' only`,
+        },
+      ],
+    });
+}
+
+function fixedWhileRunning(field: string) {
+  return {
+    rule: `oldSelf.replicas == 0 || self.${field} == oldSelf.${field}`,
+    message: `${field} can change only while replicas is 0: scale the cluster to zero, change it, then scale up again`,
+    fieldPath: `.${field}`,
+    reason: "FieldValueForbidden",
+  };
+}
+
+const Quantities = z.record(z.string(), z.unknown()).meta({ "x-headrace-schema": "quantity-map" });
+
+const Resources = z.object({
+  limits: Quantities.optional().describe("What a worker pod may use at most, for instance memory: 1Gi."),
+  requests: Quantities.optional().describe("What a worker pod is given at least, for instance cpu: 500m."),
+});
+
+const Probe = z.object({
+  initialDelaySeconds: z.int().min(0).optional().describe("Time from the start to the first probe, s."),
+  timeoutSeconds: z.int().min(1).optional().describe("Time after which a probe has failed, s."),
+  periodSeconds: z.int().min(1).optional().describe("Time between probes, s."),
+  successThreshold: z.int().min(1).optional().describe("Successes in a row until the probe counts as passed."),
+  failureThreshold: z.int().min(1).optional().describe("Failures in a row until the probe counts as failed."),
+});
+export type Probe = z.infer<typeof Probe>;
+
+const ignored = z
+  .looseObject({})
+  .optional()
+  .describe(
+    "Accepted for compatibility with Strimzi and not used: it is for the JVM only. A Warning condition says so.",
+  );
+
+/** What a user asks of a Connect cluster. Strimzi's v1 shape. */
+export const KafkaConnectSpec = z
+  .object({
+    version: z.string().optional().describe("Kafka version of the cluster, for information."),
+    replicas: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(1)
+      .describe("Number of workers. 0 stops the cluster and keeps its state."),
+    image: z.string().min(1).optional().describe("Worker image. The operator's default if not given."),
+    bootstrapServers,
+    groupId: z
+      .string()
+      .min(1)
+      .max(255)
+      .describe("Connect group of the workers; no two clusters may share one. Can change only at zero replicas."),
+    configStorageTopic: storageTopic("configStorageTopic", "the connectors' configurations"),
+    offsetStorageTopic: storageTopic("offsetStorageTopic", "the source connectors' offsets"),
+    statusStorageTopic: storageTopic("statusStorageTopic", "the states of connectors and tasks"),
+    config: ConfigValues.optional().describe(
+      "Worker configuration, as in Kafka Connect's worker properties. Keys that the operator sets itself are not applied; a Warning condition names them.",
+    ),
+    resources: Resources.optional().describe("CPU and memory of each worker pod."),
+    livenessProbe: Probe.optional().describe("Timing of the check that a worker is alive."),
+    readinessProbe: Probe.optional().describe("Timing of the check that a worker is ready."),
+    template: Template.optional().describe("How the objects made for this cluster differ from the defaults."),
+    jvmOptions: ignored,
+    jmxOptions: ignored,
+    logging: ignored,
+    metricsConfig: ignored,
+    tracing: ignored,
+  })
+  .describe("The Connect cluster that is wanted.")
+  .meta({
+    "x-kubernetes-validations": [
+      fixedWhileRunning("groupId"),
+      fixedWhileRunning("configStorageTopic"),
+      fixedWhileRunning("offsetStorageTopic"),
+      fixedWhileRunning("statusStorageTopic"),
+      {
+        rule: "self.configStorageTopic != self.offsetStorageTopic && self.configStorageTopic != self.statusStorageTopic && self.offsetStorageTopic != self.statusStorageTopic",
+        message: "configStorageTopic, offsetStorageTopic and statusStorageTopic must be three different topics",
+      },
+    ],
+  });
+export type KafkaConnectSpec = z.infer<typeof KafkaConnectSpec>;
+
+/** What the operator has seen of a Connect cluster. */
+export const KafkaConnectStatus = z
+  .object({
+    conditions: Conditions.optional(),
+    observedGeneration: z.int().optional().describe("The generation of spec that this status is about."),
+    url: z.string().optional().describe("Where the REST API answers inside the Kubernetes cluster."),
+    connectorPlugins: z
+      .array(
+        PluginInfo.extend({
+          class: z.string().describe("Name to use in a KafkaConnector's class."),
+          type: z.string().describe("What the plugin is: source or sink."),
+          version: z.string().optional().describe("Version of the plugin."),
+        }),
+      )
+      .optional()
+      .describe("Connector plugins that the workers offer."),
+    replicas: z.int().optional().describe("Workers that are ready now."),
+    labelSelector: z.string().optional().describe("Selects the worker pods, for autoscalers."),
+  })
+  .describe("The Connect cluster as it is.");
+export type KafkaConnectStatus = z.infer<typeof KafkaConnectStatus>;
+
+/** A KafkaConnect resource, for instance as read from a YAML file. */
+export const KafkaConnect = z.object({
+  apiVersion: z.string(),
+  kind: z.literal("KafkaConnect"),
+  metadata: z.looseObject({ name: z.string() }),
+  spec: KafkaConnectSpec,
+  status: KafkaConnectStatus.optional(),
+});
+export type KafkaConnect = z.infer<typeof KafkaConnect>;
