@@ -85,11 +85,6 @@ export interface GroupMember {
    */
   confirm(signal: AbortSignal): Promise<void>;
   /**
-   * A peer says that a rebalance is on (POST /headrace/rejoin): asks the coordinator at once instead of at the next heartbeat, and
-   * joins if that is so. Never starts a rebalance by itself, so that pokes cannot cause a storm.
-   */
-  poked(): void;
-  /**
    * From now on asks the leader for no work; resolves when this member holds nothing. Rejects when `signal` aborts, and with the
    * code "unavailable" as soon as it is clear that nobody takes the work (a JVM leader, no other worker): the caller then stops its work and leaves.
    */
