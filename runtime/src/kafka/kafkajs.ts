@@ -1,0 +1,248 @@
+import { createRequire } from "node:module";
+
+/**
+ * The one door to kafkajs 2.2.4: the parts of it that we use, its internals included, with hand-written types.
+ *
+ * We stand on its wire protocol, its connections and its authentication. Its Cluster, producer and consumer are not used: they
+ * retry on their own terms, refuse a whole answer for one bad partition, and hide empty and control batches.
+ */
+
+/** One request with the way to read its answer. `parse` turns error codes in the answer into exceptions. */
+export interface ProtocolRequest<Decoded, Result = Decoded> {
+  readonly request: object;
+  readonly response: {
+    decode(raw: Buffer): Promise<Decoded>;
+    parse(decoded: Decoded): Promise<Result>;
+  };
+  readonly requestTimeout?: number;
+}
+
+export interface ProtocolDefinition {
+  readonly versions: readonly string[];
+}
+
+export interface Connection {
+  isConnected(): boolean;
+}
+
+export interface ConnectionPool {
+  readonly host: string;
+  readonly port: number;
+  readonly pool: readonly Connection[];
+  /** Connection 0 carries everything but fetches, which have connection 1 for themselves. Connects it if needed. */
+  getConnection(index: number): Promise<Connection>;
+  send<Decoded, Result>(request: ProtocolRequest<Decoded, Result>): Promise<Result>;
+}
+
+export interface JoinGroupRequest {
+  readonly groupId: string;
+  readonly sessionTimeout: number;
+  readonly rebalanceTimeout: number;
+  /** "" for a new member; a MEMBER_ID_REQUIRED answer is followed up by kafkajs itself. */
+  readonly memberId: string;
+  readonly protocolType: string;
+  readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[];
+}
+
+export interface JoinGroupResponse {
+  readonly generationId: number;
+  readonly groupProtocol: string;
+  readonly leaderId: string;
+  readonly memberId: string;
+  /** Filled for the leader only. */
+  readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[];
+}
+
+export interface SyncGroupRequest {
+  readonly groupId: string;
+  readonly generationId: number;
+  readonly memberId: string;
+  readonly groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[];
+}
+
+export interface DescribedGroup {
+  readonly groupId: string;
+  readonly state: string;
+  readonly protocolType: string;
+  readonly protocol: string;
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly clientId: string;
+    readonly clientHost: string;
+    readonly memberMetadata: Buffer;
+    readonly memberAssignment: Buffer;
+  }[];
+}
+
+/** A Kafka node as kafkajs calls it. Every call rejects with a kafkajs error, see `errors.ts`. */
+export interface Broker {
+  readonly connectionPool: ConnectionPool;
+  isConnected(): boolean;
+  connect(): Promise<void>;
+  /** The highest version of a request that both sides speak. */
+  lookupRequest<Options, Decoded, Result>(
+    apiKey: number,
+    definition: ProtocolDefinition,
+  ): (options: Options) => ProtocolRequest<Decoded, Result>;
+  findGroupCoordinator(request: {
+    readonly groupId: string;
+    /** 0 group, 1 transaction. */
+    readonly coordinatorType?: number;
+  }): Promise<{ readonly coordinator: { readonly nodeId: number; readonly host: string; readonly port: number } }>;
+  joinGroup(request: JoinGroupRequest): Promise<JoinGroupResponse>;
+  syncGroup(request: SyncGroupRequest): Promise<{ readonly memberAssignment: Buffer }>;
+  heartbeat(request: {
+    readonly groupId: string;
+    readonly groupGenerationId: number;
+    readonly memberId: string;
+  }): Promise<unknown>;
+  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>;
+  describeGroups(request: {
+    readonly groupIds: readonly string[];
+  }): Promise<{ readonly groups: readonly DescribedGroup[] }>;
+}
+
+export interface SocketFactoryArguments {
+  readonly host: string;
+  readonly port: number;
+  readonly ssl: object | undefined;
+  readonly onConnect: () => void;
+}
+
+export interface ConnectionPoolOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly ssl: object | undefined;
+  readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | undefined;
+  readonly clientId: string;
+  readonly socketFactory: (destination: SocketFactoryArguments) => unknown;
+  readonly connectionTimeout: number;
+  readonly requestTimeout: number;
+  readonly enforceRequestTimeout: boolean;
+  readonly maxInFlightRequests: number | null;
+  readonly logger: KafkaJsLogger;
+}
+
+export interface KafkaJsLogger {
+  namespace(name: string): KafkaJsLogger;
+}
+
+export interface KafkaJsLogEntry {
+  readonly namespace: string;
+  readonly label: string;
+  readonly log: { readonly message: string } & Readonly<Record<string, unknown>>;
+}
+
+export interface Decoder {
+  readonly buffer: Buffer;
+  readInt8(): number;
+  readInt16(): number;
+  readInt32(): number;
+  readInt64(): { toString(): string };
+  readString(): string | null;
+  readBytes(size?: number): Buffer;
+  readArray<T>(read: (decoder: Decoder) => T): T[];
+  readArrayAsync<T>(read: (decoder: Decoder) => Promise<T>): Promise<T[]>;
+  canReadBytes(size: number): boolean;
+}
+
+export interface DecodedRecord {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+export interface DecodedRecordBatch {
+  readonly firstOffset: string;
+  readonly lastOffsetDelta: number;
+  readonly inTransaction: boolean;
+  readonly isControlBatch: boolean;
+  readonly producerId: string;
+  readonly records: readonly DecodedRecord[];
+}
+
+export interface CompressionCodec {
+  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
+  decompress(buffer: Buffer): Promise<Buffer>;
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+
+const load = createRequire(import.meta.url);
+
+export const Broker: new (options: {
+  readonly connectionPool: ConnectionPool;
+  readonly logger: KafkaJsLogger;
+  readonly nodeId?: number;
+  readonly allowAutoTopicCreation: boolean;
+  readonly authenticationTimeout: number;
+}) => Broker = load("kafkajs/src/broker");
+
+export const ConnectionPool: new (options: ConnectionPoolOptions) => ConnectionPool = load(
+  "kafkajs/src/network/connectionPool",
+);
+
+export const Decoder: new (buffer: Buffer) => Decoder = load("kafkajs/src/protocol/decoder");
+
+/** Reads one record batch (magic 2). Throws KafkaJSPartialMessageError for a cut one. */
+export const decodeRecordBatch: (decoder: Decoder) => Promise<DecodedRecordBatch> = load(
+  "kafkajs/src/protocol/recordBatch/v0/decoder",
+);
+
+/** Encodes a Fetch request of version 11, the newest that kafkajs speaks. */
+export const fetchRequestV11: (options: {
+  readonly replicaId: number;
+  readonly maxWaitTime: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly isolationLevel: number;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly fetchOffset: string;
+      readonly maxBytes: number;
+    }[];
+  }[];
+}) => object = load("kafkajs/src/protocol/requests/fetch/v11/request");
+
+const protocol: {
+  readonly requests: Readonly<Record<"Produce" | "ListOffsets" | "Metadata", ProtocolDefinition>>;
+} = load("kafkajs/src/protocol/requests");
+export const { requests } = protocol;
+
+export const apiKeys: Readonly<Record<"Produce" | "ListOffsets" | "Metadata", number>> = load(
+  "kafkajs/src/protocol/requests/apiKeys",
+);
+
+const protocolErrors: { readonly createErrorFromCode: (code: number) => Error } = load("kafkajs/src/protocol/error");
+/** The exception that kafkajs has for an error code of the protocol. */
+export const { createErrorFromCode } = protocolErrors;
+
+const loggers: {
+  readonly createLogger: (options: {
+    readonly level: number;
+    readonly logCreator: () => (entry: KafkaJsLogEntry) => void;
+  }) => KafkaJsLogger;
+  readonly LEVELS: { readonly WARN: number };
+} = load("kafkajs/src/loggers");
+export const { createLogger, LEVELS } = loggers;
+
+const compression: { readonly Codecs: Record<number, () => CompressionCodec> } = load(
+  "kafkajs/src/protocol/message/compression",
+);
+/** Codecs by the number that record batches carry. */
+export const compressionCodecs = compression.Codecs;
+
+const RequestQueue: { readonly prototype: RequestQueue } = load("kafkajs/src/network/requestQueue");
+
+// Its queue schedules a check after every answer, with a negative time if nothing is queued: Node then prints a
+// TimeoutNegativeWarning. Nothing is to be checked in that case.
+const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
+RequestQueue.prototype.scheduleCheckPendingRequests = function scheduleIfPending(this: RequestQueue) {
+  if (this.pending.length > 0) schedule.call(this);
+};
