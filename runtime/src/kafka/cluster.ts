@@ -81,8 +81,8 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
     const pool = new ConnectionPool({
       host,
       port,
-      ssl: settings.tls === null ? undefined : tlsOptions(settings.tls),
-      sasl: settings.sasl ?? undefined,
+      ssl: settings.tls === null ? null : tlsOptions(settings.tls),
+      sasl: settings.sasl,
       clientId: settings.clientId,
       socketFactory: (destination) => {
         const socket = connectSocket(destination);

@@ -10,7 +10,7 @@ const KEEP_ALIVE_MS = 60_000;
 /** Opens a socket for kafkajs: plain, or TLS if there are options for it. */
 export function connectSocket({ host, port, ssl, onConnect }: SocketFactoryArguments): Socket {
   const socket =
-    ssl === undefined
+    ssl === null
       ? connectTcp({ host, port }, onConnect)
       : connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);

@@ -105,15 +105,15 @@ export interface Broker {
 export interface SocketFactoryArguments {
   readonly host: string;
   readonly port: number;
-  readonly ssl: object | undefined;
+  readonly ssl: object | null;
   readonly onConnect: () => void;
 }
 
 export interface ConnectionPoolOptions {
   readonly host: string;
   readonly port: number;
-  readonly ssl: object | undefined;
-  readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | undefined;
+  readonly ssl: object | null;
+  readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | null;
   readonly clientId: string;
   readonly socketFactory: (destination: SocketFactoryArguments) => unknown;
   readonly connectionTimeout: number;
