@@ -1,0 +1,244 @@
+import type { StringMap } from "@headrace/contract";
+import { CLIENT_PROPERTIES, type Target } from "./client-properties.ts";
+import { isSecurityProperty, readSecurity, toLibrdkafkaSecurity } from "./client-security.ts";
+import type { KafkaClientSettings } from "./settings.ts";
+
+/**
+ * Java's client properties, merged per client as Kafka Connect does (contract §6.5) and translated for librdkafka and kafkajs.
+ *
+ * One difference, on purpose: security settings of the worker's un-prefixed keys count for every client, unless they are given
+ * again with a prefix; Java takes over `bootstrap.servers` only.
+ */
+
+/** What a client of librdkafka is created with. */
+export interface LibrdkafkaConfig {
+  readonly config: Readonly<Record<string, string>>;
+  /** The Java properties it was made of, for what the caller does itself, such as `max.poll.records`. */
+  readonly properties: StringMap;
+  /** What could not be translated, by name; values are never shown. */
+  readonly warnings: readonly string[];
+}
+
+/** What a cluster of kafkajs is created with. */
+export interface KafkaJsConfig {
+  readonly settings: KafkaClientSettings;
+  readonly properties: StringMap;
+  readonly warnings: readonly string[];
+}
+
+/** Whose client it is. Placeholders in both configurations are resolved. */
+export interface ConnectorClient {
+  readonly worker: StringMap;
+  readonly connectorConfig: StringMap;
+  readonly connector: string;
+  readonly task: number;
+}
+
+const INT_MAX = "2147483647";
+const RDKAFKA_BASE = { "log.connection.close": "false", "socket.keepalive.enable": "true" };
+
+/** Producer of a source task (contract §6.5, DESIGN §4.4): idempotent, all acknowledgements, no giving up, a queue bounded in bytes. */
+export function sourceProducerConfig(client: ConnectorClient): LibrdkafkaConfig {
+  const properties = { ...PRODUCER_BASE, "client.id": `connector-producer-${client.connector}-${client.task}` };
+  const gapless = client.connectorConfig["errors.tolerance"]?.trim().toLowerCase() !== "all";
+  return producerConfig(client, properties, gapless);
+}
+
+/** Producer of a sink task's dead letter queue. */
+export function dlqProducerConfig(client: ConnectorClient): LibrdkafkaConfig {
+  const properties = { ...PRODUCER_BASE, "client.id": `connector-dlq-producer-${client.connector}-${client.task}` };
+  return producerConfig(client, properties, false);
+}
+
+const PRODUCER_BASE = {
+  acks: "all",
+  "enable.idempotence": "true",
+  "delivery.timeout.ms": INT_MAX,
+  "max.request.size": "1048576",
+  "buffer.memory": "33554432",
+};
+
+function producerConfig(client: ConnectorClient, base: StringMap, gapless: boolean): LibrdkafkaConfig {
+  const explicit = overrides(client, "producer");
+  const warnings: string[] = [];
+  const properties = { ...base, ...shared(client.worker), ...explicit };
+  const translated = toLibrdkafka(properties, "producer");
+  const config: Record<string, string> = { ...RDKAFKA_BASE, partitioner: "murmur2_random", ...translated.config };
+  if (explicit["enable.idempotence"] === undefined && excludesIdempotence(config))
+    config["enable.idempotence"] = "false";
+  if (config["enable.idempotence"] === "true") {
+    if (gapless) config["enable.gapless.guarantee"] = "true";
+  } else {
+    warnings.push("the producer is not idempotent by these settings: a retry may repeat records");
+    const inFlight = explicit["max.in.flight.requests.per.connection"];
+    if (inFlight === undefined) config["max.in.flight.requests.per.connection"] = "1";
+    else if (Number(inFlight) > 1) {
+      warnings.push("max.in.flight.requests.per.connection above 1 without idempotence: a retry may change the order");
+    }
+  }
+  if (config["acks"] !== "all" && config["acks"] !== "-1") {
+    warnings.push("acks is not all: acknowledged records can be lost with a broker");
+  }
+  return { config, properties, warnings: [...translated.warnings, ...warnings] };
+}
+
+/** Settings under which Java turns idempotence off by itself (KafkaProducer's ProducerConfig.postProcessAndValidateIdempotenceConfigs). */
+function excludesIdempotence(config: Readonly<Record<string, string>>): boolean {
+  const acks = config["acks"];
+  return (
+    (acks !== "all" && acks !== "-1") ||
+    config["retries"] === "0" ||
+    Number(config["max.in.flight.requests.per.connection"] ?? 5) > 5
+  );
+}
+
+/** Consumer of a sink task: a member of group `connect-<c>` (contract §6.5, DESIGN §4.3). */
+export function sinkConsumerConfig(client: ConnectorClient): LibrdkafkaConfig {
+  const base = {
+    "group.id": `connect-${client.connector}`,
+    "client.id": `connector-consumer-${client.connector}-${client.task}`,
+    "auto.offset.reset": "earliest",
+    "isolation.level": "read_uncommitted",
+    "allow.auto.create.topics": "true",
+    "partition.assignment.strategy": "org.apache.kafka.clients.consumer.RangeAssignor",
+    "heartbeat.interval.ms": "500",
+  };
+  const properties: Record<string, string> = { ...base, ...shared(client.worker), ...overrides(client, "consumer") };
+  const warnings: string[] = [];
+  if ((properties["enable.auto.commit"] ?? "false").trim().toLowerCase() !== "false") {
+    warnings.push("enable.auto.commit is always false here: offsets are committed after the sink has flushed");
+  }
+  properties["enable.auto.commit"] = "false";
+  const translated = toLibrdkafka(properties, "consumer");
+  return {
+    config: { ...RDKAFKA_BASE, ...translated.config, "enable.auto.commit": "false" },
+    properties,
+    warnings: [...translated.warnings, ...warnings],
+  };
+}
+
+/** Admin client of a connector's task; `purpose` is the prefix of its client id (contract §6.5). */
+export function adminConfig(
+  client: ConnectorClient,
+  purpose: "connector-adminclient" | "connector-dlq-adminclient" = "connector-adminclient",
+): KafkaJsConfig {
+  const clientId = `${purpose}-${client.connector}-${client.task}`;
+  return toKafkaJs({ ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "admin") });
+}
+
+/** Admin client of the worker for one connector, for instance for the offsets of a sink. */
+export function connectorAdminConfig(client: Omit<ConnectorClient, "task">): KafkaJsConfig {
+  const clientId = `connector-worker-adminclient-${client.connector}`;
+  return toKafkaJs({ ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "admin") });
+}
+
+/** The worker's own clients (contract §2.3); `purpose` is the end of the client id. */
+export function workerClientConfig(
+  worker: StringMap,
+  purpose: "configs" | "offsets" | "statuses" | "shared-admin",
+): KafkaJsConfig {
+  const prefix = [worker["group.id"] ?? "connect", worker["client.id"] ?? ""].filter((part) => part !== "").join("-");
+  return toKafkaJs({ ...adminBase(worker), "client.id": `${prefix}-${purpose}` });
+}
+
+/** The client of the worker's group membership (contract §1.1). */
+export function groupClientConfig(worker: StringMap, workerId: string): KafkaJsConfig {
+  const own = worker["client.id"]?.trim() ?? "";
+  return toKafkaJs({ ...adminBase(worker), "client.id": own === "" ? `connect-${workerId}` : own });
+}
+
+/** Of the worker's configuration, all that a Kafka client reads. */
+function adminBase(worker: StringMap): StringMap {
+  return pick(worker, (key) => isSecurityProperty(key) || CLIENT_PROPERTIES[key]?.kafkajs != null);
+}
+
+/** What the worker's un-prefixed keys say to every client. */
+function shared(worker: StringMap): StringMap {
+  return pick(worker, (key) => key === "bootstrap.servers" || isSecurityProperty(key));
+}
+
+function overrides(
+  { worker, connectorConfig }: Pick<ConnectorClient, "worker" | "connectorConfig">,
+  kind: "producer" | "consumer" | "admin",
+): StringMap {
+  return { ...withPrefix(worker, `${kind}.`), ...withPrefix(connectorConfig, `${kind}.override.`) };
+}
+
+function withPrefix(config: StringMap, prefix: string): StringMap {
+  const entries = Object.entries(config).filter(([key]) => key.startsWith(prefix));
+  return Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+function pick(config: StringMap, wanted: (key: string) => boolean): StringMap {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => wanted(key)));
+}
+
+/** Translates Java's properties of a producer or consumer into librdkafka's. */
+export function toLibrdkafka(
+  properties: StringMap,
+  kind: "producer" | "consumer",
+): { readonly config: Readonly<Record<string, string>>; readonly warnings: readonly string[] } {
+  const security = readSecurity(properties);
+  const warnings = [...security.warnings];
+  const config = toLibrdkafkaSecurity(security);
+  for (const [key, value] of Object.entries(properties)) {
+    if (isSecurityProperty(key) || key === "enable.auto.commit") continue;
+    const property = CLIENT_PROPERTIES[key];
+    const target = property?.[kind];
+    if (target == null) {
+      if (property?.silent !== true) warnings.push(`${key} is not supported and has no effect`);
+      continue;
+    }
+    const translated = translate(target, value.trim());
+    if (translated.warning !== null) warnings.push(`${key} ${translated.warning}`);
+    if (translated.value !== null) config[target.name] = translated.value;
+  }
+  // librdkafka wants its cache to outlive three refreshes.
+  const refreshMs = Number(config["topic.metadata.refresh.interval.ms"] ?? 0);
+  if (refreshMs > 0) config["metadata.max.age.ms"] = String(Math.min(refreshMs * 3, 86_400_000));
+  return { config, warnings };
+}
+
+function translate(
+  { range, convert }: Target,
+  value: string,
+): { readonly value: string | null; readonly warning: string | null } {
+  const converted = convert === undefined ? value : convert(value);
+  if (converted === undefined) return { value: null, warning: "has a value that is not supported, and no effect" };
+  if (range === undefined) return { value: converted, warning: null };
+  const number = Number(converted);
+  if (!Number.isFinite(number)) return { value: null, warning: "is not a number, and has no effect" };
+  const [min, max] = range;
+  if (number < min) return { value: String(min), warning: `is below the least possible value: ${min} is used` };
+  if (number > max) return { value: String(max), warning: `is above the greatest possible value: ${max} is used` };
+  return { value: converted, warning: null };
+}
+
+/** Translates Java's properties of any client into settings for kafkajs. */
+export function toKafkaJs(properties: StringMap): KafkaJsConfig {
+  const security = readSecurity(properties);
+  const warnings = [...security.warnings];
+  for (const key of Object.keys(properties)) {
+    const property = CLIENT_PROPERTIES[key];
+    if (isSecurityProperty(key) || property?.kafkajs != null || property?.silent === true) continue;
+    warnings.push(`${key} is not supported and has no effect`);
+  }
+  const number = (key: string, fallback: number) => {
+    const value = Number(properties[key] ?? fallback);
+    if (Number.isFinite(value) && value >= 0) return value;
+    warnings.push(`${key} is not a number, and has no effect`);
+    return fallback;
+  };
+  const brokers = (properties["bootstrap.servers"] ?? "localhost:9092").split(",").map((server) => server.trim());
+  const settings: KafkaClientSettings = {
+    brokers: brokers.filter((server) => server !== ""),
+    clientId: properties["client.id"] ?? "",
+    tls: security.tls,
+    sasl: security.sasl,
+    connectionTimeoutMs: number("socket.connection.setup.timeout.ms", 10_000),
+    requestTimeoutMs: number("request.timeout.ms", 40_000),
+    retryBackoffMs: number("retry.backoff.ms", 100),
+    retryBackoffMaxMs: number("retry.backoff.max.ms", 1_000),
+  };
+  return { settings, properties, warnings };
+}
