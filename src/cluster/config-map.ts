@@ -1,0 +1,21 @@
+import { createHash } from "node:crypto";
+import type { KafkaConnect } from "../kinds.ts";
+import type { ConfigMap } from "../kube/resources.ts";
+import { objectMeta, workloadName } from "./names.ts";
+
+export const PROPERTIES_FILE = "worker.properties";
+
+/**
+ * The ConfigMap of one revision of the worker's properties. Its name ends in a hash of its content and it is immutable, so a
+ * container that restarts never meets a configuration that has not been rolled to it.
+ */
+export function buildConfigMap(connect: KafkaConnect, properties: string): ConfigMap {
+  const hash = createHash("sha256").update(properties).digest("hex").slice(0, 10);
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: objectMeta(connect, `${workloadName(connect.metadata.name)}-config-${hash}`, undefined),
+    immutable: true,
+    data: { [PROPERTIES_FILE]: properties },
+  };
+}

@@ -1,0 +1,65 @@
+import { type Controller, createController } from "../controller/controller.ts";
+import type { ControllerMetrics } from "../controller/metrics.ts";
+import type { KafkaConnect } from "../kinds.ts";
+import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
+import { clusterOf } from "./names.ts";
+import { type ClusterReconcileDeps, createClusterReconcile } from "./reconcile.ts";
+
+export interface ClusterControllerDeps extends ClusterReconcileDeps {
+  readonly metrics?: ControllerMetrics;
+}
+
+const CONCURRENCY = 16;
+const RESYNC_MS = 60_000;
+
+/** The controller of KafkaConnects. Its stores must be running and synced before `run`. */
+export function createClusterController(deps: ClusterControllerDeps): Controller {
+  const { stores, log, metrics } = deps;
+  const controller = createController({
+    name: "cluster",
+    reconcile: createClusterReconcile(deps),
+    log,
+    concurrency: CONCURRENCY,
+    resync: { everyMs: RESYNC_MS, keys: () => stores.connects.list().map(keyOf) },
+    ...(metrics === undefined ? {} : { metrics }),
+  });
+
+  function enqueueOwner(object: KubeObject | undefined): void {
+    const key = object === undefined ? undefined : clusterOf(object);
+    if (key !== undefined) controller.enqueue(key);
+  }
+
+  function followOwned<T extends KubeObject>(store: Store<T>): () => void {
+    return store.onChange(({ previous, current }) => enqueueOwner(current ?? previous));
+  }
+
+  return {
+    enqueue: (key) => controller.enqueue(key),
+    async run(signal) {
+      const subscriptions = [
+        stores.connects.onChange(({ previous, current }) => {
+          const changed = current ?? previous;
+          if (changed !== undefined && !isStatusOnly(previous, current)) controller.enqueue(keyOf(changed));
+        }),
+        followOwned(stores.pods),
+        followOwned(stores.statefulSets),
+      ];
+      try {
+        await controller.run(signal);
+      } finally {
+        for (const unsubscribe of subscriptions) unsubscribe();
+      }
+    },
+  };
+}
+
+/** The operator's own status updates are no reason to look again. */
+function isStatusOnly(previous: KafkaConnect | undefined, current: KafkaConnect | undefined): boolean {
+  return (
+    previous?.metadata.uid === current?.metadata.uid && previous?.metadata.generation === current?.metadata.generation
+  );
+}
+
+function keyOf({ metadata }: KubeObject): ObjectKey {
+  return { namespace: metadata.namespace ?? "", name: metadata.name };
+}

@@ -1,0 +1,55 @@
+import type { GroupInfo } from "@headrace/contract";
+import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../connect-client.ts";
+import type { KafkaConnect } from "../kinds.ts";
+import type { ObjectKey, Store } from "../kube/client.ts";
+import type { Pod, StatefulSet } from "../kube/resources.ts";
+import { clusterOf, workloadName } from "./names.ts";
+import { containerName } from "./stateful-set.ts";
+import { toWorkerPod, type WorkerPod } from "./worker-pod.ts";
+
+/** What Kubernetes knows of a cluster's workers. */
+export interface ObservedCluster {
+  readonly statefulSet: StatefulSet | undefined;
+  readonly pods: readonly WorkerPod[];
+  /** Ready workers, by pod number. */
+  readonly workers: readonly Worker[];
+  /** Names of the ConfigMaps that pods mount. */
+  readonly configMapsInUse: ReadonlySet<string>;
+}
+
+export interface ClusterStores {
+  readonly connects: Store<KafkaConnect>;
+  readonly statefulSets: Store<StatefulSet>;
+  readonly pods: Store<Pod>;
+}
+
+/** Reads a cluster's pods and StatefulSet from the caches. */
+export function observe(stores: ClusterStores, cluster: ObjectKey): ObservedCluster {
+  const own = stores.pods.list().filter((pod) => isSameKey(clusterOf(pod), cluster));
+  const pods = own.map((pod) => toWorkerPod(pod, containerName(cluster.name))).sort((a, b) => a.ordinal - b.ordinal);
+  const volumes = own.flatMap((pod) => pod.spec?.volumes ?? []);
+  return {
+    statefulSet: stores.statefulSets.get({ namespace: cluster.namespace, name: workloadName(cluster.name) }),
+    pods,
+    workers: pods.flatMap(({ ready, ip }) => (ready && ip !== null ? [{ cluster, ip }] : [])),
+    configMapsInUse: new Set(volumes.flatMap(({ configMap }) => configMap?.name ?? [])),
+  };
+}
+
+/** The group as any ready worker sees it; null if none tells. */
+export async function observeGroup(
+  connect: ConnectClient,
+  workers: readonly Worker[],
+  signal: AbortSignal,
+): Promise<GroupInfo | null> {
+  try {
+    return (await firstAnswer(workers, (worker) => connect.group(worker, signal))).answer;
+  } catch (error) {
+    if (isConnectError(error)) return null;
+    throw error;
+  }
+}
+
+function isSameKey(a: ObjectKey | undefined, b: ObjectKey): boolean {
+  return a?.name === b.name && a.namespace === b.namespace;
+}

@@ -1,0 +1,237 @@
+import type { PluginInfo } from "@headrace/contract";
+import type { Logger } from "pino";
+import { type ConnectClient, firstAnswer, isConnectError } from "../connect-client.ts";
+import type { Reconcile } from "../controller/controller.ts";
+import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
+import { type KafkaConnect, KafkaConnects } from "../kinds.ts";
+import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
+import { isKubeError } from "../kube/errors.ts";
+import { ConfigMaps, PodDisruptionBudgets, Pods, ServiceAccounts, Services, StatefulSets } from "../kube/resources.ts";
+import { writeStatus } from "../status-writer.ts";
+import { type Desired, desire } from "./desired.ts";
+import { reportEnded } from "./gone.ts";
+import { DRAINING_ANNOTATION, labelSelector } from "./names.ts";
+import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
+import { planRoll, type RollAction } from "./roll.ts";
+import { planScale } from "./scale.ts";
+import { buildStatefulSet } from "./stateful-set.ts";
+import { type ClusterFindings, toClusterStatus } from "./status.ts";
+import type { WorkerPod } from "./worker-pod.ts";
+
+export interface ClusterReconcileDeps {
+  readonly kube: KubeClient;
+  readonly connect: ConnectClient;
+  readonly stores: ClusterStores;
+  readonly events: EventRecorder;
+  readonly log: Logger;
+  /** Worker image of a KafkaConnect that names none. */
+  readonly defaultImage: string;
+  /** Wall clock, epoch ms. */
+  readonly now: () => number;
+}
+
+/** What is kept between reconciles of one cluster; losing it costs repeated calls, never a wrong step. */
+interface Memory {
+  balanceAwaitedSinceMs: number | null;
+  /** Ended containers that the group knows of. */
+  readonly reported: Set<string>;
+  /** Plugins, as the workers with these pod uids offer them. */
+  plugins: { readonly of: string; readonly list: PluginInfo[] } | null;
+  /** ConfigMap that was the only one left. */
+  collectedFor: string | null;
+}
+
+/** How soon to look at the group again while something waits for it. */
+const GROUP_POLL_MS = 500;
+const PLUGINS_RETRY_MS = 5_000;
+const REFUSED_RETRY_MS = 30_000;
+
+/** Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. */
+export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
+  const { kube, connect, stores, events, defaultImage, now } = deps;
+  const memories = new Map<string, Memory>();
+
+  function memoryOf(resource: KafkaConnect): Memory {
+    const uid = resource.metadata.uid ?? "";
+    const memory = memories.get(uid) ?? {
+      balanceAwaitedSinceMs: null,
+      reported: new Set(),
+      plugins: null,
+      collectedFor: null,
+    };
+    memories.set(uid, memory);
+    return memory;
+  }
+
+  function forgetGone(): void {
+    const present = new Set(stores.connects.list().map(({ metadata }) => metadata.uid));
+    for (const uid of memories.keys()) if (!present.has(uid)) memories.delete(uid);
+  }
+
+  async function applyObjects(desired: Desired, signal: AbortSignal): Promise<void> {
+    await kube.apply(ServiceAccounts, desired.serviceAccount, signal);
+    await kube.apply(ConfigMaps, desired.configMap, signal);
+    for (const service of desired.services) await kube.apply(Services, service, signal);
+    await kube.apply(PodDisruptionBudgets, desired.disruptionBudget, signal);
+  }
+
+  async function drain(cluster: ObjectKey, pod: WorkerPod, signal: AbortSignal): Promise<void> {
+    if (pod.drainingSinceMs === null) {
+      const annotations = { [DRAINING_ANNOTATION]: new Date(now()).toISOString() };
+      await kube.patch(Pods, keyOf(cluster, pod), { metadata: { annotations, uid: pod.uid } }, signal);
+    }
+    if (pod.ip === null) return;
+    try {
+      await connect.drain({ cluster, ip: pod.ip }, signal);
+    } catch (error) {
+      if (!isConnectError(error)) throw error;
+      deps.log.warn({ ...cluster, pod: pod.name, err: error }, "drain failed");
+    }
+  }
+
+  async function takeStep(resource: KafkaConnect, roll: RollAction, signal: AbortSignal): Promise<Outcome> {
+    const cluster = keyOfResource(resource);
+    switch (roll.kind) {
+      case "none":
+      case "await-pods":
+        return settled;
+      case "await-balance":
+      case "await-handover":
+        return retryAfter(GROUP_POLL_MS);
+      case "drain":
+        await drain(cluster, roll.pod, signal);
+        return retryAfter(GROUP_POLL_MS);
+      case "delete":
+        events.record(resource, { type: "Normal", reason: "RollingPod", message: `${roll.message}.` });
+        await kube.delete(Pods, keyOf(cluster, roll.pod), { uid: roll.pod.uid }, signal);
+        return settled;
+      default:
+        throw new Error(`unreachable: ${roll satisfies never}`);
+    }
+  }
+
+  /** Applies what is wanted and takes at most one step that disturbs a worker. */
+  async function bringAbout(
+    {
+      resource,
+      desired,
+      seen,
+      memory,
+    }: { resource: KafkaConnect; desired: Desired; seen: ObservedCluster; memory: Memory },
+    signal: AbortSignal,
+  ): Promise<{ findings: ClusterFindings; outcome: Outcome }> {
+    const cluster = keyOfResource(resource);
+    const { revision, template } = desired;
+    const { pods, statefulSet, workers } = seen;
+    const wanted = resource.spec.replicas;
+    await applyObjects(desired, signal);
+
+    const current = statefulSet?.spec?.replicas ?? null;
+    const ended = pods.filter((pod) => pod.ended !== null && !memory.reported.has(pod.ended.containerId));
+    const shrinking = current !== null && wanted < current;
+    const outdated = pods.some((pod) => pod.revision !== revision || pod.drainingSinceMs !== null);
+    const needsGroup = shrinking || outdated || ended.length > 0;
+    const group = needsGroup ? await observeGroup(connect, workers, signal) : null;
+
+    const { replicas, drain: leaving } = planScale({ pods, current, wanted, group, nowMs: now() });
+    for (const pod of leaving) await drain(cluster, pod, signal);
+    await kube.apply(StatefulSets, buildStatefulSet(resource, template, replicas), signal);
+
+    const { balanceAwaitedSinceMs } = memory;
+    const roll: RollAction =
+      replicas > wanted
+        ? { kind: "await-balance", message: "workers are leaving" }
+        : planRoll({ pods, revision, replicas, group, balanceAwaitedSinceMs, nowMs: now() });
+    memory.balanceAwaitedSinceMs = roll.kind === "await-balance" ? (balanceAwaitedSinceMs ?? now()) : null;
+    const outcome = await takeStep(resource, roll, signal);
+
+    if (group !== null) {
+      for (const pod of ended) {
+        const told = await reportEnded(connect, { cluster, pod, group, workers }, signal);
+        if (told && pod.ended !== null) memory.reported.add(pod.ended.containerId);
+      }
+    }
+    return { findings: { kind: "applied", revision, replicas, roll }, outcome };
+  }
+
+  /** Removes ConfigMaps of older revisions once no pod can need them. */
+  async function collectConfigMaps(
+    cluster: ObjectKey,
+    { desired, seen, memory }: { desired: Desired; seen: ObservedCluster; memory: Memory },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const kept = desired.configMap.metadata.name;
+    if (memory.collectedFor === kept) return;
+    const { namespace } = cluster;
+    for (const { metadata } of await kube.list(ConfigMaps, namespace, labelSelector(cluster.name), signal)) {
+      if (metadata.name === kept || seen.configMapsInUse.has(metadata.name)) continue;
+      await kube.delete(ConfigMaps, { namespace, name: metadata.name }, {}, signal);
+    }
+    memory.collectedFor = kept;
+  }
+
+  /** Asks for the plugins again when the set of ready pods is another one. Undefined: nobody told, keep what is known. */
+  async function observePlugins(
+    seen: ObservedCluster,
+    memory: Memory,
+    signal: AbortSignal,
+  ): Promise<PluginInfo[] | undefined> {
+    const of = seen.pods.flatMap((pod) => (pod.ready ? [pod.uid] : [])).join();
+    if (memory.plugins?.of === of) return memory.plugins.list;
+    if (of === "") return undefined;
+    try {
+      const { answer: list } = await firstAnswer(seen.workers, (worker) => connect.plugins(worker, signal));
+      memory.plugins = { of, list };
+      return list;
+    } catch (error) {
+      if (isConnectError(error)) return undefined;
+      throw error;
+    }
+  }
+
+  return async (key, signal) => {
+    const resource = stores.connects.get(key);
+    if (resource === undefined || resource.metadata.deletionTimestamp !== undefined) {
+      forgetGone();
+      return settled;
+    }
+    const memory = memoryOf(resource);
+    const desired = desire(resource, defaultImage);
+    const seen = observe(stores, key);
+    const { findings, outcome } = await attempt({ resource, desired, seen, memory }, signal);
+    if (findings.kind === "applied" && findings.roll.kind === "none" && seen.pods.length === resource.spec.replicas) {
+      await collectConfigMaps(key, { desired, seen, memory }, signal);
+    }
+    const observed = await observePlugins(seen, memory, signal);
+    const plugins = observed ?? resource.status?.connectorPlugins;
+    const { pods } = seen;
+    const { warnings } = desired;
+    const status = toClusterStatus({ connect: resource, findings, pods, plugins, warnings, nowMs: now() });
+    await writeStatus(kube, { type: KafkaConnects, object: resource, status }, signal);
+    if (outcome.kind === "settled" && observed === undefined && seen.workers.length > 0)
+      return retryAfter(PLUGINS_RETRY_MS);
+    return outcome;
+  };
+
+  async function attempt(
+    subject: { resource: KafkaConnect; desired: Desired; seen: ObservedCluster; memory: Memory },
+    signal: AbortSignal,
+  ): Promise<{ findings: ClusterFindings; outcome: Outcome }> {
+    const { problems } = subject.desired;
+    if (problems.length > 0) return { findings: { kind: "invalid-config", problems }, outcome: settled };
+    try {
+      return await bringAbout(subject, signal);
+    } catch (error) {
+      if (!isKubeError(error, "invalid", "forbidden")) throw error;
+      return { findings: { kind: "refused", message: error.message }, outcome: retryAfter(REFUSED_RETRY_MS) };
+    }
+  }
+}
+
+function keyOf({ namespace }: ObjectKey, { name }: WorkerPod): ObjectKey {
+  return { namespace, name };
+}
+
+function keyOfResource({ metadata }: KafkaConnect): ObjectKey {
+  return { namespace: metadata.namespace ?? "", name: metadata.name };
+}

@@ -1,0 +1,105 @@
+import type { ConfigValueProblem, KafkaConnectStatus } from "@headrace/contract";
+import { type Assessment, toConditions } from "../conditions.ts";
+import type { KafkaConnect } from "../kinds.ts";
+import { labelSelector } from "./names.ts";
+import type { RollAction } from "./roll.ts";
+import { apiUrl } from "./service.ts";
+import type { WorkerPod } from "./worker-pod.ts";
+
+/** What one reconcile of a cluster found out. */
+export type ClusterFindings =
+  /** `spec.config` cannot be used; nothing was changed. */
+  | { readonly kind: "invalid-config"; readonly problems: readonly ConfigValueProblem[] }
+  /** The API server refuses an object. */
+  | { readonly kind: "refused"; readonly message: string }
+  | {
+      readonly kind: "applied";
+      readonly revision: string;
+      /** Number of pods that the StatefulSet is asked for now. */
+      readonly replicas: number;
+      readonly roll: RollAction;
+    };
+
+export interface ClusterStatusInputs {
+  readonly connect: KafkaConnect;
+  readonly findings: ClusterFindings;
+  readonly pods: readonly WorkerPod[];
+  readonly plugins: KafkaConnectStatus["connectorPlugins"];
+  readonly warnings: readonly string[];
+  readonly nowMs: number;
+}
+
+/** The status of a KafkaConnect. `replicas` counts pods that are ready, not pods that are wanted. */
+export function toClusterStatus(inputs: ClusterStatusInputs): KafkaConnectStatus {
+  const { connect, findings, pods, plugins, warnings, nowMs } = inputs;
+  const assessment = { ...assess(connect, findings, pods), warnings };
+  return {
+    conditions: toConditions(assessment, connect.status?.conditions, nowMs),
+    observedGeneration: connect.metadata.generation ?? 0,
+    ...(connect.spec.replicas === 0 ? {} : { url: apiUrl(connect) }),
+    ...(plugins === undefined || plugins.length === 0 ? {} : { connectorPlugins: plugins }),
+    replicas: pods.filter(({ ready }) => ready).length,
+    labelSelector: labelSelector(connect.metadata.name),
+  };
+}
+
+function assess(connect: KafkaConnect, findings: ClusterFindings, pods: readonly WorkerPod[]): Assessment {
+  switch (findings.kind) {
+    case "invalid-config": {
+      const list = findings.problems.map(({ key, message }) => `${key} ${message}`).join("; ");
+      return stalled("InvalidConfig", `spec.config cannot be used: ${list}.`);
+    }
+    case "refused":
+      return stalled("Refused", `The API server refuses an object of this cluster: ${findings.message}`);
+    case "applied":
+      return assessWorkers(connect.spec.replicas, findings, pods);
+    default:
+      throw new Error(`unreachable: ${findings satisfies never}`);
+  }
+}
+
+function assessWorkers(
+  wanted: number,
+  { revision, replicas, roll }: Extract<ClusterFindings, { kind: "applied" }>,
+  pods: readonly WorkerPod[],
+): Assessment {
+  if (replicas > wanted || pods.length > wanted) {
+    const leaving = Math.max(pods.length, replicas) - wanted;
+    return reconciling("Scaling", `${count(leaving, "worker is", "workers are")} leaving; ${wanted} will stay.`);
+  }
+  if (wanted === 0) return settled("ScaledToZero", "No workers are wanted; the cluster's state is kept in Kafka.");
+  const stuck = pods.find((pod) => pod.revision === revision && !pod.ready && pod.trouble?.lasting === true);
+  const ready = pods.filter((pod) => pod.ready).length;
+  if (stuck?.trouble) {
+    return stalled(
+      "WorkersFailing",
+      `${ready} of ${wanted} workers are ready; ${stuck.name}: ${stuck.trouble.message}.`,
+    );
+  }
+  if (roll.kind !== "none") {
+    const done = pods.filter((pod) => pod.revision === revision && pod.ready).length;
+    return reconciling("Rolling", `${done} of ${wanted} workers have the new configuration; ${roll.message}.`);
+  }
+  if (ready < wanted) {
+    const troubled = pods.find((pod) => !pod.ready && pod.trouble !== null);
+    const why = troubled?.trouble ? `; ${troubled.name}: ${troubled.trouble.message}` : "";
+    return reconciling("WorkersNotReady", `${ready} of ${wanted} workers are ready${why}.`);
+  }
+  return settled("Ready", wanted === 1 ? "The worker is ready." : `All ${wanted} workers are ready.`);
+}
+
+function settled(reason: string, message: string): Assessment {
+  return { ready: "True", reason, message, progress: "settled" };
+}
+
+function reconciling(reason: string, message: string): Assessment {
+  return { ready: "False", reason, message, progress: "reconciling" };
+}
+
+function stalled(reason: string, message: string): Assessment {
+  return { ready: "False", reason, message, progress: "stalled" };
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,81 @@
+import type { Pod } from "../kube/resources.ts";
+import { DRAINING_ANNOTATION, REVISION_ANNOTATION } from "./names.ts";
+
+/** A worker pod, as far as decisions need it. */
+export interface WorkerPod {
+  readonly name: string;
+  readonly uid: string;
+  readonly ordinal: number;
+  /** Null until it has one. */
+  readonly ip: string | null;
+  readonly ready: boolean;
+  readonly terminating: boolean;
+  readonly revision: string;
+  /** Since when it has been giving its work away on the operator's demand, epoch ms; null if it was not asked. */
+  readonly drainingSinceMs: number | null;
+  /** Why it does not run, if that is known. */
+  readonly trouble: Trouble | null;
+  /** The ended run of the worker's container, while no new one runs. */
+  readonly ended: { readonly containerId: string } | null;
+}
+
+/** A reason why a pod does not come up. `lasting`: it needs a change from outside. */
+export interface Trouble {
+  readonly reason: string;
+  readonly message: string;
+  readonly lasting: boolean;
+}
+
+/** Kubelet's waiting reasons that no waiting cures. */
+const LASTING: ReadonlySet<string> = new Set([
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "ErrImageNeverPull",
+  "InvalidImageName",
+  "CreateContainerConfigError",
+  "CreateContainerError",
+  "CrashLoopBackOff",
+  "RunContainerError",
+]);
+
+/** Reads a pod of the cluster. `container` is the name of the container that runs the worker. */
+export function toWorkerPod(pod: Pod, container: string): WorkerPod {
+  const { metadata, status } = pod;
+  const annotations = metadata.annotations ?? {};
+  const state = status?.containerStatuses?.find(({ name }) => name === container);
+  const ended =
+    state?.state?.running === undefined ? (state?.state?.terminated ?? state?.lastState?.terminated) : undefined;
+  const drainingSince = annotations[DRAINING_ANNOTATION];
+  const terminating = metadata.deletionTimestamp !== undefined;
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? "",
+    ordinal: Number(/-(\d+)$/.exec(metadata.name)?.[1] ?? Number.NaN),
+    ip: status?.podIP ?? null,
+    ready: !terminating && status?.conditions?.find(({ type }) => type === "Ready")?.status === "True",
+    terminating,
+    revision: annotations[REVISION_ANNOTATION] ?? "",
+    drainingSinceMs: drainingSince === undefined ? null : Date.parse(drainingSince),
+    trouble: troubleOf(pod, container),
+    ended: ended?.containerID === undefined ? null : { containerId: ended.containerID },
+  };
+}
+
+function troubleOf({ status }: Pod, container: string): Trouble | null {
+  const scheduled = status?.conditions?.find(({ type }) => type === "PodScheduled");
+  if (scheduled?.status === "False") {
+    return { reason: "Unschedulable", message: scheduled.message ?? "no node takes it", lasting: false };
+  }
+  const state = status?.containerStatuses?.find(({ name }) => name === container);
+  const waiting = state?.state?.waiting;
+  const ended = state?.state?.terminated ?? state?.lastState?.terminated;
+  const running = state?.state?.running !== undefined;
+  if (!running && ended !== undefined) {
+    const last = ended.message?.trim().split("\n").at(-1);
+    const why = last ? `: ${last}` : "";
+    const reason = waiting?.reason ?? ended.reason ?? "Ended";
+    return { reason, message: `the worker ended with code ${ended.exitCode}${why}`, lasting: LASTING.has(reason) };
+  }
+  if (waiting?.reason === undefined || !LASTING.has(waiting.reason)) return null;
+  return { reason: waiting.reason, message: waiting.message ?? waiting.reason, lasting: true };
+}
