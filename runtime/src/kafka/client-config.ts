@@ -35,7 +35,12 @@ export interface ConnectorClient {
 }
 
 const INT_MAX = "2147483647";
-const RDKAFKA_BASE = { "log.connection.close": "false", "socket.keepalive.enable": "true" };
+const RDKAFKA_BASE = {
+  "log.connection.close": "false",
+  "socket.keepalive.enable": "true",
+  "reconnect.backoff.ms": "50",
+  "reconnect.backoff.max.ms": "1000",
+};
 
 /** Producer of a source task (contract §6.5, DESIGN §4.4): idempotent, all acknowledgements, no giving up, a queue bounded in bytes. */
 export function sourceProducerConfig(client: ConnectorClient): LibrdkafkaConfig {

@@ -4,7 +4,7 @@ import { ConnectError } from "../errors.ts";
 import { registerCodecs } from "./compression.ts";
 import { connectSocket, tlsOptions } from "./connection.ts";
 import { isConnectionError } from "./errors.ts";
-import { apiKeys, Broker, ConnectionPool, createLogger, LEVELS, requests } from "./kafkajs.ts";
+import { Broker, ConnectionPool, call, createLogger, LEVELS } from "./kafkajs.ts";
 import type { KafkaClientSettings } from "./settings.ts";
 
 /** A topic as one broker knows it. `errorCode` 0 is well; 3 is unknown topic, 5 no leader. */
@@ -13,7 +13,17 @@ export interface TopicMetadata {
   readonly partitions: readonly { readonly partition: number; readonly errorCode: number; readonly leader: number }[];
 }
 
+/** What a broker knows of its cluster. */
+export interface ClusterMetadata {
+  readonly clusterId: string;
+  readonly controllerId: number;
+  /** One entry per topic that was asked for. */
+  readonly topics: ReadonlyMap<string, TopicMetadata>;
+}
+
 interface MetadataResponse {
+  readonly clusterId: string | null;
+  readonly controllerId: number;
   readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
   readonly topicMetadata: readonly {
     readonly topicErrorCode: number;
@@ -38,10 +48,12 @@ export interface KafkaCluster {
   any(signal: AbortSignal): Promise<Broker>;
   /** A broker by the address that Kafka advertises. */
   at(address: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<Broker>;
-  /** A broker by its id, as of the last `topic` call. */
+  /** A broker by its id, as of the last `metadata` or `topic` call. */
   node(nodeId: number, signal: AbortSignal): Promise<Broker>;
   /** Asks any broker who coordinates the group and connects to that one. */
   coordinator(groupId: string, signal: AbortSignal): Promise<Broker>;
+  /** Asks any broker for topics; an empty list means all. Never creates one; error codes are not turned into exceptions. */
+  metadata(topics: readonly string[], signal: AbortSignal): Promise<ClusterMetadata>;
   /** Asks any broker for a topic; never creates it. Error codes in the answer are not turned into exceptions. */
   topic(topic: string, signal: AbortSignal): Promise<TopicMetadata>;
   /** Drops a broker's connections; the next use makes new ones. */
@@ -168,6 +180,33 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
     }
   }
 
+  async function metadata(topics: readonly string[], signal: AbortSignal): Promise<ClusterMetadata> {
+    const response = await using(signal, (broker) =>
+      call<MetadataResponse>(broker, "Metadata", { topics, allowAutoTopicCreation: false }),
+    );
+    nodes.clear();
+    for (const { nodeId, host, port } of response.brokers) nodes.set(nodeId, { host, port });
+    return {
+      clusterId: response.clusterId ?? "",
+      controllerId: response.controllerId,
+      topics: new Map(
+        response.topicMetadata.map(({ topic, topicErrorCode, partitionMetadata }) => [
+          topic,
+          {
+            errorCode: topicErrorCode,
+            partitions: partitionMetadata
+              .map(({ partitionId: partition, partitionErrorCode: errorCode, leader }) => ({
+                partition,
+                errorCode,
+                leader,
+              }))
+              .sort((a, b) => a.partition - b.partition),
+          },
+        ]),
+      ),
+    };
+  }
+
   function forget(broker: Broker): void {
     for (const entry of entries.values()) if (entry.broker === broker) drop(entry, "connection dropped");
   }
@@ -184,32 +223,10 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
       const { coordinator } = await using(signal, (broker) => broker.findGroupCoordinator({ groupId }));
       return at(coordinator, signal);
     },
+    metadata,
     async topic(topic, signal) {
-      const response = await using(signal, (broker) => {
-        const lookup = broker.lookupRequest<object, MetadataResponse, MetadataResponse>(
-          apiKeys.Metadata,
-          requests.Metadata,
-        );
-        const { request, response } = lookup({ topics: [topic], allowAutoTopicCreation: false });
-        return broker.connectionPool.send({
-          request,
-          response: { decode: (raw) => response.decode(raw), parse: async (decoded) => decoded },
-        });
-      });
-      nodes.clear();
-      for (const { nodeId, host, port } of response.brokers) nodes.set(nodeId, { host, port });
-      const found = response.topicMetadata.find((candidate) => candidate.topic === topic);
-      if (found === undefined) return { errorCode: 3, partitions: [] };
-      return {
-        errorCode: found.topicErrorCode,
-        partitions: found.partitionMetadata
-          .map(({ partitionId, partitionErrorCode, leader }) => ({
-            partition: partitionId,
-            errorCode: partitionErrorCode,
-            leader,
-          }))
-          .sort((a, b) => a.partition - b.partition),
-      };
+      const { topics } = await metadata([topic], signal);
+      return topics.get(topic) ?? { errorCode: 3, partitions: [] };
     },
     forget,
     close() {

@@ -38,7 +38,7 @@ export interface JoinGroupRequest {
   readonly groupId: string;
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
-  /** "" for a new member; a MEMBER_ID_REQUIRED answer is followed up by kafkajs itself. */
+  /** "" for a new member; the answer is then MEMBER_ID_REQUIRED with the id to join with. */
   readonly memberId: string;
   readonly protocolType: string;
   readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[];
@@ -89,7 +89,6 @@ export interface Broker {
     /** 0 group, 1 transaction. */
     readonly coordinatorType?: number;
   }): Promise<{ readonly coordinator: { readonly nodeId: number; readonly host: string; readonly port: number } }>;
-  joinGroup(request: JoinGroupRequest): Promise<JoinGroupResponse>;
   syncGroup(request: SyncGroupRequest): Promise<{ readonly memberAssignment: Buffer }>;
   heartbeat(request: {
     readonly groupId: string;
@@ -193,6 +192,11 @@ export const decodeRecordBatch: (decoder: Decoder) => Promise<DecodedRecordBatch
   "kafkajs/src/protocol/recordBatch/v0/decoder",
 );
 
+/** Reads messages of the formats before record batches (magic 0 and 1). */
+export const decodeMessageSet: (decoder: Decoder, size: number) => Promise<readonly DecodedRecord[]> = load(
+  "kafkajs/src/protocol/messageSet/decoder",
+);
+
 /** Encodes a Fetch request of version 11, the newest that kafkajs speaks. */
 export const fetchRequestV11: (options: {
   readonly replicaId: number;
@@ -210,14 +214,27 @@ export const fetchRequestV11: (options: {
   }[];
 }) => object = load("kafkajs/src/protocol/requests/fetch/v11/request");
 
-const protocol: {
-  readonly requests: Readonly<Record<"Produce" | "ListOffsets" | "Metadata", ProtocolDefinition>>;
-} = load("kafkajs/src/protocol/requests");
-export const { requests } = protocol;
+type Api = "Produce" | "ListOffsets" | "Metadata" | "CreateTopics" | "DescribeConfigs" | "OffsetFetch" | "JoinGroup";
 
-export const apiKeys: Readonly<Record<"Produce" | "ListOffsets" | "Metadata", number>> = load(
-  "kafkajs/src/protocol/requests/apiKeys",
+const protocol: { readonly requests: Readonly<Record<Api, ProtocolDefinition>> } = load(
+  "kafkajs/src/protocol/requests",
 );
+export const { requests } = protocol;
+export const apiKeys: Readonly<Record<Api, number>> = load("kafkajs/src/protocol/requests/apiKeys");
+
+/**
+ * Sends a request in the highest version that both sides speak and returns the decoded answer, error codes and all: kafkajs
+ * would throw for the first of them. `Decoded` is the shape that kafkajs's decoder of that request makes.
+ */
+export async function call<Decoded>(broker: Broker, api: Api, options: object): Promise<Decoded> {
+  const lookup = broker.lookupRequest<object, Decoded, Decoded>(apiKeys[api], requests[api]);
+  const { request, response, requestTimeout } = lookup(options);
+  return broker.connectionPool.send({
+    request,
+    response: { decode: (raw) => response.decode(raw), parse: async (decoded) => decoded },
+    ...(requestTimeout !== undefined && { requestTimeout }),
+  });
+}
 
 const protocolErrors: { readonly createErrorFromCode: (code: number) => Error } = load("kafkajs/src/protocol/error");
 /** The exception that kafkajs has for an error code of the protocol. */
