@@ -69,7 +69,7 @@ export function createController(options: ControllerOptions): Controller {
     }
   }
 
-  async function process(work: Work, signal: AbortSignal): Promise<void> {
+  async function runOne(work: Work, signal: AbortSignal): Promise<void> {
     const startedAt = now();
     metrics?.started(startedAt - work.dueAtMs);
     const result = await attempt(work, signal);
@@ -81,7 +81,7 @@ export function createController(options: ControllerOptions): Controller {
     while (!signal.aborted && inFlight.size < concurrency) {
       const work = queue.take(now());
       if (work === null) break;
-      const running = process(work, signal).finally(() => {
+      const running = runOne(work, signal).finally(() => {
         inFlight.delete(running);
         wake?.();
       });
@@ -95,7 +95,7 @@ export function createController(options: ControllerOptions): Controller {
     const { promise, resolve } = Promise.withResolvers<void>();
     wake = resolve;
     signal.addEventListener("abort", wake, { once: true });
-    const dueAtMs = queue.nextDueAtMs();
+    const dueAtMs = inFlight.size < concurrency ? queue.nextDueAtMs() : null;
     const delayMs = dueAtMs === null ? LONGEST_TIMER_MS : Math.min(Math.max(dueAtMs - now(), 0), LONGEST_TIMER_MS);
     const timer = setTimeout(wake, Math.ceil(delayMs));
     await promise;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { backOffMs } from "../back-off.ts";
+import { type BackOff, backOffMs } from "../back-off.ts";
 import { withDeadline } from "../deadline.ts";
 import { isKubeError, KubeError, toKubeError } from "./errors.ts";
 import { type Http, type HttpRequest, type HttpResponse, readText } from "./http.ts";
@@ -18,6 +18,9 @@ export interface ApiCaller {
   stream(request: ApiRequest, signal: AbortSignal): Promise<HttpResponse>;
 }
 
+/** Told of every answer; `status` is null if there was none. */
+export type CallObserver = (method: string, status: number | null) => void;
+
 export interface ApiCallerOptions {
   readonly http: Http;
   /** Deadline of one call with its repeats. */
@@ -26,20 +29,36 @@ export interface ApiCallerOptions {
   readonly random: () => number;
   /** Called right before everything that writes; throws if we may not write any more. */
   readonly fence?: () => void;
+  readonly observe?: CallObserver;
 }
 
-const BUSY: Parameters<typeof backOffMs>[0] = { baseMs: 500, maxMs: 5_000 };
+/** Settings for a real API server. */
+export const API_CALL_DEFAULTS = { timeoutMs: 15_000, maxConcurrentCalls: 32, random: Math.random } as const;
+
+const BUSY: BackOff = { baseMs: 500, maxMs: 5_000 };
 
 /**
  * Repeats what is safe to repeat: everything the server turned away unread (429, or 5xx with Retry-After), reads and
  * applies whose connection broke, once, and anything once after a 401, with credentials read anew.
  */
-export function createApiCaller({ http, timeoutMs, maxConcurrentCalls, random, fence }: ApiCallerOptions): ApiCaller {
+export function createApiCaller(options: ApiCallerOptions): ApiCaller {
+  const { http, timeoutMs, maxConcurrentCalls, random, fence, observe } = options;
   const limiter = createLimiter(maxConcurrentCalls);
+
+  async function send(request: ApiRequest, signal: AbortSignal): Promise<HttpResponse> {
+    try {
+      const response = await http.send(request, signal);
+      observe?.(request.method, response.status);
+      return response;
+    } catch (error) {
+      observe?.(request.method, null);
+      throw error;
+    }
+  }
 
   async function once(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
     if (request.method !== "GET") fence?.();
-    const response = await http.send(request, signal);
+    const response = await send(request, signal);
     const text = await readText(response);
     if (response.status >= 200 && response.status < 300) return parseBody(request, response, text);
     throw errorOf(request, response, text);
@@ -92,7 +111,7 @@ export function createApiCaller({ http, timeoutMs, maxConcurrentCalls, random, f
           request,
           async (inner) => {
             inner.addEventListener("abort", () => connection.abort(inner.reason), { once: true });
-            const answer = await http.send(request, connection.signal);
+            const answer = await send(request, connection.signal);
             if (answer.status === 200) return answer;
             if (answer.status === 401) http.refreshCredentials();
             throw errorOf(request, answer, await readText(answer));

@@ -21,7 +21,9 @@ export type KubeErrorCode =
   /** The server failed, cannot be reached, or hung up. */
   | "unavailable"
   /** What came back is not what the API would say. */
-  | "malformed";
+  | "malformed"
+  /** Nothing was sent: we are not the leader, or not any more. */
+  | "fenced";
 
 /** One entry of a Status's `details.causes`. */
 export interface KubeErrorCause {

@@ -1,0 +1,91 @@
+import { z } from "zod";
+
+const Flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] });
+/** A DNS label, as namespaces are named. */
+const Namespace = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "is no name of a namespace");
+const Port = z.coerce.number().int().min(0).max(65_535);
+
+/** The operator's environment. An empty variable counts as not set. */
+const Environment = z.object({
+  HEADRACE_KUBECONFIG: z
+    .string()
+    .optional()
+    .describe("Path of a kubeconfig file. Without it the pod's service account is used; KUBECONFIG never is."),
+  HEADRACE_NAMESPACE: Namespace.optional().describe("The operator's own namespace, for its lease. Default: its pod's."),
+  HEADRACE_WATCH_NAMESPACES: z
+    .string()
+    .optional()
+    .transform((value) => parseWatched(value))
+    .pipe(z.union([z.literal("*"), z.literal("own"), z.array(Namespace).min(1)]))
+    .describe("Namespaces to work in, separated by commas; * for all of them. Default: the operator's own."),
+  HEADRACE_WORKER_IMAGE: z
+    .string()
+    .default("ghcr.io/headrace/worker:0.1.0")
+    .describe("Image of worker pods whose KafkaConnect names none."),
+  HEADRACE_LEADER_ELECTION: Flag.default(true).describe("Whether several operators may run, one of them working."),
+  HEADRACE_HEALTH_HOST: z.string().default("0.0.0.0").describe("Address of /healthz, /readyz and /metrics."),
+  HEADRACE_HEALTH_PORT: Port.default(8080).describe("Port of /healthz, /readyz and /metrics; 0 for any."),
+  HEADRACE_LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "silent"])
+    .default("info")
+    .describe("Least important level that is logged."),
+});
+
+/** The operator's configuration, checked. */
+export interface OperatorConfig {
+  readonly kubeconfig: string | undefined;
+  readonly namespace: string | undefined;
+  /** `own` is the operator's namespace. */
+  readonly watchNamespaces: "*" | "own" | readonly string[];
+  readonly workerImage: string;
+  readonly leaderElection: boolean;
+  readonly healthHost: string;
+  readonly healthPort: number;
+  readonly logLevel: string;
+}
+
+/** A configuration that cannot be used; the message lists every problem. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Reads the configuration from environment variables. Throws ConfigError. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): OperatorConfig {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = Environment.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`);
+    throw new ConfigError(problems.join("\n"));
+  }
+  const { data } = parsed;
+  return {
+    kubeconfig: data.HEADRACE_KUBECONFIG,
+    namespace: data.HEADRACE_NAMESPACE,
+    watchNamespaces: data.HEADRACE_WATCH_NAMESPACES,
+    workerImage: data.HEADRACE_WORKER_IMAGE,
+    leaderElection: data.HEADRACE_LEADER_ELECTION,
+    healthHost: data.HEADRACE_HEALTH_HOST,
+    healthPort: data.HEADRACE_HEALTH_PORT,
+    logLevel: data.HEADRACE_LOG_LEVEL,
+  };
+}
+
+/** One line per setting, for `--help`. */
+export function describeConfig(): string {
+  const width = Math.max(...Object.keys(Environment.shape).map((name) => name.length));
+  return Object.entries(Environment.shape)
+    .map(([name, schema]) => `  ${name.padEnd(width)}  ${schema.description ?? ""}${defaultOf(schema)}`)
+    .join("\n");
+}
+
+function defaultOf(schema: z.ZodType): string {
+  const value = schema.safeParse(undefined);
+  if (!value.success || value.data === undefined || value.data === "own") return "";
+  return ` Default: ${value.data}.`;
+}
+
+function parseWatched(value: string | undefined): "*" | "own" | readonly string[] {
+  if (value === undefined) return "own";
+  const names = value.split(",").map((name) => name.trim());
+  return names.includes("*") ? "*" : [...new Set(names)];
+}

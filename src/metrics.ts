@@ -1,0 +1,100 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ControllerMetrics } from "./controller/metrics.ts";
+import type { CallObserver } from "./kube/api-call.ts";
+
+/** The operator's series, under controller-runtime's and client-go's names, so that existing dashboards fit. */
+export interface OperatorMetrics {
+  controller(name: string): ControllerMetrics;
+  readonly calls: CallObserver;
+  leading(isLeader: boolean): void;
+  /** Prometheus text. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
+
+export function createMetrics(): OperatorMetrics {
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
+  const total = new Counter({
+    name: "controller_runtime_reconcile_total",
+    help: "Reconciles by result.",
+    labelNames: ["controller", "result"],
+    registers,
+  });
+  const errors = new Counter({
+    name: "controller_runtime_reconcile_errors_total",
+    help: "Reconciles that failed.",
+    labelNames: ["controller"],
+    registers,
+  });
+  const duration = new Histogram({
+    name: "controller_runtime_reconcile_time_seconds",
+    help: "Duration of reconciles.",
+    labelNames: ["controller"],
+    buckets: SECONDS,
+    registers,
+  });
+  const active = new Gauge({
+    name: "controller_runtime_active_workers",
+    help: "Reconciles in flight.",
+    labelNames: ["controller"],
+    registers,
+  });
+  const adds = new Counter({
+    name: "workqueue_adds_total",
+    help: "Requests for a reconcile.",
+    labelNames: ["name"],
+    registers,
+  });
+  const depth = new Gauge({
+    name: "workqueue_depth",
+    help: "Keys that are due and wait.",
+    labelNames: ["name"],
+    registers,
+  });
+  const queued = new Histogram({
+    name: "workqueue_queue_duration_seconds",
+    help: "Time from due to started.",
+    labelNames: ["name"],
+    buckets: SECONDS,
+    registers,
+  });
+  const requests = new Counter({
+    name: "rest_client_requests_total",
+    help: "Calls of the Kubernetes API by method and status; <error> without an answer.",
+    labelNames: ["method", "code"],
+    registers,
+  });
+  const leader = new Gauge({
+    name: "leader_election_master_status",
+    help: "1 while this operator leads.",
+    labelNames: ["name"],
+    registers,
+  });
+
+  const RESULTS = { settled: "success", "retry-after": "requeue_after", failed: "error" } as const;
+
+  return {
+    controller: (name) => ({
+      added: () => adds.inc({ name }),
+      started(queuedMs) {
+        queued.observe({ name }, queuedMs / 1000);
+        active.inc({ controller: name });
+      },
+      ended(result, durationMs) {
+        active.dec({ controller: name });
+        total.inc({ controller: name, result: RESULTS[result] });
+        if (result === "failed") errors.inc({ controller: name });
+        duration.observe({ controller: name }, durationMs / 1000);
+      },
+      depth: (keys) => depth.set({ name }, keys),
+    }),
+    calls: (method, status) => requests.inc({ method, code: status === null ? "<error>" : String(status) }),
+    leading: (isLeader) => leader.set({ name: "headrace-operator" }, isLeader ? 1 : 0),
+    text: () => register.metrics(),
+    contentType: register.contentType,
+  };
+}

@@ -1,0 +1,151 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import { createClusterController } from "./cluster/controller.ts";
+import type { OperatorConfig } from "./config.ts";
+import { createConnectClient } from "./connect-client.ts";
+import { openHealthServer } from "./health.ts";
+import { KafkaConnectors, KafkaConnects } from "./kinds.ts";
+import { API_CALL_DEFAULTS, createApiCaller } from "./kube/api-call.ts";
+import type { KubeObject, ResourceType } from "./kube/client.ts";
+import type { Connection } from "./kube/config.ts";
+import { createEventRecorder } from "./kube/events.ts";
+import { createHttp } from "./kube/http.ts";
+import { createLeaderElection, type LeaderElection } from "./kube/lease.ts";
+import { createListWatch } from "./kube/list-watch.ts";
+import { Pods, StatefulSets } from "./kube/resources.ts";
+import { createKubeClient } from "./kube/rest-client.ts";
+import { createStore, type RunningStore } from "./kube/store.ts";
+import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
+import { createMetrics } from "./metrics.ts";
+
+/** What `main.ts` gives the operator. */
+export interface OperatorInputs {
+  readonly config: OperatorConfig;
+  readonly connection: Connection;
+  readonly log: Logger;
+  readonly version: string;
+  /** Name of the pod or host that this process runs in. */
+  readonly host: string;
+  /** Told once, when the port for probes and metrics is open. */
+  readonly onListening?: (port: number) => void;
+}
+
+const COMPONENT = "headrace-operator";
+/** Everything that the operator makes for a KafkaConnect carries this label. */
+const OWNED = "headrace.dev/kind=KafkaConnect";
+
+/**
+ * Runs the operator until `signal` aborts. Stops in the reverse order: reconciles in flight, lease, events, caches, port.
+ * Throws if it cannot go on: then the process must end.
+ */
+export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): Promise<void> {
+  const { config, connection, log, version } = inputs;
+  const namespace = config.namespace ?? connection.namespace ?? "default";
+  const identity = `${inputs.host}_${randomUUID()}`;
+  const metrics = createMetrics();
+  const http = createHttp(connection, `${COMPONENT}/${version}`);
+  const calls = { ...API_CALL_DEFAULTS, http, observe: metrics.calls };
+  const api = createApiCaller(calls);
+  const election = config.leaderElection
+    ? createLeaderElection({ client: createKubeClient(api), lease: { namespace, name: COMPONENT }, identity, log })
+    : ALONE;
+  const client = createKubeClient(createApiCaller({ ...calls, fence: election.fence }));
+  const recorder = createEventRecorder({ client, component: COMPONENT, instance: identity, log });
+
+  function open<T extends KubeObject>(type: ResourceType<T>, labelSelector: string | null): RunningStore<T> {
+    const { watchNamespaces: watched } = config;
+    const namespaces = watched === "*" ? [null] : watched === "own" ? [namespace] : watched;
+    const child = log.child({ cache: type.plural });
+    const sources = namespaces.map((name) => createListWatch(api, type, { namespace: name, labelSelector }));
+    return createStore({ sources, log: child, watcher: { ...WATCHER_DEFAULTS, log: child } });
+  }
+
+  const stores = {
+    connects: open(KafkaConnects, null),
+    connectors: open(KafkaConnectors, null),
+    statefulSets: open(StatefulSets, OWNED),
+    pods: open(Pods, OWNED),
+  };
+  const caches = Object.entries(stores);
+  const deps = {
+    kube: client,
+    connect: createConnectClient(),
+    stores,
+    events: recorder,
+    log,
+    defaultImage: config.workerImage,
+    now: Date.now,
+  };
+
+  const health = await openHealthServer(
+    { host: config.healthHost, port: config.healthPort },
+    { metrics, waitingFor: () => caches.filter(([, store]) => !store.synced()).map(([name]) => name) },
+  );
+  inputs.onListening?.(health.port);
+  log.info({ version, namespace, watchNamespaces: config.watchNamespaces, port: health.port }, "operator started");
+
+  async function lead(leading: AbortSignal): Promise<void> {
+    metrics.leading(true);
+    log.info({ objects: stores.connects.list().length + stores.connectors.list().length }, "controllers started");
+    try {
+      await together([createClusterController({ ...deps, metrics: metrics.controller("cluster") })], leading);
+    } finally {
+      metrics.leading(false);
+    }
+  }
+
+  async function campaign(running: AbortSignal): Promise<void> {
+    await Promise.all(caches.map(([, store]) => store.whenSynced(running))).catch((error: unknown) => {
+      if (!running.aborted) throw error;
+    });
+    if (!running.aborted) await election.run(lead, running);
+  }
+
+  const background = new AbortController();
+  const failed = new AbortController();
+  const serving = together([...Object.values(stores), recorder], background.signal).catch((error: unknown) => {
+    failed.abort(error);
+    throw error;
+  });
+  serving.catch(() => undefined);
+  try {
+    await campaign(AbortSignal.any([signal, failed.signal]));
+  } finally {
+    background.abort();
+    await serving.finally(async () => {
+      await health.close();
+      http.close();
+    });
+    log.info("operator stopped");
+  }
+}
+
+/** Runs all until `signal` aborts. If one fails, the others are stopped too. */
+async function together(
+  parts: readonly { run(signal: AbortSignal): Promise<void> }[],
+  signal: AbortSignal,
+): Promise<void> {
+  const stop = new AbortController();
+  const abort = () => stop.abort(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  const running = parts.map(async (part) => {
+    try {
+      await part.run(stop.signal);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  });
+  const ends = await Promise.allSettled(running);
+  signal.removeEventListener("abort", abort);
+  const failure = ends.find((end) => end.status === "rejected");
+  if (failure !== undefined) throw failure.reason;
+}
+
+/** The election of an operator that is the only one by configuration. */
+const ALONE: LeaderElection = {
+  isLeader: () => true,
+  fence: () => undefined,
+  run: (work, signal) => work(signal),
+};
