@@ -2,7 +2,9 @@ import { z } from "zod";
 
 const Flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] });
 /** A DNS label, as namespaces are named. */
-const Namespace = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "is no name of a namespace");
+const Namespace = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+  error: ({ input }) => `"${String(input)}" is no name of a namespace`,
+});
 const Port = z.coerce.number().int().min(0).max(65_535);
 
 /** The operator's environment. An empty variable counts as not set. */

@@ -9,9 +9,11 @@ export interface Scope {
 type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 function withQuery(path: string, query: Query): string {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-  return text === "" ? path : `${path}?${text}`;
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== "") parameters.append(name, String(value));
+  }
+  return parameters.size === 0 ? path : `${path}?${parameters}`;
 }
 
 /** Path of a collection; namespace null or "" names no namespace. */
