@@ -1,15 +1,31 @@
+export type { KeyMeta, Range } from "./config.ts";
+export * as config from "./config.ts";
 export type { Converter, ConverterDefinition, HeaderConverter } from "./converter.ts";
 export { defineConverter } from "./converter.ts";
 export { ConfigError, DataError, RetriableError } from "./errors.ts";
 export type { Field, Header, Schema, SchemaAndValue, SchemaType, Value } from "./schema.ts";
 export {
+  arraySchema,
+  BOOLEAN_SCHEMA,
   BYTES_SCHEMA,
+  DATE_NAME,
+  DECIMAL_NAME,
+  FLOAT32_SCHEMA,
+  FLOAT64_SCHEMA,
+  INT8_SCHEMA,
+  INT16_SCHEMA,
   INT32_SCHEMA,
   INT64_SCHEMA,
+  mapSchema,
   NULL_VALUE,
   OPTIONAL_BYTES_SCHEMA,
   OPTIONAL_STRING_SCHEMA,
+  optional,
   STRING_SCHEMA,
+  structSchema,
+  TIME_NAME,
+  TIMESTAMP_NAME,
+  TIMESTAMP_SCHEMA,
 } from "./schema.ts";
 export type {
   SinkDefinition,

@@ -74,6 +74,11 @@ export interface Header extends SchemaAndValue {
   readonly key: string;
 }
 
+export const BOOLEAN_SCHEMA: Schema = { type: "BOOLEAN", optional: false };
+export const INT8_SCHEMA: Schema = { type: "INT8", optional: false };
+export const INT16_SCHEMA: Schema = { type: "INT16", optional: false };
+export const FLOAT32_SCHEMA: Schema = { type: "FLOAT32", optional: false };
+export const FLOAT64_SCHEMA: Schema = { type: "FLOAT64", optional: false };
 export const STRING_SCHEMA: Schema = { type: "STRING", optional: false };
 export const OPTIONAL_STRING_SCHEMA: Schema = { type: "STRING", optional: true };
 export const BYTES_SCHEMA: Schema = { type: "BYTES", optional: false };
@@ -83,3 +88,37 @@ export const INT64_SCHEMA: Schema = { type: "INT64", optional: false };
 
 /** The pair for "nothing": a null key, or the value of a tombstone. */
 export const NULL_VALUE: SchemaAndValue = { schema: null, value: null };
+
+/** Names that mark logical types, all of version 1. Source: org.apache.kafka.connect.data.{Decimal,Date,Time,Timestamp}. */
+export const DECIMAL_NAME = "org.apache.kafka.connect.data.Decimal";
+export const DATE_NAME = "org.apache.kafka.connect.data.Date";
+export const TIME_NAME = "org.apache.kafka.connect.data.Time";
+export const TIMESTAMP_NAME = "org.apache.kafka.connect.data.Timestamp";
+
+/** Milliseconds since the epoch. */
+export const TIMESTAMP_SCHEMA: Schema = { type: "INT64", optional: false, name: TIMESTAMP_NAME, version: 1 };
+
+/** The same schema, admitting null. */
+export function optional(schema: Schema): Schema {
+  return schema.optional ? schema : { ...schema, optional: true };
+}
+
+/** A required STRUCT with these fields, in this order. */
+export function structSchema(fields: Readonly<Record<string, Schema>>, name?: string): Schema {
+  return {
+    type: "STRUCT",
+    optional: false,
+    ...(name === undefined ? {} : { name }),
+    fields: Object.entries(fields).map(([field, schema]) => ({ name: field, schema })),
+  };
+}
+
+/** A required ARRAY. */
+export function arraySchema(items: Schema): Schema {
+  return { type: "ARRAY", optional: false, valueSchema: items };
+}
+
+/** A required MAP. */
+export function mapSchema(keys: Schema, values: Schema): Schema {
+  return { type: "MAP", optional: false, keySchema: keys, valueSchema: values };
+}

@@ -1,4 +1,5 @@
 import { ConnectError, type ErrorCode } from "../errors.ts";
+import { formatTrace } from "../trace.ts";
 import type { ChannelError } from "./channel.ts";
 
 /**
@@ -190,18 +191,6 @@ export function fromChannelError(error: ChannelError): ConnectError {
   const local = new ConnectError(isErrorCode(error.code) ? error.code : "internal", error.message);
   local.stack = error.stack;
   return local;
-}
-
-/** Stack text with the chain of causes, in the shape of Java's traces; what a FAILED status shows. */
-export function formatTrace(error: unknown): string {
-  const parts: string[] = [];
-  const seen = new Set<unknown>();
-  for (let current = error; current !== undefined && current !== null && !seen.has(current); ) {
-    seen.add(current);
-    parts.push(current instanceof Error ? (current.stack ?? `${current.name}: ${current.message}`) : String(current));
-    current = current instanceof Error ? current.cause : undefined;
-  }
-  return parts.join("\nCaused by: ");
 }
 
 type Message<Notice> =

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConfigError } from "@headrace/sdk";
-import { connectRpc, formatTrace, type Handlers, type Rpc } from "#runtime/executor/rpc.ts";
+import { connectRpc, type Handlers, type Rpc } from "#runtime/executor/rpc.ts";
 import { createPortPair } from "#support/message-ports.ts";
 
 interface Calls {
@@ -106,12 +106,5 @@ describe("rpc", () => {
     const caller = connectRpc<Calls, never, None, never>({ port: ports.left, handlers: {}, onNotice: () => {} });
     connectRpc<None, never, None, never>({ port: ports.right, handlers: {}, onNotice: () => {} });
     await assert.rejects(caller.call("double", 1, never), /unknown call double/);
-  });
-});
-
-describe("formatTrace", () => {
-  it("shows the chain of causes", () => {
-    const trace = formatTrace(new Error("outer", { cause: new Error("inner") }));
-    assert.match(trace, /^Error: outer\n[\s\S]*\nCaused by: Error: inner\n/);
   });
 });

@@ -1,0 +1,43 @@
+import {
+  type Converter,
+  DataError,
+  defineConverter,
+  type HeaderConverter,
+  OPTIONAL_BYTES_SCHEMA,
+  type SchemaAndValue,
+} from "@headrace/sdk";
+import { z } from "zod";
+
+function encode(_: string, data: SchemaAndValue): Buffer | null {
+  if (data.schema !== null && data.schema.type !== "BYTES") {
+    throw new DataError(`Invalid schema type for ByteArrayConverter: ${data.schema.type}`);
+  }
+  if (data.value !== null && !Buffer.isBuffer(data.value)) {
+    throw new DataError(`ByteArrayConverter is not compatible with objects of type ${typeof data.value}`);
+  }
+  return data.value;
+}
+
+const decode = (_: string, payload: Buffer | null): SchemaAndValue => ({
+  schema: OPTIONAL_BYTES_SCHEMA,
+  value: payload === null ? null : Buffer.from(payload),
+});
+
+function compileBytes(): Converter & HeaderConverter {
+  return {
+    encode,
+    decode,
+    encodeHeader: (topic, _key, data) => encode(topic, data),
+    decodeHeader: (topic, _key, payload) => decode(topic, payload),
+  };
+}
+
+/** Bytes as they are. Source: org.apache.kafka.connect.converters.ByteArrayConverter. */
+export const byteArrayConverter = defineConverter({
+  name: "byte-array",
+  version: "1.0.0",
+  aliases: ["org.apache.kafka.connect.converters.ByteArrayConverter"],
+  config: z.object({}),
+  compile: compileBytes,
+  compileHeader: compileBytes,
+});

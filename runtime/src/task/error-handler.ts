@@ -1,0 +1,108 @@
+import type { Logger } from "@headrace/sdk";
+import { ConnectError } from "../errors.ts";
+import type { Fault } from "./record-pipeline.ts";
+import { judge, type Stage, type TolerancePolicy } from "./tolerance.ts";
+import { pause } from "./waiting.ts";
+
+/** A record that was given up. */
+export interface FailedRecord {
+  readonly stage: Stage;
+  readonly plugin: string;
+  readonly error: unknown;
+}
+
+export interface ErrorHandlerOptions {
+  readonly label: string;
+  readonly policy: TolerancePolicy;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** A loop over the records of one batch that stops at the first record that fails. */
+export interface FallibleLoop {
+  /** Runs from a record on; null when all are through. */
+  run(from: number): Fault | null;
+  /** Shows a record, for `errors.log.include.messages`. */
+  describe(index: number): string;
+  /** A record is given up by the tolerance policy. */
+  skipped?(index: number, failed: FailedRecord): void | Promise<void>;
+}
+
+/** Applies the `errors.*` policy of one task and counts (contract §7.4). */
+export class ErrorHandler {
+  readonly #options: ErrorHandlerOptions;
+  #failures = 0;
+  #errors = 0;
+  #skipped = 0;
+  #retries = 0;
+  #logged = 0;
+  #lastErrorAt = 0;
+
+  constructor(options: ErrorHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a batch through a loop, with retries and skips. Rejects when a record must not be skipped, and when `signal` aborts. */
+  async guard(loop: FallibleLoop, signal: AbortSignal): Promise<void> {
+    const { policy, now, random } = this.#options;
+    let from = 0;
+    let failingIndex = -1;
+    let attempts = 0;
+    let since = 0;
+    for (let fault = loop.run(from); fault !== null; fault = loop.run(from)) {
+      if (fault.index !== failingIndex) {
+        failingIndex = fault.index;
+        attempts = 0;
+        since = now();
+      }
+      attempts += 1;
+      this.#failures += 1;
+      const verdict = judge(policy, { ...fault, attempts, elapsedMs: now() - since }, random);
+      if (verdict.kind === "retry") {
+        this.#retries += 1;
+        if (!(await pause(verdict.delayMs, signal))) throw signal.reason;
+        from = fault.index;
+        continue;
+      }
+      this.#count(fault, loop.describe(fault.index));
+      if (verdict.kind === "fail") {
+        throw new ConnectError("internal", "Tolerance exceeded in error handler", { cause: fault.error });
+      }
+      this.#skipped += 1;
+      await loop.skipped?.(fault.index, fault);
+      from = fault.index + 1;
+    }
+  }
+
+  /** Counts a record that failed outside a loop; true if the policy lets it be skipped. */
+  tolerates(failed: FailedRecord, description: string): boolean {
+    this.#failures += 1;
+    this.#count(failed, description);
+    if (this.#options.policy.tolerance !== "all") return false;
+    this.#skipped += 1;
+    return true;
+  }
+
+  /** Counters named as contract §11, task-error-metrics. */
+  metrics(): Readonly<Record<string, number>> {
+    return {
+      "total-record-failures": this.#failures,
+      "total-record-errors": this.#errors,
+      "total-records-skipped": this.#skipped,
+      "total-retries": this.#retries,
+      "total-errors-logged": this.#logged,
+      "last-error-timestamp": this.#lastErrorAt,
+    };
+  }
+
+  #count(failed: FailedRecord, description: string): void {
+    const { policy, label, log } = this.#options;
+    this.#errors += 1;
+    this.#lastErrorAt = Date.now();
+    if (!policy.logEnable) return;
+    this.#logged += 1;
+    const fields = { task: label, stage: failed.stage, class: failed.plugin, error: String(failed.error) };
+    log.error(policy.logIncludeMessages ? { ...fields, record: description } : fields, "error encountered in task");
+  }
+}

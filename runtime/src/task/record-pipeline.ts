@@ -1,0 +1,222 @@
+import {
+  type ConnectRecord,
+  type Converter,
+  type Header,
+  type HeaderConverter,
+  NULL_VALUE,
+  type SinkRecord,
+  type SourceRecord,
+  type TransformFunction,
+} from "@headrace/sdk";
+import type { InboundBatch, InboundHeader } from "../kafka/record-consumer.ts";
+import type { OutboundHeader, OutboundRecord } from "../kafka/record-producer.ts";
+import type { Stage } from "./tolerance.ts";
+
+/**
+ * What happens to a record between a connector and Kafka: transforms (with predicates) and converters, compiled once per task.
+ * A batch goes through one synchronous loop. A record that fails stops the loop with a {@link Fault}; the caller decides, and goes on
+ * at that record (retry) or behind it (skip).
+ */
+
+/** One transform of the chain. */
+export interface TransformStep {
+  readonly plugin: string;
+  readonly apply: TransformFunction;
+  /** Which records it applies to; null: all. Negation is folded in. */
+  readonly when: ((record: ConnectRecord) => boolean) | null;
+}
+
+export interface PipelineParts {
+  readonly transforms: readonly TransformStep[];
+  readonly key: { readonly plugin: string; readonly converter: Converter };
+  readonly value: { readonly plugin: string; readonly converter: Converter };
+  readonly header: { readonly plugin: string; readonly converter: HeaderConverter };
+}
+
+/** The record at `index` failed in `stage`, in the plugin named. */
+export interface Fault {
+  readonly index: number;
+  readonly stage: Stage;
+  readonly plugin: string;
+  readonly error: unknown;
+}
+
+/** Records ready for Kafka; `sources[i]` is the index of the source record that became `records[i]`. */
+export interface OutboundBatch {
+  readonly records: OutboundRecord[];
+  readonly sources: number[];
+}
+
+export interface SourcePipeline {
+  /** Appends what becomes of `records[from…]` to `out`; null when all are through. Dropped records leave no trace in `out`. */
+  run(records: readonly SourceRecord[], from: number, out: OutboundBatch): Fault | null;
+}
+
+export interface SinkPipeline {
+  /** Appends what becomes of the batch's records `from…` to `out`; null when all are through. */
+  run(batch: InboundBatch, from: number, out: SinkRecord[]): Fault | null;
+}
+
+/** Where the loop is, for the fault. */
+interface Position {
+  stage: Stage;
+  plugin: string;
+}
+
+const NO_HEADERS: readonly Header[] = Object.freeze([]);
+
+/** Runs the chain; null when a transform dropped the record. */
+function transform(steps: readonly TransformStep[], record: ConnectRecord, at: Position): ConnectRecord | null {
+  let current: ConnectRecord = record;
+  at.stage = "TRANSFORMATION";
+  for (const step of steps) {
+    at.plugin = step.plugin;
+    if (step.when !== null && !step.when(current)) continue;
+    const next = step.apply(current);
+    if (next === null) return null;
+    current = next;
+  }
+  return current;
+}
+
+/** Source order: transforms, then headers, key and value are converted. */
+export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
+  const { transforms } = parts;
+  const keyConverter = parts.key.converter;
+  const valueConverter = parts.value.converter;
+
+  function encodeHeaders(topic: string, headers: readonly Header[]): readonly OutboundHeader[] {
+    return headers.map((header) => ({
+      key: header.key,
+      value: parts.header.converter.encodeHeader(topic, header.key, header),
+    }));
+  }
+
+  function encode(record: ConnectRecord, at: Position): OutboundRecord {
+    const { topic } = record;
+    at.stage = "HEADER_CONVERTER";
+    at.plugin = parts.header.plugin;
+    const headers = record.headers.length === 0 ? null : encodeHeaders(topic, record.headers);
+    at.stage = "KEY_CONVERTER";
+    at.plugin = parts.key.plugin;
+    const key = keyConverter.encode(topic, record.key);
+    at.stage = "VALUE_CONVERTER";
+    at.plugin = parts.value.plugin;
+    const value = valueConverter.encode(topic, record.value);
+    return { topic, partition: record.partition, key, value, headers, timestamp: record.timestamp };
+  }
+
+  return {
+    run(records, from, out) {
+      const at: Position = { stage: "TRANSFORMATION", plugin: "" };
+      let index = from;
+      try {
+        for (; index < records.length; index += 1) {
+          const source = records[index];
+          if (source === undefined) continue;
+          const record = toConnectRecord(source);
+          const transformed = transforms.length === 0 ? record : transform(transforms, record, at);
+          if (transformed === null) continue;
+          out.records.push(encode(transformed, at));
+          out.sources.push(index);
+        }
+        return null;
+      } catch (error) {
+        return { index, stage: at.stage, plugin: at.plugin, error };
+      }
+    },
+  };
+}
+
+function toConnectRecord(source: SourceRecord): ConnectRecord {
+  return {
+    topic: source.topic,
+    partition: source.partition ?? null,
+    key: source.key ?? NULL_VALUE,
+    value: source.value,
+    headers: source.headers ?? NO_HEADERS,
+    timestamp: source.timestamp ?? null,
+    offset: null,
+  };
+}
+
+/** Sink order: key, value and headers are converted, then transforms. */
+export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
+  const { transforms } = parts;
+  const keyConverter = parts.key.converter;
+  const valueConverter = parts.value.converter;
+
+  function decodeHeaders(topic: string, headers: readonly InboundHeader[], at: Position): readonly Header[] {
+    at.stage = "HEADER_CONVERTER";
+    at.plugin = parts.header.plugin;
+    return headers.map((header) => ({
+      key: header.key,
+      ...parts.header.converter.decodeHeader(topic, header.key, header.value),
+    }));
+  }
+
+  function decode(batch: InboundBatch, index: number, at: Position): SinkRecord {
+    const topic = batch.topics[batch.topicIndex[index] ?? 0] ?? "";
+    const partition = batch.partitions[index] ?? 0;
+    const offset = batch.offsets[index] ?? 0n;
+    at.stage = "KEY_CONVERTER";
+    at.plugin = parts.key.plugin;
+    const key = keyConverter.decode(topic, payload(batch.data, batch.keys, index));
+    at.stage = "VALUE_CONVERTER";
+    at.plugin = parts.value.plugin;
+    const value = valueConverter.decode(topic, payload(batch.data, batch.values, index));
+    const raw = batch.headers(index);
+    const headers = raw === null ? NO_HEADERS : decodeHeaders(topic, raw, at);
+    const timestamp = batch.timestamps[index] ?? -1;
+    return {
+      topic,
+      partition,
+      offset,
+      key,
+      value,
+      headers,
+      timestamp: timestamp < 0 ? null : timestamp,
+      original: { topic, partition, offset },
+    };
+  }
+
+  return {
+    run(batch, from, out) {
+      const at: Position = { stage: "KEY_CONVERTER", plugin: parts.key.plugin };
+      let index = from;
+      try {
+        for (; index < batch.count; index += 1) {
+          const record = decode(batch, index, at);
+          if (transforms.length === 0) {
+            out.push(record);
+            continue;
+          }
+          const transformed = transform(transforms, record, at);
+          if (transformed !== null) out.push(toSinkRecord(transformed, record));
+        }
+        return null;
+      } catch (error) {
+        return { index, stage: at.stage, plugin: at.plugin, error };
+      }
+    },
+  };
+}
+
+function payload(data: Buffer, ranges: Int32Array, index: number): Buffer | null {
+  const start = ranges[2 * index] ?? -1;
+  return start < 0 ? null : data.subarray(start, ranges[2 * index + 1] ?? start);
+}
+
+/** Transforms may change topic and partition, never where the record lies in Kafka. */
+function toSinkRecord(record: ConnectRecord, source: SinkRecord): SinkRecord {
+  return {
+    topic: record.topic,
+    partition: record.partition ?? source.partition,
+    offset: source.offset,
+    key: record.key,
+    value: record.value,
+    headers: record.headers,
+    timestamp: record.timestamp,
+    original: source.original,
+  };
+}
