@@ -4,7 +4,7 @@ import { ConnectError } from "../errors.ts";
 import { registerCodecs } from "./compression.ts";
 import { connectSocket, tlsOptions } from "./connection.ts";
 import { isConnectionError } from "./errors.ts";
-import { Broker, ConnectionPool, call, createLogger, LEVELS } from "./kafkajs.ts";
+import { Broker, ConnectionPool, call, createLogger, createTimeoutError, LEVELS } from "./kafkajs.ts";
 import type { KafkaClientSettings } from "./settings.ts";
 
 /** A topic as one broker knows it. `errorCode` 0 is well; 3 is unknown topic, 5 no leader. */
@@ -258,6 +258,17 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
   } finally {
     signal.removeEventListener("abort", onAbort);
     promise.catch(() => {});
+  }
+}
+
+/** As {@link unlessAborted}, and rejects with a request time-out, which counts as a failure of the connection. */
+export async function within<T>(timeoutMs: number, promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: expired, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(createTimeoutError(`No answer within ${timeoutMs} ms`)), timeoutMs);
+  try {
+    return await unlessAborted(Promise.race([promise, expired]), signal);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

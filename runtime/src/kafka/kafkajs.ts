@@ -240,6 +240,13 @@ const protocolErrors: { readonly createErrorFromCode: (code: number) => Error } 
 /** The exception that kafkajs has for an error code of the protocol. */
 export const { createErrorFromCode } = protocolErrors;
 
+const errors: { readonly KafkaJSRequestTimeoutError: new (message: string) => Error } = load("kafkajs/src/errors");
+
+/** kafkajs's own error for a request that was not answered in time. */
+export function createTimeoutError(message: string): Error {
+  return new errors.KafkaJSRequestTimeoutError(message);
+}
+
 const loggers: {
   readonly createLogger: (options: {
     readonly level: number;
