@@ -1,0 +1,87 @@
+import { statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Consumer, Kafka, logLevel } from "kafkajs";
+
+/**
+ * Watches topics and files for progress, so that a test can tell when each of them moved again after an event.
+ * Topics are judged by the time at which a record was created (its producer's clock, the same machine), files by the time at which they grew.
+ */
+export interface ProgressMonitor {
+  /** Milliseconds since the epoch of the first progress after `sinceMs`, by topic or file; null where there was none yet. */
+  firstProgress(sinceMs: number): ReadonlyMap<string, number | null>;
+  stop(): Promise<void>;
+}
+
+/** Bound on what is remembered per topic or file. */
+const MAX_MOMENTS = 100_000;
+const FILE_POLL_MS = 10;
+
+/** Starts watching; resolves when the topics are being read. */
+export async function startProgressMonitor(options: {
+  readonly bootstrap: string;
+  readonly topics: readonly string[];
+  readonly files: readonly string[];
+}): Promise<ProgressMonitor> {
+  const moments = new Map<string, number[]>([...options.topics, ...options.files].map((name) => [name, []]));
+  const note = (name: string, atMs: number) => {
+    const list = moments.get(name);
+    if (list === undefined || list.at(-1) === atMs) return;
+    list.push(atMs);
+    if (list.length > MAX_MOMENTS) list.shift();
+  };
+  const kafka = new Kafka({ brokers: [options.bootstrap], logLevel: logLevel.NOTHING });
+  const consumer = await readTopics(kafka, options.topics, note);
+  const stopping = new AbortController();
+  const files = watchFiles(options.files, note, stopping.signal);
+  return {
+    firstProgress: (sinceMs) =>
+      new Map([...moments].map(([name, list]) => [name, list.find((moment) => moment > sinceMs) ?? null])),
+    stop: async () => {
+      stopping.abort();
+      await files;
+      await consumer.disconnect();
+    },
+  };
+}
+
+async function readTopics(
+  kafka: Kafka,
+  topics: readonly string[],
+  note: (name: string, atMs: number) => void,
+): Promise<Consumer> {
+  const consumer = kafka.consumer({
+    groupId: `progress-monitor-${process.pid}-${Math.random().toString(36).slice(2)}`,
+    maxWaitTimeInMs: 20,
+    sessionTimeout: 60_000,
+    retry: { retries: 1000, initialRetryTime: 50, maxRetryTime: 300 },
+  });
+  const joined = new Promise<void>((resolve) => {
+    consumer.on(consumer.events.GROUP_JOIN, () => resolve());
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [...topics], fromBeginning: false });
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async ({ batch }) => {
+      for (const message of batch.messages) note(batch.topic, Number(message.timestamp));
+    },
+  });
+  await joined;
+  return consumer;
+}
+
+async function watchFiles(
+  files: readonly string[],
+  note: (name: string, atMs: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const sizes = new Map<string, number>();
+  while (!signal.aborted) {
+    for (const file of files) {
+      const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+      if (size > (sizes.get(file) ?? 0)) note(file, Date.now());
+      sizes.set(file, size);
+    }
+    await sleep(FILE_POLL_MS);
+  }
+}
