@@ -1,0 +1,81 @@
+import { availableParallelism, totalmem } from "node:os";
+import type { Container, FieldRef, Pod, ResourceFieldRef } from "./pod.ts";
+
+/** Addresses that a pod can ask for; they are known before its containers start. */
+export interface PodAddresses {
+  readonly podIP: string;
+  readonly hostIP: string;
+}
+
+/** The value of a `fieldRef`. Throws for a path that Kubernetes does not have. */
+export function fieldValue(pod: Pod, addresses: PodAddresses, { fieldPath }: FieldRef): string {
+  const { metadata, spec } = pod;
+  const subscript = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(fieldPath);
+  if (subscript !== null)
+    return metadata[subscript[1] === "labels" ? "labels" : "annotations"]?.[subscript[2] ?? ""] ?? "";
+  switch (fieldPath) {
+    case "metadata.name":
+      return metadata.name;
+    case "metadata.namespace":
+      return metadata.namespace;
+    case "metadata.uid":
+      return metadata.uid;
+    case "metadata.labels":
+      return formatMap(metadata.labels);
+    case "metadata.annotations":
+      return formatMap(metadata.annotations);
+    case "spec.nodeName":
+      return spec.nodeName ?? "";
+    case "spec.serviceAccountName":
+      return spec.serviceAccountName ?? "";
+    case "status.podIP":
+    case "status.podIPs":
+      return addresses.podIP;
+    case "status.hostIP":
+    case "status.hostIPs":
+      return addresses.hostIP;
+    default:
+      throw new Error(`unsupported fieldPath: ${fieldPath}`);
+  }
+}
+
+/** One line `key="value"` each, sorted, as the kubelet writes labels and annotations. */
+function formatMap(map: Readonly<Record<string, string>> = {}): string {
+  return Object.keys(map)
+    .sort()
+    .map((key) => `${key}=${JSON.stringify(map[key])}`)
+    .join("\n");
+}
+
+/** The value of a `resourceFieldRef`: the container's limit or request in units of the divisor, rounded up; without one the machine's. */
+export function resourceValue(container: Container, { resource, divisor }: ResourceFieldRef): string {
+  const [kind, name] = resource.split(".");
+  if ((kind !== "limits" && kind !== "requests") || (name !== "cpu" && name !== "memory")) {
+    throw new Error(`unsupported resource: ${resource}`);
+  }
+  const given = container.resources?.[kind]?.[name] ?? container.resources?.limits?.[name];
+  const machine = name === "cpu" ? String(availableParallelism()) : String(totalmem());
+  const unit = divisor === undefined || divisor === "0" ? 1 : toNumber(divisor);
+  return String(Math.ceil(toNumber(given ?? machine) / unit));
+}
+
+const SUFFIXES: Readonly<Record<string, number>> = {
+  "": 1,
+  m: 1e-3,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+};
+
+/** Reads a Kubernetes quantity, for instance `500m` or `1.5Gi`. */
+export function toNumber(quantity: string): number {
+  const [, digits = "", suffix = ""] = /^([\d.]+(?:e\d+)?)([a-zA-Z]*)$/.exec(quantity) ?? [];
+  const factor = SUFFIXES[suffix];
+  if (digits === "" || factor === undefined) throw new Error(`not a quantity: ${quantity}`);
+  return Number(digits) * factor;
+}

@@ -1,0 +1,280 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ApiError, type KubernetesApi } from "../kubernetes-api.ts";
+import { aborted } from "./aborted.ts";
+import type { AddressPool } from "./addresses.ts";
+import type { BackOffLimits } from "./back-off.ts";
+import { killContainersBelow } from "./container-process.ts";
+import { runContainer } from "./container-runner.ts";
+import type { RecordEvent } from "./events.ts";
+import type { LocalImage } from "./images.ts";
+import type { Container, Pod, PodCondition, RestartPolicy } from "./pod.ts";
+import { retryDelayMs, TOLD_FAILURES } from "./retry-delay.ts";
+import type { Sources } from "./sources.ts";
+import { type ContainerRecord, createContainerRecord, type PodRecord, toPodStatus, toTime } from "./status.ts";
+import { createStatusWriter } from "./status-writer.ts";
+import { createPodVolumes } from "./volumes.ts";
+
+/** The life of one pod on this node, from its binding to its removal. */
+export interface PodWorker {
+  readonly uid: string;
+  /** The pod changed, or is to be deleted. */
+  update(pod: Pod): void;
+  /** The pod is gone from the API server (a forced deletion): its processes end within {@link FORCED_GRACE_SECONDS}. */
+  gone(): void;
+  /** The agent stops: ends the processes and keeps record and object, so that the next agent starts them again. */
+  shutdown(graceMs: number): void;
+  /** Resolves when none of its processes is left and nothing more will be done. */
+  readonly done: Promise<void>;
+}
+
+/** What all pods of a node share. */
+export interface PodSurroundings {
+  readonly api: KubernetesApi;
+  readonly sources: Sources;
+  readonly images: ReadonlyMap<string, LocalImage>;
+  readonly addresses: AddressPool;
+  readonly event: RecordEvent;
+  readonly limits: BackOffLimits;
+  /** Below it `pods/<uid>` and `logs/`. */
+  readonly dir: string;
+}
+
+const FORCED_GRACE_SECONDS = 2;
+const DEFAULT_GRACE_SECONDS = 30;
+const DELETE_RETRY_MS = 1000;
+const VOLUME_REFRESH_MS = 5000;
+/** How long a stopping agent waits for the API server when everything else is done. */
+const API_GRACE_MS = 3000;
+const RECORD_FILE = "record.json";
+
+/**
+ * Starts the worker of a pod; with the record that a former agent left it goes on from there. `after` is awaited before anything starts: the
+ * end of the pod that had the same name before, so that there are never two.
+ */
+export function startPodWorker(
+  first: Pod,
+  former: PodRecord | undefined,
+  surroundings: PodSurroundings,
+  after: Promise<void>,
+): PodWorker {
+  const { api, addresses, event, dir } = surroundings;
+  const { uid, namespace, name } = first.metadata;
+  const podDir = join(dir, "pods", uid);
+  const ending = new AbortController();
+  const expired = new AbortController();
+  const finished = new AbortController();
+  const writer = createStatusWriter(api, first, finished.signal);
+  let pod = first;
+  let keep = false;
+  let inApi = true;
+  let over = false;
+  let conditions: readonly PodCondition[] = first.status?.conditions ?? [];
+  let timer: NodeJS.Timeout | undefined;
+  let killAtMs = Number.POSITIVE_INFINITY;
+  let record = former ?? createRecord(first, addresses);
+  if (former !== undefined) addresses.keep(former.addresses.podIP);
+
+  const publish = () => {
+    const status = toPodStatus(pod, record, { over, previous: conditions, now: new Date() });
+    conditions = conditionsOf(status);
+    writer.publish(status);
+  };
+  const save = (next: PodRecord) => {
+    record = next;
+    writeRecord(podDir, record);
+    publish();
+  };
+  const end = (graceMs: number) => {
+    const at = Date.now() + graceMs;
+    if (at < killAtMs) {
+      killAtMs = at;
+      clearTimeout(timer);
+      timer = setTimeout(() => expired.abort(), graceMs);
+    }
+    ending.abort();
+  };
+
+  const runOne = (container: Container, policy: RestartPolicy) =>
+    runContainer({
+      pod,
+      container,
+      policy,
+      addresses: record.addresses,
+      dir: join(podDir, "containers", container.name),
+      logDir: join(dir, "logs", `${namespace}_${name}_${uid}`, container.name),
+      tmpDir: join(podDir, "tmp"),
+      images: surroundings.images,
+      sources: surroundings.sources,
+      volumes,
+      limits: surroundings.limits,
+      record: () => record.containers[container.name] ?? createContainerRecord("ContainerCreating"),
+      update: (change) => {
+        const before = record.containers[container.name] ?? createContainerRecord("ContainerCreating");
+        save({ ...record, containers: { ...record.containers, [container.name]: { ...before, ...change } } });
+      },
+      event: (type, reason, message) => event(pod, type, reason, message),
+      ending: ending.signal,
+      expired: expired.signal,
+    });
+  const volumes = createPodVolumes(first, join(podDir, "volumes"), record.addresses, surroundings.sources);
+
+  const runContainers = async () => {
+    const { initContainers = [], containers, restartPolicy = "Always" } = pod.spec;
+    for (const container of initContainers) {
+      await runOne(container, restartPolicy === "Always" ? "OnFailure" : restartPolicy);
+      if (record.containers[container.name]?.state.terminated?.exitCode !== 0) return;
+    }
+    for (const { name: each } of containers) {
+      const known = record.containers[each];
+      if (known?.state.waiting?.reason === "PodInitializing") {
+        save({ ...record, containers: { ...record.containers, [each]: createContainerRecord("ContainerCreating") } });
+      }
+    }
+    await Promise.all(containers.map((container) => runOne(container, restartPolicy)));
+  };
+
+  const run = async () => {
+    await after;
+    if (former === undefined && ending.signal.aborted) return await remove();
+    save(record);
+    await mount();
+    const refreshed = refreshVolumes();
+    await runContainers();
+    if (!ending.signal.aborted) publish();
+    await aborted(ending.signal);
+    over = !keep;
+    if (!keep) await remove();
+    finished.abort();
+    clearTimeout(timer);
+    await refreshed;
+  };
+
+  /** Writes the volumes, again and again while something that they name is missing. */
+  const mount = async () => {
+    for (let failures = 1; !ending.signal.aborted; failures += 1) {
+      try {
+        return await volumes.sync(ending.signal);
+      } catch (error) {
+        if (ending.signal.aborted) return;
+        if (failures >= TOLD_FAILURES) {
+          event(pod, "Warning", "FailedMount", `MountVolume.SetUp failed: ${messageOf(error)}`);
+        }
+        await sleep(retryDelayMs(failures), undefined, { signal: ending.signal }).catch(() => {});
+      }
+    }
+  };
+
+  const refreshVolumes = async () => {
+    while (!ending.signal.aborted) {
+      await sleep(VOLUME_REFRESH_MS, undefined, { signal: ending.signal }).catch(() => {});
+      if (!ending.signal.aborted) await volumes.sync(ending.signal).catch(() => {}); // What is there stays until the next try.
+    }
+  };
+
+  /** The end: status, object, directory, address; in this order, so that a crash in between finds what is left to do. */
+  const remove = async () => {
+    over = true;
+    await killContainersBelow(podDir);
+    if (inApi) {
+      publish();
+      await writer.flush(finished.signal);
+      await deleteObject();
+    }
+    rmSync(podDir, { recursive: true, force: true });
+    addresses.release(record.addresses.podIP);
+  };
+
+  const deleteObject = async () => {
+    while (inApi && !finished.signal.aborted) {
+      try {
+        await api.request(
+          {
+            method: "DELETE",
+            path: `/api/v1/namespaces/${namespace}/pods/${name}`,
+            body: { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0, preconditions: { uid } },
+          },
+          finished.signal,
+        );
+        return;
+      } catch (error) {
+        if (error instanceof ApiError && (error.status === 404 || error.status === 409)) return;
+        await sleep(DELETE_RETRY_MS, undefined, { signal: finished.signal }).catch(() => {});
+      }
+    }
+  };
+
+  return {
+    uid,
+    update(next) {
+      const changed = next.metadata.generation !== pod.metadata.generation || !sameGates(next, pod);
+      pod = next;
+      const { deletionTimestamp, deletionGracePeriodSeconds = DEFAULT_GRACE_SECONDS } = next.metadata;
+      if (deletionTimestamp !== undefined) end(deletionGracePeriodSeconds * 1000);
+      else if (changed) publish();
+    },
+    gone() {
+      inApi = false;
+      end(FORCED_GRACE_SECONDS * 1000);
+    },
+    shutdown(graceMs) {
+      keep = inApi && pod.metadata.deletionTimestamp === undefined;
+      end(graceMs);
+      setTimeout(() => finished.abort(), graceMs + API_GRACE_MS).unref();
+    },
+    done: run(),
+  };
+}
+
+/** The records that former agents left below `dir`, by the pods' uids. */
+export function readRecords(dir: string, uids: readonly string[]): ReadonlyMap<string, PodRecord> {
+  const records = new Map<string, PodRecord>();
+  for (const uid of uids) {
+    try {
+      records.set(uid, JSON.parse(readFileSync(join(dir, "pods", uid, RECORD_FILE), "utf8")) as PodRecord);
+    } catch {
+      // No record: the agent ended before it started anything of that pod.
+    }
+  }
+  return records;
+}
+
+function createRecord({ metadata, spec }: Pod, addresses: AddressPool): PodRecord {
+  const inits = spec.initContainers ?? [];
+  const reason = inits.length > 0 ? "PodInitializing" : "ContainerCreating";
+  const entries: (readonly [string, ContainerRecord])[] = [
+    ...inits.map((container) => [container.name, createContainerRecord("PodInitializing")] as const),
+    ...spec.containers.map((container) => [container.name, createContainerRecord(reason)] as const),
+  ];
+  return {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    addresses: { podIP: addresses.take(), hostIP: addresses.node },
+    startTime: toTime(new Date()),
+    containers: Object.fromEntries(entries),
+  };
+}
+
+function writeRecord(podDir: string, record: PodRecord): void {
+  mkdirSync(podDir, { recursive: true });
+  const file = join(podDir, RECORD_FILE);
+  writeFileSync(`${file}.new`, JSON.stringify(record));
+  renameSync(`${file}.new`, file);
+}
+
+function conditionsOf(status: object): readonly PodCondition[] {
+  return "conditions" in status ? (status.conditions as readonly PodCondition[]) : [];
+}
+
+function sameGates(a: Pod, b: Pod): boolean {
+  const gates = (pod: Pod) =>
+    (pod.spec.readinessGates ?? []).map(
+      ({ conditionType }) => pod.status?.conditions?.find(({ type }) => type === conditionType)?.status,
+    );
+  return JSON.stringify(gates(a)) === JSON.stringify(gates(b));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

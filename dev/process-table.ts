@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * Processes of this machine, found by a mark: a variable in the environment they were started with (proc(5), `/proc/<pid>/environ`), which
+ * their children inherit. Unlike a remembered process id, a mark never means somebody else's process.
+ */
+
+/** The value of a variable in the environment a process was started with; undefined if it has none, is gone, a zombie or not ours. */
+export function markOf(pid: number, variable: string): string | undefined {
+  try {
+    const entry = readFileSync(`/proc/${pid}/environ`, "utf8")
+      .split("\0")
+      .find((line) => line.startsWith(`${variable}=`));
+    return entry?.slice(variable.length + 1);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The ids of all living processes whose mark satisfies `matches`, this process excepted. */
+export function markedProcesses(variable: string, matches: (value: string) => boolean): readonly number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid)
+    .filter((pid) => {
+      const value = markOf(pid, variable);
+      return value !== undefined && matches(value);
+    });
+}
+
+/** SIGKILLs all processes whose mark satisfies `matches` until there are none. */
+export async function killMarked(variable: string, matches: (value: string) => boolean): Promise<void> {
+  for (;;) {
+    const pids = markedProcesses(variable, matches);
+    if (pids.length === 0) return;
+    for (const pid of pids) sendSignal(pid, "SIGKILL");
+    await sleep(20);
+  }
+}
+
+/** Sends a signal; false if there is no such process. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    throw error;
+  }
+}
+
+/** When a process started, in clock ticks since boot (proc(5), field 22 of stat): with its id it names a process for ever. Null if it is gone. */
+export function startTicks(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? null : Number(fields[19]);
+  } catch {
+    return null;
+  }
+}
