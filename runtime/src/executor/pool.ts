@@ -1,0 +1,327 @@
+import type { ConfigInfos, ConfigKeyInfo, PluginInfo, StringMap, TargetState } from "@headrace/contract";
+import { ConnectError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { ConnectorStart, ExecutorCalls, ExecutorNotice, TaskKey, TaskStart } from "./channel.ts";
+import { type Isolation, place, unitOf } from "./placement.ts";
+import { createQuarantine } from "./quarantine.ts";
+import { isExecutorGone, type Supervisor } from "./supervisor.ts";
+
+/** What an executor knows about a plugin. */
+export type PluginEntry = PluginInfo & { readonly aliases: readonly string[] };
+
+/** An executor has ended although something ran in it. */
+export interface ExecutorLost {
+  readonly reason: string;
+  readonly connectors: readonly string[];
+  readonly tasks: readonly TaskKey[];
+  /** The only connector of that executor. */
+  readonly alone: boolean;
+}
+
+/** Where connector code runs. Everything of one connector or task goes by its name; the pool knows which process it is in. */
+export interface ExecutorPool {
+  /** Resolves when the connector runs or is paused; rejects if it could not start, or when `signal` aborts. */
+  startConnector(start: ConnectorStart, signal: AbortSignal): Promise<void>;
+  /** Resolves when the task was accepted. */
+  startTask(start: TaskStart, signal: AbortSignal): Promise<void>;
+  /** Resolves when the instance has stopped, or its process is dead: that is the case at `timeoutMs` at the latest. Never rejects. */
+  stopConnector(connector: string, timeoutMs: number): Promise<void>;
+  /** As {@link stopConnector}, for a task, which commits what it can before. */
+  stopTask(key: TaskKey, timeoutMs: number): Promise<void>;
+  /** Pauses or resumes whatever of the connector runs here. */
+  setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void>;
+  taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]>;
+  plugins(signal: AbortSignal): Promise<readonly PluginEntry[]>;
+  configDef(plugin: string, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]>;
+  validate(config: StringMap, signal: AbortSignal): Promise<ConfigInfos>;
+  /** Executors may go on until then (performance.now); an instant in the past makes them stop at once. */
+  renewLease(untilMs: number): void;
+  /** Process ids and loads, for logs and metrics. */
+  executors(): readonly { readonly pid: number; readonly connectors: number; readonly tasks: number }[];
+  /** Ends all executors; resolves when they are dead. */
+  close(): Promise<void>;
+}
+
+export interface PoolOptions {
+  readonly start: (onNotice: (notice: ExecutorNotice) => void) => Supervisor;
+  readonly isolation: Isolation;
+  readonly maxShared: number;
+  readonly idleMs: number;
+  /** News of the executors; those of something that was stopped or lost are not told. */
+  readonly onNotice: (notice: ExecutorNotice) => void;
+  readonly onLost: (lost: ExecutorLost) => void;
+  /** Monotonic milliseconds (performance.now). */
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+interface Executor {
+  readonly id: number;
+  readonly unit: string | null;
+  readonly supervisor: Supervisor;
+  readonly connectors: Set<string>;
+  readonly tasks: Map<string, TaskKey>;
+  /** Calls without an answer yet. */
+  calls: number;
+  idle: NodeJS.Timeout | null;
+  /** Killed because of one item that would not stop; whatever else ran in it did nothing wrong. */
+  culpritKnown: boolean;
+  dead: boolean;
+}
+
+const CONTROL_UNIT = "control";
+/** An executor answers a stop within the given time; so much later it counts as hung. */
+const STOP_MARGIN_MS = 500;
+
+/** Creates an empty pool; executors are started when something needs one. */
+export function createExecutorPool(options: PoolOptions): ExecutorPool {
+  return new Pool(options);
+}
+
+class Pool implements ExecutorPool {
+  readonly #options: PoolOptions;
+  readonly #executors = new Map<number, Executor>();
+  readonly #quarantine = createQuarantine();
+  #lastId = 0;
+  #leaseUntilMs = 0;
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  async startConnector(start: ConnectorStart, signal: AbortSignal): Promise<void> {
+    const executor = this.#place(start.connector, null);
+    executor.connectors.add(start.connector);
+    await this.#call(executor, "startConnector", start, signal);
+  }
+
+  async startTask(start: TaskStart, signal: AbortSignal): Promise<void> {
+    const executor = this.#place(start.key.connector, start.key.task);
+    executor.tasks.set(taskName(start.key), start.key);
+    await this.#call(executor, "startTask", start, signal);
+  }
+
+  async stopConnector(connector: string, timeoutMs: number): Promise<void> {
+    const executor = this.#find((candidate) => candidate.connectors.has(connector));
+    if (executor === null) return;
+    const what = `connector ${connector}`;
+    await this.#stop({ executor, what, timeoutMs, connector }, "stopConnector", { connector });
+    executor.connectors.delete(connector);
+    this.#retire(executor);
+  }
+
+  async stopTask(key: TaskKey, timeoutMs: number): Promise<void> {
+    const name = taskName(key);
+    const executor = this.#find((candidate) => candidate.tasks.has(name));
+    if (executor === null) return;
+    const what = `task ${key.connector}-${key.task}`;
+    await this.#stop({ executor, what, timeoutMs, connector: key.connector }, "stopTask", { key, timeoutMs });
+    executor.tasks.delete(name);
+    this.#retire(executor);
+  }
+
+  async setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void> {
+    const hosts = [...this.#executors.values()].filter((executor) => hosting(executor, connector));
+    await Promise.all(hosts.map((host) => this.#call(host, "setTargetState", { connector, targetState }, signal)));
+  }
+
+  async taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]> {
+    const executor = this.#find((candidate) => candidate.connectors.has(connector));
+    if (executor === null) throw new ConnectError("not-found", `Connector ${connector} does not run on this worker`);
+    return this.#call(executor, "taskConfigs", { connector, maxTasks }, signal);
+  }
+
+  plugins(signal: AbortSignal): Promise<readonly PluginEntry[]> {
+    return this.#control("plugins", null, signal);
+  }
+
+  configDef(plugin: string, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]> {
+    return this.#control("configDef", { plugin }, signal);
+  }
+
+  validate(config: StringMap, signal: AbortSignal): Promise<ConfigInfos> {
+    return this.#control("validate", { config }, signal);
+  }
+
+  renewLease(untilMs: number): void {
+    this.#leaseUntilMs = untilMs;
+    for (const executor of this.#executors.values()) this.#sendLease(executor);
+  }
+
+  executors(): readonly { readonly pid: number; readonly connectors: number; readonly tasks: number }[] {
+    return [...this.#executors.values()].map(({ supervisor, connectors, tasks }) => ({
+      pid: supervisor.pid,
+      connectors: connectors.size,
+      tasks: tasks.size,
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#executors.values()].map((executor) => this.#end(executor)));
+  }
+
+  #find(matches: (executor: Executor) => boolean): Executor | null {
+    for (const executor of this.#executors.values()) if (matches(executor)) return executor;
+    return null;
+  }
+
+  #place(connector: string, task: number | null): Executor {
+    const { isolation, maxShared, now } = this.#options;
+    const unit = unitOf(isolation, connector, task) ?? this.#quarantine.unit(connector, now());
+    const places = [...this.#executors.values()].map(({ id, unit, tasks, connectors }) => ({
+      id,
+      unit,
+      tasks: tasks.size,
+      connectors: connectors.size,
+    }));
+    const id = place({ places, unit, isTask: task !== null, maxShared });
+    return (id === null ? null : this.#executors.get(id)) ?? this.#fork(unit);
+  }
+
+  #fork(unit: string | null): Executor {
+    if (this.#closed) throw new ConnectError("unavailable", "The worker is shutting down");
+    this.#lastId += 1;
+    const supervisor = this.#options.start((notice) => this.#hear(executor, notice));
+    const executor: Executor = {
+      id: this.#lastId,
+      unit,
+      supervisor,
+      connectors: new Set(),
+      tasks: new Map(),
+      calls: 0,
+      idle: null,
+      culpritKnown: false,
+      dead: false,
+    };
+    this.#executors.set(executor.id, executor);
+    supervisor.ready.then(
+      () => this.#sendLease(executor),
+      // Told by `gone` as well, which knows the reason.
+      () => undefined,
+    );
+    void supervisor.gone.then((reason) => this.#bury(executor, reason));
+    return executor;
+  }
+
+  #hear(executor: Executor, notice: ExecutorNotice): void {
+    if (executor.dead) return;
+    this.#options.onNotice(notice);
+  }
+
+  #sendLease(executor: Executor): void {
+    const ttlMs = Math.max(0, this.#leaseUntilMs - this.#options.now());
+    executor.supervisor.rpc.notify({ kind: "lease", ttlMs });
+  }
+
+  async #call<N extends keyof ExecutorCalls>(
+    executor: Executor,
+    name: N,
+    args: ExecutorCalls[N]["args"],
+    signal: AbortSignal,
+  ): Promise<ExecutorCalls[N]["result"]> {
+    this.#keep(executor);
+    executor.calls += 1;
+    try {
+      await settledOrAborted(executor.supervisor.ready, signal);
+      return await executor.supervisor.rpc.call(name, args, signal);
+    } finally {
+      executor.calls -= 1;
+    }
+  }
+
+  /** Stops one item within its time; after that the executor is killed, since the item may not outlive this call (invariant 3). */
+  async #stop<N extends "stopConnector" | "stopTask">(
+    item: { executor: Executor; what: string; timeoutMs: number; connector: string },
+    name: N,
+    args: ExecutorCalls[N]["args"],
+  ): Promise<void> {
+    const { executor, what, timeoutMs, connector } = item;
+    const deadline = AbortSignal.timeout(timeoutMs + STOP_MARGIN_MS);
+    try {
+      await this.#call(executor, name, args, deadline);
+    } catch (error) {
+      if (deadline.aborted) {
+        this.#quarantine.crashed([connector], this.#options.now());
+        executor.culpritKnown = true;
+        executor.supervisor.kill(`${what} did not stop within ${timeoutMs} ms`);
+      }
+      if (deadline.aborted || isExecutorGone(error)) await executor.supervisor.gone;
+      else this.#options.log.warn({ error, item: what }, "stopped with an error");
+    }
+  }
+
+  /** Plugin code that only answers questions runs where no task can suffer from it. */
+  async #control<N extends "plugins" | "configDef" | "validate">(
+    name: N,
+    args: ExecutorCalls[N]["args"],
+    signal: AbortSignal,
+  ): Promise<ExecutorCalls[N]["result"]> {
+    const executor = this.#find((candidate) => candidate.unit === CONTROL_UNIT) ?? this.#fork(CONTROL_UNIT);
+    try {
+      return await this.#call(executor, name, args, signal);
+    } catch (error) {
+      if (!isExecutorGone(error)) throw error;
+      const reason = await executor.supervisor.gone;
+      throw new ConnectError("internal", `The plugin's process has ended: ${reason}`, { cause: error });
+    } finally {
+      this.#retire(executor);
+    }
+  }
+
+  #bury(executor: Executor, reason: string): void {
+    executor.dead = true;
+    this.#keep(executor);
+    this.#executors.delete(executor.id);
+    const tasks = [...executor.tasks.values()];
+    const names = new Set([...executor.connectors, ...tasks.map((key) => key.connector)]);
+    const lost = { reason, connectors: [...executor.connectors], tasks, alone: names.size === 1 };
+    const fields = { executor: executor.supervisor.pid, reason, connectors: lost.connectors, tasks: tasks.length };
+    if (names.size === 0) {
+      this.#options.log.info(fields, "executor ended");
+      return;
+    }
+    if (this.#closed) return;
+    this.#options.log.error(fields, "executor lost");
+    if (!executor.culpritKnown) this.#quarantine.crashed([...names], this.#options.now());
+    this.#options.onLost(lost);
+  }
+
+  #keep(executor: Executor): void {
+    if (executor.idle !== null) clearTimeout(executor.idle);
+    executor.idle = null;
+  }
+
+  #retire(executor: Executor): void {
+    if (executor.dead || executor.calls > 0 || executor.connectors.size > 0 || executor.tasks.size > 0) return;
+    this.#keep(executor);
+    executor.idle = setTimeout(() => void this.#end(executor), this.#options.idleMs);
+    executor.idle.unref();
+  }
+
+  #end(executor: Executor): Promise<void> {
+    this.#keep(executor);
+    this.#executors.delete(executor.id);
+    return executor.supervisor.close();
+  }
+}
+
+function hosting(executor: Executor, connector: string): boolean {
+  if (executor.connectors.has(connector)) return true;
+  for (const key of executor.tasks.values()) if (key.connector === connector) return true;
+  return false;
+}
+
+/** The promise, or the signal's reason if that comes first. */
+function settledOrAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  const aborted = Promise.withResolvers<never>();
+  const giveUp = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", giveUp, { once: true });
+  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener("abort", giveUp));
+}
+
+function taskName(key: TaskKey): string {
+  return `${key.connector}-${key.task}`;
+}

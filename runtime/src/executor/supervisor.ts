@@ -1,0 +1,149 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { ConnectError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { ExecutorCalls, ExecutorNotice, ExecutorSetup, WorkerCalls, WorkerNotice } from "./channel.ts";
+import { connectRpc, type Handlers, ipcPort, type Rpc } from "./rpc.ts";
+
+/** How one executor process is started and watched. */
+export interface SupervisorOptions {
+  /** Path of the executor's main module. */
+  readonly script: string;
+  readonly execArgv: readonly string[];
+  readonly setup: ExecutorSetup;
+  readonly handlers: Handlers<WorkerCalls>;
+  readonly onNotice: (notice: ExecutorNotice) => void;
+  /** The executor is killed if its event loop answers no ping for so long. */
+  readonly blockedTimeoutMs: number;
+  readonly log: Logger;
+}
+
+/** One executor process, from its fork to its end. */
+export interface Supervisor {
+  readonly pid: number;
+  /** Calls may be sent once `ready` has resolved; they reject with `executor-gone` when the process ends. */
+  readonly rpc: Rpc<ExecutorCalls, WorkerNotice>;
+  /** Resolves when the executor is set up; rejects with `executor-gone` if it ends before. */
+  readonly ready: Promise<void>;
+  /** Resolves with the reason when the process has ended for certain. Never rejects. */
+  readonly gone: Promise<string>;
+  /** Kills it at once. The first reason counts. */
+  kill(reason: string): void;
+  /** Lets it end by itself: closes the channel, kills it after a second. */
+  close(): Promise<void>;
+}
+
+const SETUP_TIMEOUT_MS = 60_000;
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/** Forks an executor and watches it. */
+export function startExecutor(options: SupervisorOptions): Supervisor {
+  const child = fork(options.script, [], {
+    serialization: "advanced",
+    execArgv: [...options.execArgv],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const pid = child.pid ?? 0;
+  const log = options.log.child({ executor: pid });
+  let reason: string | null = null;
+  const kill = (why: string) => {
+    reason ??= why;
+    child.kill("SIGKILL");
+  };
+
+  const gone = ended(child).then((how) => {
+    watch.abort();
+    return reason ?? `executor process ${pid} ${how}`;
+  });
+  const watch = new AbortController();
+  const rpc = connectRpc<ExecutorCalls, WorkerNotice, WorkerCalls, ExecutorNotice>({
+    port: ipcPort(child),
+    handlers: options.handlers,
+    // What a process sent before it was killed must not look like news of its successor.
+    onNotice: (notice) => {
+      if (reason === null) options.onNotice(notice);
+    },
+  });
+  // A process that has closed its channel can no longer be told to stop.
+  rpc.closed.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
+
+  const ready = setUp(rpc, options.setup).then((features) => {
+    log.info({ features }, "executor started");
+    void watchLoop({ rpc, blockedTimeoutMs: options.blockedTimeoutMs, kill }, watch.signal);
+  });
+  ready.catch((error: unknown) => kill(`executor process ${pid} could not be set up: ${messageOf(error)}`));
+
+  return {
+    pid,
+    rpc,
+    ready,
+    gone,
+    kill,
+    async close() {
+      reason ??= "closed";
+      if (child.connected) child.disconnect();
+      const timer = setTimeout(() => child.kill("SIGKILL"), CLOSE_TIMEOUT_MS);
+      await gone;
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function setUp(rpc: Rpc<ExecutorCalls, WorkerNotice>, setup: ExecutorSetup): Promise<readonly string[]> {
+  const result = await rpc.call("setup", setup, AbortSignal.timeout(SETUP_TIMEOUT_MS));
+  return result.features;
+}
+
+function ended(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => {
+      if (child.pid === undefined) resolve(`could not be started: ${error.message}`);
+    });
+    child.once("exit", (code, signal) => {
+      resolve(signal === null ? `exited with code ${code}` : `was ended by ${signal}`);
+    });
+  });
+}
+
+interface Watched {
+  readonly rpc: Rpc<ExecutorCalls, WorkerNotice>;
+  readonly blockedTimeoutMs: number;
+  readonly kill: (reason: string) => void;
+}
+
+/** Pings one after the other; the first that stays unanswered for too long ends the executor. */
+async function watchLoop(watched: Watched, signal: AbortSignal): Promise<void> {
+  const { rpc, blockedTimeoutMs, kill } = watched;
+  while (!signal.aborted) {
+    const deadline = AbortSignal.timeout(blockedTimeoutMs);
+    try {
+      await rpc.call("ping", null, AbortSignal.any([signal, deadline]));
+    } catch {
+      if (signal.aborted || rpc.closed.aborted) return;
+      if (deadline.aborted) return kill(`event loop blocked for more than ${blockedTimeoutMs} ms`);
+    }
+    await pause(blockedTimeoutMs / 10, signal);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    timer.unref();
+    signal.addEventListener("abort", done, { once: true });
+    if (signal.aborted) done();
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** True for the rejection of a call whose executor has ended. */
+export function isExecutorGone(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === "executor-gone";
+}

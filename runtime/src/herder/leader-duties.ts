@@ -1,0 +1,59 @@
+import type { GroupMember } from "../group/group.ts";
+import type { Logger } from "../log.ts";
+import type { ConfigStore, StatusStore } from "../store/stores.ts";
+import { pause } from "./pause.ts";
+import { generateKey, needsNewKey, type SessionKeyPolicy } from "./request-signature.ts";
+import { staleStatuses } from "./stale-statuses.ts";
+
+export interface LeaderDutiesOptions {
+  readonly configStore: Pick<ConfigStore, "config" | "putSessionKey" | "onChange">;
+  readonly statusStore: Pick<StatusStore, "connectors" | "tasks" | "removeConnector" | "removeTask" | "onChange">;
+  readonly member: () => Pick<GroupMember, "view" | "confirm" | "onView">;
+  readonly keys: SessionKeyPolicy;
+  /** Milliseconds since the epoch. */
+  readonly wallClock: () => number;
+  readonly log: Logger;
+}
+
+const TICK_MS = 10_000;
+const SETTLE_MS = 100;
+const WRITE_TIMEOUT_MS = 30_000;
+
+/**
+ * What a leader does besides answering requests: keeps the session key fresh, and removes the statuses of what is not configured any more.
+ * Looks after each completed round, after changes of the config and status topics, and every now and then.
+ */
+export async function runLeaderDuties(options: LeaderDutiesOptions, signal: AbortSignal): Promise<void> {
+  const { configStore, statusStore, member } = options;
+  let wake = new AbortController();
+  const look = () => wake.abort();
+  const unsubscribe = [configStore.onChange(look), statusStore.onChange(look), member().onView(look)];
+  try {
+    while (!signal.aborted) {
+      wake = new AbortController();
+      const view = member().view();
+      if (view.isLeader && !view.rebalancing) await doDuties(options, signal);
+      await pause(TICK_MS, AbortSignal.any([signal, wake.signal]));
+      await pause(SETTLE_MS, signal);
+    }
+  } finally {
+    for (const end of unsubscribe) end();
+  }
+}
+
+async function doDuties(options: LeaderDutiesOptions, signal: AbortSignal): Promise<void> {
+  const { configStore, statusStore, member, keys, wallClock, log } = options;
+  const stale = staleStatuses(configStore.config(), statusStore);
+  for (const connector of stale.connectors) statusStore.removeConnector(connector);
+  for (const id of stale.tasks) statusStore.removeTask(id);
+  if (member().view().protocolVersion < 2) return;
+  if (!needsNewKey(configStore.config().sessionKey, keys, wallClock())) return;
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(WRITE_TIMEOUT_MS)]);
+  try {
+    await member().confirm(deadline);
+    await configStore.putSessionKey(generateKey(keys, wallClock()), deadline);
+    log.info({ algorithm: keys.generationAlgorithm }, "session key written");
+  } catch (error) {
+    if (!signal.aborted) log.warn({ error }, "writing the session key failed");
+  }
+}

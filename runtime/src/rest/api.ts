@@ -1,0 +1,26 @@
+import type { SelfInfo, WorkerHealth } from "@headrace/contract";
+import type { ClusterEvents } from "../herder/cluster-events.ts";
+import type { Commands } from "../herder/commands.ts";
+import type { GroupQueries } from "../herder/group-queries.ts";
+import type { PluginQueries } from "../herder/plugin-queries.ts";
+import type { RequestScope } from "../herder/request-scope.ts";
+import type { SignedRequest } from "../herder/request-signature.ts";
+import type { Views } from "../herder/views.ts";
+
+/** What the REST resources work with. */
+export interface RestApi {
+  readonly commands: Commands;
+  readonly views: Views;
+  readonly plugins: PluginQueries;
+  readonly events: ClusterEvents;
+  readonly group: GroupQueries;
+  readonly server: { readonly version: string; readonly commit: string; clusterId(): string };
+  readonly topicTracking: { readonly enabled: boolean; readonly resetAllowed: boolean };
+  /** Answers within the health check's own deadline. */
+  health(): Promise<WorkerHealth>;
+  self(): SelfInfo;
+  /** Throws unless an internal request is signed, or the group's protocol does not ask for it. */
+  verify(request: SignedRequest): void;
+  openScope(): RequestScope;
+  readonly fetch: typeof globalThis.fetch;
+}

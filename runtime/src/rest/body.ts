@@ -1,0 +1,82 @@
+import { ConnectError } from "../errors.ts";
+
+/** A request's body: its bytes as they came, for signatures, and what they say. */
+export interface JsonBody {
+  readonly raw: Buffer;
+  /** undefined: no body. */
+  readonly json: unknown;
+}
+
+/** A connector configuration as it was sent. */
+export type NullableMap = Readonly<Record<string, string | null>>;
+
+/** Parses JSON; numbers keep their text as Java's strings do. Malformed JSON is a 500, as Java has it (contract §5.0). */
+export function parseBody(raw: Buffer): JsonBody {
+  if (raw.length === 0) return { raw, json: undefined };
+  try {
+    return { raw, json: JSON.parse(raw.toString("utf8"), numbersAsText) };
+  } catch (error) {
+    throw new ConnectError("internal", `Malformed JSON: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  }
+}
+
+function numbersAsText(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return typeof value === "number" ? (context?.source ?? String(value)) : value;
+}
+
+/** A flat map of scalars; numbers and booleans become strings, as Jackson does it. Anything else is a 500 (contract §5.0). */
+export function parseMap(json: unknown): NullableMap {
+  if (!isObject(json)) throw cannotDeserialize("a map of strings", json);
+  return Object.fromEntries(
+    Object.entries(json).map(([key, value]) => {
+      if (value === null) return [key, null];
+      if (typeof value === "string") return [key, value];
+      if (typeof value === "boolean") return [key, String(value)];
+      throw cannotDeserialize(`a string at ${key}`, value);
+    }),
+  );
+}
+
+/** A connector configuration without null values, which are the contract's 400 (§5.4). */
+export function parseConfig(json: unknown): Record<string, string> {
+  const entries = Object.entries(parseMap(json));
+  const nulls = entries.filter(([, value]) => value === null).length;
+  if (nulls > 0) {
+    const lines = [
+      `Connector configuration is invalid and contains the following ${nulls} error(s):`,
+      ...Array<string>(nulls).fill("Null value can not be supplied as the configuration value."),
+      "You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`",
+    ];
+    throw new ConnectError("bad-request", lines.join("\n"));
+  }
+  return Object.fromEntries(entries.map(([key, value]) => [key, value ?? ""]));
+}
+
+/** The properties of an object body; one that is not known is a 500, as Jackson has it. */
+export function parseObject(json: unknown, known: readonly string[]): Readonly<Record<string, unknown>> {
+  if (!isObject(json)) throw cannotDeserialize("an object", json);
+  for (const key of Object.keys(json)) {
+    if (!known.includes(key)) throw new ConnectError("internal", `Unrecognized field "${key}"`);
+  }
+  return json;
+}
+
+/** A list of maps of strings. */
+export function parseMaps(json: unknown): Record<string, string>[] {
+  if (!Array.isArray(json)) throw cannotDeserialize("a list", json);
+  return json.map((entry) => {
+    const map = parseMap(entry);
+    return Object.fromEntries(Object.entries(map).flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
+  });
+}
+
+function isObject(json: unknown): json is Record<string, unknown> {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}
+
+function cannotDeserialize(wanted: string, json: unknown): ConnectError {
+  const found = json === undefined ? "nothing" : Array.isArray(json) ? "a list" : json === null ? "null" : typeof json;
+  return new ConnectError("internal", `Cannot deserialize value: expected ${wanted}, found ${found}`);
+}

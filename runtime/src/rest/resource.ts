@@ -1,0 +1,85 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { ConnectError } from "../errors.ts";
+import type { JsonBody } from "./body.ts";
+
+/** One request as a resource sees it. */
+export interface Incoming {
+  /** Path parameters, decoded. */
+  readonly param: (name: string) => string;
+  readonly query: URLSearchParams;
+  readonly body: JsonBody;
+  readonly authorization: string | undefined;
+  readonly header: (name: string) => string | undefined;
+  readonly reply: FastifyReply;
+}
+
+/** An answer: `body` undefined means none. */
+export interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly location?: string;
+}
+
+export type Handle = (incoming: Incoming) => Promise<Answer> | Answer;
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+
+/** Serves a path; methods that it does not have are the contract's 405. */
+export function resource(
+  app: FastifyInstance,
+  path: string,
+  handlers: Partial<Record<(typeof METHODS)[number], Handle>>,
+): void {
+  for (const method of METHODS) {
+    const handle = handlers[method];
+    app.route({
+      method,
+      url: path,
+      handler: async (request, reply) => {
+        if (handle === undefined) throw methodNotAllowed();
+        const answer = await handle(toIncoming(request, reply));
+        if (answer.location !== undefined) reply.header("location", answer.location);
+        if (answer.body !== undefined) return reply.code(answer.status).send(answer.body);
+        return reply.code(answer.status).send();
+      },
+    });
+  }
+}
+
+function methodNotAllowed(): Error {
+  return Object.assign(new Error("HTTP 405 Method Not Allowed"), { statusCode: 405 });
+}
+
+function toIncoming(request: FastifyRequest, reply: FastifyReply): Incoming {
+  const { params, body } = request;
+  const header = (name: string) => {
+    const value = request.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
+  return {
+    param(name) {
+      const value = isRecord(params) ? params[name] : undefined;
+      if (typeof value !== "string") throw new Error(`the path has no parameter ${name}`);
+      return value;
+    },
+    query: new URLSearchParams(request.url.split("?", 2)[1] ?? ""),
+    body: isJsonBody(body) ? body : { raw: Buffer.alloc(0), json: undefined },
+    authorization: request.headers.authorization,
+    header,
+    reply,
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isJsonBody(value: unknown): value is JsonBody {
+  return isRecord(value) && Buffer.isBuffer(value["raw"]);
+}
+
+/** The task number in a path; anything else is not found, as with Java's `{task}` of type Integer. */
+export function taskNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new ConnectError("not-found", "HTTP 404 Not Found");
+  return Number(text);
+}

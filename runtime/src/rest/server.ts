@@ -1,0 +1,40 @@
+import { type FastifyInstance, fastify } from "fastify";
+import type { Logger } from "../log.ts";
+import type { RestApi } from "./api.ts";
+import { parseBody } from "./body.ts";
+import { connectorStateResource } from "./connector-state.ts";
+import { connectorsResource } from "./connectors.ts";
+import { sendError } from "./errors.ts";
+import { eventsResource } from "./events.ts";
+import { headraceResource } from "./headrace.ts";
+import { pluginsResource } from "./plugins.ts";
+import { rootResource } from "./root.ts";
+import { tasksResource } from "./tasks.ts";
+
+/** Largest request body: configurations of thousands of tasks fit. */
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** Names are up to a Kafka record key long; encoded they grow. */
+const MAX_PARAM_LENGTH = 4_096;
+
+/** Builds the REST API; the caller makes it listen and closes it. */
+export function createRestServer(api: RestApi, log: Logger): FastifyInstance {
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: unknown, raw: string | Buffer) =>
+    parseBody(Buffer.isBuffer(raw) ? raw : Buffer.from(raw)),
+  );
+  app.setErrorHandler((error, _request, reply) => sendError(reply, error, log));
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error_code: 404, message: "HTTP 404 Not Found" }));
+  rootResource(app, api);
+  connectorsResource(app, api);
+  connectorStateResource(app, api);
+  tasksResource(app, api);
+  pluginsResource(app, api);
+  headraceResource(app, api);
+  eventsResource(app, api);
+  return app;
+}
