@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ConfigMap } from "../kube/resources.ts";
-import { objectMeta, workloadName } from "./names.ts";
+import { objectMeta } from "./names.ts";
 
 export const PROPERTIES_FILE = "worker.properties";
 

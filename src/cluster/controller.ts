@@ -1,8 +1,8 @@
+import { clusterOf } from "../cluster-pods.ts";
 import { type Controller, createController } from "../controller/controller.ts";
 import type { ControllerMetrics } from "../controller/metrics.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
-import { clusterOf } from "./names.ts";
 import { type ClusterReconcileDeps, createClusterReconcile } from "./reconcile.ts";
 
 export interface ClusterControllerDeps extends ClusterReconcileDeps {

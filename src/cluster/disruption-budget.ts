@@ -1,6 +1,7 @@
+import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { PodDisruptionBudget } from "../kube/resources.ts";
-import { objectMeta, selectorLabels, workloadName } from "./names.ts";
+import { objectMeta } from "./names.ts";
 
 /** Bounds how many workers evictions take away at a time. */
 export function buildDisruptionBudget(connect: KafkaConnect): PodDisruptionBudget {

@@ -1,9 +1,9 @@
 import type { GroupInfo } from "@headrace/contract";
+import { podsOf, readyWorkers, workloadName } from "../cluster-pods.ts";
 import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../connect-client.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod, StatefulSet } from "../kube/resources.ts";
-import { clusterOf, workloadName } from "./names.ts";
 import { containerName } from "./stateful-set.ts";
 import { toWorkerPod, type WorkerPod } from "./worker-pod.ts";
 
@@ -25,13 +25,13 @@ export interface ClusterStores {
 
 /** Reads a cluster's pods and StatefulSet from the caches. */
 export function observe(stores: ClusterStores, cluster: ObjectKey): ObservedCluster {
-  const own = stores.pods.list().filter((pod) => isSameKey(clusterOf(pod), cluster));
+  const own = podsOf(stores.pods, cluster);
   const pods = own.map((pod) => toWorkerPod(pod, containerName(cluster.name))).sort((a, b) => a.ordinal - b.ordinal);
   const volumes = own.flatMap((pod) => pod.spec?.volumes ?? []);
   return {
     statefulSet: stores.statefulSets.get({ namespace: cluster.namespace, name: workloadName(cluster.name) }),
     pods,
-    workers: pods.flatMap(({ ready, ip }) => (ready && ip !== null ? [{ cluster, ip }] : [])),
+    workers: readyWorkers(stores.pods, cluster),
     configMapsInUse: new Set(volumes.flatMap(({ configMap }) => configMap?.name ?? [])),
   };
 }
@@ -48,8 +48,4 @@ export async function observeGroup(
     if (isConnectError(error)) return null;
     throw error;
   }
-}
-
-function isSameKey(a: ObjectKey | undefined, b: ObjectKey): boolean {
-  return a?.name === b.name && a.namespace === b.namespace;
 }

@@ -1,5 +1,6 @@
 import type { PluginInfo } from "@headrace/contract";
 import type { Logger } from "pino";
+import { labelSelector } from "../cluster-pods.ts";
 import { type ConnectClient, firstAnswer, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
 import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
@@ -10,7 +11,7 @@ import { ConfigMaps, PodDisruptionBudgets, Pods, ServiceAccounts, Services, Stat
 import { writeStatus } from "../status-writer.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
-import { DRAINING_ANNOTATION, labelSelector } from "./names.ts";
+import { DRAINING_ANNOTATION } from "./names.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { planRoll, type RollAction } from "./roll.ts";
 import { planScale } from "./scale.ts";

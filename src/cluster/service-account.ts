@@ -1,6 +1,7 @@
+import { workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ServiceAccount } from "../kube/resources.ts";
-import { objectMeta, workloadName } from "./names.ts";
+import { objectMeta } from "./names.ts";
 
 /** The workers' identity. It has no rights, and its token is not mounted. */
 export function buildServiceAccount(connect: KafkaConnect): ServiceAccount {

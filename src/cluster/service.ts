@@ -1,6 +1,7 @@
+import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { Service } from "../kube/resources.ts";
-import { apiServiceName, objectMeta, REST_PORT, selectorLabels, workloadName } from "./names.ts";
+import { apiServiceName, objectMeta, REST_PORT } from "./names.ts";
 
 const PORTS = [{ name: "rest-api", port: REST_PORT, targetPort: "rest-api", protocol: "TCP" }] as const;
 

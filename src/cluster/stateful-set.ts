@@ -1,16 +1,9 @@
 import { createHash } from "node:crypto";
 import { CLUSTER_LABEL, type Probe } from "@headrace/contract";
+import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { StatefulSet } from "../kube/resources.ts";
-import {
-  METRICS_PORT,
-  objectLabels,
-  objectMeta,
-  REST_PORT,
-  REVISION_ANNOTATION,
-  selectorLabels,
-  workloadName,
-} from "./names.ts";
+import { METRICS_PORT, objectLabels, objectMeta, REST_PORT, REVISION_ANNOTATION } from "./names.ts";
 
 export type PodTemplate = NonNullable<StatefulSet["spec"]>["template"];
 

@@ -1,7 +1,7 @@
 import type { ConfigValueProblem, KafkaConnectStatus } from "@headrace/contract";
+import { labelSelector } from "../cluster-pods.ts";
 import { type Assessment, toConditions } from "../conditions.ts";
 import type { KafkaConnect } from "../kinds.ts";
-import { labelSelector } from "./names.ts";
 import type { RollAction } from "./roll.ts";
 import { apiUrl } from "./service.ts";
 import type { WorkerPod } from "./worker-pod.ts";

@@ -1,3 +1,4 @@
+import { isReady } from "../cluster-pods.ts";
 import type { Pod } from "../kube/resources.ts";
 import { DRAINING_ANNOTATION, REVISION_ANNOTATION } from "./names.ts";
 
@@ -46,14 +47,13 @@ export function toWorkerPod(pod: Pod, container: string): WorkerPod {
   const ended =
     state?.state?.running === undefined ? (state?.state?.terminated ?? state?.lastState?.terminated) : undefined;
   const drainingSince = annotations[DRAINING_ANNOTATION];
-  const terminating = metadata.deletionTimestamp !== undefined;
   return {
     name: metadata.name,
     uid: metadata.uid ?? "",
     ordinal: Number(/-(\d+)$/.exec(metadata.name)?.[1] ?? Number.NaN),
     ip: status?.podIP ?? null,
-    ready: !terminating && status?.conditions?.find(({ type }) => type === "Ready")?.status === "True",
-    terminating,
+    ready: isReady(pod),
+    terminating: metadata.deletionTimestamp !== undefined,
     revision: annotations[REVISION_ANNOTATION] ?? "",
     drainingSinceMs: drainingSince === undefined ? null : Date.parse(drainingSince),
     trouble: troubleOf(pod, container),

@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from "node:util";
+import { clusterNameOf } from "@headrace/contract";
+import { type Controller, createController } from "../controller/controller.ts";
+import type { ControllerMetrics } from "../controller/metrics.ts";
+import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
+import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
+import type { Pod } from "../kube/resources.ts";
+import type { ViewChange } from "./event-stream.ts";
+import { createEventStreams } from "./event-streams.ts";
+import type { ConnectorStores } from "./observe.ts";
+import { type ConnectorReconcileDeps, createConnectorReconcile } from "./reconcile.ts";
+
+export interface ConnectorControllerDeps extends Omit<ConnectorReconcileDeps, "viewOf" | "stores"> {
+  readonly stores: ConnectorStores & { readonly pods: Store<Pod> };
+  readonly metrics?: ControllerMetrics;
+  /** Pause before an event stream is tried again. */
+  readonly streamRetryMs?: number;
+}
+
+const CONCURRENCY = 64;
+const PER_CLUSTER = 8;
+const RESYNC_MS = 120_000;
+
+/**
+ * The controller of KafkaConnectors, with the event streams of their clusters. Its stores must be running and synced before
+ * `run`. A connector is looked at when it, its KafkaConnect, or what the workers tell of it changes.
+ */
+export function createConnectorController(deps: ConnectorControllerDeps): Controller {
+  const { stores, connect, log, metrics, streamRetryMs } = deps;
+
+  const streams = createEventStreams({
+    connect,
+    connects: stores.connects,
+    pods: stores.pods,
+    log,
+    changed: enqueueChanged,
+    ...(streamRetryMs === undefined ? {} : { retryMs: streamRetryMs }),
+  });
+
+  const controller = createController({
+    name: "connector",
+    reconcile: createConnectorReconcile({ ...deps, viewOf: (cluster) => streams.view(cluster) }),
+    log,
+    concurrency: CONCURRENCY,
+    groupOf: (key) => groupOf(stores.connectors.get(key)),
+    groupConcurrency: PER_CLUSTER,
+    resync: { everyMs: RESYNC_MS, keys: () => stores.connectors.list().map(keyOf) },
+    ...(metrics === undefined ? {} : { metrics }),
+  });
+
+  function enqueueChanged({ namespace, name }: ObjectKey, change: ViewChange): void {
+    if (change === "all") enqueueConnectorsOf({ namespace, name });
+    else for (const connector of change) controller.enqueue({ namespace, name: connector });
+  }
+
+  function enqueueConnectorsOf(cluster: ObjectKey): void {
+    for (const connector of stores.connectors.list())
+      if (concerns(connector, cluster)) controller.enqueue(keyOf(connector));
+  }
+
+  return {
+    enqueue: (key) => controller.enqueue(key),
+    async run(signal) {
+      const subscriptions = [
+        stores.connectors.onChange(({ previous, current }) => {
+          const changed = current ?? previous;
+          if (changed !== undefined && !isStatusOnly(previous, current)) controller.enqueue(keyOf(changed));
+        }),
+        stores.connects.onChange(({ previous, current }) => {
+          const changed = current ?? previous;
+          if (changed !== undefined && !isIrrelevant(previous, current)) enqueueConnectorsOf(keyOf(changed));
+        }),
+      ];
+      try {
+        await Promise.all([streams.run(signal), controller.run(signal)]);
+      } finally {
+        for (const unsubscribe of subscriptions) unsubscribe();
+      }
+    },
+  };
+}
+
+/** True if the connector is, was or should be on the cluster. */
+function concerns({ metadata, status }: KafkaConnector, cluster: ObjectKey): boolean {
+  if (metadata.namespace !== cluster.namespace) return false;
+  return clusterNameOf(metadata.labels) === cluster.name || status?.connectCluster?.name === cluster.name;
+}
+
+/** The operator's own status updates are no reason to look again. */
+function isStatusOnly(previous: KafkaConnector | undefined, current: KafkaConnector | undefined): boolean {
+  return isDeepStrictEqual(relevant(previous), relevant(current));
+}
+
+function relevant(connector: KafkaConnector | undefined): unknown {
+  const { uid, generation, labels, annotations, finalizers, deletionTimestamp } = connector?.metadata ?? {};
+  return { uid, generation, labels, annotations, finalizers, deletionTimestamp };
+}
+
+/** A connector cares only whether its cluster is there, scaled to zero, and which plugins it offers. */
+function isIrrelevant(previous: KafkaConnect | undefined, current: KafkaConnect | undefined): boolean {
+  if (previous?.metadata.uid !== current?.metadata.uid) return false;
+  if (previous?.metadata.deletionTimestamp !== current?.metadata.deletionTimestamp) return false;
+  if ((previous?.spec.replicas === 0) !== (current?.spec.replicas === 0)) return false;
+  return isDeepStrictEqual(previous?.status?.connectorPlugins, current?.status?.connectorPlugins);
+}
+
+function groupOf(connector: KafkaConnector | undefined): string | null {
+  const cluster = clusterNameOf(connector?.metadata.labels);
+  return cluster === undefined ? null : `${connector?.metadata.namespace}/${cluster}`;
+}
+
+function keyOf({ metadata }: KubeObject): ObjectKey {
+  return { namespace: metadata.namespace ?? "", name: metadata.name };
+}

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { ConnectClient, Worker } from "../connect-client.ts";
+import type { ObjectKey } from "../kube/client.ts";
+import { type ConnectorMap, foldEvent } from "./cluster-view.ts";
+
+/** What the operator knows of a cluster's connectors. */
+export type ClusterView =
+  /** `worker` tells, and everything up to about now is known. */
+  | { readonly kind: "live"; readonly worker: Worker; readonly connectors: ConnectorMap }
+  /** The first worker has not been tried to the end yet. */
+  | { readonly kind: "connecting" }
+  /** No worker tells; `reason` is a sentence without its full stop. */
+  | { readonly kind: "lost"; readonly reason: string };
+
+/** A change of the view: these connectors, or all of the cluster. */
+export type ViewChange = readonly string[] | "all";
+
+export interface EventStreamOptions {
+  readonly cluster: ObjectKey;
+  readonly connect: ConnectClient;
+  readonly log: Logger;
+  /** Ready workers at this moment. */
+  readonly workers: () => readonly Worker[];
+  readonly changed: (change: ViewChange) => void;
+  /** Pause after a stream that did not last, or when nobody answers. */
+  readonly retryMs?: number;
+}
+
+/** One stream of events of one cluster. */
+export interface EventStream {
+  view(): ClusterView;
+  /** The workers may be others now: do not wait any longer. */
+  wake(): void;
+  /** Follows the cluster until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Keeps one stream open to some ready worker of a cluster.
+ *
+ * Guarantees: when it breaks or falls silent, the other ready workers are tried at once, and the view stays as it was until all
+ * have been tried in vain. A new stream starts with a snapshot, which replaces the view; only differences are reported.
+ */
+export function createEventStream(options: EventStreamOptions): EventStream {
+  const { cluster, connect, workers, changed, retryMs = 1_000 } = options;
+  const log = options.log.child({ ...cluster });
+  let view: ClusterView = { kind: "connecting" };
+  let lastIp = "";
+  let rouse = new AbortController();
+
+  function lose(reason: string): void {
+    if (view.kind === "lost" && view.reason === reason) return;
+    view = { kind: "lost", reason };
+    changed("all");
+  }
+
+  /** Follows one worker to the end of its stream. `told`: there was a snapshot. Never throws. */
+  async function follow(worker: Worker, signal: AbortSignal): Promise<{ told: boolean; reason: string }> {
+    lastIp = worker.ip;
+    let told = false;
+    try {
+      for await (const event of connect.events(worker, signal)) {
+        if (!told && event.kind !== "snapshot") continue;
+        if (!told) log.info({ worker: worker.ip }, "event stream open");
+        told = true;
+        const before = view;
+        const folded = foldEvent(before.kind === "live" ? before.connectors : new Map(), event);
+        view = { kind: "live", worker, connectors: folded.connectors };
+        if (before.kind !== "live") changed("all");
+        else if (folded.changed.length > 0) changed(folded.changed);
+      }
+      return { told, reason: `worker ${worker.ip} ended the event stream` };
+    } catch (error) {
+      if (!signal.aborted) log.warn({ worker: worker.ip, err: error }, "event stream broke");
+      return { told, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /** Tries ready workers until one has told something; the one that was followed last comes last. */
+  async function followAny(signal: AbortSignal): Promise<void> {
+    let reason = "no worker is ready";
+    for (const worker of workers().toSorted((a, b) => Number(a.ip === lastIp) - Number(b.ip === lastIp))) {
+      const ended = await follow(worker, signal);
+      if (ended.told || signal.aborted) return;
+      reason = ended.reason;
+    }
+    lose(reason);
+  }
+
+  async function pause(signal: AbortSignal): Promise<void> {
+    rouse = new AbortController();
+    await sleep(retryMs, undefined, { signal: AbortSignal.any([signal, rouse.signal]) }).catch(() => undefined);
+  }
+
+  return {
+    view: () => view,
+    wake: () => rouse.abort(),
+    async run(signal) {
+      while (!signal.aborted) {
+        const startedAt = performance.now();
+        await followAny(signal);
+        if (!signal.aborted && performance.now() - startedAt < retryMs) await pause(signal);
+      }
+    },
+  };
+}
