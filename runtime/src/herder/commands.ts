@@ -88,20 +88,15 @@ export function createCommands(options: CommandsOptions): Commands {
       for (;;) {
         const view = await awaitGroup(scope);
         if (!view.isLeader) return { kind: "forward", url: view.leaderUrl };
-        if (await confirmed(scope)) return { kind: "done", value: await write() };
+        try {
+          await member().confirm(scope.signal);
+          return { kind: "done", value: await write() };
+        } catch (error) {
+          if (!isRebalance(error) || scope.signal.aborted) throw error;
+        }
         await pause(CONFIRM_AGAIN_MS, scope.signal);
       }
     });
-
-  const confirmed = async (scope: RequestScope): Promise<boolean> => {
-    try {
-      await member().confirm(scope.signal);
-      return true;
-    } catch (error) {
-      if (error instanceof ConnectError && error.code === "rebalance" && !scope.signal.aborted) return false;
-      throw error;
-    }
-  };
 
   const validate = async (name: string, connectorConfig: StringMap, scope: RequestScope) => {
     scope.enter(`validating the configuration of connector ${name}`);
@@ -191,6 +186,10 @@ export function createCommands(options: CommandsOptions): Commands {
     commitTasks,
     resetTopics: (name) => statusStore.resetTopics(name),
   };
+}
+
+function isRebalance(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === "rebalance";
 }
 
 /** Where a restart goes on: at the owner if this is the leader, which knows it; else at the leader. */

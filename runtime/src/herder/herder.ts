@@ -386,8 +386,9 @@ class EventLoopHerder implements Herder {
       this.#stopWaiters.delete(waiter);
       waiter.done();
     }
-    if (!message.again) this.#giveUpRestarts(work);
-    if (message.again || message.wasFailed || !this.#isConfigured(work)) return;
+    const again = message.again && this.owns(work.connector, work.task) && this.#isConfigured(work);
+    if (!again) this.#giveUpRestarts(work);
+    if (again || message.wasFailed || !this.#isConfigured(work)) return;
     this.#options.statuses.report(work, { state: "UNASSIGNED" });
   }
 

@@ -1,0 +1,419 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import type { InstanceState, StringMap } from "@headrace/contract";
+import { ConnectError } from "#runtime/errors.ts";
+import { createHerder, type Herder } from "#runtime/herder/herder.ts";
+import { createStartCounters } from "#runtime/herder/start-counters.ts";
+import { createStatusWriter } from "#runtime/herder/status-writer.ts";
+import { createTaskPlanner } from "#runtime/herder/task-planner.ts";
+import { FakeConfigStore, FakeMember, FakePool, FakeStatusStore, idle, round, silent, until } from "./fakes.ts";
+
+describe("herder", () => {
+  let configStore: FakeConfigStore;
+  let statusStore: FakeStatusStore;
+  let pool: FakePool;
+  let member: FakeMember;
+  let herder: Herder;
+  let nowMs: number;
+  let ended: Promise<void>;
+  let end: AbortController;
+
+  beforeEach(() => {
+    configStore = new FakeConfigStore();
+    statusStore = new FakeStatusStore();
+    pool = new FakePool();
+    member = new FakeMember();
+    nowMs = 0;
+    end = new AbortController();
+    const planner = createTaskPlanner({
+      pool,
+      config: () => configStore.config(),
+      commit: (connector, tasks) => configStore.putTaskConfigs(connector, tasks),
+      refuse: (connector, message) => herder.refused(connector, message),
+      log: silent,
+    });
+    herder = createHerder({
+      configStore,
+      statusStore,
+      statuses: createStatusWriter({
+        store: statusStore,
+        workerId: "self:8083",
+        generation: () => member.view().generation,
+      }),
+      pool,
+      member: () => member,
+      planner,
+      starts: createStartCounters(),
+      topicTracking: true,
+      gracefulTimeoutMs: 5_000,
+      syncTimeoutMs: 3_000,
+      now: () => nowMs,
+      log: silent,
+    });
+    ended = herder.run(end.signal);
+  });
+
+  afterEach(async () => {
+    end.abort();
+    await ended;
+  });
+
+  const config: StringMap = { name: "c", "connector.class": "x" };
+  const give = (...items: string[]) =>
+    herder.assigned(round(member.view(), configStore.config().offset, ...items), end.signal);
+  const notice = (connector: string, task: number | null, state: InstanceState, trace: string | null = null) =>
+    herder.hear({ kind: "status", connector, task, state, trace, version: null });
+
+  /** A connector `c` with one running task, both here. */
+  const running = async () => {
+    await configStore.putConnector("c", config, null);
+    await give("c");
+    await until("tasks committed", () => configStore.config().connectors.get("c")?.tasks?.length === 1);
+    await give("c", "c/0");
+    await until("task runs", () => pool.live.has("c-0"));
+    await idle();
+    notice("c", null, "RUNNING");
+    notice("c", 0, "RUNNING");
+    await until("status", () => statusStore.stateOf("c-0") === "RUNNING");
+    pool.calls.length = 0;
+    statusStore.log.length = 0;
+    member.rejoins.length = 0;
+  };
+
+  it("starts a new connector, has its tasks committed, and starts them after the next round", async () => {
+    await configStore.putConnector("c", config, null);
+    await until("rejoin for the connector", () => member.rejoins.length === 1);
+    await give("c");
+    await until("tasks committed", () => configStore.config().connectors.get("c")?.tasks?.length === 1);
+    await until("rejoin for its tasks", () => member.rejoins.length === 2);
+    assert.deepEqual(pool.calls, ["start c", "plan c"]);
+    await give("c", "c/0");
+    await until("task runs", () => pool.live.has("c-0"));
+  });
+
+  it("asks for one round for many changes", async () => {
+    for (let index = 0; index < 100; index += 1) await configStore.putConnector(`c${index}`, config, null);
+    await until("rejoin", () => member.rejoins.length > 0);
+    await idle();
+    assert.equal(member.rejoins.length, 1);
+  });
+
+  it("starts no task from a round that did not know its task set", async () => {
+    await running();
+    const before = configStore.config().offset;
+    pool.plan = () => [{ changed: "yes" }];
+    herder.hear({ kind: "taskReconfiguration", connector: "c" });
+    await until("old task stopped", () => !pool.live.has("c-0"));
+    await herder.assigned(round(member.view(), before, "c", "c/0"), end.signal);
+    await idle();
+    assert.ok(!pool.live.has("c-0"), "started although the round was made for the former set");
+    await give("c", "c/0");
+    await until("task runs again", () => pool.live.has("c-0"));
+  });
+
+  it("resolves a round only after what was revoked has stopped", async () => {
+    await running();
+    pool.automatic = false;
+    let done = false;
+    const completed = give("c").then(() => {
+      done = true;
+    });
+    await until("stop asked for", () => pool.calls.includes("stop c-0"));
+    await idle();
+    assert.equal(done, false);
+    pool.finish("stop c-0");
+    await completed;
+    assert.equal(statusStore.stateOf("c-0"), "UNASSIGNED");
+    assert.ok(pool.live.has("c"));
+  });
+
+  it("does not wait for starts before it resolves a round", async () => {
+    await configStore.putConnector("c", config, null);
+    pool.automatic = false;
+    await give("c");
+    assert.deepEqual(pool.calls, ["start c"]);
+  });
+
+  it("stops everything when membership is lost, executors first", async () => {
+    await running();
+    pool.leaseUntilMs = 99_999;
+    await herder.lost("evicted", end.signal);
+    assert.deepEqual([...pool.live], []);
+    assert.equal(pool.leaseUntilMs, 0);
+  });
+
+  it("stops an item that is still starting, and starts it anew if it comes back", async () => {
+    await configStore.putConnector("c", config, null);
+    pool.automatic = false;
+    await give("c");
+    const revoked = give();
+    await until("stop asked for", () => pool.calls.includes("stop c"));
+    pool.finish("stop c");
+    await revoked;
+    await give("c");
+    await until("second start", () => pool.calls.filter((call) => call === "start c").length === 2);
+  });
+
+  it("ignores the late success of a start that was stopped meanwhile", async () => {
+    await configStore.putConnector("c", config, null);
+    pool.automatic = false;
+    await give("c");
+    const revoked = give();
+    await until("stop asked for", () => pool.calls.includes("stop c"));
+    pool.finish("start c");
+    await idle();
+    pool.finish("stop c");
+    await revoked;
+    await idle();
+    assert.ok(!pool.calls.includes("plan c"));
+  });
+
+  it("restarts a connector whose configuration changes while it starts, and plans only with the new one", async () => {
+    pool.automatic = false;
+    await configStore.putConnector("c", config, null);
+    await give("c");
+    await configStore.putConnector("c", { ...config, "tasks.max": "2" }, null);
+    await until("stop asked for", () => pool.calls.includes("stop c"));
+    pool.finish("stop c");
+    await until("second start", () => pool.calls.filter((call) => call === "start c").length === 2);
+    assert.ok(!pool.calls.includes("plan c"));
+    pool.finish("start c");
+    await until("planned", () => pool.calls.includes("plan c"));
+  });
+
+  it("restarts a connector that is updated, and asks for no round if its tasks stay the same", async () => {
+    await running();
+    pool.plan = () => [{}];
+    await configStore.putConnector("c", config, null);
+    await until("planned", () => pool.calls.includes("plan c"));
+    await idle();
+    assert.deepEqual(pool.calls, ["stop c", "start c", "plan c"]);
+    assert.deepEqual(member.rejoins, []);
+  });
+
+  it("commits equal tasks again if the connector's configuration is another", async () => {
+    await running();
+    await configStore.putConnector("c", { ...config, "value.converter": "other" }, null);
+    await until("committed", () => configStore.config().connectors.get("c")?.taskGeneration === 2);
+    await until("old task stopped", () => pool.calls.includes("stop c-0"));
+  });
+
+  it("stops what is deleted, and writes no status for it", async () => {
+    await running();
+    await configStore.removeConnector("c");
+    await until("stopped", () => pool.live.size === 0);
+    await idle();
+    assert.deepEqual(statusStore.log, []);
+    await until("rejoin", () => member.rejoins.length === 1);
+  });
+
+  it("takes a connector that was deleted and created again as a new one", async () => {
+    await running();
+    await configStore.removeConnector("c");
+    await configStore.putConnector("c", config, null);
+    await until("restarted", () => pool.calls.includes("start c"));
+    await until("tasks stopped", () => !pool.live.has("c-0"));
+  });
+
+  it("pauses and resumes in place and plans the tasks on resume", async () => {
+    await running();
+    await configStore.putTargetState("c", "PAUSED");
+    await until("paused", () => pool.calls.includes("target c PAUSED"));
+    await configStore.putTargetState("c", "STARTED");
+    await until("planned", () => pool.calls.includes("plan c"));
+    assert.deepEqual(pool.calls, ["target c PAUSED", "target c STARTED", "plan c"]);
+    assert.deepEqual(member.rejoins, []);
+  });
+
+  it("writes STOPPED after the instance of a stopped connector has ended", async () => {
+    await running();
+    await configStore.putTaskConfigs("c", []);
+    await configStore.putTargetState("c", "STOPPED");
+    await until("STOPPED", () => statusStore.stateOf("c") === "STOPPED");
+    assert.equal(pool.live.size, 0);
+    assert.deepEqual(statusStore.log, ["c STOPPED"]);
+  });
+
+  it("stops a failed connector, and resuming it starts it again", async () => {
+    await running();
+    notice("c", null, "FAILED", "boom");
+    await until("FAILED", () => statusStore.stateOf("c") === "FAILED");
+    await configStore.putTargetState("c", "STOPPED");
+    await until("STOPPED", () => statusStore.stateOf("c") === "STOPPED");
+    await configStore.putTargetState("c", "STARTED");
+    await until("started", () => pool.calls.includes("start c"));
+  });
+
+  it("reports a start that failed with its trace", async () => {
+    await configStore.putConnector("c", config, null);
+    pool.automatic = false;
+    await give("c");
+    pool.fail("start c", new Error("no such host"));
+    await until("FAILED", () => statusStore.stateOf("c") === "FAILED");
+    assert.match(statusStore.connector("c")?.trace ?? "", /no such host/);
+  });
+
+  it("keeps FAILED when a failed task moves away", async () => {
+    await running();
+    notice("c", 0, "FAILED", "boom");
+    await until("FAILED", () => statusStore.stateOf("c-0") === "FAILED");
+    await give("c");
+    assert.equal(statusStore.stateOf("c-0"), "FAILED");
+  });
+
+  it("ignores what an executor says of something that is not here", async () => {
+    notice("ghost", 0, "RUNNING");
+    await idle();
+    assert.deepEqual(statusStore.log, []);
+  });
+
+  it("fails a connector that plans more tasks than it may, and leaves its tasks alone", async () => {
+    await running();
+    pool.plan = () => [{}, {}];
+    herder.hear({ kind: "taskReconfiguration", connector: "c" });
+    await until("FAILED", () => statusStore.stateOf("c") === "FAILED");
+    assert.match(statusStore.connector("c")?.trace ?? "", /has generated 2 tasks, which is greater than 1/);
+    assert.ok(pool.live.has("c-0"));
+  });
+
+  describe("restart", () => {
+    it("stops and starts a task and resolves when it was accepted", async () => {
+      await running();
+      await herder.restart("c", 0);
+      assert.deepEqual(pool.calls, ["stop c-0", "start c-0"]);
+    });
+
+    it("rejects if the start fails", async () => {
+      await running();
+      pool.automatic = false;
+      const restarted = herder.restart("c", null);
+      await until("stop asked for", () => pool.calls.includes("stop c"));
+      pool.finish("stop c");
+      await until("start asked for", () => pool.calls.includes("start c"));
+      pool.fail("start c", new Error("no"));
+      await assert.rejects(restarted, /no/);
+    });
+
+    it("rejects if the task is taken away meanwhile", async () => {
+      await running();
+      pool.automatic = false;
+      const restarted = herder.restart("c", 0);
+      await until("stop asked for", () => pool.calls.includes("stop c-0"));
+      const revoked = give("c");
+      pool.finish("stop c-0");
+      await assert.rejects(restarted, { code: "rebalance" });
+      await revoked;
+    });
+
+    it("rejects for what is not here", async () => {
+      await assert.rejects(herder.restart("c", 0), { code: "rebalance" });
+    });
+  });
+
+  describe("executor lost", () => {
+    const crash = () => {
+      pool.live.clear();
+      herder.executorLost({
+        reason: "was ended by SIGKILL",
+        connectors: ["c"],
+        tasks: [{ connector: "c", task: 0 }],
+        alone: true,
+      });
+    };
+
+    it("starts everything again at once, and says why in the status", async () => {
+      await running();
+      crash();
+      await until("running again", () => pool.live.size === 2);
+      assert.deepEqual(statusStore.log, ["c RESTARTING", "c-0 RESTARTING"]);
+      assert.match(statusStore.connector("c")?.trace ?? "", /was ended by SIGKILL/);
+    });
+
+    it("gives up what was alone in it three times within five minutes", async () => {
+      await running();
+      for (const pauseMs of [0, 0, 10_000]) {
+        nowMs += pauseMs;
+        crash();
+        await idle();
+        nowMs += 60_000;
+        await configStore.putTargetState("c", "STARTED"); // Makes the herder look again: the pause is over.
+        await idle();
+      }
+      assert.equal(statusStore.stateOf("c-0"), "FAILED");
+      assert.match(statusStore.task({ connector: "c", task: 0 })?.trace ?? "", /died 3 times/);
+      assert.equal(pool.live.size, 0);
+    });
+
+    it("during a stop ends that stop, and starts nothing", async () => {
+      await running();
+      pool.automatic = false;
+      const revoked = give();
+      await until("stops asked for", () => pool.calls.length === 2);
+      herder.executorLost({ reason: "gone", connectors: ["c"], tasks: [{ connector: "c", task: 0 }], alone: true });
+      pool.finish("stop c");
+      pool.finish("stop c-0");
+      await revoked;
+      await idle();
+      assert.ok(!pool.calls.some((call) => call.startsWith("start")));
+    });
+
+    it("during a start is no failure of that start", async () => {
+      await configStore.putConnector("c", config, null);
+      pool.automatic = false;
+      await give("c");
+      pool.fail("start c", new ConnectError("executor-gone", "gone"));
+      herder.executorLost({ reason: "gone", connectors: ["c"], tasks: [], alone: true });
+      await until("second start", () => pool.calls.filter((call) => call === "start c").length === 2);
+      assert.deepEqual(statusStore.log, ["c RESTARTING"]);
+    });
+  });
+
+  it("catches up and joins again if the group's config was ahead", async () => {
+    const stale = { ...round(member.view(), 50n), configMismatch: true };
+    await herder.assigned(stale, end.signal);
+    await until("rejoin", () => member.rejoins.length === 1);
+    assert.equal(configStore.readToEndCalls, 1);
+  });
+
+  it("starts nothing while its config is behind the round", async () => {
+    await configStore.putConnector("c", config, null);
+    await herder.assigned(round(member.view(), configStore.config().offset + 1n, "c"), end.signal);
+    await idle();
+    assert.deepEqual(pool.calls, []);
+    assert.equal(configStore.readToEndCalls, 1);
+    await configStore.putConnector("d", config, null);
+    await give("c");
+    assert.deepEqual(pool.calls, ["start c"]);
+  });
+
+  it("carries out a restart request of the config topic", async () => {
+    await running();
+    notice("c", 0, "FAILED", "boom");
+    await until("FAILED", () => statusStore.stateOf("c-0") === "FAILED");
+    configStore.apply("c", (entry) => entry, {
+      kind: "restartRequested",
+      connector: "c",
+      includeTasks: true,
+      onlyFailed: true,
+    });
+    await until("restarted", () => pool.calls.includes("start c-0"));
+    assert.deepEqual(pool.calls, ["stop c-0", "start c-0"]);
+    assert.deepEqual(statusStore.log, ["c-0 FAILED", "c-0 RESTARTING"]);
+  });
+
+  it("records a topic once", async () => {
+    herder.hear({ kind: "activeTopic", connector: "c", task: 0, topic: "t" });
+    herder.hear({ kind: "activeTopic", connector: "c", task: 0, topic: "t" });
+    await until("recorded", () => statusStore.topics("c").length === 1);
+  });
+
+  it("stops everything for good", async () => {
+    await running();
+    await herder.stopAll();
+    assert.equal(pool.live.size, 0);
+    assert.equal(statusStore.stateOf("c-0"), "UNASSIGNED");
+    await give("c", "c/0");
+    await idle();
+    assert.equal(pool.live.size, 0);
+  });
+});
