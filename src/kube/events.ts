@@ -138,10 +138,10 @@ export function createEventRecorder(options: EventRecorderOptions): RunningEvent
   /** Resolves when something was recorded, or `signal` aborts. */
   async function somethingHappens(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    wake = resolve;
-    signal.addEventListener("abort", resolve, { once: true });
+    wake = () => resolve();
+    signal.addEventListener("abort", wake, { once: true });
     if (!signal.aborted && pending.size === 0) await promise;
-    signal.removeEventListener("abort", resolve);
+    signal.removeEventListener("abort", wake);
     wake = null;
   }
 

@@ -28,16 +28,21 @@ export function addFinalizer<T extends KubeObject>(
   );
 }
 
-/** Removes a finalizer if it is there. Answers the object as it is afterwards, null if it is gone. Same guarantee. */
-export function removeFinalizer<T extends KubeObject>(
+/**
+ * Removes a finalizer if it is there. Answers the object as it is afterwards, null if it is gone. Same guarantee; an `object`
+ * without the finalizer may come from a cache that is behind, and is read again first.
+ */
+export async function removeFinalizer<T extends KubeObject>(
   client: KubeClient,
   type: ResourceType<T>,
   object: T,
   finalizer: string,
   signal: AbortSignal,
 ): Promise<T | null> {
-  return change(client, type, object, signal, (current) =>
-    hasFinalizer(current, finalizer) ? (current.metadata.finalizers ?? []).filter((name) => name !== finalizer) : null,
+  const current = hasFinalizer(object, finalizer) ? object : await client.get(type, keyOf(object), signal);
+  if (current === null) return null;
+  return await change(client, type, current, signal, ({ metadata: { finalizers = [] } }) =>
+    finalizers.includes(finalizer) ? finalizers.filter((name) => name !== finalizer) : null,
   );
 }
 
@@ -49,7 +54,7 @@ async function change<T extends KubeObject>(
   signal: AbortSignal,
   decide: (current: T) => readonly string[] | null,
 ): Promise<T | null> {
-  const key: ObjectKey = { namespace: object.metadata.namespace ?? "", name: object.metadata.name };
+  const key = keyOf(object);
   const { uid } = object.metadata;
   let current: T | null = object;
   for (let attempt = 1; current !== null && current.metadata.uid === uid; attempt += 1) {
@@ -66,4 +71,8 @@ async function change<T extends KubeObject>(
     current = await client.get(type, key, signal);
   }
   return null;
+}
+
+function keyOf({ metadata }: KubeObject): ObjectKey {
+  return { namespace: metadata.namespace ?? "", name: metadata.name };
 }

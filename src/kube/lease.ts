@@ -219,7 +219,7 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
   };
 }
 
-function newLease(key: ObjectKey, spec: Lease["spec"]): Lease {
+function newLease(key: ObjectKey, spec: NonNullable<Lease["spec"]>): Lease {
   return { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { ...key }, spec };
 }
 

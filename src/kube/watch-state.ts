@@ -58,7 +58,7 @@ export interface WatchStep<T extends KubeObject> {
 /** A new watcher lists first. */
 export const LIST_FROM_START: ActiveState = { kind: "list", continueToken: null, paged: true, failures: 0 };
 
-const RETRY = { baseMs: 250, maxMs: 30_000 };
+const RETRY = { baseMs: 250, maxMs: 5_000 };
 /** A watch that lived this long was healthy, however it ended. */
 const HEALTHY_MS = 10_000;
 /** A watch that the server ends sooner is a failure, or a server that always does so would be asked without pause. */
