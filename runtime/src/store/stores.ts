@@ -19,7 +19,7 @@ export interface ConnectorEntry {
   readonly tasks: readonly StringMap[] | null;
   /** Raw connector configuration that was in force at the last good commit (KAFKA-9228). */
   readonly appliedConfig: StringMap | null;
-  /** Counts the good commits seen, so that a newer task set is told from an older. */
+  /** Grows with each good commit, so that a newer task set is told from an older; 0 before any. */
   readonly taskGeneration: number;
   /** The last commit did not cover its task configs. */
   readonly inconsistent: boolean;

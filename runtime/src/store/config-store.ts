@@ -1,0 +1,86 @@
+import type { StringMap, TargetState } from "@headrace/contract";
+import type { Logger } from "@headrace/sdk";
+import type { NewRecord, TopicLog } from "../kafka/topic-log.ts";
+import { commitRecord, connectorRecord, sessionKeyRecord, targetStateRecord, taskRecord } from "./config-records.ts";
+import { EMPTY_CONFIG, foldConfig } from "./config-state.ts";
+import type { ConfigChange, ConfigStore, SessionKey } from "./stores.ts";
+
+/** One write with all its steps (contract §2.3). */
+const WRITE_BUDGET_MS = 30_000;
+
+export interface ConfigStoreOptions {
+  readonly log: Logger;
+  /**
+   * Asked before every attempt of a write that only the leader may make; throws if this worker does not lead any more (invariant 5).
+   * Not given: whoever calls has made sure.
+   */
+  readonly confirmLeader?: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Makes the config store over its topic (contract §2). */
+export function createConfigStore(topic: TopicLog, { log, confirmLeader }: ConfigStoreOptions): ConfigStore {
+  const listeners = new Set<(change: ConfigChange) => void>();
+  let state = EMPTY_CONFIG;
+  let started = false;
+
+  const before = confirmLeader === undefined ? null : (_: number, signal: AbortSignal) => confirmLeader(signal);
+
+  async function write(signal: AbortSignal, steps: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(WRITE_BUDGET_MS)]);
+    await steps(limited);
+    await topic.readToEnd(limited);
+  }
+
+  async function append(records: readonly NewRecord[], signal: AbortSignal): Promise<void> {
+    await topic.append(records, before, signal);
+  }
+
+  return {
+    async start(signal) {
+      await topic.start((records) => {
+        const fold = foldConfig(state, records);
+        state = fold.state;
+        for (const { offset, problem } of fold.problems) {
+          log.error({ offset: String(offset), problem }, "record of the config topic ignored");
+        }
+        if (!started) return; // Old restart requests, above all, must not be carried out again.
+        for (const change of fold.changes) for (const listener of listeners) listener(change);
+      }, signal);
+      started = true;
+    },
+    config: () => state,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    readToEnd: (signal) => topic.readToEnd(signal),
+    putConnector: (connector: string, config: StringMap, targetState: TargetState | null, signal: AbortSignal) =>
+      write(signal, (limited) => {
+        const initial = targetState === null ? [] : [targetStateRecord(connector, targetState)];
+        return append([...initial, connectorRecord(connector, config)], limited);
+      }),
+    removeConnector: (connector: string, signal: AbortSignal) =>
+      write(signal, (limited) =>
+        append([connectorRecord(connector, null), targetStateRecord(connector, null)], limited),
+      ),
+    putTaskConfigs: (connector: string, tasks: readonly StringMap[], signal: AbortSignal) =>
+      write(signal, async (limited) => {
+        await topic.readToEnd(limited);
+        if (tasks.length > 0) {
+          await append(
+            tasks.map((config, task) => taskRecord(connector, task, config)),
+            limited,
+          );
+          await topic.readToEnd(limited);
+        }
+        await append([commitRecord(connector, tasks.length)], limited);
+      }),
+    putSessionKey: (key: SessionKey, signal: AbortSignal) =>
+      write(signal, (limited) => append([sessionKeyRecord(key)], limited)),
+    async putTargetState(connector, targetState, signal) {
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(WRITE_BUDGET_MS)]);
+      await topic.append([targetStateRecord(connector, targetState)], null, limited);
+    },
+    stop: () => topic.stop(),
+  };
+}

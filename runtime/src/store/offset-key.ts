@@ -1,0 +1,83 @@
+import type { OffsetMap, OffsetScalar } from "@headrace/sdk";
+import { isJsonObject, type JsonValue, parseJson } from "../json.ts";
+
+/**
+ * Keys of the offsets topic: `["<connector>",{<source partition>}]` as compact JSON (contract §3). Their bytes matter: compaction and
+ * partitioning go by them, and Java workers look up by the bytes that they would write.
+ */
+
+/** The bytes that a Java worker writes for a partition given as a HashMap with the entries put in our order. */
+export function encodeOffsetKey(connector: string, partition: OffsetMap): Buffer {
+  const names = javaHashMapOrder(Object.keys(partition));
+  const entries = names.map((name) => `${quote(name)}:${scalar(partition[name] ?? null)}`);
+  return Buffer.from(`[${quote(connector)},{${entries.join(",")}}]`);
+}
+
+/** Reads a key; null if it is not one (contract §3: arrays of exactly two, the first a string). */
+export function decodeOffsetKey(key: Buffer): { readonly connector: string; readonly partition: OffsetMap } | null {
+  let parsed: JsonValue;
+  try {
+    parsed = parseJson(key.toString());
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(parsed) || parsed.length !== 2) return null;
+  const [connector, value] = parsed;
+  const partition = readOffsetMap(value);
+  return typeof connector === "string" && partition !== null ? { connector, partition } : null;
+}
+
+/** A flat map of scalars, or null for anything else. */
+export function readOffsetMap(value: JsonValue | undefined): OffsetMap | null {
+  if (!isJsonObject(value)) return null;
+  const entries: [string, OffsetScalar][] = [];
+  for (const [name, member] of Object.entries(value)) {
+    if (typeof member === "object" && member !== null) return null;
+    entries.push([name, member]);
+  }
+  return Object.fromEntries(entries);
+}
+
+/** Equal for partitions with equal entries, in whatever order and integer type they come. */
+export function canonicalPartition(partition: OffsetMap): string {
+  const names = Object.keys(partition).sort();
+  return `{${names.map((name) => `${quote(name)}:${scalar(partition[name] ?? null)}`).join(",")}}`;
+}
+
+const MAX_LOAD = 0.75;
+
+/**
+ * The order in which a java.util.HashMap with default capacity gives its keys back: by bucket, in a bucket by insertion. (Buckets of
+ * eight and more keys become trees; partitions are never that large.)
+ */
+export function javaHashMapOrder(keys: readonly string[]): readonly string[] {
+  let capacity = 16;
+  while (keys.length > capacity * MAX_LOAD) capacity *= 2;
+  const bucket = (key: string) => {
+    const hash = javaHash(key);
+    return (hash ^ (hash >>> 16)) & (capacity - 1);
+  };
+  return keys.toSorted((a, b) => bucket(a) - bucket(b));
+}
+
+/** java.lang.String.hashCode */
+function javaHash(text: string): number {
+  let hash = 0;
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
+  return hash;
+}
+
+function scalar(value: OffsetScalar): string {
+  return typeof value === "string"
+    ? quote(value)
+    : typeof value === "bigint"
+      ? value.toString()
+      : JSON.stringify(value);
+}
+
+/** A JSON string as Jackson writes it: the escapes of control characters have upper-case digits. */
+function quote(text: string): string {
+  return JSON.stringify(text).replace(/(?<!\\)((?:\\\\)*)\\u00([0-9a-f]{2})/g, (_, slashes: string, digits: string) => {
+    return `${slashes}\\u00${digits.toUpperCase()}`;
+  });
+}

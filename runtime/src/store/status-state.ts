@@ -1,0 +1,101 @@
+import type { TaskId } from "@headrace/contract";
+
+import { readStatusRecord } from "./status-records.ts";
+import type { StatusChange, StatusEntry } from "./stores.ts";
+
+/** What the status topic says, read so far. */
+export interface StatusState {
+  connector(connector: string): StatusEntry | null;
+  task(id: TaskId): StatusEntry | null;
+  tasks(connector: string): ReadonlyMap<number, StatusEntry>;
+  topics(connector: string): readonly string[];
+  connectors(): readonly string[];
+  /** Takes one record in and says what changed by it; a record that is not understood gives its problem. */
+  apply(record: { readonly key: Buffer | null; readonly value: Buffer | null }): {
+    readonly changes: readonly StatusChange[];
+    readonly problem: string | null;
+  };
+}
+
+const NO_TASKS: ReadonlyMap<number, StatusEntry> = new Map();
+
+/** Starts with nothing. */
+export function createStatusState(): StatusState {
+  const connectors = new Map<string, StatusEntry>();
+  const tasks = new Map<string, Map<number, StatusEntry>>();
+  const topics = new Map<string, Set<string>>();
+
+  function removeTask({ connector, task }: TaskId): StatusChange[] {
+    const own = tasks.get(connector);
+    if (own?.delete(task) !== true) return [];
+    if (own.size === 0) tasks.delete(connector);
+    return [{ kind: "task", id: { connector, task }, entry: null }];
+  }
+
+  /** The tombstone of a connector stands for its tasks, too. */
+  function removeConnector(connector: string): StatusChange[] {
+    const own = [...(tasks.get(connector)?.keys() ?? [])];
+    const removed = own.flatMap((task) => removeTask({ connector, task }));
+    return connectors.delete(connector) ? [...removed, { kind: "connector", connector, entry: null }] : removed;
+  }
+
+  function putTask(id: TaskId, entry: StatusEntry): StatusChange[] {
+    const own = tasks.get(id.connector) ?? new Map<number, StatusEntry>();
+    if (isStale(entry, own.get(id.task))) return [];
+    tasks.set(id.connector, own.set(id.task, entry));
+    return [{ kind: "task", id, entry }];
+  }
+
+  function putTopic(connector: string, topic: string, active: boolean): StatusChange[] {
+    const own = topics.get(connector) ?? new Set<string>();
+    if (own.has(topic) === active) return [];
+    if (active) topics.set(connector, own.add(topic));
+    else {
+      own.delete(topic);
+      if (own.size === 0) topics.delete(connector);
+    }
+    return [{ kind: "topic", connector, topic, active }];
+  }
+
+  return {
+    connector: (connector) => connectors.get(connector) ?? null,
+    task: ({ connector, task }) => tasks.get(connector)?.get(task) ?? null,
+    tasks: (connector) => new Map([...(tasks.get(connector) ?? NO_TASKS)].sort(([a], [b]) => a - b)),
+    topics: (connector) => [...(topics.get(connector) ?? [])].sort(),
+    connectors: () => [...connectors.keys()],
+    apply({ key, value }) {
+      const record = readStatusRecord(key, value);
+      switch (record.kind) {
+        case "connector": {
+          if (record.entry === null) return { changes: removeConnector(record.connector), problem: null };
+          connectors.set(record.connector, record.entry);
+          return { changes: [record], problem: null };
+        }
+        case "task": {
+          const changes = record.entry === null ? removeTask(record.id) : putTask(record.id, record.entry);
+          return { changes, problem: null };
+        }
+        case "topic":
+          return { changes: putTopic(record.connector, record.topic, record.active), problem: null };
+        case "corrupt":
+          return { changes: [], problem: record.problem };
+        default:
+          throw new Error(`unreachable: ${record satisfies never}`);
+      }
+    },
+  };
+}
+
+/**
+ * A worker that was slow to let go of a task must not hide that another one runs it already (contract §4). What the running worker
+ * itself says later always counts.
+ */
+function isStale(entry: StatusEntry, cached: StatusEntry | undefined): boolean {
+  if (cached === undefined || entry.state !== "UNASSIGNED" || cached.state !== "RUNNING") return false;
+  return cached.generation >= entry.generation && cached.workerId !== entry.workerId;
+}
+
+/** Whether a shutdown or a failure may be written over what is known (putSafe of contract §4). */
+export function mayReplace(cached: StatusEntry | null, entry: StatusEntry): boolean {
+  return cached === null || cached.workerId === entry.workerId || cached.generation <= entry.generation;
+}
