@@ -26,6 +26,8 @@ interface Definition {
   readonly status: z.ZodType;
   readonly scale: SchemaNode;
   readonly columns: readonly PrinterColumn[];
+  /** CEL rules for the whole resource. */
+  readonly rules: readonly SchemaNode[];
 }
 
 const READY = '.status.conditions[?(@.type=="Ready")]';
@@ -51,6 +53,14 @@ const DEFINITIONS: readonly Definition[] = [
     description: "A Kafka Connect cluster: workers that form a group and run connectors.",
     spec: KafkaConnectSpec,
     status: KafkaConnectStatus,
+    rules: [
+      {
+        // Services need a label that begins with a letter; <name>-connect-<hash> is a label value of at most 63 characters.
+        rule: "self.metadata.name.size() <= 44 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        message:
+          "the name of a KafkaConnect must have at most 44 characters: small letters, digits and '-', beginning with a letter",
+      },
+    ],
     scale: {
       specReplicasPath: ".spec.replicas",
       statusReplicasPath: ".status.replicas",
@@ -70,6 +80,7 @@ const DEFINITIONS: readonly Definition[] = [
     description: "A connector on a KafkaConnect, which the label headrace.dev/cluster names.",
     spec: KafkaConnectorSpec,
     status: KafkaConnectorStatus,
+    rules: [],
     scale: {
       specReplicasPath: ".spec.tasksMax",
       statusReplicasPath: ".status.tasksMax",
@@ -109,7 +120,7 @@ export function customResourceDefinitions(): ReadonlyMap<string, SchemaNode> {
 }
 
 function toResourceDefinition(definition: Definition): SchemaNode {
-  const { kind, plural, shortName, description, spec, status, scale, columns } = definition;
+  const { kind, plural, shortName, description, spec, status, scale, columns, rules } = definition;
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
@@ -137,6 +148,7 @@ function toResourceDefinition(definition: Definition): SchemaNode {
               type: "object",
               description,
               required: ["spec"],
+              ...(rules.length === 0 ? {} : { "x-kubernetes-validations": rules }),
               properties: {
                 apiVersion: { type: "string" },
                 kind: { type: "string" },
