@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { createClusterController } from "./cluster/controller.ts";
 import type { OperatorConfig } from "./config.ts";
 import { createConnectClient } from "./connect-client.ts";
+import { createConnectorController } from "./connector/controller.ts";
 import { openHealthServer } from "./health.ts";
 import { KafkaConnectors, KafkaConnects } from "./kinds.ts";
 import { API_CALL_DEFAULTS, createApiCaller } from "./kube/api-call.ts";
@@ -46,11 +47,12 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const http = createHttp(connection, `${COMPONENT}/${version}`);
   const calls = { ...API_CALL_DEFAULTS, http, observe: metrics.calls };
   const api = createApiCaller(calls);
+  const unfenced = createKubeClient(api);
   const election = config.leaderElection
-    ? createLeaderElection({ client: createKubeClient(api), lease: { namespace, name: COMPONENT }, identity, log })
+    ? createLeaderElection({ client: unfenced, lease: { namespace, name: COMPONENT }, identity, log })
     : ALONE;
   const client = createKubeClient(createApiCaller({ ...calls, fence: election.fence }));
-  const recorder = createEventRecorder({ client, component: COMPONENT, instance: identity, log });
+  const recorder = createEventRecorder({ client: unfenced, component: COMPONENT, instance: identity, log });
 
   function open<T extends KubeObject>(type: ResourceType<T>, labelSelector: string | null): RunningStore<T> {
     const { watchNamespaces: watched } = config;
@@ -88,7 +90,11 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     metrics.leading(true);
     log.info({ objects: stores.connects.list().length + stores.connectors.list().length }, "controllers started");
     try {
-      await together([createClusterController({ ...deps, metrics: metrics.controller("cluster") })], leading);
+      const controllers = [
+        createClusterController({ ...deps, metrics: metrics.controller("cluster") }),
+        createConnectorController({ ...deps, metrics: metrics.controller("connector") }),
+      ];
+      await together(controllers, leading);
     } finally {
       metrics.leading(false);
     }
