@@ -51,5 +51,6 @@ export type {
   TaskContext,
 } from "./source.ts";
 export { defineSource } from "./source.ts";
+export { javaFloat, toText } from "./text.ts";
 export type { ConnectRecord, PredicateDefinition, TransformDefinition, TransformFunction } from "./transform.ts";
 export { definePredicate, defineTransform } from "./transform.ts";

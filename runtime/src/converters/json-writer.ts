@@ -1,6 +1,5 @@
-import { DataError, DECIMAL_NAME, type Schema, type Value } from "@headrace/sdk";
+import { DataError, DECIMAL_NAME, javaFloat, type Schema, type Value } from "@headrace/sdk";
 import { toDecimalText } from "./decimal.ts";
-import { javaFloat } from "./text.ts";
 
 export interface JsonWriterOptions {
   /** Decimals as JSON numbers instead of base64 text. */

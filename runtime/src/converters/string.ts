@@ -5,9 +5,9 @@ import {
   type HeaderConverter,
   OPTIONAL_STRING_SCHEMA,
   type SchemaAndValue,
+  toText,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { toText } from "./text.ts";
 
 const CONFIG = z.object({
   "converter.encoding": z.string().default("UTF-8").describe("Character set; its Java name."),

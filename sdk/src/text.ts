@@ -1,4 +1,4 @@
-import type { Schema, SchemaAndValue, Value } from "@headrace/sdk";
+import type { Schema, SchemaAndValue, Value } from "./schema.ts";
 
 /**
  * A value as Java's `toString` shows it: `{a=1, b=x}` for maps, `[1, 2]` for lists, `Struct{a=1,b=x}` for structs (null fields left

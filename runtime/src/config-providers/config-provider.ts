@@ -1,0 +1,18 @@
+/** Looks values up outside of a configuration (contract §10). Source: org.apache.kafka.common.config.provider.ConfigProvider. */
+export interface ConfigProvider {
+  /** The values of those keys that exist under `path`; others are left out. Throws for a source that cannot be read. */
+  get(path: string, keys: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+}
+
+/** What providers may use of their surroundings. */
+export interface ProviderEnvironment {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** A kind of provider, made once per name that the worker configures, from its `param.*`. */
+export interface ConfigProviderDefinition {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  create(params: Readonly<Record<string, string>>, environment: ProviderEnvironment): ConfigProvider;
+}

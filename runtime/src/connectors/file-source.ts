@@ -1,0 +1,144 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  ConfigError,
+  defineSource,
+  config as key,
+  type Logger,
+  type OffsetMap,
+  type SourceRecord,
+  type SourceTask,
+  STRING_SCHEMA,
+} from "@headrace/sdk";
+import { z } from "zod";
+import { type Line, LineCutter } from "./lines.ts";
+
+const CONFIG = z.object({
+  file: z.string().min(1).optional().describe("Source file.").meta({ importance: "HIGH" }),
+  topic: key.nonEmpty().describe("The topic to publish data to.").meta({ importance: "HIGH" }),
+  "batch.size": key
+    .int({ min: 1 })
+    .default(2000)
+    .describe("The largest number of records that one poll gives.")
+    .meta({ importance: "LOW" }),
+});
+type Config = z.output<typeof CONFIG>;
+
+const CHUNK_BYTES = 256 * 1024;
+/** Pause before the end of the file is looked at again. */
+const GROWTH_PAUSE_MS = 100;
+const MISSING_PAUSE_MS = 1_000;
+
+/**
+ * One record per line of a file, which is followed as it grows. The offset `{ position }` counts bytes and lies behind the line.
+ * Source: org.apache.kafka.connect.file.FileStreamSourceConnector (contract §12.1).
+ */
+export const fileSource = defineSource({
+  name: "file-source",
+  version: "1.0.0",
+  aliases: ["org.apache.kafka.connect.file.FileStreamSourceConnector"],
+  config: CONFIG,
+  planTasks: () => [{}],
+  async openTask(config, context) {
+    const { file } = config;
+    if (file === undefined) throw new ConfigError('"file" is not set; reading standard input is not supported');
+    const partition = { filename: file };
+    const position = positionOf(await context.offset(partition));
+    return createTask({ config, file, partition, position, log: context.log });
+  },
+  alterOffsets(config, offsets) {
+    if (config.file === undefined) throw new ConfigError('"file" is not set, so that there are no offsets to alter');
+    for (const { partition, offset } of offsets) {
+      const names = Object.keys(partition);
+      if (names.length !== 1 || partition["filename"] !== config.file) {
+        throw new ConfigError(`The only partition of this connector is {"filename":"${config.file}"}`);
+      }
+      if (offset !== null) positionOf(offset);
+    }
+    return true;
+  },
+});
+
+/** Throws ConfigError for an offset that is none of ours. */
+function positionOf(offset: OffsetMap | null): number {
+  if (offset === null) return 0;
+  const position = offset["position"];
+  const bytes = typeof position === "bigint" ? Number(position) : position;
+  if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0) {
+    throw new ConfigError(`Offset position is ${String(position)}, but must be an integer of at least 0`);
+  }
+  return bytes;
+}
+
+interface TaskParts {
+  readonly config: Config;
+  readonly file: string;
+  readonly partition: OffsetMap;
+  readonly position: number;
+  readonly log: Logger;
+}
+
+function createTask({ config, file, partition, position, log }: TaskParts): SourceTask {
+  const cutter = new LineCutter(position);
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  const limit = config["batch.size"];
+  const { topic } = config;
+  let handle: FileHandle | null = null;
+  let readPosition = position;
+  let warned = false;
+
+  const toRecord = (line: Line): SourceRecord => ({
+    topic,
+    value: { schema: STRING_SCHEMA, value: line.text },
+    sourcePartition: partition,
+    sourceOffset: { position: line.end },
+  });
+
+  async function openFile(signal: AbortSignal): Promise<FileHandle | null> {
+    try {
+      const opened = await open(file, "r");
+      log.info({ file, position: readPosition }, "file opened");
+      warned = false;
+      return opened;
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      if (!warned) log.warn({ file }, "file not found, waiting for it");
+      warned = true;
+      await rest(MISSING_PAUSE_MS, signal);
+      return null;
+    }
+  }
+
+  return {
+    async poll(signal) {
+      const lines: Line[] = [];
+      cutter.take(lines, limit);
+      if (lines.length === 0) {
+        handle ??= await openFile(signal);
+        if (handle === null) return [];
+        const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, readPosition);
+        if (bytesRead === 0) {
+          await rest(GROWTH_PAUSE_MS, signal);
+          return [];
+        }
+        readPosition += bytesRead;
+        cutter.push(chunk.subarray(0, bytesRead));
+        cutter.take(lines, limit);
+      }
+      return lines.map(toRecord);
+    },
+    async close() {
+      await handle?.close();
+      handle = null;
+    },
+  };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+/** A pause that simply ends when the task is to stop. */
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}

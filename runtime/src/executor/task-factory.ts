@@ -1,0 +1,246 @@
+import type { StringMap } from "@headrace/contract";
+import { ConfigError, type Logger, type OffsetMap, type SinkDefinition, type SourceDefinition } from "@headrace/sdk";
+import { z } from "zod";
+import type { ConfigResolver } from "../config-providers/resolver.ts";
+import type { TopicAdmin } from "../kafka/topic-admin.ts";
+import { compilePipeline } from "../plugins/compile-pipeline.ts";
+import { parseConfig } from "../plugins/config-def.ts";
+import { SINK_KEYS, type SinkConfig, SOURCE_KEYS, type SourceConfig } from "../plugins/connector-keys.ts";
+import type { ConnectorDefinition, PluginRegistry } from "../plugins/registry.ts";
+import { createDeadLetters } from "../task/dead-letter.ts";
+import type { PartitionOffset } from "../task/pending-offsets.ts";
+import { compileSinkPipeline, compileSourcePipeline } from "../task/record-pipeline.ts";
+import type { TaskBody } from "../task/runner.ts";
+import { createSinkTask } from "../task/sink-task.ts";
+import { createSourceTask } from "../task/source-task.ts";
+import type { TolerancePolicy } from "../task/tolerance.ts";
+import { parseTopicCreation, type TopicCreation } from "../task/topic-creation.ts";
+import type { TaskStart } from "./channel.ts";
+import type { ClientOwner, TaskClients } from "./clients.ts";
+
+/** What the tasks of one executor share. */
+export interface TaskEnvironment {
+  readonly worker: StringMap;
+  readonly plugins: PluginRegistry;
+  readonly resolver: ConfigResolver;
+  readonly clients: TaskClients;
+  readonly readOffsets: (
+    connector: string,
+    partitions: readonly OffsetMap[],
+    signal: AbortSignal,
+  ) => Promise<readonly (OffsetMap | null)[]>;
+  readonly writeOffsets: (connector: string, offsets: readonly PartitionOffset[], signal: AbortSignal) => Promise<void>;
+  readonly activeTopic: (connector: string, task: number, topic: string) => void;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** The keys of the worker's configuration that tasks read. */
+const WORKER_KEYS = z.object({
+  "offset.flush.interval.ms": z.coerce.number().int().positive().default(60_000),
+  "offset.flush.timeout.ms": z.coerce.number().int().positive().default(5_000),
+  "retry.backoff.ms": z.coerce.number().int().nonnegative().default(100),
+  "retry.backoff.max.ms": z.coerce.number().int().nonnegative().default(1_000),
+  "topic.creation.enable": z.stringbool({ truthy: ["true"], falsy: ["false"] }).default(true),
+  "topic.tracking.enable": z.stringbool({ truthy: ["true"], falsy: ["false"] }).default(true),
+});
+
+/** What is known of a task once its configuration was resolved and its plugins were found. */
+interface Prepared<D extends ConnectorDefinition, C> {
+  readonly definition: D;
+  readonly owner: ClientOwner;
+  readonly common: C;
+  readonly taskConfig: Record<string, unknown>;
+  readonly label: string;
+  readonly log: Logger;
+  readonly worker: z.output<typeof WORKER_KEYS>;
+}
+
+/**
+ * Builds a task: resolves its configuration, finds and compiles its plugins. Throws ConfigError for whatever the configuration has wrong;
+ * nothing is opened before the body runs.
+ */
+export async function buildTask(
+  environment: TaskEnvironment,
+  start: TaskStart,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<TaskBody> {
+  const { plugins, resolver } = environment;
+  const { connector, task } = start.key;
+  const connectorConfig = await resolver.resolve(start.connectorConfig, signal);
+  const resolved = await resolver.resolve(start.taskConfig, signal);
+  const definition = plugins.connector(connectorConfig["connector.class"] ?? "");
+  const owner = { worker: environment.worker, connectorConfig, connector, task };
+  const prepared = {
+    owner,
+    taskConfig: orThrow(parseConfig(definition.config, resolved)),
+    label: `${connector}-${task}`,
+    log,
+    worker: WORKER_KEYS.parse(environment.worker),
+  };
+  if (definition.kind === "source") {
+    const common = orThrow(parseConfig(SOURCE_KEYS, connectorConfig));
+    return buildSource(environment, { ...prepared, definition, common });
+  }
+  const common = orThrow(parseConfig(SINK_KEYS, connectorConfig));
+  return buildSink(environment, { ...prepared, definition, common }, start.evictPredecessor === true);
+}
+
+function buildSource(environment: TaskEnvironment, prepared: Prepared<SourceDefinition, SourceConfig>): TaskBody {
+  const { clients } = environment;
+  const { definition, owner, common, taskConfig, label, log, worker } = prepared;
+  const { connector, task } = owner;
+  const creation = worker["topic.creation.enable"] ? parseTopicCreation(owner.connectorConfig) : null;
+  const admin = creation === null ? null : clients.createAdmin(owner, "connector-adminclient");
+  const body = createSourceTask({
+    label,
+    context: { connector, task, log },
+    openTask: (context, signal) => definition.openTask(taskConfig, context, signal),
+    pipeline: compileSourcePipeline(compilePipeline(environment.plugins, owner.worker, owner.connectorConfig)),
+    policy: policyOf(common),
+    openProducer: (options) => clients.openSourceProducer(owner, options),
+    ensureTopic: creation === null || admin === null ? null : ensureTopicBy(creation, admin, log),
+    async readOffset(partition, signal) {
+      const [offset = null] = await environment.readOffsets(connector, [partition], signal);
+      return offset;
+    },
+    writeOffsets: (offsets, signal) => environment.writeOffsets(connector, offsets, signal),
+    activeTopic: activeTopicOf(environment, prepared),
+    flushIntervalMs: worker["offset.flush.interval.ms"],
+    flushTimeoutMs: worker["offset.flush.timeout.ms"],
+    log,
+    now: environment.now,
+    random: environment.random,
+  });
+  return closingAfterwards(body, admin);
+}
+
+function ensureTopicBy(creation: TopicCreation, admin: TopicAdmin, log: Logger) {
+  return async (topic: string, signal: AbortSignal): Promise<void> => {
+    if ((await admin.partitions(topic, signal)) !== null) return;
+    const outcome = await admin.createTopic({ topic, ...creation(topic) }, signal);
+    if (outcome === "created") log.info({ topic }, "topic created");
+    if (outcome === "forbidden") log.warn({ topic }, "topic may not be created by this connector");
+  };
+}
+
+function buildSink(
+  environment: TaskEnvironment,
+  prepared: Prepared<SinkDefinition, SinkConfig>,
+  evictPredecessor: boolean,
+): TaskBody {
+  const { clients } = environment;
+  const { definition, owner, common, taskConfig, label, log, worker } = prepared;
+  const { connector, task } = owner;
+  const topics = [...new Set(common.topics)];
+  if ((topics.length === 0) === (common["topics.regex"] === "")) {
+    throw new ConfigError("Must configure one of topics or topics.regex");
+  }
+  const subscription = topics.length > 0 ? { topics } : { regex: common["topics.regex"] };
+  return createSinkTask({
+    label,
+    context: { connector, task, log },
+    openTask: (context, signal) => definition.openTask(taskConfig, context, signal),
+    pipeline: compileSinkPipeline(compilePipeline(environment.plugins, owner.worker, owner.connectorConfig)),
+    policy: policyOf(common),
+    async openConsumer(signal) {
+      if (evictPredecessor) await evict(clients, owner, log, signal);
+      return await clients.openSinkConsumer(owner, subscription);
+    },
+    openDeadLetters: deadLettersOf(clients, prepared),
+    activeTopic: activeTopicOf(environment, prepared),
+    flushIntervalMs: worker["offset.flush.interval.ms"],
+    flushTimeoutMs: worker["offset.flush.timeout.ms"],
+    retryBackoffMs: worker["retry.backoff.ms"],
+    retryBackoffMaxMs: worker["retry.backoff.max.ms"],
+    log,
+    now: environment.now,
+    random: environment.random,
+  });
+}
+
+/** Longest wait for the group's coordinator when a dead predecessor is looked for. */
+const EVICT_TIMEOUT_MS = 5_000;
+
+/** Members with the client id of this task are its dead predecessor: the partitions they hold would stall until their session ends. */
+async function evict(clients: TaskClients, owner: ClientOwner, log: Logger, signal: AbortSignal): Promise<void> {
+  const { groupId, clientId } = clients.sinkIdentity(owner);
+  const admin = clients.createAdmin(owner, "connector-adminclient");
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(EVICT_TIMEOUT_MS)]);
+  try {
+    const { members } = await admin.describeGroup(groupId, deadline);
+    for (const member of members) {
+      if (member.clientId !== clientId) continue;
+      await admin.removeGroupMember(groupId, member.memberId, deadline);
+      log.info({ groupId, memberId: member.memberId }, "dead predecessor removed from the consumer group");
+    }
+  } catch (error) {
+    if (signal.aborted) throw error;
+    log.warn({ groupId, error: String(error) }, "dead predecessor could not be looked for");
+  } finally {
+    admin.close();
+  }
+}
+
+/** Longest wait for the dead letter queue's topic. */
+const DLQ_TOPIC_TIMEOUT_MS = 30_000;
+
+function deadLettersOf(clients: TaskClients, { owner, common, log }: Prepared<SinkDefinition, SinkConfig>) {
+  const topic = common["errors.deadletterqueue.topic.name"];
+  if (topic === "") return null;
+  return async () => {
+    const admin = clients.createAdmin(owner, "connector-dlq-adminclient");
+    try {
+      const replicationFactor = common["errors.deadletterqueue.topic.replication.factor"];
+      const settings = { partitions: 1, replicationFactor, configs: {} };
+      await ensureTopicBy(() => settings, admin, log)(topic, AbortSignal.timeout(DLQ_TOPIC_TIMEOUT_MS));
+    } finally {
+      admin.close();
+    }
+    return createDeadLetters({
+      topic,
+      connector: owner.connector,
+      task: owner.task,
+      contextHeaders: common["errors.deadletterqueue.context.headers.enable"],
+      producer: await clients.openDeadLetterProducer(owner),
+    });
+  };
+}
+
+function activeTopicOf(
+  environment: TaskEnvironment,
+  { owner, worker }: Pick<Prepared<ConnectorDefinition, unknown>, "owner" | "worker">,
+): (topic: string) => void {
+  if (!worker["topic.tracking.enable"]) return () => {};
+  return (topic) => environment.activeTopic(owner.connector, owner.task, topic);
+}
+
+function policyOf(common: SourceConfig | SinkConfig): TolerancePolicy {
+  return {
+    tolerance: common["errors.tolerance"],
+    retryTimeoutMs: common["errors.retry.timeout"],
+    retryDelayMaxMs: common["errors.retry.delay.max.ms"],
+    logEnable: common["errors.log.enable"],
+    logIncludeMessages: common["errors.log.include.messages"],
+  };
+}
+
+function closingAfterwards(body: TaskBody, admin: TopicAdmin | null): TaskBody {
+  if (admin === null) return body;
+  return {
+    async run(control) {
+      try {
+        await body.run(control);
+      } finally {
+        admin.close();
+      }
+    },
+    metrics: () => body.metrics(),
+  };
+}
+
+function orThrow<T>(parsed: { readonly value: T } | { readonly problems: readonly string[] }): T {
+  if ("problems" in parsed) throw new ConfigError(parsed.problems.join("; "));
+  return parsed.value;
+}

@@ -1,0 +1,226 @@
+import { config as key } from "@headrace/sdk";
+import { z } from "zod";
+
+/**
+ * The keys that every connector understands (contract §6.4), with the groups and order of Java's ConnectorConfig,
+ * SourceConnectorConfig and SinkConnectorConfig.
+ */
+
+export const COMMON = "Common";
+export const TRANSFORMS = "Transforms";
+export const PREDICATES = "Predicates";
+export const ERRORS = "Error Handling";
+export const TOPIC_CREATION = "Topic Creation";
+export const EXACTLY_ONCE = "Exactly Once Support";
+export const OFFSETS_TOPIC = "Offsets Topic";
+
+const CONTROL_CHARACTERS = /\p{Cc}/u;
+
+const aliases = (what: string) =>
+  key.list().superRefine((names, context) => {
+    if (new Set(names).size !== names.length) context.addIssue("Duplicate alias provided.");
+    if (names.some((name) => name === "")) context.addIssue(`Empty ${what} alias provided.`);
+  });
+
+const COMMON_KEYS = {
+  name: key
+    .nonEmpty()
+    .refine((name) => !CONTROL_CHARACTERS.test(name), "Connector name may not contain control sequences")
+    .describe("Globally unique name of this connector.")
+    .meta({ importance: "HIGH", group: COMMON, order: 1, width: "MEDIUM", displayName: "Connector name" }),
+  "connector.class": key
+    .nonEmpty()
+    .describe("The connector's plugin: its short name, or a Java class name.")
+    .meta({ importance: "HIGH", group: COMMON, order: 2, width: "LONG", displayName: "Connector class" }),
+  "tasks.max": key
+    .int({ min: 1 })
+    .default(1)
+    .describe("The largest number of tasks to use for this connector.")
+    .meta({ importance: "HIGH", group: COMMON, order: 3, width: "SHORT", displayName: "Tasks max" }),
+  "tasks.max.enforce": key
+    .boolean()
+    .default(true)
+    .describe("Fail the connector if it makes more tasks than tasks.max.")
+    .meta({ importance: "LOW", group: COMMON, order: 4, width: "SHORT", displayName: "Enforce tasks max" }),
+  "key.converter": key
+    .className()
+    .optional()
+    .describe("Converter of record keys; not given: the worker's.")
+    .meta({ importance: "LOW", group: COMMON, order: 5, width: "SHORT", displayName: "Key converter class" }),
+  "value.converter": key
+    .className()
+    .optional()
+    .describe("Converter of record values; not given: the worker's.")
+    .meta({ importance: "LOW", group: COMMON, order: 6, width: "SHORT", displayName: "Value converter class" }),
+  "header.converter": key
+    .className()
+    .optional()
+    .describe("Converter of record headers; not given: the worker's.")
+    .meta({ importance: "LOW", group: COMMON, order: 7, width: "SHORT", displayName: "Header converter class" }),
+  transforms: aliases("transformation")
+    .default([])
+    .describe("Aliases of the transformations to apply to each record, in this order.")
+    .meta({ importance: "LOW", group: TRANSFORMS, order: 8, width: "LONG", displayName: "Transforms" }),
+  predicates: aliases("predicate")
+    .default([])
+    .describe("Aliases of the predicates that transformations may refer to.")
+    .meta({ importance: "LOW", group: PREDICATES, order: 9, width: "LONG", displayName: "Predicates" }),
+  "config.action.reload": key
+    .oneOf("none", "restart")
+    .default("restart")
+    .describe("What to do when a value from an external provider has changed.")
+    .meta({ importance: "LOW", group: COMMON, order: 10, width: "MEDIUM", displayName: "Reload Action" }),
+  "errors.retry.timeout": key
+    .long({ min: -1 })
+    .default(0)
+    .describe("How long a failed operation on a record is retried, ms; 0: not at all, -1: for ever.")
+    .meta({ importance: "MEDIUM", group: ERRORS, order: 1, width: "MEDIUM", displayName: "Retry Timeout for Errors" }),
+  "errors.retry.delay.max.ms": key
+    .long({ min: 1 })
+    .default(60_000)
+    .describe("Longest pause between two retries, ms.")
+    .meta({
+      importance: "MEDIUM",
+      group: ERRORS,
+      order: 2,
+      width: "MEDIUM",
+      displayName: "Maximum Delay Between Retries",
+    }),
+  "errors.tolerance": key
+    .oneOf("none", "all")
+    .default("none")
+    .describe("none: a record that cannot be processed fails the task; all: it is skipped.")
+    .meta({ importance: "MEDIUM", group: ERRORS, order: 3, width: "SHORT", displayName: "Error Tolerance" }),
+  "errors.log.enable": key
+    .boolean()
+    .default(false)
+    .describe("Log each failed record.")
+    .meta({ importance: "MEDIUM", group: ERRORS, order: 4, width: "SHORT", displayName: "Log Errors" }),
+  "errors.log.include.messages": key
+    .boolean()
+    .default(false)
+    .describe("Log also which record it was.")
+    .meta({ importance: "MEDIUM", group: ERRORS, order: 5, width: "SHORT", displayName: "Log Error Details" }),
+} as const;
+
+/** Keys of a source connector. */
+export const SOURCE_KEYS = z.object({
+  ...COMMON_KEYS,
+  "topic.creation.groups": aliases("topic creation")
+    .default([])
+    .describe("Aliases of topic creation groups, in the order in which they are tried.")
+    .meta({ importance: "LOW", group: TOPIC_CREATION, order: 1, width: "LONG", displayName: "Topic Creation Groups" }),
+  "exactly.once.support": z
+    .string()
+    .transform((text) => text.toLowerCase())
+    .pipe(key.oneOf("requested", "required"))
+    .default("requested")
+    .describe("required: refuse to start without exactly-once delivery.")
+    .meta({ importance: "MEDIUM", group: EXACTLY_ONCE, order: 1, width: "SHORT", displayName: "Exactly once support" }),
+  "transaction.boundary": z
+    .string()
+    .transform((text) => text.toLowerCase())
+    .pipe(key.oneOf("poll", "interval", "connector"))
+    .default("poll")
+    .describe("Which records make one transaction, with exactly-once delivery.")
+    .meta({ importance: "MEDIUM", group: EXACTLY_ONCE, order: 2, width: "SHORT", displayName: "Transaction Boundary" }),
+  "transaction.boundary.interval.ms": key
+    .long({ min: 0 })
+    .optional()
+    .describe("Time between two transactions, ms; not given: the worker's offset.flush.interval.ms.")
+    .meta({
+      importance: "LOW",
+      group: EXACTLY_ONCE,
+      order: 3,
+      width: "SHORT",
+      displayName: "Transaction boundary interval",
+    }),
+  "offsets.storage.topic": key
+    .nonEmpty()
+    .optional()
+    .describe("A topic of its own for this connector's offsets; not given: the worker's.")
+    .meta({ importance: "LOW", group: OFFSETS_TOPIC, order: 1, width: "LONG", displayName: "Offsets topic" }),
+});
+
+/** Keys of a sink connector. */
+export const SINK_KEYS = z.object({
+  ...COMMON_KEYS,
+  topics: key
+    .list()
+    .default([])
+    .describe("Topics to consume.")
+    .meta({ importance: "HIGH", group: COMMON, order: 4, width: "LONG", displayName: "Topics" }),
+  "topics.regex": z
+    .string()
+    .default("")
+    .describe("Regular expression of topics to consume.")
+    .meta({ importance: "HIGH", group: COMMON, order: 4, width: "LONG", displayName: "Topics regex" }),
+  "errors.deadletterqueue.topic.name": z
+    .string()
+    .default("")
+    .describe("Topic for records that could not be processed; empty: they are dropped.")
+    .meta({
+      importance: "MEDIUM",
+      group: ERRORS,
+      order: 6,
+      width: "MEDIUM",
+      displayName: "Dead Letter Queue Topic Name",
+    }),
+  "errors.deadletterqueue.topic.replication.factor": key
+    .int()
+    .default(3)
+    .describe("Replication factor of that topic if it has to be created.")
+    .meta({
+      importance: "MEDIUM",
+      group: ERRORS,
+      order: 7,
+      width: "MEDIUM",
+      displayName: "Dead Letter Queue Topic Replication Factor",
+    }),
+  "errors.deadletterqueue.context.headers.enable": key
+    .boolean()
+    .default(false)
+    .describe("Add headers that tell where and why a record failed.")
+    .meta({
+      importance: "MEDIUM",
+      group: ERRORS,
+      order: 8,
+      width: "MEDIUM",
+      displayName: "Enable Error Context Headers",
+    }),
+});
+
+export type SourceConfig = z.output<typeof SOURCE_KEYS>;
+export type SinkConfig = z.output<typeof SINK_KEYS>;
+
+/** The keys of one transformation alias, without its plugin's own. */
+export const TRANSFORM_KEYS = z.object({
+  type: key
+    .className()
+    .describe("The transformation's plugin.")
+    .meta({ importance: "HIGH", order: 0, width: "LONG", displayName: "Transformation type" }),
+  predicate: z
+    .string()
+    .default("")
+    .describe("Alias of a predicate: apply the transformation only to records for which it holds.")
+    .meta({ importance: "MEDIUM", order: 1, width: "MEDIUM", displayName: "Predicate" }),
+  negate: key
+    .boolean()
+    .default(false)
+    .describe("Apply the transformation to the other records instead.")
+    .meta({ importance: "MEDIUM", order: 2, width: "MEDIUM", displayName: "Negate" }),
+});
+
+/** The keys of one predicate alias, without its plugin's own. */
+export const PREDICATE_KEYS = z.object({
+  type: key
+    .className()
+    .describe("The predicate's plugin.")
+    .meta({ importance: "HIGH", order: 0, width: "LONG", displayName: "Predicate type" }),
+});
+
+/** The part of a configuration below a prefix, the prefix removed. */
+export function below(config: Readonly<Record<string, string>>, prefix: string): Record<string, string> {
+  const entries = Object.entries(config).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(entries.map(([name, value]) => [name.slice(prefix.length), value]));
+}

@@ -1,0 +1,29 @@
+import { defineTransform, config as key, type Schema } from "@headrace/sdk";
+import { z } from "zod";
+import { javaName, KEY, memoizeSchema, type Side, VALUE } from "./side.ts";
+
+const CONFIG = z.object({
+  field: key.nonEmpty().describe("Name of the one field of the new struct or map.").meta({ importance: "MEDIUM" }),
+});
+
+/** Wraps the key or value into a struct (with schema) or map of one field. Source: org.apache.kafka.connect.transforms.HoistField. */
+function defineHoistField(side: Side) {
+  return defineTransform({
+    name: `hoist-field-${side.name}`,
+    version: "1.0.0",
+    aliases: [javaName("HoistField", side)],
+    config: CONFIG,
+    compile({ field }) {
+      const wrap = memoizeSchema(
+        (schema: Schema): Schema => ({ type: "STRUCT", optional: false, fields: [{ name: field, schema }] }),
+      );
+      return (record) => {
+        const { schema, value } = side.get(record);
+        return side.with(record, { schema: schema === null ? null : wrap(schema), value: { [field]: value } });
+      };
+    },
+  });
+}
+
+export const hoistFieldKey = defineHoistField(KEY);
+export const hoistFieldValue = defineHoistField(VALUE);
