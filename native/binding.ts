@@ -4,6 +4,17 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Addon } from "./addon.ts";
 
+export type {
+  Addon,
+  ConsumerHandle,
+  NativeBatch,
+  NativeError,
+  NativeLogLine,
+  NativeRebalance,
+  NativeSettledBatch,
+  ProducerHandle,
+} from "./addon.ts";
+
 const here = dirname(fileURLToPath(import.meta.url));
 const packageFolder = basename(here) === "dist" ? dirname(here) : here;
 

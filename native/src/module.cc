@@ -6,8 +6,10 @@
 #include <openssl/crypto.h>
 #endif
 
+#include "consumer.h"
 #include "js.h"
 #include "process.h"
+#include "producer.h"
 
 namespace headrace {
 
@@ -47,6 +49,8 @@ NAPI_MODULE_INIT() {
     Export<Features>(env, exports, "features");
     Export<DescribeError>(env, exports, "describeError");
     ExportProcess(env, exports);
+    ExportProducer(env, exports);
+    ExportConsumer(env, exports);
   } catch (const JsError& error) {
     napi_throw_error(env, error.code.c_str(), error.message.c_str());
   } catch (const JsPending&) {

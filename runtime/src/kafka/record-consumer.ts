@@ -3,6 +3,8 @@
  * depend on JavaScript. The one implementation stands on `native/`.
  */
 
+import type { ClientLogLine } from "./record-producer.ts";
+
 export interface Partition {
   readonly topic: string;
   readonly partition: number;
@@ -59,6 +61,8 @@ export interface RecordConsumerOptions {
   /** Bound of one batch. */
   readonly maxRecords: number;
   readonly maxBytes: number;
+  /** What the client has to say, errors that pass by themselves included; not given: dropped. */
+  readonly onLog?: ((line: ClientLogLine) => void) | undefined;
 }
 
 export interface RecordConsumer {

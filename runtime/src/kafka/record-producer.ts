@@ -50,13 +50,21 @@ export interface RecordProducerOptions {
    * fails with `_PURGE_QUEUE` and `send` rejects from then on, so that no later record passes a refused one.
    */
   readonly stopOnFailure: boolean;
+  /** What the client has to say, at most some hundred lines between two turns of the event loop; not given: dropped. */
+  readonly onLog?: ((line: ClientLogLine) => void) | undefined;
+}
+
+/** A line of the client's log. `level` as in syslog(3): 3 is an error, 4 a warning, 6 information, 7 debugging. */
+export interface ClientLogLine {
+  readonly level: number;
+  readonly message: string;
 }
 
 export interface RecordProducer {
   /**
    * Queues a batch and returns its number (1, 2, 3, … in order of calls) once every record was accepted; waits while the queue is full.
    * Calls must not overlap. Rejects if the producer has failed fatally or is closed, and when `signal` aborts; then a head of the batch
-   * may have been queued and will be settled under the number it would have had.
+   * may have been queued and will be settled under the number it would have had, the rest of it as failed with `_PURGE_QUEUE`.
    */
   send(records: readonly OutboundRecord[], signal: AbortSignal): Promise<number>;
   /** Batches settled since the last call, in order of settling. Empties the list. */

@@ -1,0 +1,123 @@
+// A producer that counts acknowledgements by batch. JavaScript hands over encoded chunks; the thread serves delivery reports.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client.h"
+
+namespace headrace {
+
+struct ProducerOptions {
+  bool report_positions;
+  bool stop_on_failure;
+};
+
+// A record that was refused: its place in the batch, the error, and the broker's own words if it had any (else -1).
+struct Refusal {
+  int32_t index;
+  int32_t code;
+  int32_t message;
+};
+
+// The records that one `send` queued.
+struct Batch {
+  double number = 0;
+  uint32_t queued = 0;       // Records that have a place in it so far.
+  uint32_t outstanding = 0;  // Of these, neither acknowledged nor refused.
+  bool sealed = false;       // No more records come.
+  std::vector<Refusal> refusals;
+  std::vector<std::string> messages;
+  std::vector<int32_t> partitions;
+  std::vector<int64_t> offsets;
+};
+
+// A chunk of encoded records. Record i is kFields numbers of `columns` and one of `timestamps`:
+//   [topic handle][partition or -1][key start][key end][value start][value end][headers start][headers end]
+// in bytes of `data`, start -1 for null; a timestamp of 0 is now. Headers: [name length:int32][name][value length:int32, -1 null][value] …
+struct Chunk {
+  static constexpr size_t kFields = 8;
+  const uint8_t* data;
+  size_t data_length;
+  const int32_t* columns;
+  const double* timestamps;
+  size_t count;
+};
+
+class Producer : public Client {
+ public:
+  explicit Producer(const ProducerOptions& options) : options_(options) {}
+
+  // All of these: JavaScript's thread only.
+  void Open(rd_kafka_conf_t* conf);
+  int32_t Topic(const std::string& name);
+  void OpenBatch(double number, uint32_t size);
+  // Queues records of the open batch from `from` on; returns how far it came. Less than the count: the queue is full (a wake follows when
+  // there is room), or the producer has stopped.
+  size_t Produce(const Chunk& chunk, size_t from);
+  // Nothing more comes; records of its `size` that were not queued count as refused with _PURGE_QUEUE.
+  void SealBatch();
+  std::vector<std::unique_ptr<Batch>> TakeSettled();
+  void Flush();
+  void Close();
+
+  int64_t outstanding() const { return outstanding_; }
+  bool stopped() const { return stopped_; }
+  // Why it stopped; code 0 while it has not.
+  ClientError failure();
+
+ protected:
+  void Run() override;
+  void Abort() override;
+
+ private:
+  enum class Outcome { kQueued, kRefused, kFull };
+
+  Outcome ProduceOne(const Chunk& chunk, size_t index);
+  size_t ProduceRun(const Chunk& chunk, size_t from, size_t to);
+  bool IsPlain(const Chunk& chunk, size_t index) const;
+  void* Tag(size_t offset) const;
+  void Refuse(uint32_t slot, uint32_t index, rd_kafka_resp_err_t code, const char* message);
+  void NoteRoom();
+  void Serve(rd_kafka_event_t* event);
+  void ServeReports(rd_kafka_event_t* event);
+  void ServeError(rd_kafka_event_t* event);
+  void Settle(uint32_t slot);
+  void Stop(const ClientError& failure);
+  void PurgeQueue();
+
+  const ProducerOptions options_;
+  size_t max_message_bytes_ = 0;
+  rd_kafka_queue_t* queue_ = nullptr;
+
+  // Under gate_.
+  std::vector<rd_kafka_topic_t*> topics_;
+
+  // JavaScript's thread only.
+  bool batch_open_ = false;
+  uint32_t open_slot_ = 0;
+  uint32_t open_size_ = 0;
+  uint32_t chunk_base_ = 0;  // Place in the batch of the chunk's record `from`, less `from`.
+
+  // Under mutex_.
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Batch>> slots_;
+  std::vector<uint32_t> free_slots_;
+  std::vector<std::unique_ptr<Batch>> settled_;
+  ClientError failure_;
+
+  std::atomic<int64_t> outstanding_{0};
+  std::atomic<int64_t> room_below_{-1};  // Wake when fewer records are outstanding; -1: nobody waits.
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> purging_{false};
+  std::atomic<bool> flushing_{false};
+  std::atomic<bool> closing_{false};
+  std::atomic<bool> aborting_{false};
+};
+
+void ExportProducer(napi_env env, napi_value exports);
+
+}  // namespace headrace

@@ -1,0 +1,28 @@
+import { addon } from "@headrace/native";
+import { ConnectError } from "../errors.ts";
+
+const descriptions = new Map<number, readonly [name: string, description: string]>();
+
+/** Name without prefix (`MSG_SIZE_TOO_LARGE`, `_PURGE_QUEUE`) and description of one of librdkafka's error codes. */
+export function describeError(code: number): readonly [name: string, description: string] {
+  const known = descriptions.get(code);
+  if (known !== undefined) return known;
+  const description = addon.describeError(code);
+  descriptions.set(code, description);
+  return description;
+}
+
+/** An error of librdkafka, or of a broker through it. The name comes first in the message: `MSG_SIZE_TOO_LARGE: …`. */
+export function toKafkaError(doing: string, code: number, message: string): ConnectError {
+  const [name, description] = describeError(code);
+  return new ConnectError("kafka", `${doing}: ${name}: ${message === "" ? description : message}`);
+}
+
+/** What the addon threw, as the worker's error: bad configuration and use after close are told apart from bugs. */
+export function wrapAddonError(doing: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !("code" in error)) return error;
+  if (error.code === "ERR_CONFIG")
+    return new ConnectError("config-invalid", `${doing}: ${error.message}`, { cause: error });
+  if (error.code === "ERR_CLOSED") return new ConnectError("kafka", `${doing}: ${error.message}`, { cause: error });
+  return error;
+}
