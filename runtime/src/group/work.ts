@@ -46,6 +46,11 @@ export function without(work: Assignment, taken: Assignment): Assignment {
   return toWork(toKeys(work).filter((key) => !removed.has(key)));
 }
 
+export function intersection(work: Assignment, other: Assignment): Assignment {
+  const kept = new Set(toKeys(other));
+  return toWork(toKeys(work).filter((key) => kept.has(key)));
+}
+
 export function union(one: Assignment, other: Assignment): Assignment {
   return toWork(new Set([...toKeys(one), ...toKeys(other)]));
 }
