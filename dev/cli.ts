@@ -1,6 +1,7 @@
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { parseArgs } from "node:util";
-import { abandon, down, type Stack, type StackStatus, status, up } from "./stack.ts";
+import { howToUse } from "./stack/how-to-use.ts";
+import { abandon, down, type StackStatus, status, up } from "./stack.ts";
 
 const HELP = `usage: npm run dev -- up | down | status
 
@@ -68,18 +69,6 @@ function describe({ dir, stack, processes, healthy }: StackStatus): string {
   );
   const broken = healthy ? "" : "\n\nSomething has ended: `npm run dev -- up` starts the stack afresh.";
   return `${lines.join("\n")}\n\n${howToUse(stack)}${broken}`;
-}
-
-function howToUse(stack: Stack): string {
-  return [
-    `Kafka        ${stack.bootstrap}`,
-    `Kubernetes   export KUBECONFIG=${stack.userKubeconfig} PATH=${join(stack.kubectlPath, "..")}:$PATH`,
-    `             (administrator: ${stack.adminKubeconfig})`,
-    ...(stack.operatorUrl === null
-      ? []
-      : [`operator     ${stack.operatorUrl}/metrics  log: ${stack.dir}/operator.log`]),
-    `pods' logs   ${stack.podLogDir}`,
-  ].join("\n");
 }
 
 process.exit(await main());

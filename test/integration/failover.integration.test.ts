@@ -6,8 +6,8 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GroupInfo } from "@headrace/contract";
 import { consumeAll, type LocalKafka } from "#dev/kafka.ts";
+import { type ProgressMonitor, startProgressMonitor } from "#dev/progress-monitor.ts";
 import { ownKafka } from "#support/kafka.ts";
-import { type ProgressMonitor, startProgressMonitor } from "#support/progress-monitor.ts";
 import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const PAIRS = 6;
@@ -80,7 +80,7 @@ describe("failover", () => {
     return await eventually(
       `every source and sink moves records within ${limitMs} ms after the signal`,
       () => {
-        const first = [...monitor.firstProgress(sinceMs).values()];
+        const first = [...monitor.firstProgress([...topics, ...outputs], sinceMs).values()];
         return first.every((atMs) => atMs !== null) && Math.max(...first.map(Number)) - sinceMs;
       },
       limitMs,
@@ -110,7 +110,15 @@ describe("failover", () => {
     kafka = await ownKafka();
     workers = await Promise.all([start(), start(), start()]);
     for (const [index, topic] of topics.entries()) {
-      const source = { "connector.class": "datagen", "tasks.max": "1", topic, "rate.per.second": "200" };
+      const source = {
+        "connector.class": "datagen",
+        "tasks.max": "1",
+        topic,
+        streams: "1",
+        "rate.per.second": "200",
+        template: '{"sequence":{{sequence}},"of":"{{hex 8}}"}',
+        "template.format": "text",
+      };
       const sink = { "connector.class": "FileStreamSink", "tasks.max": "1", topics: topic, file: outputs[index] };
       for (const [name, config] of [
         [`source-${index}`, source],

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Consumer, Kafka, logLevel } from "kafkajs";
 
 /**
- * Watches topics and files for progress, so that a test can tell when each of them moved again after an event.
+ * Watches topics and files for progress, so that one can tell when each of them moved again after an event.
  * Topics are judged by the time at which a record was created (its producer's clock, the same machine), files by the time at which they grew.
  */
 export interface ProgressMonitor {
-  /** Milliseconds since the epoch of the first progress after `sinceMs`, by topic or file; null where there was none yet. */
-  firstProgress(sinceMs: number): ReadonlyMap<string, number | null>;
+  /** Milliseconds since the epoch of the first progress after `sinceMs`, by label or file; null where there was none yet. */
+  firstProgress(names: readonly string[], sinceMs: number): ReadonlyMap<string, number | null>;
   stop(): Promise<void>;
 }
 
@@ -21,21 +21,24 @@ export async function startProgressMonitor(options: {
   readonly bootstrap: string;
   readonly topics: readonly string[];
   readonly files: readonly string[];
+  /** Tells apart what is in one topic, for instance the records of several tasks. Default: the topic's name. */
+  readonly label?: (topic: string, value: Buffer | null) => string;
 }): Promise<ProgressMonitor> {
-  const moments = new Map<string, number[]>([...options.topics, ...options.files].map((name) => [name, []]));
+  const moments = new Map<string, number[]>();
   const note = (name: string, atMs: number) => {
-    const list = moments.get(name);
-    if (list === undefined || list.at(-1) === atMs) return;
+    const list = moments.get(name) ?? [];
+    moments.set(name, list);
+    if (list.at(-1) === atMs) return;
     list.push(atMs);
     if (list.length > MAX_MOMENTS) list.shift();
   };
   const kafka = new Kafka({ brokers: [options.bootstrap], logLevel: logLevel.NOTHING });
-  const consumer = await readTopics(kafka, options.topics, note);
+  const consumer = await readTopics(kafka, options.topics, options.label ?? ((topic) => topic), note);
   const stopping = new AbortController();
   const files = watchFiles(options.files, note, stopping.signal);
   return {
-    firstProgress: (sinceMs) =>
-      new Map([...moments].map(([name, list]) => [name, list.find((moment) => moment > sinceMs) ?? null])),
+    firstProgress: (names, sinceMs) =>
+      new Map(names.map((name) => [name, moments.get(name)?.find((moment) => moment > sinceMs) ?? null])),
     stop: async () => {
       stopping.abort();
       await files;
@@ -47,6 +50,7 @@ export async function startProgressMonitor(options: {
 async function readTopics(
   kafka: Kafka,
   topics: readonly string[],
+  label: (topic: string, value: Buffer | null) => string,
   note: (name: string, atMs: number) => void,
 ): Promise<Consumer> {
   const consumer = kafka.consumer({
@@ -63,7 +67,7 @@ async function readTopics(
   await consumer.run({
     autoCommit: false,
     eachBatch: async ({ batch }) => {
-      for (const message of batch.messages) note(batch.topic, Number(message.timestamp));
+      for (const message of batch.messages) note(label(batch.topic, message.value), Number(message.timestamp));
     },
   });
   await joined;
