@@ -7,8 +7,11 @@ import { toGroupInfo } from "./views.ts";
 export interface GroupQueries {
   /** As the leader sees it; as this worker sees it if `local`, or if the leader does not say. */
   group(local: boolean): Promise<GroupInfo>;
+  /** Gives this worker's work away; resolves when it holds nothing, rejects if nobody takes it or `signal` aborts. */
+  drain(signal: AbortSignal): Promise<void>;
   /** Gives this worker's work away, beside the request. */
-  drain(): void;
+  drainSoon(): void;
+  isDraining(): boolean;
   /** A peer's poke. */
   poke(): void;
   /** The operator knows that a member's container has ended. */
@@ -28,6 +31,7 @@ const EVICT_TIMEOUT_MS = 10_000;
 /** Creates the queries. */
 export function createGroupQueries(options: GroupQueriesOptions): GroupQueries {
   const { member, fetch, log } = options;
+  let draining = false;
 
   const askLeader = async (leaderUrl: string): Promise<GroupInfo | null> => {
     const url = new URL("headrace/group?forward=false", leaderUrl);
@@ -40,20 +44,25 @@ export function createGroupQueries(options: GroupQueriesOptions): GroupQueries {
     }
   };
 
+  const drain = (signal: AbortSignal) => {
+    draining = true;
+    return member().drain(signal);
+  };
+
   return {
     async group(local) {
       const view = member().view();
       const ask = !local && !view.isLeader && view.leaderUrl !== null;
       return (ask && view.leaderUrl !== null ? await askLeader(view.leaderUrl) : null) ?? toGroupInfo(view);
     },
-    drain() {
-      member()
-        .drain(AbortSignal.timeout(options.drainTimeoutMs))
-        .then(
-          () => log.info({}, "drained"),
-          (error: unknown) => log.warn({ error }, "draining did not finish"),
-        );
+    drain,
+    drainSoon() {
+      drain(AbortSignal.timeout(options.drainTimeoutMs)).then(
+        () => log.info({}, "drained"),
+        (error: unknown) => log.warn({ error }, "draining did not finish"),
+      );
     },
+    isDraining: () => draining,
     poke: () => member().poked(),
     gone: (memberId) => member().evict(memberId, AbortSignal.timeout(EVICT_TIMEOUT_MS)),
   };

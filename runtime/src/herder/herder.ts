@@ -29,7 +29,6 @@ export interface HerderOptions {
   readonly starts: StartCounters;
   readonly topicTracking: boolean;
   readonly gracefulTimeoutMs: number;
-  readonly syncTimeoutMs: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly log: Logger;
@@ -206,10 +205,6 @@ class EventLoopHerder implements Herder {
       case "configChanged":
         this.#foldChange(message.change, message.config);
         return;
-      case "caughtUp":
-        this.#config = message.config;
-        for (const connector of this.#shares.keys()) this.#dirty.add(connector);
-        return;
       case "started":
         this.#foldStarted(message.work);
         return;
@@ -249,11 +244,11 @@ class EventLoopHerder implements Herder {
   }
 
   #foldRound(round: Assigned, config: ClusterConfig, done: Waiter): void {
-    const { log, member } = this.#options;
+    const { log } = this.#options;
     this.#config = config;
     if (round.configMismatch) {
-      log.info({ configOffset: round.configOffset }, "config is behind the group, catching up");
-      this.#catchUp(() => member().requestRejoin("config topic read to its end"));
+      // The member reads the config topic to its end and joins again; nothing changes here until then.
+      log.info({ configOffset: round.configOffset }, "the leader's config was behind");
       done.resolve();
       return;
     }
@@ -261,7 +256,6 @@ class EventLoopHerder implements Herder {
     this.#shares = this.#ending ? new Map() : toShares(round.assignment);
     for (const connector of [...this.#shares.keys(), ...this.#table.connectors()]) this.#dirty.add(connector);
     this.#roundOffset = round.configOffset;
-    if (config.offset < round.configOffset) this.#catchUp(() => {});
     if (this.#rejoinOffset > round.configOffset) this.#requestRejoin("configuration changed during the round");
     const { generation } = round.view;
     const counts = { connectors: round.assignment.connectors.length, tasks: round.assignment.tasks.length };
@@ -279,21 +273,6 @@ class EventLoopHerder implements Herder {
     this.#roundOffset = null;
     this.#settle();
     this.#whenStopped(this.#table.all(), done);
-  }
-
-  /** Reads on beside the loop; what may start then is decided by a message. */
-  #catchUp(then: () => void): void {
-    const { configStore, syncTimeoutMs, member, log } = this.#options;
-    configStore.readToEnd(AbortSignal.timeout(syncTimeoutMs)).then(
-      () => {
-        this.#inbox.post({ kind: "caughtUp", config: configStore.config() });
-        then();
-      },
-      (error: unknown) => {
-        log.warn({ error }, "reading the config topic took too long, joining again");
-        member().requestRejoin("config topic could not be read in time");
-      },
-    );
   }
 
   #foldChange(change: ConfigChange, config: ClusterConfig): void {

@@ -21,7 +21,6 @@ export type Message =
   | { readonly kind: "assigned"; readonly round: Assigned; readonly config: ClusterConfig; readonly done: Waiter }
   | { readonly kind: "lost"; readonly reason: string; readonly done: Waiter }
   | { readonly kind: "configChanged"; readonly change: ConfigChange; readonly config: ClusterConfig }
-  | { readonly kind: "caughtUp"; readonly config: ClusterConfig }
   | { readonly kind: "started"; readonly work: Work }
   | { readonly kind: "startFailed"; readonly work: Work; readonly error: unknown }
   | { readonly kind: "stopped"; readonly work: Work; readonly wasFailed: boolean; readonly again: boolean }

@@ -12,7 +12,7 @@ export function headraceResource(app: FastifyInstance, api: Pick<RestApi, "self"
 
   resource(app, "/headrace/drain", {
     POST: () => {
-      api.group.drain();
+      api.group.drainSoon();
       return { status: 202 };
     },
   });

@@ -1,4 +1,5 @@
-import { type FastifyInstance, fastify } from "fastify";
+import type { Server } from "node:http";
+import { type FastifyHttpOptions, type FastifyInstance, fastify } from "fastify";
 import type { Logger } from "../log.ts";
 import type { RestApi } from "./api.ts";
 import { parseBody } from "./body.ts";
@@ -16,9 +17,16 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** Names are up to a Kafka record key long; encoded they grow. */
 const MAX_PARAM_LENGTH = 4_096;
 
-/** Builds the REST API; the caller makes it listen and closes it. */
-export function createRestServer(api: RestApi, log: Logger): FastifyInstance {
+/**
+ * Builds the REST API. The caller makes it listen and closes it; `serverFactory` puts it behind servers that listen already.
+ */
+export function createRestServer(
+  api: RestApi,
+  log: Logger,
+  options: Pick<FastifyHttpOptions<Server>, "serverFactory"> = {},
+): FastifyInstance {
   const app = fastify({
+    ...options,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },

@@ -46,7 +46,6 @@ describe("herder", () => {
       starts: createStartCounters(),
       topicTracking: true,
       gracefulTimeoutMs: 5_000,
-      syncTimeoutMs: 3_000,
       now: () => nowMs,
       log: silent,
     });
@@ -368,11 +367,10 @@ describe("herder", () => {
     });
   });
 
-  it("catches up and joins again if the group's config was ahead", async () => {
-    const stale = { ...round(member.view(), 50n), configMismatch: true };
-    await herder.assigned(stale, end.signal);
-    await until("rejoin", () => member.rejoins.length === 1);
-    assert.equal(configStore.readToEndCalls, 1);
+  it("keeps what runs if the leader's config was behind", async () => {
+    await running();
+    await herder.assigned({ ...round(member.view(), 50n), configMismatch: true }, end.signal);
+    assert.deepEqual([...pool.live].sort(), ["c", "c-0"]);
   });
 
   it("starts nothing while its config is behind the round", async () => {
@@ -380,7 +378,6 @@ describe("herder", () => {
     await herder.assigned(round(member.view(), configStore.config().offset + 1n, "c"), end.signal);
     await idle();
     assert.deepEqual(pool.calls, []);
-    assert.equal(configStore.readToEndCalls, 1);
     await configStore.putConnector("d", config, null);
     await give("c");
     assert.deepEqual(pool.calls, ["start c"]);

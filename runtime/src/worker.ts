@@ -1,0 +1,338 @@
+import { availableParallelism, hostname } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { WorkerHealth } from "@headrace/contract";
+import type { LoadedConfig } from "./config.ts";
+import type { ExecutorNotice, TaskMetrics } from "./executor/channel.ts";
+import { createExecutorPool } from "./executor/pool.ts";
+import { startExecutor } from "./executor/supervisor.ts";
+import type { GroupMember } from "./group/group.ts";
+import { createMember } from "./group/member.ts";
+import { type Catalog, createCatalog } from "./herder/catalog.ts";
+import { createClusterEvents } from "./herder/cluster-events.ts";
+import { createCommands } from "./herder/commands.ts";
+import { createGroupQueries } from "./herder/group-queries.ts";
+import { createHerder } from "./herder/herder.ts";
+import { createCommitPlan } from "./herder/leader-client.ts";
+import { runLeaderDuties } from "./herder/leader-duties.ts";
+import { createPluginQueries } from "./herder/plugin-queries.ts";
+import { openScope } from "./herder/request-scope.ts";
+import { type SessionKeyPolicy, verify } from "./herder/request-signature.ts";
+import { stableView } from "./herder/stable-view.ts";
+import { createStartCounters } from "./herder/start-counters.ts";
+import { createStatusWriter } from "./herder/status-writer.ts";
+import { createTaskPlanner } from "./herder/task-planner.ts";
+import { createViews } from "./herder/views.ts";
+import { openHttpServers } from "./http-servers.ts";
+import { internalTopics } from "./internal-topics.ts";
+import { groupClientConfig, workerClientConfig } from "./kafka/client-config.ts";
+import { createGroupClient } from "./kafka/group-client.ts";
+import { createTopicAdmin } from "./kafka/topic-admin.ts";
+import { createTopicLog } from "./kafka/topic-log.ts";
+import { advertised, metricsListener, requireListener } from "./listeners.ts";
+import type { Logger } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { createProbeServer } from "./probes.ts";
+import { createRestServer } from "./rest/server.ts";
+import { createConfigStore } from "./store/config-store.ts";
+import { createOffsetStore } from "./store/offset-store.ts";
+import { createStatusStore } from "./store/status-store.ts";
+
+/** What a worker is told besides its configuration. */
+export interface WorkerOptions extends LoadedConfig {
+  readonly log: Logger;
+  /** Node's options for executors, so that they find the same modules. */
+  readonly execArgv: readonly string[];
+  readonly podUid: string | null;
+  readonly version: string;
+  readonly commit: string;
+  /** Aborts when there is no time left for handing work over. */
+  readonly hurry: AbortSignal;
+}
+
+const HEALTH_TIMEOUT_MS = 10_000;
+const FLUSH_TIMEOUT_MS = 2_000;
+const DRAIN_REQUEST_TIMEOUT_MS = 600_000;
+const ANSWER_TIMEOUT_MS = 10_000;
+/** `main.ts`, or `main.js` once compiled. */
+const EXECUTOR_MAIN = fileURLToPath(new URL(`./executor/main${import.meta.url.slice(-3)}`, import.meta.url));
+
+/**
+ * Runs a worker of distributed mode until `signal` aborts; then it drains, stops its work, leaves the group and only then closes REST.
+ * Rejects if it cannot start for a reason that waiting does not cure.
+ */
+export async function runWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
+  const { config, properties, log } = options;
+  const wallClock = () => Date.now();
+  const now = () => performance.now();
+  const startedAtMs = wallClock();
+  const ending = new AbortController();
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => ending.abort());
+
+  // REST listens first: its port is part of the worker's name, and /health tells how the start goes on.
+  const listeners = config.listeners.map(requireListener);
+  const servers = await openHttpServers(listeners);
+  cleanup.defer(() => servers.close());
+  const { workerId, url } = advertised(config, { host: listeners[0]?.host ?? null, port: servers.port }, hostname());
+  log.info({ workerId, url, version: options.version }, "worker starting");
+
+  const kafka = (purpose: "configs" | "offsets" | "statuses" | "shared-admin") => {
+    const client = workerClientConfig(properties, purpose);
+    for (const warning of client.warnings) log.warn({ client: purpose }, warning);
+    return client.settings;
+  };
+  const topics = internalTopics(config, properties);
+  const topicLog = (purpose: "configs" | "offsets" | "statuses", topic: keyof typeof topics) =>
+    createTopicLog({ settings: kafka(purpose), topic: topics[topic], readCommitted: false, log });
+
+  // The member needs the herder and the herder's commands need the member: they are tied by this reference.
+  let joined: GroupMember | null = null;
+  const member = (): GroupMember => {
+    if (joined === null) throw new Error("the member is not there yet");
+    return joined;
+  };
+  const confirmLeader = (limit: AbortSignal) => member().confirm(limit);
+  const configStore = createConfigStore(topicLog("configs", "config"), { log, confirmLeader });
+  const statusStore = createStatusStore(topicLog("statuses", "status"), { log });
+  const offsetStore = createOffsetStore(topicLog("offsets", "offset"), { log });
+
+  let clusterId = "";
+  const taskMetrics = new Map<string, TaskMetrics>();
+  const hear = (notice: ExecutorNotice) => {
+    switch (notice.kind) {
+      case "log":
+        log[notice.level](notice.fields, notice.message);
+        break;
+      case "metrics":
+        for (const metrics of notice.metrics) taskMetrics.set(`${metrics.key.connector}-${metrics.key.task}`, metrics);
+        break;
+      case "status":
+      case "taskReconfiguration":
+      case "activeTopic":
+        herder.hear(notice);
+        break;
+      default:
+        throw new Error(`unreachable: ${notice satisfies never}`);
+    }
+  };
+  const pool = createExecutorPool({
+    start: (onNotice) =>
+      startExecutor({
+        script: EXECUTOR_MAIN,
+        execArgv: options.execArgv,
+        setup: { worker: properties, workerId, kafkaClusterId: clusterId },
+        handlers: {
+          readOffsets: ({ connector, partitions }, limit) => offsetStore.read(connector, partitions, limit),
+          writeOffsets: async ({ connector, offsets }, limit) => {
+            await offsetStore.write(connector, offsets, limit);
+            return null;
+          },
+        },
+        onNotice,
+        blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
+        log,
+      }),
+    isolation: config["headrace.isolation"],
+    maxShared: config["headrace.executors.max"] ?? availableParallelism(),
+    idleMs: config["headrace.executor.idle.ms"],
+    onNotice: hear,
+    onLost: (lost) => herder.executorLost(lost),
+    now,
+    log,
+  });
+  cleanup.defer(() => pool.close());
+
+  let catalog: Catalog = createCatalog([]);
+  const views = createViews({ config: () => configStore.config(), statuses: statusStore, catalog: () => catalog });
+  const scope = () => openScope(config["headrace.request.timeout.ms"], wallClock);
+  const starts = createStartCounters();
+  const planner = createTaskPlanner({
+    pool,
+    config: () => configStore.config(),
+    commit: (connector, tasks, limit) => commitPlan(connector, tasks, limit),
+    refuse: (connector, message) => herder.refused(connector, message),
+    log,
+  });
+  const herder = createHerder({
+    configStore,
+    statusStore,
+    statuses: createStatusWriter({ store: statusStore, workerId, generation: () => member().view().generation }),
+    pool,
+    member,
+    planner,
+    starts,
+    topicTracking: config["topic.tracking.enable"],
+    gracefulTimeoutMs: config["task.shutdown.graceful.timeout.ms"],
+    now,
+    log,
+  });
+  const commands = createCommands({ configStore, statusStore, member, herder, pool, views });
+  const keys: SessionKeyPolicy = {
+    ttlMs: config["inter.worker.key.ttl.ms"],
+    generationAlgorithm: config["inter.worker.key.generation.algorithm"],
+    keyBits: config["inter.worker.key.size"],
+    signatureAlgorithm: config["inter.worker.signature.algorithm"],
+    verificationAlgorithms: config["inter.worker.verification.algorithms"],
+  };
+  const commitPlan = createCommitPlan({
+    member,
+    configStore,
+    commands,
+    signatureAlgorithm: keys.signatureAlgorithm,
+    openScope: scope,
+    fetch,
+  });
+  const group = createGroupQueries({ member, fetch, drainTimeoutMs: DRAIN_REQUEST_TIMEOUT_MS, log });
+
+  const groupClient = createGroupClient({
+    settings: groupClientConfig(properties, workerId).settings,
+    groupId: config["group.id"],
+    sessionTimeoutMs: config["session.timeout.ms"],
+    rebalanceTimeoutMs: config["rebalance.timeout.ms"],
+    answerTimeoutMs: Math.min(config["request.timeout.ms"], ANSWER_TIMEOUT_MS),
+    log,
+  });
+  cleanup.defer(() => groupClient.close());
+  joined = createMember({
+    groupId: config["group.id"],
+    url,
+    client: groupClient,
+    host: herder,
+    protocol: config["connect.protocol"],
+    sessionTimeoutMs: config["session.timeout.ms"],
+    heartbeatIntervalMs: config["heartbeat.interval.ms"],
+    maxDelayMs: config["scheduled.rebalance.max.delay.ms"],
+    syncTimeoutMs: config["worker.sync.timeout.ms"],
+    log,
+  });
+  const isMember = () => member().view().generation >= 0 && member().view().leaderUrl !== null;
+
+  // A worker was healthy once it has taken part in a first round.
+  let hasJoined = false;
+  const rebalances = { completed: 0, lastMs: null as number | null };
+  let generation = -1;
+  member().onView((view) => {
+    if (view.rebalancing || view.leaderUrl === null || view.generation === generation) return;
+    generation = view.generation;
+    rebalances.completed += 1;
+    rebalances.lastMs = now();
+    if (!hasJoined) log.info({ workerId, generation, startMs: wallClock() - startedAtMs }, "worker started");
+    hasJoined = true;
+  });
+  let stage = "initializing and reading to the end of internal topics";
+  const health = async (): Promise<WorkerHealth> => {
+    const doing = `The worker is currently ${stage}, which began at ${new Date(startedAtMs).toISOString()}.`;
+    if (!hasJoined) return { status: "starting", message: `Worker is still starting up. ${doing}` };
+    try {
+      await stableView(member(), AbortSignal.timeout(HEALTH_TIMEOUT_MS));
+      return { status: "healthy", message: "Worker has completed startup and is ready to handle requests." };
+    } catch {
+      const message = `Worker was unable to handle this request and may be unable to handle other requests. ${doing}`;
+      return { status: "unhealthy", message };
+    }
+  };
+
+  const app = createRestServer(
+    {
+      commands,
+      views,
+      plugins: createPluginQueries({ catalog: () => catalog, pool }),
+      events: createClusterEvents({ configStore, statusStore, member, views, workerId }),
+      group,
+      server: { version: options.version, commit: options.commit, clusterId: () => clusterId },
+      topicTracking: {
+        enabled: config["topic.tracking.enable"],
+        resetAllowed: config["topic.tracking.allow.reset"],
+      },
+      health,
+      self: () => ({
+        workerId,
+        memberId: member().view().memberId,
+        podUid: options.podUid,
+        draining: group.isDraining(),
+      }),
+      verify: (request) => {
+        if (member().view().protocolVersion < 2) return;
+        verify(request, configStore.config().sessionKey, keys.verificationAlgorithms);
+      },
+      openScope: scope,
+      fetch,
+    },
+    log,
+  );
+  await app.ready();
+  servers.serve(app);
+  cleanup.defer(() => app.close());
+
+  const metrics = new Metrics({
+    workerId,
+    version: options.version,
+    protocol: config["connect.protocol"],
+    view: () => member().view(),
+    running: () => herder.running(),
+    starts,
+    tasks: taskMetrics,
+    rebalances,
+    executors: () => pool.executors(),
+    now,
+  });
+  await serveProbes(options, { metrics, isReady: () => hasJoined && isMember() }, cleanup);
+
+  // From here on Kafka is needed; while it is away each step is repeated until the worker is told to stop.
+  const admin = createTopicAdmin(kafka("shared-admin"), log);
+  cleanup.defer(() => admin.close());
+  clusterId = await admin.clusterId(signal);
+  log.info({ clusterId }, "connected to Kafka");
+  const stores = [configStore, statusStore, offsetStore];
+  for (const store of stores) cleanup.defer(() => store.stop());
+  const [plugins] = await Promise.all([pool.plugins(signal), ...stores.map((store) => store.start(signal))]);
+  catalog = createCatalog(plugins);
+  stage = "ensuring membership in the cluster";
+
+  const membership = new AbortController();
+  const running = [
+    herder.run(ending.signal),
+    runLeaderDuties({ configStore, statusStore, member, keys, wallClock, log }, ending.signal),
+  ];
+  const left = member().run(membership.signal);
+  await Promise.race([aborted(signal), left, ...running]);
+
+  log.info({}, "worker stopping");
+  const graceMs = config["headrace.shutdown.grace.ms"];
+  const drainLimit = AbortSignal.any([options.hurry, AbortSignal.timeout(graceMs / 2)]);
+  await group.drain(drainLimit).catch((error: unknown) => log.info({ error }, "not drained, stopping work here"));
+  await planner.stop();
+  await herder.stopAll();
+  await statusStore.flush(AbortSignal.timeout(FLUSH_TIMEOUT_MS)).catch(() => undefined);
+  membership.abort();
+  await left;
+  ending.abort();
+  await Promise.all(running);
+  log.info({}, "worker stopped");
+}
+
+async function serveProbes(
+  options: WorkerOptions,
+  probes: Parameters<typeof createProbeServer>[0],
+  cleanup: AsyncDisposableStack,
+): Promise<void> {
+  const listener = metricsListener(options.config);
+  if (listener === null) return;
+  const app = createProbeServer(probes);
+  await app.ready();
+  try {
+    const servers = await openHttpServers([listener]);
+    servers.serve(app);
+    cleanup.defer(() => servers.close());
+  } catch (error) {
+    if (listener.explicit) throw error;
+    options.log.warn({ error, ...listener }, "metrics and health checks are off: their address is in use");
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

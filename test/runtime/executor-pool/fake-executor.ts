@@ -1,0 +1,59 @@
+import type { ExecutorCalls, ExecutorNotice, WorkerCalls, WorkerNotice } from "#runtime/executor/channel.ts";
+import { connectRpc, ipcPort } from "#runtime/executor/rpc.ts";
+
+/**
+ * An executor for tests. A connector's or task's configuration says what it does under `do`: `crash` or `block` when it starts,
+ * `slow-stop` never answers a stop, `block-stop` blocks the event loop when it is stopped.
+ */
+const behaviours = new Map<string, string>();
+const never = new Promise<null>(() => {});
+let leaseMs = -1;
+
+function behave(name: string, behaviour: string | undefined): null {
+  behaviours.set(name, behaviour ?? "");
+  if (behaviour === "crash") process.exit(7);
+  if (behaviour === "block") for (;;);
+  return null;
+}
+
+function stop(name: string): null | Promise<null> {
+  const behaviour = behaviours.get(name);
+  behaviours.delete(name);
+  if (behaviour === "slow-stop") return never;
+  if (behaviour === "block-stop") for (;;);
+  return null;
+}
+
+const rpc = connectRpc<WorkerCalls, ExecutorNotice, ExecutorCalls, WorkerNotice>({
+  port: ipcPort(process),
+  onNotice: (notice) => {
+    leaseMs = notice.ttlMs;
+  },
+  handlers: {
+    setup: (setup) => {
+      if (setup.worker["setup"] === "crash") process.exit(3);
+      return { features: [], memoryBytes: 0 };
+    },
+    ping: () => null,
+    plugins: () => [{ class: `lease ${leaseMs > 0}`, type: "sink", aliases: [] }],
+    configDef: () => [],
+    validate: ({ config }) => {
+      behave("validated", config["do"]);
+      return { name: String(process.pid), error_count: 0, groups: [], configs: [] };
+    },
+    startConnector: ({ connector, config }) => behave(connector, config["do"]),
+    stopConnector: ({ connector }) => stop(connector),
+    setTargetState: ({ connector, targetState }) => {
+      const status = { connector, task: null, trace: String(process.pid), version: null } as const;
+      rpc.notify({ kind: "status", ...status, state: targetState === "PAUSED" ? "PAUSED" : "RUNNING" });
+      return null;
+    },
+    taskConfigs: async ({ connector }) => {
+      const offsets = await rpc.call("readOffsets", { connector, partitions: [{ p: 1 }] }, AbortSignal.timeout(5_000));
+      return [{ pid: String(process.pid), offset: String(offsets[0]?.["o"]) }];
+    },
+    startTask: ({ key, taskConfig }) => behave(`${key.connector}-${key.task}`, taskConfig["do"]),
+    stopTask: ({ key }) => stop(`${key.connector}-${key.task}`),
+  },
+});
+process.once("disconnect", () => process.exit(0));

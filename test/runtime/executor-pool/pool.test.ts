@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { ExecutorNotice } from "#runtime/executor/channel.ts";
+import { createExecutorPool, type ExecutorLost, type ExecutorPool, type PoolOptions } from "#runtime/executor/pool.ts";
+import { startExecutor } from "#runtime/executor/supervisor.ts";
+import { eventually } from "#support/eventually.ts";
+import { silent } from "../herder/fakes.ts";
+
+const SCRIPT = fileURLToPath(new URL("./fake-executor.ts", import.meta.url));
+const signal = AbortSignal.timeout(60_000);
+
+describe("executor pool", () => {
+  const open: ExecutorPool[] = [];
+  let lost: ExecutorLost[];
+  let notices: ExecutorNotice[];
+
+  const create = (options: Partial<PoolOptions> & { blockedTimeoutMs?: number; setup?: string } = {}) => {
+    lost = [];
+    notices = [];
+    const pool = createExecutorPool({
+      start: (onNotice) =>
+        startExecutor({
+          script: SCRIPT,
+          execArgv: ["--conditions=source"],
+          setup: { worker: { setup: options.setup ?? "" }, workerId: "w", kafkaClusterId: "k" },
+          handlers: {
+            readOffsets: ({ partitions }) => partitions.map(() => ({ o: 42 })),
+            writeOffsets: () => null,
+          },
+          onNotice,
+          blockedTimeoutMs: options.blockedTimeoutMs ?? 30_000,
+          log: silent,
+        }),
+      isolation: "shared",
+      maxShared: 2,
+      idleMs: 60_000,
+      onNotice: (notice) => notices.push(notice),
+      onLost: (event) => lost.push(event),
+      now: () => performance.now(),
+      log: silent,
+      ...options,
+    });
+    open.push(pool);
+    return pool;
+  };
+
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((pool) => pool.close()));
+  });
+
+  const startConnector = (pool: ExecutorPool, connector: string, behaviour = "") =>
+    pool.startConnector({ connector, config: { do: behaviour }, targetState: "STARTED" }, signal);
+  const startTask = (pool: ExecutorPool, connector: string, task: number, behaviour = "") =>
+    pool.startTask(
+      { key: { connector, task }, connectorConfig: {}, taskConfig: { do: behaviour }, targetState: "STARTED" },
+      signal,
+    );
+  const pids = (pool: ExecutorPool) => pool.executors().map(({ pid }) => pid);
+  const isAlive = (pid: number) => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  it("starts no executor before one is needed, then as few as the load asks for", async () => {
+    const pool = create();
+    assert.equal(pool.executors().length, 0);
+    await startConnector(pool, "a");
+    await startTask(pool, "a", 0);
+    assert.equal(pool.executors().length, 1);
+    await startTask(pool, "a", 1);
+    await startTask(pool, "a", 2);
+    assert.deepEqual(
+      pool
+        .executors()
+        .map(({ tasks }) => tasks)
+        .sort(),
+      [1, 2],
+    );
+  });
+
+  it("ends idle executors", async () => {
+    const pool = create({ idleMs: 20 });
+    await startTask(pool, "a", 0);
+    const [pid = 0] = pids(pool);
+    await pool.stopTask({ connector: "a", task: 0 }, 1_000);
+    await eventually("executor ended", () => pool.executors().length === 0 && !isAlive(pid));
+    assert.deepEqual(lost, []);
+  });
+
+  it("gives each connector an executor of its own if asked to", async () => {
+    const pool = create({ isolation: "connector" });
+    await startConnector(pool, "a");
+    await startTask(pool, "a", 0);
+    await startConnector(pool, "b");
+    assert.deepEqual(
+      pool.executors().map(({ connectors, tasks }) => [connectors, tasks]),
+      [
+        [1, 1],
+        [1, 0],
+      ],
+    );
+  });
+
+  it("validates where no task runs, and answers calls of executors", async () => {
+    const pool = create();
+    await startConnector(pool, "a");
+    const infos = await pool.validate({}, signal);
+    const [plan] = await pool.taskConfigs("a", 1, signal);
+    assert.notEqual(infos.name, plan?.["pid"]);
+    assert.equal(plan?.["offset"], "42");
+  });
+
+  it("reports a plugin that ends its process while it validates, and goes on", async () => {
+    const pool = create();
+    await startConnector(pool, "a");
+    await assert.rejects(pool.validate({ do: "crash" }, signal), { code: "internal", message: /exited with code 7/ });
+    assert.deepEqual(lost, []);
+    await pool.validate({}, signal);
+  });
+
+  it("gives up a validation that hangs when its time is over", async () => {
+    const pool = create({ blockedTimeoutMs: 300 });
+    await pool.validate({}, signal);
+    await assert.rejects(pool.validate({ do: "block" }, AbortSignal.timeout(100)), { name: "TimeoutError" });
+    await eventually("blocked executor replaced", () => pool.executors().length === 0);
+    await pool.validate({}, signal);
+  });
+
+  it("tells what was lost when an executor crashes, and confines the suspects from then on", async () => {
+    const pool = create({ maxShared: 1 });
+    await startConnector(pool, "a");
+    await startConnector(pool, "b");
+    await assert.rejects(startTask(pool, "a", 0, "crash"), { code: "executor-gone" });
+    await eventually("loss told", () => lost.length === 1);
+    assert.deepEqual(lost[0]?.connectors, ["a", "b"]);
+    assert.deepEqual(lost[0]?.tasks, [{ connector: "a", task: 0 }]);
+    assert.equal(lost[0]?.alone, false);
+    assert.match(lost[0]?.reason ?? "", /exited with code 7/);
+    await startConnector(pool, "a");
+    await startConnector(pool, "b");
+    await startConnector(pool, "c");
+    assert.equal(pool.executors().length, 3);
+  });
+
+  it("notices an executor that was killed from outside", async () => {
+    const pool = create();
+    await startConnector(pool, "a");
+    process.kill(pids(pool)[0] ?? 0, "SIGKILL");
+    await eventually("loss told", () => lost.length === 1);
+    assert.equal(lost[0]?.alone, true);
+    assert.match(lost[0]?.reason ?? "", /SIGKILL/);
+  });
+
+  it("kills an executor whose event loop is blocked", async () => {
+    const pool = create({ blockedTimeoutMs: 300 });
+    await startConnector(pool, "a");
+    await assert.rejects(startTask(pool, "a", 0, "block"), { code: "executor-gone" });
+    await eventually("loss told", () => lost.length === 1);
+    assert.equal(lost[0]?.reason, "event loop blocked for more than 300 ms");
+  });
+
+  for (const behaviour of ["slow-stop", "block-stop"]) {
+    it(`kills an executor when a task does not stop in time (${behaviour})`, async () => {
+      const pool = create({ maxShared: 1 });
+      await startConnector(pool, "b");
+      await startTask(pool, "a", 0, behaviour);
+      const [pid = 0] = pids(pool);
+      await pool.stopTask({ connector: "a", task: 0 }, 100);
+      assert.equal(isAlive(pid), false, "stopTask resolved although the process lives");
+      await eventually("loss told", () => lost.length === 1);
+      assert.match(lost[0]?.reason ?? "", /task a-0 did not stop within 100 ms/);
+      await startConnector(pool, "b");
+      await startConnector(pool, "c");
+      assert.equal(pool.executors().length, 1, "an innocent connector was confined");
+      await startConnector(pool, "a");
+      assert.equal(pool.executors().length, 2, "the culprit was not confined");
+    });
+  }
+
+  it("resolves a stop when the executor dies of something else", async () => {
+    const pool = create();
+    await startConnector(pool, "a", "slow-stop");
+    const [pid = 0] = pids(pool);
+    const stopped = pool.stopConnector("a", 60_000);
+    process.kill(pid, "SIGKILL");
+    await stopped;
+    assert.equal(isAlive(pid), false);
+  });
+
+  it("resolves a stop of what does not run", async () => {
+    const pool = create();
+    await pool.stopTask({ connector: "a", task: 0 }, 1_000);
+    await pool.stopConnector("a", 1_000);
+  });
+
+  it("tells a new executor the lease that is in force", async () => {
+    const pool = create();
+    pool.renewLease(performance.now() + 60_000);
+    assert.equal((await pool.plugins(signal))[0]?.class, "lease true");
+  });
+
+  it("renews leases and ends them at once", async () => {
+    const pool = create();
+    await pool.plugins(signal);
+    pool.renewLease(performance.now() + 60_000);
+    assert.equal((await pool.plugins(signal))[0]?.class, "lease true");
+    pool.renewLease(0);
+    assert.equal((await pool.plugins(signal))[0]?.class, "lease false");
+  });
+
+  it("pauses every part of a connector", async () => {
+    const pool = create({ isolation: "task" });
+    await startConnector(pool, "a");
+    await startTask(pool, "a", 0);
+    await pool.setTargetState("a", "PAUSED", signal);
+    const tellers = notices.flatMap((notice) => (notice.kind === "status" ? [notice.trace] : []));
+    assert.equal(new Set(tellers).size, 2);
+  });
+
+  it("rejects starts if the executor cannot be set up", async () => {
+    const pool = create({ setup: "crash" });
+    await assert.rejects(startConnector(pool, "a"), { code: "executor-gone" });
+    await eventually("loss told", () => lost.length === 1);
+  });
+
+  it("starts nothing any more once it is closed", async () => {
+    const pool = create();
+    await startConnector(pool, "a");
+    const [pid = 0] = pids(pool);
+    await pool.close();
+    assert.equal(isAlive(pid), false);
+    await assert.rejects(startConnector(pool, "b"), { code: "unavailable" });
+  });
+});
