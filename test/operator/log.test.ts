@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createLog } from "#operator/log.ts";
+
+describe("log", () => {
+  it("writes JSON lines without secrets", () => {
+    const lines: string[] = [];
+    const log = createLog("info", { write: (line) => void lines.push(line) });
+    log.info({ token: "s3cret", user: { password: "s3cret" }, headers: { authorization: "s3cret" } }, "asked");
+    log.debug("not this");
+    assert.equal(lines.length, 1);
+    assert.doesNotMatch(lines.join(), /s3cret/);
+    const entry: unknown = JSON.parse(lines[0] ?? "");
+    assert.ok(typeof entry === "object" && entry !== null && "msg" in entry && "level" in entry);
+    assert.deepEqual([entry.msg, entry.level], ["asked", "info"]);
+  });
+});
