@@ -6,7 +6,7 @@ import { resource } from "./resource.ts";
 
 /** `/status`, `/pause`, `/resume`, `/stop`, `/restart` and `/topics` of a connector (contract §5.3). */
 export function connectorStateResource(app: FastifyInstance, api: RestApi): void {
-  const { commands, views, topicTracking } = api;
+  const { commands, views } = api;
 
   resource(app, "/connectors/:connector/status", {
     GET: ({ param }) => {
@@ -61,7 +61,7 @@ export function connectorStateResource(app: FastifyInstance, api: RestApi): void
 
   resource(app, "/connectors/:connector/topics", {
     GET: ({ param }) => {
-      if (!topicTracking.enabled) throw new ConnectError("forbidden", "Topic tracking is disabled.");
+      if (!api.topicTracking.enabled) throw new ConnectError("forbidden", "Topic tracking is disabled.");
       const name = param("connector");
       return { status: 200, body: { [name]: { topics: views.topics(name) } } };
     },
@@ -69,8 +69,8 @@ export function connectorStateResource(app: FastifyInstance, api: RestApi): void
 
   resource(app, "/connectors/:connector/topics/reset", {
     PUT: ({ param }) => {
-      if (!topicTracking.enabled) throw new ConnectError("forbidden", "Topic tracking is disabled.");
-      if (!topicTracking.resetAllowed) throw new ConnectError("forbidden", "Topic tracking reset is disabled.");
+      if (!api.topicTracking.enabled) throw new ConnectError("forbidden", "Topic tracking is disabled.");
+      if (!api.topicTracking.resetAllowed) throw new ConnectError("forbidden", "Topic tracking reset is disabled.");
       commands.resetTopics(param("connector"));
       return { status: 202 };
     },
