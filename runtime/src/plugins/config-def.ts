@@ -98,23 +98,31 @@ function toConfigText(value: unknown): string {
   return Array.isArray(value) ? value.join(",") : String(value);
 }
 
-/** What is wrong with each key, in Java's words; keys without errors are left out. Values are resolved. */
-export function checkKeys(keys: readonly KeyDefinition[], config: StringMap): ReadonlyMap<string, readonly string[]> {
+/**
+ * What is wrong with each key, in Java's words; keys without errors are left out. `shown` stands in the messages in place of the
+ * values checked, which may be resolved secrets.
+ */
+export function checkKeys(
+  keys: readonly KeyDefinition[],
+  config: StringMap,
+  shown: StringMap = config,
+): ReadonlyMap<string, readonly string[]> {
   const errors = new Map<string, readonly string[]>();
   for (const key of keys) {
-    const messages = checkKey(key, config[key.info.name]);
-    if (messages.length > 0) errors.set(key.info.name, messages);
+    const { name } = key.info;
+    const messages = checkKey(key, config[name], shown[name] ?? "");
+    if (messages.length > 0) errors.set(name, messages);
   }
   return errors;
 }
 
-function checkKey({ info, schema }: KeyDefinition, value: string | undefined): readonly string[] {
+function checkKey({ info, schema }: KeyDefinition, value: string | undefined, shown: string): readonly string[] {
   const result = schema.safeParse(value);
   if (result.success) return [];
   if (value === undefined) return [`Missing required configuration "${info.name}" which has no default value.`];
-  const shown = info.type === "PASSWORD" ? "[hidden]" : value;
+  const visible = info.type === "PASSWORD" ? "[hidden]" : shown;
   return result.error.issues.map(
-    (issue) => `Invalid value ${shown} for configuration ${info.name}: ${wordIssue(issue, info.type)}`,
+    (issue) => `Invalid value ${visible} for configuration ${info.name}: ${wordIssue(issue, info.type)}`,
   );
 }
 

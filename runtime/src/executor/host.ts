@@ -1,0 +1,251 @@
+import type { StringMap } from "@headrace/contract";
+import type { ProviderEnvironment } from "../config-providers/config-provider.ts";
+import { createConfigResolver } from "../config-providers/resolver.ts";
+import { ConnectError } from "../errors.ts";
+import type { PluginRegistry } from "../plugins/registry.ts";
+import { configDefOf, validateConfig } from "../plugins/validate.ts";
+import { LeaseLost, startTask, type TaskBody, type TaskRunner } from "../task/runner.ts";
+import { formatTrace } from "../trace.ts";
+import type {
+  ConnectorStart,
+  ExecutorCalls,
+  ExecutorNotice,
+  ExecutorSetup,
+  TaskKey,
+  TaskMetrics,
+  TaskStart,
+  WorkerCalls,
+  WorkerNotice,
+} from "./channel.ts";
+import type { TaskClients } from "./clients.ts";
+import { openConnector, type RunningConnector } from "./connector-instance.ts";
+import { createLease, type LeaseClock, type RenewableLease } from "./lease.ts";
+import { createNoticeLog } from "./notice-log.ts";
+import type { Handlers, Rpc } from "./rpc.ts";
+import { buildTask, type TaskEnvironment } from "./task-factory.ts";
+
+/** What the process gives to its host. */
+export interface HostOptions {
+  /** The calling half of the channel; asked for when the first message goes out. */
+  readonly rpc: () => Rpc<WorkerCalls, ExecutorNotice>;
+  readonly plugins: PluginRegistry;
+  readonly createClients: (setup: ExecutorSetup) => TaskClients;
+  readonly env: ProviderEnvironment["env"];
+  readonly memoryBytes: () => number;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly leaseClock?: LeaseClock;
+  /** The lease has run out and everything has ended: the process must go. */
+  readonly leaseLost: () => void;
+}
+
+/** The executor's side of the channel: connector instances and tasks by name. */
+export interface ExecutorHost {
+  readonly handlers: Handlers<ExecutorCalls>;
+  hear(notice: WorkerNotice): void;
+  /** Counters of the tasks whose counters have changed since the last call. */
+  changedMetrics(): readonly TaskMetrics[];
+}
+
+interface Task {
+  readonly key: TaskKey;
+  readonly runner: TaskRunner;
+  readonly type: () => TaskMetrics["type"];
+  lastMetrics: string;
+}
+
+/** Longest wait for tasks to close what they have open, once the lease is lost. */
+const LEASE_LOST_MS = 2_000;
+
+export function createHost(options: HostOptions): ExecutorHost {
+  return new Host(options);
+}
+
+class Host implements ExecutorHost {
+  readonly #options: HostOptions;
+  readonly #connectors = new Map<string, RunningConnector>();
+  readonly #tasks = new Map<string, Task>();
+  readonly #lease: RenewableLease;
+  #environment: TaskEnvironment | null = null;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#lease = createLease(() => void this.#loseLease(), options.leaseClock);
+  }
+
+  readonly handlers: Handlers<ExecutorCalls> = {
+    setup: (setup) => this.#setup(setup),
+    ping: () => null,
+    plugins: () => this.#options.plugins.list(),
+    configDef: ({ plugin }) => configDefOf(this.#options.plugins.any(plugin)),
+    validate: ({ config }, signal) => validateConfig(this.#ready(), config, signal),
+    startConnector: (start, signal) => this.#startConnector(start, signal),
+    stopConnector: ({ connector }) => this.#stopConnector(connector),
+    setTargetState: async ({ connector, targetState }, signal) => {
+      for (const task of this.#tasks.values()) {
+        if (task.key.connector === connector) task.runner.setPaused(targetState === "PAUSED");
+      }
+      await this.#connectors.get(connector)?.setTargetState(targetState, signal);
+      return null;
+    },
+    taskConfigs: ({ connector, maxTasks }, signal) => {
+      const running = this.#connectors.get(connector);
+      if (running === undefined) throw new ConnectError("not-found", `Connector ${connector} does not run here`);
+      return running.taskConfigs(maxTasks, signal);
+    },
+    startTask: (start) => this.#startTask(start),
+    stopTask: ({ key, timeoutMs }) => this.#stopTask(key, timeoutMs),
+  };
+
+  hear(notice: WorkerNotice): void {
+    this.#lease.renew(notice.ttlMs);
+  }
+
+  changedMetrics(): readonly TaskMetrics[] {
+    const changed: TaskMetrics[] = [];
+    for (const task of this.#tasks.values()) {
+      const values = task.runner.metrics();
+      const text = JSON.stringify(values);
+      if (text === task.lastMetrics) continue;
+      task.lastMetrics = text;
+      changed.push({ key: task.key, type: task.type(), values });
+    }
+    return changed;
+  }
+
+  #notify(notice: ExecutorNotice): void {
+    this.#options.rpc().notify(notice);
+  }
+
+  #setup(setup: ExecutorSetup): ExecutorCalls["setup"]["result"] {
+    const { plugins, env, now, random } = this.#options;
+    const log = createNoticeLog((notice) => this.#notify(notice), {});
+    const clients = this.#options.createClients(setup);
+    const resolver = createConfigResolver(setup.worker, { env, warn: (fields, message) => log.warn(fields, message) });
+    this.#environment = {
+      worker: setup.worker,
+      plugins,
+      resolver,
+      clients,
+      now,
+      random,
+      readOffsets: (connector, partitions, signal) =>
+        this.#options.rpc().call("readOffsets", { connector, partitions }, signal),
+      async writeOffsets(connector, offsets, signal) {
+        await options.rpc().call("writeOffsets", { connector, offsets }, signal);
+      },
+      activeTopic: (connector, task, topic) => this.#notify({ kind: "activeTopic", connector, task, topic }),
+    };
+    const options = this.#options;
+    return { features: clients.features(), memoryBytes: this.#options.memoryBytes() };
+  }
+
+  #ready(): TaskEnvironment {
+    if (this.#environment === null) throw new Error("the executor has not been set up");
+    return this.#environment;
+  }
+
+  async #startConnector(start: ConnectorStart, signal: AbortSignal): Promise<null> {
+    const { connector, config, targetState } = start;
+    if (this.#connectors.has(connector)) throw new ConnectError("conflict", `Connector ${connector} runs here already`);
+    const { plugins, resolver } = this.#ready();
+    const log = createNoticeLog((notice) => this.#notify(notice), { connector });
+    const running = await openConnector(
+      {
+        connector,
+        config,
+        plugins,
+        resolver,
+        log,
+        report: (state, error, version) =>
+          this.#notify({ kind: "status", connector, task: null, state, trace: traceOf(error), version }),
+        requestTaskReconfiguration: () => this.#notify({ kind: "taskReconfiguration", connector }),
+      },
+      targetState,
+      signal,
+    );
+    this.#connectors.set(connector, running);
+    return null;
+  }
+
+  async #stopConnector(connector: string): Promise<null> {
+    const running = this.#connectors.get(connector);
+    if (running === undefined) return null;
+    await running.stop();
+    this.#connectors.delete(connector);
+    return null;
+  }
+
+  #startTask(start: TaskStart): null {
+    const { key } = start;
+    const id = idOf(key);
+    if (this.#tasks.has(id)) throw new ConnectError("conflict", `Task ${id} runs here already`);
+    const environment = this.#ready();
+    const log = createNoticeLog((notice) => this.#notify(notice), { connector: key.connector, task: key.task });
+    const body = buildLate((signal) => buildTask(environment, start, log, signal));
+    const plugin = findQuietly(this.#options.plugins, start.connectorConfig);
+    const runner = startTask({
+      label: id,
+      body,
+      paused: start.targetState === "PAUSED",
+      lease: this.#lease,
+      report: (state, error) => {
+        if (state === "FAILED") log.error({ error }, "task failed");
+        const status = { kind: "status", connector: key.connector, task: key.task } as const;
+        this.#notify({ ...status, state, trace: traceOf(error), version: plugin?.version ?? null });
+      },
+    });
+    this.#tasks.set(id, { key, runner, type: () => (plugin?.kind === "sink" ? "sink" : "source"), lastMetrics: "{}" });
+    return null;
+  }
+
+  async #stopTask(key: TaskKey, timeoutMs: number): Promise<null> {
+    const id = idOf(key);
+    const task = this.#tasks.get(id);
+    if (task === undefined) return null;
+    await task.runner.stop(timeoutMs);
+    this.#tasks.delete(id);
+    return null;
+  }
+
+  /** Invariant 3: what could still act ends now; the rest is left to the end of the process. */
+  async #loseLease(): Promise<void> {
+    const log = createNoticeLog((notice) => this.#notify(notice), {});
+    log.error({ tasks: [...this.#tasks.keys()] }, "lease ran out, everything here ends");
+    const reason = new LeaseLost("the lease has run out");
+    const ending = [...this.#tasks.values()].map((task) => task.runner.kill(reason));
+    const deadline = Promise.withResolvers<void>();
+    const timer = setTimeout(deadline.resolve, LEASE_LOST_MS);
+    await Promise.race([Promise.all(ending), deadline.promise]);
+    clearTimeout(timer);
+    this.#options.leaseLost();
+  }
+}
+
+/** A body whose parts are made when it runs, so that what its configuration has wrong fails the task, not its start. */
+function buildLate(build: (signal: AbortSignal) => Promise<TaskBody>): TaskBody {
+  let body: TaskBody | null = null;
+  return {
+    async run(control) {
+      body = await build(control.stopping);
+      await body.run(control);
+    },
+    metrics: () => body?.metrics() ?? {},
+  };
+}
+
+function findQuietly(plugins: PluginRegistry, config: StringMap) {
+  try {
+    return plugins.connector(config["connector.class"] ?? "");
+  } catch {
+    return null;
+  }
+}
+
+function idOf(key: TaskKey): string {
+  return `${key.connector}-${key.task}`;
+}
+
+function traceOf(error: unknown): string | null {
+  return error === null ? null : formatTrace(error);
+}

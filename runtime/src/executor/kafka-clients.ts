@@ -1,0 +1,63 @@
+import type { Logger } from "@headrace/sdk";
+import {
+  adminConfig,
+  dlqProducerConfig,
+  type LibrdkafkaConfig,
+  sinkConsumerConfig,
+  sourceProducerConfig,
+} from "../kafka/client-config.ts";
+import { openRecordConsumer } from "../kafka/native-consumer.ts";
+import { openRecordProducer } from "../kafka/native-producer.ts";
+import { createTopicAdmin } from "../kafka/topic-admin.ts";
+import type { TaskClients } from "./clients.ts";
+
+/** Records of one batch, unless `max.poll.records` says otherwise; Java's 500 would cost more in calls than it saves in memory. */
+const MAX_POLL_RECORDS = 4_000;
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+/** librdkafka's levels are syslog's: up to 3 is an error, 4 a warning. */
+const ERROR_LEVEL = 3;
+
+/** The clients of real tasks: librdkafka for records, kafkajs for administration. */
+export function createKafkaClients(log: Logger, features: () => readonly string[]): TaskClients {
+  const configure = (made: LibrdkafkaConfig): Readonly<Record<string, string>> => {
+    for (const warning of made.warnings) log.warn({ client: made.properties["client.id"], warning }, "client setting");
+    return made.config;
+  };
+  const onLogOf = (made: LibrdkafkaConfig) => (line: { readonly level: number; readonly message: string }) => {
+    const fields = { client: made.properties["client.id"], message: line.message };
+    if (line.level <= ERROR_LEVEL) log.warn(fields, "kafka client");
+    else log.debug(fields, "kafka client");
+  };
+  return {
+    features,
+    async openSourceProducer(owner, options) {
+      const made = sourceProducerConfig(owner);
+      return openRecordProducer({ config: configure(made), ...options, onLog: onLogOf(made) });
+    },
+    async openDeadLetterProducer(owner) {
+      const made = dlqProducerConfig(owner);
+      const options = { reportPositions: false, stopOnFailure: false, onLog: onLogOf(made) };
+      return openRecordProducer({ config: configure(made), ...options });
+    },
+    async openSinkConsumer(owner, subscription) {
+      const made = sinkConsumerConfig(owner);
+      return openRecordConsumer({
+        config: configure(made),
+        subscription,
+        maxRecords: positive(made.properties["max.poll.records"]) ?? MAX_POLL_RECORDS,
+        maxBytes: MAX_BATCH_BYTES,
+        onLog: onLogOf(made),
+      });
+    },
+    sinkIdentity(owner) {
+      const { properties } = sinkConsumerConfig(owner);
+      return { groupId: properties["group.id"] ?? "", clientId: properties["client.id"] ?? "" };
+    },
+    createAdmin: (owner, purpose) => createTopicAdmin(adminConfig(owner, purpose).settings, log),
+  };
+}
+
+function positive(text: string | undefined): number | null {
+  const value = Number(text);
+  return Number.isInteger(value) && value > 0 ? value : null;
+}
