@@ -57,12 +57,19 @@ export function renderWorkerProperties(spec: KafkaConnectSpec): WorkerProperties
     "key.converter": JSON_CONVERTER,
     "value.converter": JSON_CONVERTER,
     "scheduled.rebalance.max.delay.ms": "0",
+    ...shutdownGrace(spec.template?.pod?.terminationGracePeriodSeconds),
     "config.providers.env.class": ENV_PROVIDER,
     ...Object.fromEntries(user.sort(([a], [b]) => (a < b ? -1 : 1))),
     "config.providers": withEnv(values["config.providers"]),
   };
   const lines = Object.entries(properties).map(([key, value]) => `${escaped(key, true)}=${escaped(value, false)}\n`);
   return { text: lines.join(""), notApplied, problems };
+}
+
+/** The worker ends in an orderly way a little before the kubelet would kill it. Its own default fits the default of pods. */
+function shutdownGrace(podSeconds: number | undefined): Readonly<Record<string, string>> {
+  if (podSeconds === undefined) return {};
+  return { "headrace.shutdown.grace.ms": String(Math.max(podSeconds - 5, 1) * 1000) };
 }
 
 function isOwned(key: string): boolean {

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { describe, it } from "node:test";
+import { parseAllDocuments, stringify } from "yaml";
+import { desire } from "#operator/cluster/desired.ts";
+import { buildStatefulSet } from "#operator/cluster/stateful-set.ts";
+import type { KafkaConnect } from "#operator/kinds.ts";
+import { kafkaConnect } from "#support/connect-objects.ts";
+
+const IMAGE = "headrace/worker:default";
+
+function objects(connect: KafkaConnect): readonly object[] {
+  const { serviceAccount, configMap, services, disruptionBudget, template } = desire(connect, IMAGE);
+  const statefulSet = buildStatefulSet(connect, template, connect.spec.replicas);
+  return [serviceAccount, configMap, ...services, disruptionBudget, statefulSet];
+}
+
+const CASES: Readonly<Record<string, KafkaConnect>> = {
+  smallest: kafkaConnect(),
+  "with-template": kafkaConnect({
+    replicas: 1,
+    image: "my/worker:1",
+    config: { "offset.flush.interval.ms": 1000, "value.converter.schemas.enable": false },
+    resources: { limits: { memory: "1Gi" }, requests: { cpu: "100m" } },
+    readinessProbe: { initialDelaySeconds: 3, failureThreshold: 9 },
+    template: {
+      pod: {
+        metadata: { labels: { team: "a", "app.kubernetes.io/name": "mine" }, annotations: { note: "x" } },
+        terminationGracePeriodSeconds: 90,
+        securityContext: { fsGroup: 7 },
+        tolerations: [{ key: "a", operator: "Exists" }],
+        affinity: { nodeAffinity: {} },
+        imagePullSecrets: [{ name: "pull" }],
+        priorityClassName: "high",
+        volumes: [{ name: "data", emptyDir: {} }],
+      },
+      connectContainer: {
+        env: [{ name: "DATA_DIR", value: "/mnt/data" }],
+        volumeMounts: [{ name: "data", mountPath: "/mnt/data" }],
+        securityContext: { runAsUser: 1000 },
+      },
+      apiService: { metadata: { annotations: { a: "b" } } },
+      podDisruptionBudget: { maxUnavailable: 2 },
+    },
+  }),
+};
+
+describe("desire", () => {
+  for (const [name, connect] of Object.entries(CASES)) {
+    it(`builds the objects of golden/${name}.yaml`, async () => {
+      const file = new URL(`golden/${name}.yaml`, import.meta.url);
+      const built = objects(connect).map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 }));
+      if (process.env["UPDATE_GOLDEN"] === "1") await writeFile(file, built.join("---\n"));
+      const golden = parseAllDocuments(await readFile(file, "utf8")).map((document) => document.toJS());
+      assert.deepEqual(JSON.parse(JSON.stringify(objects(connect))), golden);
+    });
+  }
+
+  it("gives a new revision and a new ConfigMap for a new configuration only", () => {
+    const before = desire(kafkaConnect(), IMAGE);
+    const scaled = desire(kafkaConnect({ replicas: 5 }), IMAGE);
+    const configured = desire(kafkaConnect({ config: { a: 1 } }), IMAGE);
+    const otherImage = desire(kafkaConnect(), "other");
+    assert.equal(scaled.revision, before.revision);
+    assert.notEqual(configured.revision, before.revision);
+    assert.notEqual(configured.configMap.metadata.name, before.configMap.metadata.name);
+    assert.notEqual(otherImage.revision, before.revision);
+    assert.equal(otherImage.configMap.metadata.name, before.configMap.metadata.name);
+  });
+
+  it("does not copy the resource's own labels", () => {
+    const labelled = kafkaConnect(
+      {},
+      { metadata: { ...kafkaConnect().metadata, labels: { "kustomize.toolkit.fluxcd.io/name": "a" } } },
+    );
+    assert.doesNotMatch(JSON.stringify(objects(labelled)), /kustomize/);
+  });
+
+  it("says what was asked for and is not done", () => {
+    const { warnings } = desire(kafkaConnect({ config: { "rest.port": 1 }, jvmOptions: {} }), IMAGE);
+    assert.equal(warnings.length, 2);
+    assert.match(warnings[0] ?? "", /spec\.config.*rest\.port/);
+    assert.match(warnings[1] ?? "", /JVM only: spec\.jvmOptions/);
+  });
+});

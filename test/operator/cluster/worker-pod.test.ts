@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { toWorkerPod } from "#operator/cluster/worker-pod.ts";
+import type { Pod } from "#operator/kube/resources.ts";
+import { workerPod } from "#support/connect-objects.ts";
+
+type ContainerStatus = NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number];
+
+function read(container: Partial<ContainerStatus>) {
+  const base = { name: "my-connect-connect", image: "i", imageID: "i", ready: false, restartCount: 1 };
+  const pod = workerPod(0, { ready: false, status: { containerStatuses: [{ ...base, ...container }] } });
+  return toWorkerPod(pod, "my-connect-connect");
+}
+
+const ENDED = { exitCode: 1, containerID: "c://1", reason: "Error", message: "starting\nno such topic\n" };
+
+describe("toWorkerPod", () => {
+  it("reads number, address and revision", () => {
+    const pod = toWorkerPod(workerPod(12, { revision: "abc", ip: "10.9.9.9" }), "my-connect-connect");
+    assert.equal(pod.ordinal, 12);
+    assert.equal(pod.ip, "10.9.9.9");
+    assert.equal(pod.revision, "abc");
+    assert.equal(pod.ready, true);
+    assert.equal(pod.trouble, null);
+  });
+
+  it("does not count a pod as ready that is on its way out", () => {
+    const pod = workerPod(0);
+    const leaving = { ...pod, metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } };
+    const read = toWorkerPod(leaving, "my-connect-connect");
+    assert.deepEqual([read.ready, read.terminating], [false, true]);
+  });
+
+  it("tells which run of the container ended, while no new one runs", () => {
+    assert.deepEqual(read({ state: { terminated: ENDED } }).ended, { containerId: "c://1" });
+    const backingOff = { state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: ENDED } };
+    assert.deepEqual(read(backingOff).ended, { containerId: "c://1" });
+    assert.equal(read({ state: { running: {} }, lastState: { terminated: ENDED } }).ended, null);
+  });
+
+  const troubles: readonly [string, Partial<ContainerStatus>, object | null][] = [
+    ["a container that is starting", { state: { waiting: { reason: "ContainerCreating" } } }, null],
+    [
+      "an image that cannot be pulled",
+      { state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } } },
+      { reason: "ImagePullBackOff", message: "no such image", lasting: true },
+    ],
+    [
+      "a crash loop, with the last line of the worker",
+      { state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: ENDED } },
+      { reason: "CrashLoopBackOff", message: "the worker ended with code 1: no such topic", lasting: true },
+    ],
+    [
+      "a first crash",
+      { state: { terminated: ENDED } },
+      { reason: "Error", message: "the worker ended with code 1: no such topic", lasting: false },
+    ],
+  ];
+  for (const [what, container, trouble] of troubles) {
+    it(`names the trouble: ${what}`, () => assert.deepEqual(read(container).trouble, trouble));
+  }
+
+  it("names the trouble: no node takes it", () => {
+    const conditions = [{ type: "PodScheduled", status: "False", message: "0/1 nodes are available" }];
+    const pod = toWorkerPod(workerPod(0, { status: { conditions } }), "my-connect-connect");
+    assert.deepEqual(pod.trouble, { reason: "Unschedulable", message: "0/1 nodes are available", lasting: false });
+  });
+});
