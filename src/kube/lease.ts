@@ -19,8 +19,8 @@ export interface LeaderElection {
    * Campaigns, works while leading, campaigns again when the lease could not be renewed. When `signal` aborts it waits for the
    * work to end and gives the lease back.
    *
-   * Guarantees: the signal given to `work` aborts before anybody else can hold the lease; if the work has not ended by the time
-   * that somebody else can, `run` throws, and the process must end.
+   * Guarantees: the signal given to `work` aborts before anybody else can hold the lease; if the work does not end in
+   * good time before that, `run` throws, and the process must end.
    */
   run(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
@@ -176,9 +176,9 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     }
   }
 
-  /** What is left of the lease after our own deadline is all the time that the work has for stopping. */
+  /** Half of what is left of the lease after our own deadline is for stopping the work, the rest for ending the process. */
   async function endsInTime(working: Promise<void>): Promise<void> {
-    const graceMs = durationMs - renewDeadlineMs;
+    const graceMs = (durationMs - renewDeadlineMs) / 2;
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(
       () => reject(new Error(`the work did not end within ${graceMs} ms after the leader lease was lost`)),

@@ -129,7 +129,7 @@ describe("leader election", () => {
     const running = candidate(kube, "a").run(stubborn, new AbortController().signal);
     await eventually("it works", () => began);
     for (let i = 0; i < 200; i += 1) kube.failNext("get", "unavailable");
-    await assert.rejects(running, /did not end within 600 ms/);
+    await assert.rejects(running, /did not end within 300 ms/);
   });
 });
 
