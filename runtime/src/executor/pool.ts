@@ -211,6 +211,8 @@ class Pool implements ExecutorPool {
   }
 
   #sendLease(executor: Executor): void {
+    // Answering questions needs no lease, and should go on without one.
+    if (executor.unit === CONTROL_UNIT) return;
     const ttlMs = Math.max(0, this.#leaseUntilMs - this.#options.now());
     executor.supervisor.rpc.notify({ kind: "lease", ttlMs });
   }
@@ -275,8 +277,10 @@ class Pool implements ExecutorPool {
     this.#keep(executor);
     this.#executors.delete(executor.id);
     const tasks = [...executor.tasks.values()];
+    // Without a lease they all end by themselves: nobody is to blame.
+    const leaseOver = this.#options.now() >= this.#leaseUntilMs;
     const names = new Set([...executor.connectors, ...tasks.map((key) => key.connector)]);
-    const lost = { reason, connectors: [...executor.connectors], tasks, alone: names.size === 1 };
+    const lost = { reason, connectors: [...executor.connectors], tasks, alone: names.size === 1 && !leaseOver };
     const fields = { executor: executor.supervisor.pid, reason, connectors: lost.connectors, tasks: tasks.length };
     if (names.size === 0) {
       this.#options.log.info(fields, "executor ended");
@@ -284,7 +288,7 @@ class Pool implements ExecutorPool {
     }
     if (this.#closed) return;
     this.#options.log.error(fields, "executor lost");
-    if (!executor.culpritKnown) this.#quarantine.crashed([...names], this.#options.now());
+    if (!executor.culpritKnown && !leaseOver) this.#quarantine.crashed([...names], this.#options.now());
     this.#options.onLost(lost);
   }
 

@@ -35,7 +35,7 @@ const rpc = connectRpc<WorkerCalls, ExecutorNotice, ExecutorCalls, WorkerNotice>
       return { features: [], memoryBytes: 0 };
     },
     ping: () => null,
-    plugins: () => [{ class: `lease ${leaseMs > 0}`, type: "sink", aliases: [] }],
+    plugins: () => [],
     configDef: () => [],
     validate: ({ config }) => {
       behave("validated", config["do"]);
@@ -50,7 +50,7 @@ const rpc = connectRpc<WorkerCalls, ExecutorNotice, ExecutorCalls, WorkerNotice>
     },
     taskConfigs: async ({ connector }) => {
       const offsets = await rpc.call("readOffsets", { connector, partitions: [{ p: 1 }] }, AbortSignal.timeout(5_000));
-      return [{ pid: String(process.pid), offset: String(offsets[0]?.["o"]) }];
+      return [{ pid: String(process.pid), offset: String(offsets[0]?.["o"]), lease: String(leaseMs > 0) }];
     },
     startTask: ({ key, taskConfig }) => behave(`${key.connector}-${key.task}`, taskConfig["do"]),
     stopTask: ({ key }) => stop(`${key.connector}-${key.task}`),

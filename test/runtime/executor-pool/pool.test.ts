@@ -41,6 +41,7 @@ describe("executor pool", () => {
       log: silent,
       ...options,
     });
+    pool.renewLease(performance.now() + 60_000);
     open.push(pool);
     return pool;
   };
@@ -198,19 +199,14 @@ describe("executor pool", () => {
     await pool.stopConnector("a", 1_000);
   });
 
-  it("tells a new executor the lease that is in force", async () => {
+  it("tells executors the lease, new ones too, and ends it at once", async () => {
     const pool = create();
+    const holdsLease = async () => (await pool.taskConfigs("a", 1, signal))[0]?.["lease"];
     pool.renewLease(performance.now() + 60_000);
-    assert.equal((await pool.plugins(signal))[0]?.class, "lease true");
-  });
-
-  it("renews leases and ends them at once", async () => {
-    const pool = create();
-    await pool.plugins(signal);
-    pool.renewLease(performance.now() + 60_000);
-    assert.equal((await pool.plugins(signal))[0]?.class, "lease true");
+    await startConnector(pool, "a");
+    assert.equal(await holdsLease(), "true");
     pool.renewLease(0);
-    assert.equal((await pool.plugins(signal))[0]?.class, "lease false");
+    assert.equal(await holdsLease(), "false");
   });
 
   it("pauses every part of a connector", async () => {
