@@ -35,7 +35,7 @@ export function createConfigSync({ host, timeoutMs, maxDelayMs, clock, log }: Co
           await unlessAborted(host.refreshConfig(bounded), bounded);
         } catch (error) {
           signal.throwIfAborted();
-          log.warn({ offset: String(offset), err: error }, "the config topic could not be read in time");
+          log.warn({ offset: String(offset), error }, "the config topic could not be read in time");
           return false;
         }
         if (host.snapshot().offset < offset) return false;

@@ -1,14 +1,16 @@
 import type { Logger } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import { unlessAborted } from "../kafka/cluster.ts";
-import type { GroupClient, GroupFailure, GroupIdentity, GroupJoined, HeartbeatResult } from "../kafka/group-client.ts";
+import type { GroupClient, GroupIdentity, GroupJoined, HeartbeatResult } from "../kafka/group-client.ts";
 import { type AssignorState, INITIAL_ASSIGNOR_STATE } from "./assignor.ts";
 import { type Bell, createBell } from "./bell.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConfigSync, createConfigSync } from "./config-sync.ts";
+import { createDrains, type Drains } from "./drains.ts";
 import type { Assigned, Assignment, GroupHost, GroupMember, GroupMemberView, GroupView } from "./group.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import { type LeaderResult, leadRound, newestConfigOffset } from "./lead.ts";
+import { createMembership, type Loss, type Membership, membershipLost } from "./membership.ts";
 import { createPeerTransport, type PeerTransport } from "./peer-transport.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import {
@@ -47,16 +49,16 @@ export interface MemberOptions {
  * Where the member is in its life:
  *
  *     outside ──▶ joining ──▶ syncing ──▶ applying ──▶ stable
- *        ▲           ▲ └─────────┴───────────┴──────────┤ a round is wanted
- *        └───────────┴── membership lost, everything stops ◀┘
+ *        ▲           ▲───────────┴───────────┴────────────┤  a round is wanted, or has begun
+ *        └──────────────── membership lost ───────────────┘  from any state
  */
 export type MemberState =
   /** Holds nothing: not joined yet, stopping after a loss, or gone. */
   | { readonly kind: "outside" }
   /** JoinGroup waits for the other members. What is held goes on running; heartbeats go on under the last generation. */
-  | { readonly kind: "joining"; readonly sentAtMs: number; readonly attempt: AbortController }
+  | { readonly kind: "joining" }
   /** SyncGroup waits for the leader, or this member is the leader and works the round out. */
-  | { readonly kind: "syncing"; readonly sentAtMs: number; readonly attempt: AbortController }
+  | { readonly kind: "syncing" }
   /** The host stops what was revoked and starts what is new. */
   | { readonly kind: "applying" }
   | { readonly kind: "stable" };
@@ -70,19 +72,6 @@ interface Round {
   readonly balanced: boolean;
 }
 
-interface Loss {
-  readonly reason: string;
-  /** The coordinator does not know the member id any more, so the next join asks for a new one. */
-  readonly forgetId: boolean;
-  /** The coordinator still knows it, and others are to have the work. */
-  readonly leave: boolean;
-}
-
-interface Drain {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
 interface Wish {
   readonly reason: string;
   readonly atMs: number;
@@ -90,15 +79,10 @@ interface Wish {
   readonly byCoordinator: boolean;
 }
 
-const FRESH: GroupIdentity = { memberId: "", generation: -1 };
 /** The executors stop a little before the broker would give their work away. */
 const LEASE_SHARE = 0.9;
 /** Several wishes within it become one round. */
 const SOON_MS = 20;
-const RETRY_MS = { first: 100, max: 1_000, refused: 5_000 };
-/** A waiting request that the coordinator contradicts for longer than this has been lost on its way. */
-const LOST_REQUEST_MS = 1_000;
-const LEAVE_TIMEOUT_MS = 5_000;
 /** A follower whose leader was behind waits so long for the leader's rejoin. */
 const MISMATCH_WAIT_MS = 1_000;
 
@@ -120,16 +104,14 @@ class Member implements GroupMember {
   readonly #log: Logger;
   readonly #transport: PeerTransport;
   readonly #peers: Peers;
+  readonly #membership: Membership;
   readonly #heartbeat: Heartbeat;
   readonly #configSync: ConfigSync;
   readonly #bell: Bell;
   readonly #listeners = new Set<(view: GroupView) => void>();
-  readonly #drains = new Set<Drain>();
+  readonly #drains: Drains = createDrains();
 
   #state: MemberState = { kind: "outside" };
-  #identity: GroupIdentity = FRESH;
-  /** Member id that the coordinator may still know; to be left with. */
-  #knownId = "";
   #round: Round | null = null;
   /** What the leader has given to this member; claimed at the next join. */
   #held: Assignment = NO_WORK;
@@ -143,7 +125,6 @@ class Member implements GroupMember {
   #lastGeneration = -1;
   #draining = false;
   #askedToDrain = false;
-  #retryMs = RETRY_MS.first;
   #tenure = new AbortController();
   #loss: Loss | null = null;
 
@@ -158,11 +139,12 @@ class Member implements GroupMember {
     this.#transport = options.transport ?? createPeerTransport();
     this.#bell = createBell(clock);
     this.#configSync = createConfigSync({ host, timeoutMs: options.syncTimeoutMs, maxDelayMs, clock, log });
+    this.#membership = createMembership({ client, lose: (loss) => this.#lose(loss), clock, log });
     this.#heartbeat = createHeartbeat({
       client,
       intervalMs: options.heartbeatIntervalMs,
       leaseMs: this.#leaseMs(),
-      identity: () => this.#identity,
+      identity: () => this.#membership.identity(),
       heard: (result, identity, sentAtMs) => this.#heard(result, identity, sentAtMs),
       expired: () => this.#lose({ reason: `no heartbeat within ${this.#leaseMs()} ms`, forgetId: false, leave: false }),
       clock,
@@ -191,13 +173,17 @@ class Member implements GroupMember {
     } finally {
       stop.abort();
       await peers;
-      await this.#leave();
+      const others = this.#peers.urls();
+      await this.#membership.leave();
+      this.#enter("outside");
+      await this.#peers.poke(others);
+      this.#drains.done();
       this.#transport.close();
     }
   }
 
   view(): GroupView {
-    const { memberId, generation } = this.#identity;
+    const { memberId, generation } = this.#membership.identity();
     const told = this.#round?.told ?? null;
     const isLeader = told !== null && told.leaderId === memberId;
     const settled = this.#state.kind === "applying" || this.#state.kind === "stable";
@@ -227,28 +213,23 @@ class Member implements GroupMember {
   }
 
   async confirm(signal: AbortSignal): Promise<void> {
-    const identity = this.#identity;
-    const sentAtMs = this.#clock.now();
-    if (this.view().rebalancing) throw new ConnectError("rebalance", "A rebalance is in progress");
-    const result = await this.#client.heartbeat(identity, signal);
-    this.#heard(result, identity, sentAtMs);
-    if (result.kind === "alive" && identity === this.#identity && !this.view().rebalancing) return;
+    const identity = this.#membership.identity();
+    const isCurrent = () => identity === this.#membership.identity() && !this.view().rebalancing;
+    if (isCurrent()) {
+      const sentAtMs = this.#clock.now();
+      const result = await this.#client.heartbeat(identity, signal);
+      this.#heard(result, identity, sentAtMs);
+      if (result.kind === "alive" && isCurrent()) return;
+    }
     throw new ConnectError("rebalance", `Membership in generation ${identity.generation} could not be confirmed`);
   }
 
   async drain(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#draining = true;
-    if (this.#state.kind === "outside") return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const drain = { resolve, reject };
-    this.#drains.add(drain);
+    if (this.#state.kind === "outside" && !this.#hostInvolved) return;
     this.#want("this worker is draining", 0);
-    try {
-      await unlessAborted(promise, signal);
-    } finally {
-      this.#drains.delete(drain);
-    }
+    await this.#drains.wait(signal);
   }
 
   async evict(memberId: string, signal: AbortSignal): Promise<void> {
@@ -274,7 +255,7 @@ class Member implements GroupMember {
     } catch (error) {
       if (signal.aborted) return null;
       if (this.#loss !== null) return this.#loss;
-      this.#log.error({ err: error }, "a rebalance failed");
+      this.#log.error({ error }, "a rebalance failed");
       return { reason: "a rebalance failed", forgetId: true, leave: true };
     } finally {
       tenure.abort();
@@ -296,82 +277,39 @@ class Member implements GroupMember {
 
   async #takeRound(wish: Wish, signal: AbortSignal): Promise<void> {
     if (this.#round?.version === 0) await this.#stopBeforeEagerJoin(signal);
-    this.#log.info({ reason: wish.reason, memberId: this.#identity.memberId }, "joining the group");
-    const joined = await this.#join(wish, signal);
-    const round = await this.#sync(joined, signal);
-    if (round === null) return this.#want("another round has begun", 0);
-    this.#retryMs = RETRY_MS.first;
+    this.#log.info({ group: this.#options.groupId, reason: wish.reason }, "joining the group");
+    this.#enter("joining");
+    const neighbours = this.#round === null ? await this.#findNeighbours(signal) : [];
+    const joined = await this.#membership.join(
+      {
+        describe: () => this.#prepareJoin(),
+        sent: () => this.#tellPeers(neighbours, wish),
+        holdsWork: this.#hostInvolved,
+      },
+      signal,
+    );
+    this.#enter("syncing");
+    const round = await this.#completeRound(joined, signal);
+    if (round === null) {
+      this.#want("another round has begun", 0);
+      return;
+    }
     this.#lastGeneration = joined.generation;
     await this.#apply(round, signal);
     this.#settleDrains(round);
   }
 
-  /** Joins, again and again if need be, until a round has begun. */
-  async #join(wish: Wish, signal: AbortSignal): Promise<GroupJoined> {
-    const neighbours = this.#round === null ? await this.#findNeighbours(signal) : [];
-    for (;;) {
-      const attempt = this.#enter("joining");
-      const { memberId } = this.#identity;
-      const request = { memberId, protocols: this.#describeSelf() };
-      const pending = this.#client.join(request, AbortSignal.any([signal, attempt.signal]));
-      if (memberId !== "") this.#tellPeers(neighbours, wish);
-      const result = await this.#unlessLost(pending, attempt, signal);
-      switch (result.kind) {
-        case "joined":
-          this.#become(result);
-          return result;
-        case "member-id-required":
-          this.#become({ memberId: result.memberId, generation: -1 });
-          break;
-        case "unknown-member":
-        case "fenced":
-          if (this.#hostInvolved) throw this.#lose({ reason: result.kind, forgetId: true, leave: false });
-          this.#become(FRESH);
-          break;
-        case "illegal-generation":
-        case "rebalance-in-progress":
-        case "coordinator-unavailable":
-        case "refused":
-          await this.#pauseAfter(result, signal);
-          break;
-        default:
-          throw new Error(`unreachable: ${result satisfies never}`);
-      }
-    }
-  }
-
   /** null: another round has begun meanwhile. */
-  async #sync(joined: GroupJoined, signal: AbortSignal): Promise<Round | null> {
-    const attempt = this.#enter("syncing");
+  async #completeRound(joined: GroupJoined, signal: AbortSignal): Promise<Round | null> {
     const version = protocolVersion(joined.protocol);
     const led = joined.leaderId === joined.memberId ? await this.#lead(joined, version, signal) : null;
-    const sentAtMs = this.#clock.now();
-    const request = { memberId: joined.memberId, generation: joined.generation, assignments: led?.assignments ?? [] };
-    const pending = this.#client.sync(request, AbortSignal.any([signal, attempt.signal]));
-    const result = await this.#unlessLost(pending, attempt, signal);
-    switch (result.kind) {
-      case "synced":
-        this.#renewLease(sentAtMs);
-        if (led !== null) this.#assignor = led.state;
-        return {
-          version,
-          told: decodeAssignment(result.assignment),
-          members: led?.members ?? null,
-          balanced: led?.balanced ?? false,
-        };
-      case "rebalance-in-progress":
-      case "illegal-generation":
-        return null;
-      case "unknown-member":
-      case "fenced":
-        throw this.#lose({ reason: result.kind, forgetId: true, leave: false });
-      case "coordinator-unavailable":
-      case "refused":
-        await this.#pauseAfter(result, signal);
-        return null;
-      default:
-        throw new Error(`unreachable: ${result satisfies never}`);
-    }
+    const { generation } = joined;
+    const synced = await this.#membership.sync({ generation, assignments: led?.assignments ?? [] }, signal);
+    if (synced === null) return null;
+    this.#renewLease(synced.sentAtMs);
+    if (led !== null) this.#assignor = led.state;
+    const told = decodeAssignment(synced.bytes);
+    return { version, told, members: led?.members ?? null, balanced: led?.balanced ?? false };
   }
 
   async #lead(joined: GroupJoined, version: ProtocolVersion, signal: AbortSignal): Promise<LeaderResult> {
@@ -389,8 +327,8 @@ class Member implements GroupMember {
     });
   }
 
-  /** The metadata of each protocol that this worker can take part in. */
-  #describeSelf(): { name: string; metadata: Buffer }[] {
+  /** What this worker says of itself in each protocol that it speaks. Wishes from now on want a later round. */
+  #prepareJoin(): { name: string; metadata: Buffer }[] {
     this.#wish = null;
     this.#scheduledAtMs = null;
     this.#askedToDrain = this.#draining;
@@ -413,11 +351,7 @@ class Member implements GroupMember {
   async #apply(round: Round, signal: AbortSignal): Promise<void> {
     const { told } = round;
     this.#round = round;
-    this.#state = { kind: "applying" };
-    this.#log.info(
-      { generation: this.#identity.generation, leader: told.leaderUrl, delayMs: told.delayMs },
-      "round done",
-    );
+    this.#enter("applying");
     if (told.error === "config-mismatch") return this.#applyMismatch(told, signal);
     const revoked = round.version === 0 ? without(this.#held, told.assigned) : intersection(this.#held, told.revoked);
     this.#held = round.version === 0 ? told.assigned : union(without(this.#held, revoked), told.assigned);
@@ -428,7 +362,7 @@ class Member implements GroupMember {
     if (!current) return this.#retryConfig(signal);
     if (this.#host.snapshot().offset > told.configOffset) this.#want("the configuration has moved on", SOON_MS);
     this.#scheduledAtMs = told.delayMs > 0 ? this.#clock.now() + told.delayMs : null;
-    this.#enterStable();
+    this.#enter("stable");
   }
 
   async #applyMismatch({ configOffset, leaderId }: RoundAssignment, signal: AbortSignal): Promise<void> {
@@ -436,9 +370,9 @@ class Member implements GroupMember {
     await this.#tellHost({ assignment, revoked: NO_WORK, configOffset, configMismatch: true }, signal);
     const behind = this.#host.snapshot().offset < configOffset;
     if (!(await this.#configSync.catchUp(configOffset, signal))) return this.#retryConfig(signal);
-    const leads = leaderId === this.#identity.memberId;
+    const leads = leaderId === this.#membership.identity().memberId;
     this.#want("the leader's configuration was behind", behind || leads ? 0 : MISMATCH_WAIT_MS);
-    this.#enterStable();
+    this.#enter("stable");
   }
 
   /** Under the eager protocol everybody stops everything before a round. Source: WorkerCoordinator.onJoinPrepare. */
@@ -464,60 +398,34 @@ class Member implements GroupMember {
       throw this.#lose({ reason: "the config topic cannot be read", forgetId: true, leave: true });
     }
     this.#want("the config topic could not be read", 0);
-    this.#enterStable();
+    this.#enter("stable");
   }
 
   #settleDrains({ told, version }: Round): void {
     if (!this.#askedToDrain || told.error !== "none") return;
-    if (isEmpty(this.#held)) this.#drained();
-    if (isEmpty(this.#held) || !isEmpty(told.revoked)) return;
-    const why = version === 0 ? "the group's protocol is eager" : "no other worker takes the work";
-    for (const drain of this.#drains) drain.reject(new ConnectError("unavailable", `Cannot drain: ${why}`));
-  }
-
-  #drained(): void {
-    for (const drain of this.#drains) drain.resolve();
+    if (isEmpty(this.#held)) this.#drains.done();
+    else if (version === 0) this.#drains.refused("the group's protocol is eager");
+    else if (isEmpty(told.revoked)) this.#drains.refused("no other worker takes the work");
   }
 
   // ── staying a member ──
 
   #heard(result: HeartbeatResult, identity: GroupIdentity, sentAtMs: number): void {
-    if (identity !== this.#identity) return;
-    const state = this.#state;
-    const settled = state.kind === "applying" || state.kind === "stable";
-    switch (result.kind) {
-      case "alive":
+    const pulse = this.#membership.judge(result, identity, sentAtMs);
+    switch (pulse.kind) {
+      case "steady":
+        if (pulse.renews) this.#renewLease(sentAtMs);
+        break;
+      case "rebalance":
         this.#renewLease(sentAtMs);
-        if (state.kind === "joining") this.#doubt(state, sentAtMs);
+        this.#want("the group rebalances", 0, true);
         break;
-      case "rebalance-in-progress":
-        if (identity.generation >= 0) this.#renewLease(sentAtMs);
-        if (settled) this.#want("the group rebalances", 0, true);
-        break;
-      case "illegal-generation":
-        if (settled) this.#lose({ reason: result.kind, forgetId: false, leave: false });
-        else if (identity.generation >= 0) this.#doubt(state, sentAtMs);
-        break;
-      case "unknown-member":
-      case "fenced":
-        if (settled) this.#lose({ reason: result.kind, forgetId: true, leave: false });
-        else this.#doubt(state, sentAtMs);
-        break;
-      case "coordinator-unavailable":
-        this.#log.debug({ reason: result.reason }, "no answer to a heartbeat");
-        break;
-      case "refused":
-        this.#log.error({ reason: result.reason }, "a heartbeat was refused");
+      case "lost":
+        this.#lose(pulse.loss);
         break;
       default:
-        throw new Error(`unreachable: ${result satisfies never}`);
+        throw new Error(`unreachable: ${pulse satisfies never}`);
     }
-  }
-
-  /** The coordinator says what cannot be while the request waits there: it was lost, and is sent again. */
-  #doubt(state: MemberState, sentAtMs: number): void {
-    if (state.kind !== "joining" && state.kind !== "syncing") return;
-    if (sentAtMs > state.sentAtMs + LOST_REQUEST_MS) state.attempt.abort();
   }
 
   #renewLease(sentAtMs: number): void {
@@ -532,74 +440,39 @@ class Member implements GroupMember {
   /** Ends the present membership; the loop in `run` does the rest. */
   #lose(loss: Loss): Error {
     this.#loss ??= loss;
-    const error = new ConnectError("rebalance", `Membership lost: ${this.#loss.reason}`);
+    const error = membershipLost(this.#loss);
     this.#tenure.abort(error);
     return error;
   }
 
   async #stopEverything(loss: Loss, signal: AbortSignal): Promise<void> {
-    const memberId = this.#knownId;
-    this.#log.warn({ reason: loss.reason, memberId }, "membership lost, stopping everything");
-    this.#state = { kind: "outside" };
-    this.#identity = FRESH;
+    this.#log.warn({ reason: loss.reason }, "membership lost, stopping everything");
     this.#round = null;
     this.#wish = null;
     this.#scheduledAtMs = null;
     this.#held = NO_WORK;
     this.#running = NO_WORK;
     this.#heartbeat.dropLease();
-    this.#announce();
-    if (this.#hostInvolved) await Promise.all([this.#host.lost(loss.reason, signal), this.#applying]);
+    const stopped = this.#hostInvolved ? Promise.all([this.#host.lost(loss.reason, signal), this.#applying]) : null;
+    const ended = this.#membership.end(loss, Promise.resolve(stopped), signal);
+    this.#enter("outside");
+    await ended;
     this.#hostInvolved = false;
-    this.#drained();
-    if (loss.leave && memberId !== "") {
-      await this.#client.leave(memberId, signal);
-      await this.#clock.sleep(RETRY_MS.max, signal);
-    }
-    this.#become(loss.forgetId ? FRESH : { memberId, generation: -1 });
-  }
-
-  async #leave(): Promise<void> {
-    const memberId = this.#knownId;
-    this.#state = { kind: "outside" };
-    this.#become(FRESH);
-    this.#announce();
-    if (memberId === "") return;
-    const deadline = AbortSignal.timeout(LEAVE_TIMEOUT_MS);
-    try {
-      while ((await this.#client.leave(memberId, deadline)).kind === "coordinator-unavailable") {
-        await this.#clock.sleep(RETRY_MS.first, deadline);
-      }
-      this.#log.info({ memberId }, "left the group");
-    } catch (error) {
-      this.#log.warn({ memberId, err: error }, "could not leave the group");
-    }
+    this.#drains.done();
   }
 
   async #remove(memberId: string, signal: AbortSignal): Promise<boolean> {
     const result = await this.#client.leave(memberId, signal);
     if (result.kind !== "left" && result.kind !== "unknown-member") return false;
-    this.#peers.pokeAll();
+    void this.#peers.poke(this.#peers.urls());
     this.#heartbeat.hurry();
     return true;
   }
 
   // ── small steps ──
 
-  #become({ memberId, generation }: GroupIdentity): void {
-    this.#identity = { memberId, generation };
-    this.#knownId = memberId;
-  }
-
-  #enter(kind: "joining" | "syncing"): AbortController {
-    const attempt = new AbortController();
-    this.#state = { kind, sentAtMs: this.#clock.now(), attempt };
-    this.#announce();
-    return attempt;
-  }
-
-  #enterStable(): void {
-    this.#state = { kind: "stable" };
+  #enter(kind: MemberState["kind"]): void {
+    this.#state = { kind };
     this.#announce();
   }
 
@@ -609,27 +482,6 @@ class Member implements GroupMember {
     this.#wish = { reason, atMs, byCoordinator };
     this.#bell.ring();
     this.#announce();
-  }
-
-  async #unlessLost<T>(pending: Promise<T>, attempt: AbortController, signal: AbortSignal): Promise<T | GroupFailure> {
-    try {
-      return await pending;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!attempt.signal.aborted) throw error;
-      return { kind: "coordinator-unavailable", reason: "the request was lost" };
-    }
-  }
-
-  async #pauseAfter(failure: GroupFailure, signal: AbortSignal): Promise<void> {
-    if (failure.kind === "refused") {
-      this.#log.error({ reason: failure.reason }, "the group refuses this worker");
-      return this.#clock.sleep(RETRY_MS.refused, signal);
-    }
-    this.#log.debug({ failure }, "the group's coordinator is not available");
-    const pauseMs = this.#retryMs;
-    this.#retryMs = Math.min(RETRY_MS.max, pauseMs * 2);
-    return this.#clock.sleep(pauseMs, signal);
   }
 
   /** REST addresses of the members of a stable group, so that they hear of a newcomer before their next heartbeat. */
@@ -644,9 +496,12 @@ class Member implements GroupMember {
     });
   }
 
+  /** The leader tells everybody of a round, a follower the leader, a newcomer those that it found. */
   #tellPeers(neighbours: readonly string[], { byCoordinator }: Wish): void {
-    if (neighbours.length > 0) this.#peers.pokeUrls(neighbours);
-    else if (!byCoordinator || this.view().isLeader) this.#peers.poke();
+    const { isLeader, leaderUrl } = this.view();
+    if (isLeader) void this.#peers.poke(this.#peers.urls());
+    else if (leaderUrl === null) void this.#peers.poke(neighbours);
+    else if (!byCoordinator) void this.#peers.poke([leaderUrl]);
   }
 
   #announce(): void {

@@ -1,6 +1,5 @@
 import { GroupInfo } from "@headrace/contract";
 import type { Logger } from "@headrace/sdk";
-import { createBell } from "./bell.ts";
 import type { Clock } from "./clock.ts";
 import { judge, type PeerRecord, probeTargets, UNKNOWN_PEER } from "./failure-detector.ts";
 import type { GroupMemberView, GroupView } from "./group.ts";
@@ -10,11 +9,10 @@ import type { PeerTransport } from "./peer-transport.ts";
 export interface Peers {
   /** Probes until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
-  /** Tells others that a rebalance is on: the leader tells everybody, a follower the leader. Returns at once. */
-  poke(): void;
-  pokeUrls(urls: readonly string[]): void;
-  /** Tells everybody that this worker knows of. */
-  pokeAll(): void;
+  /** REST addresses of all other workers that are known here. */
+  urls(): readonly string[];
+  /** Tells others that a rebalance is on. Never rejects; ends when all have answered or the transport's deadline is over. */
+  poke(urls: readonly string[]): Promise<void>;
   /** The leader's account of a generation's round; null for a JVM leader, for the leader itself and until it has been fetched. */
   leaderInfo(generation: number): GroupInfo | null;
 }
@@ -35,15 +33,15 @@ const PROBE_INTERVAL_MS = 250;
 const DOUBT_INTERVAL_MS = 50;
 const LEADER_INFO_INTERVAL_MS = 200;
 const MAX_RECORDS = 256;
+/** A poke outlives what caused it; the transport's deadline ends it. */
+const NEVER = new AbortController().signal;
 
 export function createPeers(options: PeersOptions): Peers {
   const { transport, view, clock, log } = options;
   const records = new Map<string, PeerRecord>();
   const probing = new Set<string>();
   const evicting = new Set<string>();
-  const changed = createBell(clock);
   let info: { readonly leaderUrl: string; readonly group: GroupInfo } | null = null;
-  let running: AbortSignal = AbortSignal.abort();
 
   /** All members as far as they are known here. */
   function members(): readonly GroupMemberView[] {
@@ -69,7 +67,7 @@ export function createPeers(options: PeersOptions): Peers {
         await clock.sleep(DOUBT_INTERVAL_MS, signal);
       }
     } catch (error) {
-      if (!signal.aborted) log.error({ url, err: error }, "probe of a worker failed");
+      if (!signal.aborted) log.error({ url, error }, "probe of a worker failed");
     } finally {
       probing.delete(url);
     }
@@ -88,12 +86,12 @@ export function createPeers(options: PeersOptions): Peers {
     while (!signal.aborted) {
       const { generation, isLeader, leaderUrl } = view();
       if (isLeader || leaderUrl === null || generation < 0 || generation === settled) {
-        await changed.wait(LEADER_INFO_INTERVAL_MS, signal);
+        await clock.sleep(LEADER_INFO_INTERVAL_MS, signal);
         continue;
       }
-      const answer = await transport.request("GET", `${leaderUrl}headrace/group`, signal);
+      const answer = await transport.request("GET", `${leaderUrl}headrace/group?forward=false`, signal);
       const parsed = answer.kind === "answered" && answer.status === 200 ? GroupInfo.safeParse(answer.body) : undefined;
-      if (parsed?.success === true && parsed.data.generation >= generation) {
+      if (parsed?.success === true && parsed.data.generation >= generation && !parsed.data.rebalancing) {
         info = { leaderUrl, group: parsed.data };
         settled = generation;
         options.onLeaderInfo();
@@ -112,31 +110,18 @@ export function createPeers(options: PeersOptions): Peers {
     }
   }
 
-  function pokeUrls(urls: readonly string[]): void {
-    const signal = running;
-    if (signal.aborted) return;
-    for (const url of new Set(urls)) {
-      if (url !== options.url) void transport.request("POST", `${url}headrace/rejoin`, signal);
-    }
-  }
-
   return {
     async run(signal) {
-      running = signal;
       try {
         await Promise.all([watch(signal), followLeader(signal)]);
       } catch (error) {
         if (!signal.aborted) throw error;
       }
     },
-    poke() {
-      changed.ring();
-      const { isLeader, leaderUrl } = view();
-      if (isLeader) pokeUrls(members().map((member) => member.url));
-      else if (leaderUrl !== null) pokeUrls([leaderUrl]);
+    urls: () => [...new Set(members().map((member) => member.url))].filter((url) => url !== "" && url !== options.url),
+    async poke(urls) {
+      await Promise.all(urls.map((url) => transport.request("POST", `${url}headrace/rejoin`, NEVER)));
     },
-    pokeUrls,
-    pokeAll: () => pokeUrls(members().map((member) => member.url)),
     leaderInfo: (generation) => (info !== null && info.group.generation === generation ? info.group : null),
   };
 }

@@ -41,7 +41,7 @@ export class FakeNetwork {
     switch (target.slice(split)) {
       case "headrace/self":
         return { kind: "answered", status: 200, body: toSelf(url, peer) };
-      case "headrace/group":
+      case "headrace/group?forward=false":
         return { kind: "answered", status: 200, body: peer.view() };
       case "headrace/rejoin":
         peer.poked();
