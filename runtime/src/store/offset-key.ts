@@ -75,9 +75,11 @@ function scalar(value: OffsetScalar): string {
       : JSON.stringify(value);
 }
 
-/** A JSON string as Jackson writes it: the escapes of control characters have upper-case digits. */
+/** A JSON string as Jackson writes it into bytes: upper-case digits in escapes, and characters beyond 16 bits as two escapes. */
 function quote(text: string): string {
-  return JSON.stringify(text).replace(/(?<!\\)((?:\\\\)*)\\u00([0-9a-f]{2})/g, (_, slashes: string, digits: string) => {
-    return `${slashes}\\u00${digits.toUpperCase()}`;
-  });
+  return JSON.stringify(text)
+    .replace(/(?<!\\)((?:\\\\)*)\\u([0-9a-f]{4})/g, (_, slashes: string, digits: string) => {
+      return `${slashes}\\u${digits.toUpperCase()}`;
+    })
+    .replace(/[\ud800-\udfff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).toUpperCase()}`);
 }
