@@ -24,7 +24,10 @@ const CONFIG = z.object({
     .default("json")
     .describe("json: the value is the object that the text describes; text: the text itself."),
   "key.template": z.string().optional().describe("The key, as text; not given: no key."),
-  rate: key.double({ min: 0 }).default(0).describe("Records per second, all tasks together; 0: as fast as possible."),
+  "rate.per.second": key
+    .double({ min: 0 })
+    .default(10)
+    .describe("Records per second, all tasks together; 0: as fast as possible."),
   count: key.long({ min: 0 }).default(0).describe("Number of records, all tasks together; 0: without end."),
   seed: key.long().default(0).describe("Another seed gives other records."),
   streams: key
@@ -91,12 +94,13 @@ async function createTask(config: Config, context: SourceTaskContext): Promise<S
   }
   const make = compileRecord(config);
   const share = streams.length / config.streams;
+  const rate = config["rate.per.second"];
   const startedAt = performance.now();
   let made = 0;
 
   return {
     async poll(signal) {
-      const allowed = Math.min(config["batch.size"], dueNow(config.rate * share, performance.now() - startedAt, made));
+      const allowed = Math.min(config["batch.size"], dueNow(rate * share, performance.now() - startedAt, made));
       const records: SourceRecord[] = [];
       for (let idle = 0; records.length < allowed && idle < streams.length; ) {
         const stream = streams[(made + idle) % streams.length];
@@ -111,8 +115,7 @@ async function createTask(config: Config, context: SourceTaskContext): Promise<S
         idle = 0;
       }
       if (records.length === 0) {
-        const pauseMs =
-          config.rate > 0 && share > 0 ? Math.min(1_000 / (config.rate * share), MAX_PAUSE_MS) : MAX_PAUSE_MS;
+        const pauseMs = rate > 0 && share > 0 ? Math.min(1_000 / (rate * share), MAX_PAUSE_MS) : MAX_PAUSE_MS;
         await sleep(pauseMs, undefined, { signal }).catch(() => {});
       }
       return records;
