@@ -111,6 +111,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     const wanted = toWanted(resource);
     const restart = pendingRestart(restartRequest(resource), memory, now());
     const action = plan({ observed, wanted, restart, echo: memory.echo, nowMs: now() });
+    if (isDecided(action)) memory.echo = null;
     if (action.kind === "release") {
       await release(resource, action.left, signal);
       return settled;
@@ -133,6 +134,11 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
 function pendingRestart(request: RestartRequest | null, { restarted }: Memory, nowMs: number): RestartRequest | null {
   if (request === null || restarted === null || nowMs >= restarted.untilMs) return request;
   return JSON.stringify(request) === JSON.stringify(restarted.request) ? null : request;
+}
+
+/** True if the action was decided on what the stream tells, with no echo outstanding. */
+function isDecided(action: Action): boolean {
+  return !["blocked", "reject", "await-move", "await-echo", "await-removal"].includes(action.kind);
 }
 
 interface Ended {

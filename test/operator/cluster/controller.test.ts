@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import type { KafkaConnectStatus } from "@headrace/contract";
+import { createClusterController } from "#operator/cluster/controller.ts";
+import { createConnectClient } from "#operator/connect-client.ts";
+import { type KafkaConnect, KafkaConnects } from "#operator/kinds.ts";
+import {
+  ConfigMaps,
+  type Pod,
+  PodDisruptionBudgets,
+  Pods,
+  ServiceAccounts,
+  Services,
+  StatefulSets,
+} from "#operator/kube/resources.ts";
+import { createLog } from "#operator/log.ts";
+import { kafkaConnect } from "#support/connect-objects.ts";
+import { eventually } from "#support/eventually.ts";
+import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
+import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
+import { type FakeStatefulSets, runFakeStatefulSets } from "#support/fake-stateful-sets.ts";
+
+const KEY = { namespace: "ns", name: "my-connect" };
+const WORKLOAD = { namespace: "ns", name: "my-connect-connect" };
+
+describe("cluster controller", () => {
+  let kube: FakeKube;
+  let connect: FakeConnect;
+  let sets: FakeStatefulSets;
+  let stop: AbortController;
+  let running: Promise<void>;
+
+  beforeEach(() => {
+    kube = createFakeKube();
+    connect = createFakeConnect();
+    sets = runFakeStatefulSets(kube, connect);
+    stop = new AbortController();
+    const controller = createClusterController({
+      kube: kube.client,
+      connect: createConnectClient({ endpoint: connect.endpoint, readTimeoutMs: 1_000 }),
+      stores: {
+        connects: kube.store(KafkaConnects),
+        statefulSets: kube.store(StatefulSets),
+        pods: kube.store(Pods),
+      },
+      events: kube.recorder,
+      log: createLog("silent"),
+      defaultImage: "headrace/worker:default",
+      now: Date.now,
+    });
+    running = controller.run(stop.signal);
+  });
+
+  afterEach(async () => {
+    stop.abort();
+    await running;
+    await sets.stop();
+    await connect.close();
+  });
+
+  function status(): KafkaConnectStatus {
+    return kube.find(KafkaConnects, KEY)?.status ?? {};
+  }
+
+  function condition(type: string) {
+    return status().conditions?.find((one) => one.type === type);
+  }
+
+  async function ready(reason: string): Promise<{ status: string; message: string }> {
+    const found = await eventually(
+      `Ready has the reason ${reason}`,
+      () => {
+        const one = condition("Ready");
+        return one?.reason === reason &&
+          status().observedGeneration === kube.find(KafkaConnects, KEY)?.metadata.generation
+          ? one
+          : undefined;
+      },
+      8_000,
+    );
+    return { status: found.status, message: found.message ?? "" };
+  }
+
+  function changeSpec(spec: Partial<KafkaConnect["spec"]>): void {
+    const current = kube.find(KafkaConnects, KEY);
+    assert.ok(current !== null);
+    kube.put(KafkaConnects, { ...current, spec: { ...current.spec, ...spec } });
+  }
+
+  function pods(): readonly Pod[] {
+    return kube.all(Pods).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  }
+
+  function replicas(): number | undefined {
+    return kube.find(StatefulSets, WORKLOAD)?.spec?.replicas;
+  }
+
+  /** Drained workers give their work away at once. */
+  function obeyDrains(): void {
+    const members = connect.group.members.map((member) => {
+      const drained = connect.calls.some(
+        ({ ip, path }) => path === "/headrace/drain" && member.memberId === `member-${ip}`,
+      );
+      return { ...member, draining: drained };
+    });
+    connect.group = { ...connect.group, members };
+  }
+
+  async function untilRolled(revisionBefore: string | undefined): Promise<void> {
+    await eventually("all pods are new", () => {
+      obeyDrains();
+      const revisions = new Set(pods().map(({ metadata }) => metadata.annotations?.["headrace.dev/revision"]));
+      return revisions.size === 1 && !revisions.has(revisionBefore ?? "") && condition("Ready")?.reason === "Ready";
+    });
+  }
+
+  function revisionOf(pod: Pod | undefined): string | undefined {
+    return pod?.metadata.annotations?.["headrace.dev/revision"];
+  }
+
+  it("makes everything that a cluster needs, and reports it", async () => {
+    const spec = kube.put(KafkaConnects, kafkaConnect()).spec;
+    assert.deepEqual(await ready("Ready"), { status: "True", message: "All 3 workers are ready." });
+    await eventually("the plugins are known", () => (status().connectorPlugins?.length ?? 0) > 0);
+    assert.equal(pods().length, 3);
+    assert.equal(kube.all(Services).length, 2);
+    assert.equal(kube.all(ServiceAccounts).length, 1);
+    assert.equal(kube.all(ConfigMaps).length, 1);
+    assert.equal(kube.all(PodDisruptionBudgets).length, 1);
+    const { url, replicas: observed, labelSelector, connectorPlugins, observedGeneration } = status();
+    assert.equal(url, "http://my-connect-connect-api.ns.svc:8083");
+    assert.deepEqual([observed, observedGeneration], [3, 1]);
+    assert.match(labelSelector ?? "", /headrace\.dev\/cluster=my-connect/);
+    assert.deepEqual(
+      connectorPlugins?.map((plugin) => plugin.class),
+      ["datagen", "blackhole"],
+    );
+    assert.equal(condition("NotReady"), undefined);
+    assert.deepEqual(kube.find(KafkaConnects, KEY)?.spec, spec);
+  });
+
+  it("counts workers that are ready, not workers that are wanted", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    sets.setReady(1, false);
+    const { status: value, message } = await ready("WorkersNotReady");
+    assert.deepEqual([value, message, status().replicas], ["False", "2 of 3 workers are ready.", 2]);
+    assert.equal(condition("Reconciling")?.status, "True");
+    sets.setReady(1, true);
+    await ready("Ready");
+    assert.equal(status().replicas, 3);
+  });
+
+  it("tells why workers do not start, as something that lasts", async () => {
+    sets.healthy = () => false;
+    kube.put(KafkaConnects, kafkaConnect({ replicas: 1 }));
+    await eventually("the pod is there", () => pods().length === 1);
+    const pod = pods()[0];
+    assert.ok(pod !== undefined);
+    const waiting = { reason: "ImagePullBackOff", message: "no such image" };
+    const container = {
+      name: "my-connect-connect",
+      image: "",
+      imageID: "",
+      ready: false,
+      restartCount: 0,
+      state: { waiting },
+    };
+    kube.put(Pods, { ...pod, status: { ...pod.status, containerStatuses: [container] } });
+    const { message } = await ready("WorkersFailing");
+    assert.equal(message, "0 of 1 workers are ready; my-connect-connect-0: no such image.");
+    assert.equal(condition("Stalled")?.status, "True");
+  });
+
+  it("repairs what somebody deleted", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    kube.remove(StatefulSets, WORKLOAD);
+    await eventually("it is back", () => kube.find(StatefulSets, WORKLOAD) !== null);
+  });
+
+  it("warns about keys that are its own", async () => {
+    kube.put(KafkaConnects, kafkaConnect({ config: { "group.id": "x" } }));
+    await ready("Ready");
+    assert.match(condition("Warning")?.message ?? "", /group\.id/);
+  });
+
+  it("changes nothing for a configuration that cannot be used, and recovers", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    changeSpec({ config: { a: null }, replicas: 2 });
+    assert.match((await ready("InvalidConfig")).message, /spec\.config cannot be used: a has no value/);
+    assert.equal(replicas(), 3);
+    changeSpec({ config: {}, replicas: 3 });
+    await ready("Ready");
+  });
+
+  it("says what the API server refuses", async () => {
+    kube.failNext("apply", "invalid", "apply StatefulSet: volumes[0] is wrong");
+    kube.put(KafkaConnects, kafkaConnect());
+    assert.match((await ready("Refused")).message, /volumes\[0\] is wrong/);
+  });
+
+  it("rolls a change through all pods, drained one at a time, and drops the old ConfigMap", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    const before = revisionOf(pods()[0]);
+    changeSpec({ config: { a: 1 } });
+    await untilRolled(before);
+    assert.deepEqual(
+      sets.deleted.toSorted(),
+      pods().map(({ metadata }) => metadata.name),
+    );
+    const drains = connect.calls.filter(({ path }) => path === "/headrace/drain");
+    assert.equal(new Set(drains.map(({ ip }) => ip)).size, 3);
+    await eventually("one ConfigMap is left", () => kube.all(ConfigMaps).length === 1);
+  });
+
+  it("stops a bad roll at its first pod, and turns back on demand", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    const before = revisionOf(pods()[0]);
+    sets.healthy = (pod) => revisionOf(pod) === before;
+    changeSpec({ config: { bad: 1 } });
+    await eventually("the first pod is new and not ready", () => {
+      obeyDrains();
+      return pods().some((pod) => revisionOf(pod) !== before);
+    });
+    assert.equal((await ready("Rolling")).status, "False");
+    assert.equal(status().replicas, 2);
+    assert.equal(sets.deleted.length, 1);
+    changeSpec({ config: {} });
+    await ready("Ready");
+    assert.ok(pods().every((pod) => revisionOf(pod) === before));
+    assert.equal(sets.deleted.length, 2);
+  });
+
+  it("scales up at once, and down after the highest have handed over", async () => {
+    kube.put(KafkaConnects, kafkaConnect({ replicas: 2 }));
+    await ready("Ready");
+    changeSpec({ replicas: 4 });
+    await ready("Ready");
+    assert.equal(pods().length, 4);
+    const busy = connect.group.members.map((member) => ({
+      ...member,
+      assignment: { connectors: ["a"], tasks: [] },
+    }));
+    connect.group = { ...connect.group, members: busy };
+    changeSpec({ replicas: 2 });
+    await eventually("two are asked to drain", () => {
+      const asked = connect.calls.filter(({ path }) => path === "/headrace/drain").map(({ ip }) => ip);
+      return asked.includes("10.0.0.4") && asked.includes("10.0.0.3");
+    });
+    assert.equal((await ready("Scaling")).status, "False");
+    assert.equal(replicas(), 4);
+    const idle = connect.group.members.map((member) => ({
+      ...member,
+      draining: true,
+      assignment: { connectors: [], tasks: [] },
+    }));
+    connect.group = { ...connect.group, members: idle };
+    await ready("Ready");
+    assert.equal(pods().length, 2);
+    assert.deepEqual(sets.deleted, ["my-connect-connect-2", "my-connect-connect-3"]);
+  });
+
+  it("scales to zero and back", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    changeSpec({ replicas: 0 });
+    assert.equal((await ready("ScaledToZero")).status, "True");
+    assert.deepEqual([status().replicas, status().url], [0, undefined]);
+    changeSpec({ replicas: 1 });
+    assert.equal((await ready("Ready")).message, "The worker is ready.");
+  });
+
+  it("reports a terminated container to the group, once, and a live process never", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    const [first, second] = pods();
+    assert.ok(first !== undefined && second !== undefined);
+    const ended = (pod: Pod, id: string): Pod => {
+      const state = { terminated: { exitCode: 137, containerID: id } };
+      const container = { name: "my-connect-connect", image: "", imageID: "", ready: false, restartCount: 0, state };
+      return {
+        ...pod,
+        status: { ...pod.status, conditions: [{ type: "Ready", status: "False" }], containerStatuses: [container] },
+      };
+    };
+    await connect.killWorker(second.status?.podIP ?? "");
+    kube.put(Pods, ended(second, "c://dead"));
+    kube.put(Pods, ended(first, "c://alive"));
+    const reports = () => connect.calls.filter(({ path }) => path.endsWith("/gone"));
+    await eventually("the group is told", () => reports().length > 0);
+    sets.setReady(2, false);
+    sets.setReady(2, true);
+    await eventually("it was looked at again", () => condition("Ready")?.message?.startsWith("1 of 3"));
+    const { ip, path } = reports()[0] ?? {};
+    assert.equal(path, `/headrace/workers/member-${second.status?.podIP}/gone`);
+    assert.notEqual(ip, second.status?.podIP);
+    assert.equal(reports().length, 1);
+  });
+});

@@ -1,0 +1,474 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import type { KafkaConnectorStatus } from "@headrace/contract";
+import { createConnectClient } from "#operator/connect-client.ts";
+import { createConnectorController } from "#operator/connector/controller.ts";
+import { type KafkaConnector, KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
+import { Pods } from "#operator/kube/resources.ts";
+import { createLog } from "#operator/log.ts";
+import { kafkaConnect, kafkaConnector, workerPod } from "#support/connect-objects.ts";
+import { eventually } from "#support/eventually.ts";
+import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
+import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
+
+const KEY = { namespace: "ns", name: "orders" };
+const CLUSTER = { namespace: "ns", name: "my-connect" };
+
+describe("connector controller", () => {
+  let kube: FakeKube;
+  let connect: FakeConnect;
+  let stop: AbortController;
+  let running: Promise<void>;
+  let clockMs: number;
+
+  beforeEach(async () => {
+    kube = createFakeKube();
+    connect = createFakeConnect();
+    stop = new AbortController();
+    clockMs = 0;
+    await connect.addWorker("10.0.0.1");
+    await connect.addWorker("10.0.0.2");
+  });
+
+  afterEach(async () => {
+    stop.abort();
+    await running;
+    await connect.close();
+  });
+
+  function start(): void {
+    const controller = createConnectorController({
+      kube: kube.client,
+      connect: createConnectClient({ endpoint: connect.endpoint, silenceMs: 300, readTimeoutMs: 1_000 }),
+      stores: {
+        connects: kube.store(KafkaConnects),
+        connectors: kube.store(KafkaConnectors),
+        pods: kube.store(Pods),
+      },
+      events: kube.recorder,
+      log: createLog("silent"),
+      now: () => Date.now() + clockMs,
+      streamRetryMs: 20,
+    });
+    running = controller.run(stop.signal);
+  }
+
+  function startWithCluster(): void {
+    kube.put(KafkaConnects, kafkaConnect());
+    kube.put(Pods, workerPod(0));
+    kube.put(Pods, workerPod(1));
+    start();
+  }
+
+  function status(name = "orders"): KafkaConnectorStatus {
+    return kube.find(KafkaConnectors, { ...KEY, name })?.status ?? {};
+  }
+
+  function condition(type: string, name = "orders") {
+    return status(name).conditions?.find((one) => one.type === type);
+  }
+
+  /** Waits until Ready has this reason, and answers its status and message. */
+  async function ready(reason: string, name = "orders"): Promise<{ status: string; message: string }> {
+    const found = await eventually(
+      `Ready has the reason ${reason}; it is ${condition("Ready", name)?.reason}: ${condition("Ready", name)?.message}`,
+      () => {
+        const one = condition("Ready", name);
+        return one?.reason === reason ? one : undefined;
+      },
+      5_000,
+    );
+    return { status: found.status, message: found.message ?? "" };
+  }
+
+  function change(change: (connector: KafkaConnector) => KafkaConnector): void {
+    const current = kube.find(KafkaConnectors, KEY);
+    assert.ok(current !== null);
+    kube.put(KafkaConnectors, change(current));
+  }
+
+  function changeSpec(spec: Partial<KafkaConnector["spec"]>): void {
+    change((connector) => ({ ...connector, spec: { ...connector.spec, ...spec } }));
+  }
+
+  function writes(): readonly string[] {
+    return connect.calls.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
+  }
+
+  it("creates a connector, and reports it as it runs", async () => {
+    startWithCluster();
+    const spec = kube.put(KafkaConnectors, kafkaConnector()).spec;
+    assert.deepEqual(await ready("Running"), { status: "True", message: "The connector and all 2 tasks are running." });
+    const { connectorStatus, tasks, tasksMax, observedGeneration, labelSelector, topics } = status();
+    assert.equal(connectorStatus?.connector.state, "RUNNING");
+    assert.deepEqual([tasks, tasksMax, observedGeneration, topics], ["2/2", 2, 1, []]);
+    assert.match(labelSelector ?? "", /headrace\.dev\/cluster=my-connect/);
+    assert.equal(condition("ConfigValid")?.status, "True");
+    assert.equal(condition("NotReady"), undefined);
+    assert.equal(condition("Reconciling"), undefined);
+    assert.deepEqual(connect.connectors.get("orders")?.config, {
+      name: "orders",
+      "connector.class": "datagen",
+      "tasks.max": "2",
+      topic: "orders",
+    });
+    assert.deepEqual(writes(), ["PUT /connector-plugins/datagen/config/validate", "POST /connectors"]);
+    assert.deepEqual(kube.find(KafkaConnectors, KEY)?.spec, spec);
+    assert.deepEqual(kube.find(KafkaConnectors, KEY)?.metadata.finalizers, ["headrace.dev/connector"]);
+  });
+
+  for (const [state, reason, target] of [
+    ["paused", "Paused", "PAUSED"],
+    ["stopped", "Stopped", "STOPPED"],
+  ] as const) {
+    it(`creates a connector ${state}`, async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector({ state }));
+      assert.equal((await ready(reason)).status, "True");
+      assert.equal(connect.connectors.get("orders")?.targetState, target);
+      assert.ok(!writes().some((call) => /pause|stop|resume/.test(call)));
+    });
+  }
+
+  it("updates by difference, and does nothing without one", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    changeSpec({ config: { topic: "other" } });
+    await eventually("the new topic is there", () => connect.connectors.get("orders")?.config["topic"] === "other");
+    await eventually("it runs again", () => status().observedGeneration === 2 && condition("Ready")?.status === "True");
+    assert.deepEqual(writes().slice(2), [
+      "PUT /connector-plugins/datagen/config/validate",
+      "PUT /connectors/orders/config",
+    ]);
+  });
+
+  it("pauses, stops and resumes", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    changeSpec({ state: "paused" });
+    await ready("Paused");
+    changeSpec({ state: "stopped" });
+    await ready("Stopped");
+    assert.equal(status().tasks, "0/0");
+    changeSpec({ state: "running" });
+    await ready("Running");
+  });
+
+  it("waits for tasks to come up before it is ready", async () => {
+    connect.slow = true;
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    assert.equal((await ready("Starting")).status, "False");
+    assert.equal(condition("NotReady")?.reason, "Creating");
+    assert.equal(condition("Reconciling")?.status, "True");
+    assert.equal(status().tasks, "0/2");
+    connect.setState("orders", null, "RUNNING");
+    connect.setState("orders", 0, "RUNNING");
+    await eventually("half is there", () => status().tasks === "1/2");
+    assert.equal(condition("Ready")?.message, "1 of 2 tasks are running.");
+    connect.setState("orders", 1, "RUNNING");
+    await ready("Running");
+  });
+
+  it("shows a failed task within a second, its trace cut, and its recovery", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    const failedAt = performance.now();
+    connect.setState("orders", 1, "FAILED", `Connection refused: db:5432\n${"\tat somewhere\n".repeat(1_000)}`);
+    const { status: value, message } = await ready("TasksFailed");
+    assert.ok(performance.now() - failedAt < 1_000);
+    assert.equal(value, "False");
+    assert.equal(message, "1 of 2 tasks failed; task 1: Connection refused: db:5432.");
+    assert.equal(condition("Stalled")?.status, "True");
+    assert.equal(status().tasks, "1/2");
+    assert.ok((status().connectorStatus?.tasks[1]?.trace?.length ?? 0) <= 1_025);
+    connect.setState("orders", 1, "RUNNING");
+    await ready("Running");
+    connect.setState("orders", null, "FAILED", "no licence");
+    assert.equal((await ready("ConnectorFailed")).message, "The connector failed: no licence.");
+  });
+
+  it("does not write a status that has not changed", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    const before = kube.find(KafkaConnectors, KEY)?.metadata.resourceVersion;
+    kube.put(KafkaConnectors, kafkaConnector({}, { metadata: { name: "second" } }));
+    await ready("Running", "second");
+    assert.equal(kube.find(KafkaConnectors, KEY)?.metadata.resourceVersion, before);
+  });
+
+  describe("says what is wrong, and recovers", () => {
+    it("without a label", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector({}, { metadata: { labels: {} } }));
+      const { status: value, message } = await ready("MissingClusterLabel");
+      assert.equal(value, "False");
+      assert.match(message, /label headrace\.dev\/cluster is missing: set it/);
+      assert.equal(condition("Stalled")?.status, "True");
+      change((connector) => ({
+        ...connector,
+        metadata: { ...connector.metadata, labels: { "strimzi.io/cluster": "my-connect" } },
+      }));
+      await ready("Running");
+    });
+
+    it("without a cluster", async () => {
+      start();
+      kube.put(KafkaConnectors, kafkaConnector());
+      assert.match(
+        (await ready("ClusterNotFound")).message,
+        /KafkaConnect my-connect.* does not exist in namespace ns/,
+      );
+      kube.put(KafkaConnects, kafkaConnect());
+      kube.put(Pods, workerPod(0));
+      await ready("Running");
+      kube.remove(KafkaConnects, CLUSTER);
+      await ready("ClusterNotFound");
+      assert.equal(status().connectorStatus, undefined);
+    });
+
+    it("at zero replicas", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector());
+      await ready("Running");
+      kube.put(KafkaConnects, kafkaConnect({ replicas: 0 }));
+      assert.match((await ready("ClusterScaledToZero")).message, /has 0 replicas: scale it up/);
+      kube.put(KafkaConnects, kafkaConnect());
+      await ready("Running");
+    });
+
+    it("without a ready worker", async () => {
+      kube.put(KafkaConnects, kafkaConnect());
+      start();
+      kube.put(KafkaConnectors, kafkaConnector());
+      const { status: value, message } = await ready("ClusterUnreachable");
+      assert.equal(value, "Unknown");
+      assert.equal(message, "No worker of KafkaConnect my-connect tells about this connector: no worker is ready.");
+      kube.put(Pods, workerPod(0));
+      await ready("Running");
+    });
+
+    it("when no worker answers, keeping what was known", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector());
+      await ready("Running");
+      await connect.killWorker("10.0.0.1");
+      await connect.killWorker("10.0.0.2");
+      assert.match((await ready("ClusterUnreachable")).message, /cannot be reached/);
+      assert.equal(status().connectorStatus?.connector.state, "RUNNING");
+      await connect.addWorker("10.0.0.2");
+      await ready("Running");
+    });
+
+    it("with an unknown class", async () => {
+      kube.put(
+        KafkaConnects,
+        kafkaConnect({}, { status: { connectorPlugins: [{ class: "datagen", type: "source" }] } }),
+      );
+      kube.put(Pods, workerPod(0));
+      start();
+      kube.put(KafkaConnectors, kafkaConnector({ class: "dategen" }));
+      const { message } = await ready("UnknownClass");
+      assert.equal(message, 'KafkaConnect my-connect has no connector plugin "dategen"; it has datagen.');
+      assert.equal(condition("ConfigValid")?.reason, "UnknownClass");
+      changeSpec({ class: "datagen" });
+      await ready("Running");
+    });
+
+    it("with a configuration that the plugin refuses", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector({ config: {} }));
+      const { message } = await ready("InvalidConfig");
+      assert.equal(
+        message,
+        'A setting is wrong: topic: Missing required configuration "topic" which has no default value.',
+      );
+      assert.equal(condition("ConfigValid")?.status, "False");
+      assert.equal(connect.connectors.size, 0);
+      changeSpec({ config: { topic: "a" } });
+      await ready("Running");
+      changeSpec({ config: {} });
+      assert.match((await ready("InvalidConfig")).message, /The configuration from before stays in place\.$/);
+      assert.equal(connect.connectors.get("orders")?.config["topic"], "a");
+      changeSpec({ config: { topic: "a" } });
+      await ready("Running");
+    });
+
+    it("with a value that is no scalar, and harms nobody else", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector({ config: { topic: null } }));
+      kube.put(KafkaConnectors, kafkaConnector({}, { metadata: { name: "second" } }));
+      assert.match((await ready("InvalidConfig")).message, /^A setting is wrong: topic: has no value/);
+      assert.equal(condition("ConfigValid")?.reason, "InvalidValue");
+      await ready("Running", "second");
+      changeSpec({ config: { topic: "a" } });
+      await ready("Running");
+    });
+
+    it("while the cluster rebalances, or fails for once", async () => {
+      startWithCluster();
+      connect.failNext("POST", "/connectors", 409, "Cannot complete request momentarily");
+      connect.failNext("POST", "/connectors", 500, "Request timed out");
+      kube.put(KafkaConnectors, kafkaConnector());
+      await ready("Running");
+    });
+  });
+
+  it("follows another worker when its own goes away", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    await connect.killWorker("10.0.0.1");
+    await eventually("a failure told by the other worker is seen", () => {
+      connect.setState("orders", 0, "FAILED", "boom");
+      return condition("Ready")?.reason === "TasksFailed";
+    });
+  });
+
+  it("follows another worker when its own falls silent", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    connect.silence("10.0.0.1");
+    connect.setState("orders", 0, "FAILED", "boom");
+    await ready("TasksFailed");
+  });
+
+  it("takes up what changed while it was not connected", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    await connect.killWorker("10.0.0.1");
+    await connect.killWorker("10.0.0.2");
+    await ready("ClusterUnreachable");
+    connect.setState("orders", 0, "FAILED", "boom");
+    await connect.addWorker("10.0.0.1");
+    await ready("TasksFailed");
+  });
+
+  it("puts back what somebody changed over REST", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    connect.addConnector("orders", { name: "orders", "connector.class": "datagen", topic: "theirs" });
+    await eventually("the topic is ours again", () => connect.connectors.get("orders")?.config["topic"] === "orders");
+  });
+
+  describe("deletion", () => {
+    async function deleteResource(): Promise<void> {
+      await kube.client.delete(KafkaConnectors, KEY, {}, AbortSignal.timeout(1_000));
+    }
+
+    function gone(): Promise<true> {
+      return eventually("the resource is gone", () => kube.find(KafkaConnectors, KEY) === null, 5_000);
+    }
+
+    it("takes the connector away first", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector());
+      await ready("Running");
+      await deleteResource();
+      await gone();
+      assert.equal(connect.connectors.has("orders"), false);
+    });
+
+    it("leaves an orphan running", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector({ deletionPolicy: "Orphan" }));
+      await ready("Running");
+      await deleteResource();
+      await gone();
+      assert.equal(connect.connectors.has("orders"), true);
+    });
+
+    it("never touches a connector that it did not make or adopt", async () => {
+      connect.addConnector("orders", { name: "orders", "connector.class": "datagen", topic: "theirs" });
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector({ config: {} }));
+      await ready("InvalidConfig");
+      await deleteResource();
+      await gone();
+      assert.equal(connect.connectors.get("orders")?.config["topic"], "theirs");
+    });
+
+    it("waits for an unreachable cluster, for a minute", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector());
+      await ready("Running");
+      await connect.killWorker("10.0.0.1");
+      await connect.killWorker("10.0.0.2");
+      await ready("ClusterUnreachable");
+      await deleteResource();
+      await ready("Deleting");
+      assert.equal(kube.events.length, 0);
+      clockMs = 61_000;
+      await gone();
+      assert.equal(kube.events[0]?.reason, "ConnectorLeftBehind");
+      assert.match(kube.events[0]?.message ?? "", /orders stays on KafkaConnect my-connect/);
+    });
+
+    it("does not wait for a cluster that is gone", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector());
+      await ready("Running");
+      kube.remove(KafkaConnects, CLUSTER);
+      await deleteResource();
+      await gone();
+    });
+  });
+
+  it("moves a connector to another cluster only after the first has let go of it", async () => {
+    const second = createFakeConnect();
+    await second.addWorker("10.0.1.1");
+    const { endpoint } = connect;
+    Object.assign(connect, {
+      endpoint: (worker: Parameters<typeof endpoint>[0]) =>
+        worker.cluster.name === "second" ? second.endpoint(worker) : endpoint(worker),
+    });
+    const base = kafkaConnect().metadata;
+    kube.put(KafkaConnects, kafkaConnect({}, { metadata: { ...base, name: "second" } }));
+    kube.put(Pods, workerPod(0, { cluster: "second", ip: "10.0.1.1" }));
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    change((connector) => ({
+      ...connector,
+      metadata: { ...connector.metadata, labels: { "headrace.dev/cluster": "second" } },
+    }));
+    await eventually("it is on the second cluster", () => second.connectors.has("orders"));
+    assert.equal(connect.connectors.has("orders"), false);
+    await ready("Running");
+    await eventually("ownership moved", () => status().connectCluster?.name === "second");
+    await second.close();
+  });
+
+  it("restarts on demand, once", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    change((connector) => ({
+      ...connector,
+      metadata: { ...connector.metadata, annotations: { "headrace.dev/restart": "includeTasks" } },
+    }));
+    const annotations = () => kube.find(KafkaConnectors, KEY)?.metadata.annotations ?? {};
+    await eventually("the annotation is gone", () => annotations()["headrace.dev/restart"] === undefined);
+    const restarts = connect.calls.filter(({ path }) => path.includes("/restart"));
+    assert.deepEqual(
+      restarts.map(({ path }) => path),
+      ["/connectors/orders/restart?includeTasks=true&onlyFailed=false"],
+    );
+  });
+
+  it("says that it does not understand an annotation", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector({}, { metadata: { annotations: { "strimzi.io/restart": "please" } } }));
+    await eventually("there is a warning", () =>
+      condition("Warning")?.message?.includes('strimzi.io/restart is "please"'),
+    );
+    await ready("Running");
+  });
+});
