@@ -28,8 +28,9 @@ export async function retrying<T>(
     } catch (error) {
       if (error instanceof ConnectError) throw error;
       if (signal.aborted) {
-        if (failure === undefined) throw error;
-        throw new ConnectError("timeout", `Could not ${what}: ${errorMessage(failure)}`, { cause: failure });
+        const last = error === signal.reason ? failure : error;
+        if (last === undefined) throw error;
+        throw new ConnectError("timeout", `Could not ${what}: ${errorMessage(last)}`, { cause: last });
       }
       if (!isRetriable(error)) {
         throw new ConnectError("kafka", `Could not ${what}: ${errorMessage(error)}`, { cause: error });

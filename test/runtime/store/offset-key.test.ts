@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseJson } from "#runtime/json.ts";
+import { isJsonObject, parseJson } from "#runtime/json.ts";
 import { partitionForKey } from "#runtime/kafka/partitioner.ts";
 import { canonicalPartition, decodeOffsetKey, encodeOffsetKey, readOffsetMap } from "#runtime/store/offset-key.ts";
 import { readLines } from "./golden.ts";
@@ -8,8 +8,8 @@ import { readLines } from "./golden.ts";
 /** What JsonConverter made of HashMaps; computed by test/interop/OffsetKeys.java. */
 const golden = readLines("offset-keys.jsonl").map((line) => {
   const parsed = parseJson(line);
-  assert.ok(typeof parsed === "object" && parsed !== null && "entries" in parsed && Array.isArray(parsed.entries));
-  const partition = readOffsetMap(Object.fromEntries(parsed.entries));
+  assert.ok(isJsonObject(parsed) && Array.isArray(parsed["entries"]));
+  const partition = readOffsetMap(Object.fromEntries(parsed["entries"]));
   assert.ok(partition !== null);
   return {
     connector: String(parsed["connector"]),
