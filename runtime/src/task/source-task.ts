@@ -148,6 +148,7 @@ class SourceRun {
   #sequence = 0;
   #sends = 0;
   #settledAt = 0;
+  #refusal: Error | null = null;
   #purged: DeliveryFailure | null = null;
   /** The connector's poll did not end; its task cannot be closed. */
   stuck = false;
@@ -274,8 +275,8 @@ class SourceRun {
       this.#options.log.warn({ task: this.#options.label }, "queue still full when the task ended");
     }
     if (sent.early === null) return;
-    const refusal = this.#accept(sent.early);
-    if (refusal !== null) throw refusal;
+    this.#accept(sent.early);
+    this.#acceptSettled();
   }
 
   async #ensureTopics(out: OutboundBatch): Promise<void> {
@@ -317,48 +318,49 @@ class SourceRun {
     }
   }
 
+  /** Throws for a refused record: that is told rather than what was purged behind it, whichever settles first. */
   #acceptSettled(): void {
-    let refusal: Error | null = null;
-    for (const batch of this.#producer.takeSettled()) refusal = this.#accept(batch) ?? refusal;
-    if (refusal !== null) throw refusal;
+    for (const batch of this.#producer.takeSettled()) this.#accept(batch);
+    if (this.#refusal !== null) throw this.#refusal;
     if (this.#purged !== null && this.#producer.outstanding() === 0 && !this.#control.ending.aborted) {
       throw new ConnectError("kafka", `Records were dropped before Kafka took them: ${this.#purged.message}`);
     }
   }
 
-  /** Returns why the task must fail, or null. Only here do offsets become committable (invariant 1). */
-  #accept(batch: SettledBatch): Error | null {
+  /** Only here do offsets become committable (invariant 1). */
+  #accept(batch: SettledBatch): void {
     const sent = this.#sent.get(batch.batch);
     if (sent === undefined) throw new Error(`the producer settled batch ${batch.batch}, which was not sent`);
     if (sent.state === "sending") {
       sent.early = batch;
-      return null;
+      return;
     }
     this.#sent.delete(batch.batch);
     this.#settledAt = this.#options.now();
     this.#metrics.active(-sent.records.length);
-    if (sent.state === "torn") return null;
-    let refusal: Error | null = null;
-    for (const failure of batch.failures) {
-      if (NOT_THE_RECORD.has(failure.code)) {
-        this.#purged = failure;
-        return refusal;
-      }
-      const topic = sent.out.records[failure.index]?.topic ?? "";
-      const error = new ConnectError(
-        "kafka",
-        `Kafka refused a record for topic ${topic}: ${failure.code}: ${failure.message}`,
-      );
-      const source = sent.records[sent.out.sources[failure.index] ?? 0];
-      const failed = { stage: "KAFKA_PRODUCE", plugin: "RecordProducer", error } as const;
-      if (!this.#handler.tolerates(failed, describeRecord(source))) refusal ??= error;
-    }
-    if (refusal !== null) return refusal;
+    if (sent.state === "torn" || !this.#tolerates(sent, batch.failures)) return;
     this.#pending.settle(sent.sequence);
     this.#metrics.written(sent.out.records.length - batch.failures.length);
     this.#tellTopics(sent.out, batch);
     this.#toTell(sent.records, sent.out, batch);
-    return null;
+  }
+
+  /** Whether all of a batch's failures may be skipped. */
+  #tolerates(sent: Sent, failures: readonly DeliveryFailure[]): boolean {
+    for (const { index, code, message } of failures) {
+      if (NOT_THE_RECORD.has(code)) {
+        this.#purged = { index, code, message };
+        return false;
+      }
+      const topic = sent.out.records[index]?.topic ?? "";
+      const error = new ConnectError("kafka", `Kafka refused a record for topic ${topic}: ${code}: ${message}`);
+      const source = sent.records[sent.out.sources[index] ?? 0];
+      const failed = { stage: "KAFKA_PRODUCE", plugin: "RecordProducer", error } as const;
+      if (this.#handler.tolerates(failed, describeRecord(source))) continue;
+      this.#refusal ??= error;
+      return false;
+    }
+    return true;
   }
 
   #tellTopics(out: OutboundBatch, batch: SettledBatch): void {
