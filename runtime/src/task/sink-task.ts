@@ -406,15 +406,17 @@ class SinkRun {
   /** The last flush and commit, then the end of the connector's task. After the lease was lost: only the end. */
   async #finish(): Promise<void> {
     const { control, options, positions, task } = this.#parts;
+    let lost = false;
     try {
       await this.#commit(AbortSignal.any([control.ending, AbortSignal.timeout(options.flushTimeoutMs)]), true);
     } catch (error) {
+      lost = true;
       this.#warn(error, "no last offset commit");
     }
     if (this.#stuck) return;
     try {
       const owned = positions.assignment();
-      if (owned.length > 0 && !control.ending.aborted) await this.#unlessStuck(task.release?.(owned, false));
+      if (owned.length > 0 && !control.ending.aborted) await this.#unlessStuck(task.release?.(owned, lost));
       await abortable(task.close(), control.ending);
     } catch (error) {
       this.#warn(error, "task did not close cleanly");

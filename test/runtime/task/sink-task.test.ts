@@ -1,0 +1,522 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { DataError, RetriableError, type SinkRecord, type SinkTask, type SinkTaskContext } from "@headrace/sdk";
+import { byteArrayConverter } from "#runtime/converters/byte-array.ts";
+import { jsonConverter } from "#runtime/converters/json.ts";
+import { stringConverter } from "#runtime/converters/string.ts";
+import type { InboundBatch } from "#runtime/kafka/record-consumer.ts";
+import type { DeadLetters } from "#runtime/task/dead-letter.ts";
+import { compileSinkPipeline, type TransformStep } from "#runtime/task/record-pipeline.ts";
+import { createSinkTask } from "#runtime/task/sink-task.ts";
+import type { TolerancePolicy } from "#runtime/task/tolerance.ts";
+import { eventually } from "#support/eventually.ts";
+import { createFakeConsumer, type InboundRecord, inboundBatch } from "#support/fake-record-consumer.ts";
+import { createLogRecorder, runTask } from "#support/task-run.ts";
+
+const STRICT: TolerancePolicy = {
+  tolerance: "none",
+  retryTimeoutMs: 0,
+  retryDelayMaxMs: 60_000,
+  logEnable: false,
+  logIncludeMessages: false,
+};
+
+interface Setup {
+  readonly policy?: TolerancePolicy;
+  readonly transforms?: readonly TransformStep[];
+  readonly json?: boolean;
+  readonly flushIntervalMs?: number;
+  readonly task?: Partial<SinkTask>;
+  readonly deadLetters?: (log: string[]) => Partial<DeadLetters>;
+}
+
+const text = stringConverter.compile({ "converter.encoding": "UTF-8" }, false);
+const json = jsonConverter.compile(jsonConverter.config.parse({ "schemas.enable": "false" }), false);
+
+/** A sink that writes into one log all that it and its consumer are asked to do. */
+function setUp(setup: Setup = {}) {
+  const log: string[] = [];
+  const consumer = createFakeConsumer(log);
+  const lines = createLogRecorder();
+  const topics: string[] = [];
+  let context: SinkTaskContext | null = null;
+  const task: SinkTask = {
+    open: (partitions) => void log.push(`open ${partitions.map((each) => each.partition)}`),
+    async put(records) {
+      if (records.length > 0) log.push(`put ${show(records)}`);
+    },
+    flush: async () => void log.push("flush"),
+    release: (partitions, lost) =>
+      void log.push(`${lost ? "lost" : "release"} ${partitions.map((each) => each.partition)}`),
+    close: () => void log.push("close task"),
+    ...setup.task,
+  };
+  const deadLetters = setup.deadLetters?.(log);
+  const body = createSinkTask({
+    label: "c-0",
+    context: { connector: "c", task: 0, log: lines },
+    openTask: async (given) => {
+      context = given;
+      return task;
+    },
+    pipeline: compileSinkPipeline({
+      transforms: setup.transforms ?? [],
+      key: { plugin: "bytes", converter: byteArrayConverter.compile({}, true) },
+      value: { plugin: "value", converter: setup.json === true ? json : text },
+      header: {
+        plugin: "bytes",
+        converter: { encodeHeader: () => null, decodeHeader: () => ({ schema: null, value: null }) },
+      },
+    }),
+    policy: setup.policy ?? STRICT,
+    openConsumer: async () => consumer,
+    openDeadLetters:
+      deadLetters === undefined
+        ? null
+        : async () => ({
+            add: async () => {},
+            flush: async () => {},
+            close: async () => {},
+            metrics: () => ({}),
+            ...deadLetters,
+          }),
+    activeTopic: (topic) => topics.push(topic),
+    flushIntervalMs: setup.flushIntervalMs ?? 60_000,
+    flushTimeoutMs: 1_000,
+    retryBackoffMs: 5,
+    retryBackoffMaxMs: 20,
+    log: lines,
+    now: () => performance.now(),
+    random: () => 0.5,
+  });
+  return {
+    body,
+    consumer,
+    log,
+    lines: lines.lines,
+    topics,
+    context: () => {
+      assert.ok(context !== null);
+      return context;
+    },
+    assign: (...partitions: number[]) =>
+      consumer.push({
+        kind: "assigned",
+        partitions: partitions.map((partition) => ({ topic: "t", partition, offset: 0n })),
+      }),
+    revoke: (lost: boolean, ...partitions: number[]) =>
+      consumer.push({ kind: "revoked", partitions: partitions.map((partition) => ({ topic: "t", partition })), lost }),
+    deliver: (...records: InboundRecord[]) => consumer.push({ kind: "batch", batch: inboundBatch(records) }),
+    /** Log entries without the housekeeping of pausing. */
+    acts: () => log.filter((each) => !each.startsWith("pause") && !each.startsWith("resume")),
+  };
+}
+
+function show(records: readonly SinkRecord[]): string {
+  return records.map((record) => `${record.partition}:${record.offset}=${String(record.value.value)}`).join(" ");
+}
+
+const at = (offset: bigint, value = "v", partition = 0): InboundRecord => ({ offset, value, partition });
+
+describe("sink task", () => {
+  it("opens, puts, and on stop flushes, commits, releases, closes, in this order", async () => {
+    const sink = setUp();
+    const run = runTask(sink.body);
+    sink.assign(0, 1);
+    sink.deliver(at(0n, "a"), at(1n, "b"), at(7n, "c", 1));
+    await sink.consumer.drained();
+    await run.runner.stop(1_000);
+    assert.deepEqual(sink.log, [
+      "open 0,1",
+      "acknowledge",
+      "put 0:0=a 0:1=b 1:7=c",
+      "flush",
+      "commit t-0@2 t-1@8",
+      "release 0,1",
+      "close task",
+      "close",
+    ]);
+    assert.deepEqual(sink.topics, ["t"]);
+    assert.deepEqual(run.states, ["RUNNING", "UNASSIGNED"]);
+  });
+
+  it("commits only what a flush has covered (invariant 2; guard: #commit awaits #flush)", async () => {
+    const flushed = Promise.withResolvers<void>();
+    const flushing = Promise.withResolvers<void>();
+    const sink = setUp({
+      flushIntervalMs: 1,
+      task: {
+        flush: () => {
+          flushing.resolve();
+          return flushed.promise;
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    await flushing.promise;
+    await assert.rejects(eventually("a commit", () => sink.consumer.committed.size > 0, 50));
+    flushed.resolve();
+    await eventually("the commit", () => sink.consumer.committed.get("t-0") === 1n);
+    await run.runner.stop(1_000);
+  });
+
+  it("does not commit what put refused (invariant 2; guard: processed only after put)", async () => {
+    const sink = setUp({
+      task: {
+        put: async (records) => {
+          if (records.some((record) => record.offset === 1n)) throw new Error("table is full");
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    sink.deliver(at(1n), at(2n));
+    await run.until("FAILED");
+    await run.runner.stop(1_000);
+    assert.equal(sink.consumer.committed.get("t-0"), 1n);
+    const error = run.error();
+    assert.ok(error instanceof Error && error.cause instanceof Error);
+    assert.equal(error.message, "Exiting WorkerSinkTask due to unrecoverable exception.");
+    assert.equal(error.cause.message, "table is full");
+  });
+
+  it("goes back and does not commit when a flush fails (invariant 2)", async () => {
+    let failures = 1;
+    const sink = setUp({
+      flushIntervalMs: 30,
+      task: {
+        flush: async () => {
+          if (failures-- > 0) throw new Error("no space");
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(5n), at(6n));
+    await eventually("the seek", () => sink.log.includes("seek t-0@0"));
+    assert.equal(sink.consumer.committed.size, 0);
+    await run.runner.stop(1_000);
+    assert.equal(sink.consumer.committed.size, 0);
+  });
+
+  it("delivers the same batch again after RetriableError, paused but polled meanwhile", async () => {
+    let failures = 2;
+    const puts: string[] = [];
+    const sink = setUp({
+      task: {
+        put: async (records) => {
+          if (records.length === 0) return;
+          puts.push(show(records));
+          if (failures-- > 0) throw new RetriableError("busy");
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n, "a"), at(1n, "b"));
+    await eventually("the third put", () => puts.length === 3);
+    await sink.consumer.drained();
+    assert.deepEqual(new Set(puts), new Set(["0:0=a 0:1=b"]));
+    assert.deepEqual(sink.log.slice(2), ["pause t-0", "resume t-0"]);
+    await run.runner.stop(1_000);
+    assert.equal(sink.consumer.committed.get("t-0"), 2n);
+  });
+
+  it("drops a revoked partition from a batch that waits for redelivery, and does not commit it (invariants 2, 3; guard: #dropFromRedelivery)", async () => {
+    let busy = true;
+    const sink = setUp({
+      task: {
+        async put(records) {
+          if (records.length > 0 && busy) throw new RetriableError("busy");
+          if (records.length > 0) sink.log.push(`put ${show(records)}`);
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0, 1);
+    sink.deliver(at(0n, "a"), at(0n, "b", 1));
+    await eventually("the pause", () => sink.log.includes("pause t-0 t-1"));
+    sink.revoke(false, 0);
+    await eventually("the release", () => sink.log.includes("release 0"));
+    busy = false;
+    await eventually("the redelivery", () => sink.log.includes("put 1:0=b"));
+    await run.runner.stop(1_000);
+    assert.deepEqual([...sink.consumer.committed], [["t-1", 1n]]);
+  });
+
+  it("takes up a batch that arrives while another waits for redelivery, in order (invariant 4)", async () => {
+    let busy = true;
+    const sink = setUp({
+      task: {
+        async put(records) {
+          if (records.length > 0 && busy) throw new RetriableError("busy");
+          if (records.length > 0) sink.log.push(`put ${show(records)}`);
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n, "a"));
+    await eventually("the pause", () => sink.log.includes("pause t-0"));
+    sink.deliver(at(1n, "b"));
+    await sink.consumer.drained();
+    busy = false;
+    await eventually("the redelivery", () => sink.log.includes("put 0:0=a 0:1=b"));
+    await run.runner.stop(1_000);
+    assert.equal(sink.consumer.committed.get("t-0"), 2n);
+  });
+
+  it("flushes, commits and releases before it gives a partition up (invariants 2, 3; guard: acknowledge comes last in #revoked)", async () => {
+    const sink = setUp();
+    const run = runTask(sink.body);
+    sink.assign(0, 1);
+    sink.deliver(at(3n), at(4n, "x", 1));
+    sink.revoke(false, 1);
+    await sink.consumer.drained();
+    assert.deepEqual(sink.acts().slice(2), [
+      "put 0:3=v 1:4=x",
+      "flush",
+      "commit t-0@4 t-1@5",
+      "release 1",
+      "acknowledge",
+    ]);
+    await run.runner.stop(1_000);
+    assert.deepEqual(sink.acts().slice(7), ["release 0", "close task", "close"]);
+  });
+
+  it("gives a partition up only after a put in progress has ended (invariant 3)", async () => {
+    const written = Promise.withResolvers<void>();
+    const sink = setUp({ task: { put: (records) => (records.length > 0 ? written.promise : Promise.resolve()) } });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    sink.revoke(false, 0);
+    await assert.rejects(
+      eventually("an acknowledgement", () => sink.log.filter((each) => each === "acknowledge").length > 1, 50),
+    );
+    written.resolve();
+    await eventually("the revocation", () => sink.log.filter((each) => each === "acknowledge").length === 2);
+    assert.equal(sink.consumer.committed.get("t-0"), 1n);
+    await run.runner.stop(1_000);
+  });
+
+  it("commits nothing for lost partitions (invariant 3; guard: lost in #revoked)", async () => {
+    const sink = setUp();
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    sink.revoke(true, 0);
+    await sink.consumer.drained();
+    await run.runner.stop(1_000);
+    assert.deepEqual(sink.acts().slice(2), ["put 0:0=v", "lost 0", "acknowledge", "close task", "close"]);
+  });
+
+  it("commits what preCommit calls safe, at most what was put", async () => {
+    const sink = setUp({
+      flushIntervalMs: 5,
+      task: {
+        preCommit: async () => [
+          { topic: "t", partition: 0, offset: 1n },
+          { topic: "t", partition: 1, offset: 99n },
+          { topic: "t", partition: 2, offset: 1n },
+        ],
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0, 1);
+    sink.deliver(at(0n), at(1n), at(0n, "b", 1));
+    await eventually("the commit", () => sink.consumer.committed.size > 0);
+    assert.deepEqual([...sink.consumer.committed], [["t-0", 1n]]);
+    assert.ok(sink.lines.includes("warn offsets beyond what was put are ignored"));
+    await run.runner.stop(1_000);
+  });
+
+  it("puts nothing when the lease ran out before (invariant 3; guard: permit in #deliver)", async () => {
+    const sink = setUp();
+    const run = runTask(sink.body);
+    sink.assign(0);
+    await sink.consumer.drained();
+    run.loseLease();
+    sink.deliver(at(0n));
+    await eventually("the end", () => sink.log.includes("close"));
+    assert.deepEqual(sink.acts(), ["open 0", "acknowledge", "release 0", "close task", "close"]);
+    assert.deepEqual(run.states, ["RUNNING"]);
+  });
+
+  it("commits nothing when the lease ran out after the put (invariant 3; guard: permit in #commit)", async () => {
+    const sink = setUp();
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    await sink.consumer.drained();
+    run.loseLease();
+    await run.runner.stop(1_000);
+    assert.equal(sink.consumer.committed.size, 0);
+  });
+
+  it("leaves the group at once when it is killed, even in the middle of a put, and commits nothing (invariant 3)", async () => {
+    const putting = Promise.withResolvers<void>();
+    const sink = setUp({
+      task: {
+        put: () => {
+          putting.resolve();
+          return new Promise(() => {});
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    await putting.promise;
+    await run.runner.kill(new Error("lease lost"));
+    assert.equal(sink.log.at(-1), "close");
+    assert.equal(sink.consumer.committed.size, 0);
+  });
+
+  it("lets a put end within a stop's time, and commits it (invariant 6)", async () => {
+    const putting = Promise.withResolvers<void>();
+    const written = Promise.withResolvers<void>();
+    const sink = setUp({
+      task: {
+        put: (records) => {
+          if (records.length === 0) return Promise.resolve();
+          putting.resolve();
+          return written.promise;
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    await putting.promise;
+    const stopping = run.runner.stop(2_000);
+    written.resolve();
+    await stopping;
+    assert.equal(sink.consumer.committed.get("t-0"), 1n);
+  });
+
+  it("says that it did not stop when a put never ends", async () => {
+    const putting = Promise.withResolvers<void>();
+    const sink = setUp({
+      task: {
+        put: () => {
+          putting.resolve();
+          return new Promise(() => {});
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    await putting.promise;
+    await assert.rejects(run.runner.stop(100), { code: "timeout" });
+    assert.equal(sink.consumer.committed.size, 0);
+  });
+
+  it("pauses its partitions, commits, and resumes without a restart", async () => {
+    const sink = setUp();
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    await sink.consumer.drained();
+    run.runner.setPaused(true);
+    await eventually("the commit", () => sink.consumer.committed.get("t-0") === 1n);
+    sink.assign(1);
+    await eventually("the new partition", () => sink.log.includes("pause t-1"));
+    run.runner.setPaused(false);
+    await eventually("the resume", () => sink.log.includes("resume t-0 t-1"));
+    await run.runner.stop(1_000);
+    assert.deepEqual(run.states, ["RUNNING", "PAUSED", "RUNNING", "UNASSIGNED"]);
+  });
+
+  it("starts from the offsets that open asked for, and rewinds before the next delivery", async () => {
+    const sink = setUp({
+      task: {
+        open: () => sink.context().rewind({ topic: "t", partition: 0, offset: 42n }),
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    await sink.consumer.drained();
+    assert.deepEqual(sink.log, ["acknowledge t-0@42"]);
+    sink.context().rewind({ topic: "t", partition: 0, offset: 7n });
+    await eventually("the seek", () => sink.log.includes("seek t-0@7"));
+    await run.runner.stop(1_000);
+  });
+
+  it("keeps partitions paused that the task paused", async () => {
+    const sink = setUp();
+    const run = runTask(sink.body);
+    sink.assign(0, 1);
+    await sink.consumer.drained();
+    sink.context().pause([{ topic: "t", partition: 1 }]);
+    run.runner.setPaused(true);
+    await run.until("PAUSED");
+    run.runner.setPaused(false);
+    await run.until("RUNNING");
+    assert.equal(sink.log.at(-1), "resume t-0");
+    await run.runner.stop(1_000);
+  });
+
+  it("skips what cannot be converted under tolerance all; commits only after the dead letters are safe (guard: deadLetters.flush)", async () => {
+    const safe = Promise.withResolvers<void>();
+    const sink = setUp({
+      json: true,
+      policy: { ...STRICT, tolerance: "all" },
+      flushIntervalMs: 5,
+      deadLetters: (log) => ({
+        add: async (batch: InboundBatch, index: number) => void log.push(`dead ${batch.offsets[index]}`),
+        flush: () => safe.promise,
+      }),
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n, "1"), at(1n, "{broken"), at(2n, "3"));
+    await eventually("the put", () => sink.log.includes("put 0:0=1 0:2=3"));
+    assert.ok(sink.log.includes("dead 1"));
+    await assert.rejects(eventually("a commit", () => sink.consumer.committed.size > 0, 50));
+    safe.resolve();
+    await eventually("the commit", () => sink.consumer.committed.get("t-0") === 3n);
+    await run.runner.stop(1_000);
+  });
+
+  it("fails on what cannot be converted under tolerance none", async () => {
+    const sink = setUp({ json: true });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n, "{broken"));
+    await run.until("FAILED");
+    const error = run.error();
+    assert.ok(error instanceof Error && error.cause instanceof DataError);
+    await run.runner.stop(1_000);
+    assert.equal(sink.consumer.committed.size, 0);
+  });
+
+  it("commits where a record lies, whatever a transform made of its topic", async () => {
+    const rename: TransformStep = { plugin: "rename", when: null, apply: (record) => ({ ...record, topic: "other" }) };
+    const sink = setUp({ transforms: [rename] });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(4n));
+    await sink.consumer.drained();
+    await run.runner.stop(1_000);
+    assert.deepEqual([...sink.consumer.committed], [["t-0", 5n]]);
+  });
+
+  it("keeps running when a commit is refused, and commits again later", async () => {
+    const sink = setUp({ flushIntervalMs: 5 });
+    let refusals = 1;
+    sink.consumer.onCommit = async () => {
+      if (refusals-- > 0) throw new Error("rebalance in progress");
+    };
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    await eventually("the commit", () => sink.consumer.committed.get("t-0") === 1n);
+    assert.ok(sink.lines.includes("warn offset commit failed"));
+    await run.runner.stop(1_000);
+  });
+});
