@@ -36,9 +36,11 @@ describe("leader election among processes", () => {
     await kubernetes?.stop();
   });
 
-  function start(namespace: string, identity: string): ChildProcess {
-    const args = ["--conditions=source", SCRIPT, kubernetes.kubeconfig, namespace, identity, String(DURATION_MS)];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+  function start(namespace: string, identity: string, ...sleepAfter: string[]): ChildProcess {
+    const args = [kubernetes.kubeconfig, namespace, identity, String(DURATION_MS), ...sleepAfter];
+    const child = spawn(process.execPath, ["--conditions=source", SCRIPT, ...args], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     children.push(child);
     return child;
   }
@@ -72,10 +74,9 @@ describe("leader election among processes", () => {
 
   it("hands over when the leader is stopped, and it writes nothing when it goes on", async () => {
     const namespace = await kubernetes.createNamespace();
-    const a = start(namespace, "a");
+    const a = start(namespace, "a", "20");
     await writes(namespace, "a");
     start(namespace, "b");
-    a.kill("SIGSTOP");
     await writes(namespace, "b");
     a.kill("SIGCONT");
     const atResume = (await writers(namespace)).length;
