@@ -5,7 +5,7 @@ import type { LoadedConfig } from "./config.ts";
 import type { ExecutorNotice, TaskMetrics } from "./executor/channel.ts";
 import { createExecutorPool } from "./executor/pool.ts";
 import { startExecutor } from "./executor/supervisor.ts";
-import type { GroupMember } from "./group/group.ts";
+import type { GroupMember, GroupView } from "./group/group.ts";
 import { createMember } from "./group/member.ts";
 import { type Catalog, createCatalog } from "./herder/catalog.ts";
 import { createClusterEvents } from "./herder/cluster-events.ts";
@@ -159,6 +159,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     statuses: createStatusWriter({ store: statusStore, workerId, generation: () => member().view().generation }),
     pool,
     member,
+    workerId,
+    workers: () => workerIds(member().view()),
     planner,
     starts,
     topicTracking: config["topic.tracking.enable"],
@@ -328,6 +330,12 @@ async function serveProbes(
     if (listener.explicit) throw error;
     options.log.warn({ error, ...listener }, "metrics and health checks are off: their address is in use");
   }
+}
+
+/** Host and port of each member's URL; null if this worker knows itself only. */
+function workerIds(view: GroupView): ReadonlySet<string> | null {
+  if (!view.isLeader && view.members.length <= 1) return null;
+  return new Set(view.members.map((member) => new URL(member.url).host));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

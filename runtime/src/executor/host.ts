@@ -64,6 +64,8 @@ export function createHost(options: HostOptions): ExecutorHost {
 class Host implements ExecutorHost {
   readonly #options: HostOptions;
   readonly #connectors = new Map<string, RunningConnector>();
+  /** Connectors that are being started; never reject. */
+  readonly #opening = new Map<string, Promise<unknown>>();
   readonly #tasks = new Map<string, Task>();
   readonly #lease: RenewableLease;
   #environment: TaskEnvironment | null = null;
@@ -147,10 +149,11 @@ class Host implements ExecutorHost {
 
   async #startConnector(start: ConnectorStart, signal: AbortSignal): Promise<null> {
     const { connector, config, targetState } = start;
-    if (this.#connectors.has(connector)) throw new ConnectError("conflict", `Connector ${connector} runs here already`);
+    if (this.#connectors.has(connector) || this.#opening.has(connector))
+      throw new ConnectError("conflict", `Connector ${connector} runs here already`);
     const { plugins, resolver } = this.#ready();
     const log = createNoticeLog((notice) => this.#notify(notice), { connector });
-    const running = await openConnector(
+    const opened = openConnector(
       {
         connector,
         config,
@@ -164,15 +167,24 @@ class Host implements ExecutorHost {
       targetState,
       signal,
     );
-    this.#connectors.set(connector, running);
+    this.#opening.set(
+      connector,
+      opened.catch(() => {}),
+    );
+    try {
+      this.#connectors.set(connector, await opened);
+    } finally {
+      this.#opening.delete(connector);
+    }
     return null;
   }
 
   async #stopConnector(connector: string): Promise<null> {
+    // The worker has given up a start that is still going on; what it has opened must not outlive the stop.
+    await this.#opening.get(connector);
     const running = this.#connectors.get(connector);
-    if (running === undefined) return null;
-    await running.stop();
     this.#connectors.delete(connector);
+    await running?.stop();
     return null;
   }
 

@@ -18,6 +18,9 @@ export interface ExecutorLost {
   readonly alone: boolean;
 }
 
+/** How something ended: in order, or with its process. */
+export type StopEnd = "stopped" | "killed";
+
 /** Where connector code runs. Everything of one connector or task goes by its name; the pool knows which process it is in. */
 export interface ExecutorPool {
   /** Resolves when the connector runs or is paused; rejects if it could not start, or when `signal` aborts. */
@@ -25,9 +28,9 @@ export interface ExecutorPool {
   /** Resolves when the task was accepted. */
   startTask(start: TaskStart, signal: AbortSignal): Promise<void>;
   /** Resolves when the instance has stopped, or its process is dead: that is the case at `timeoutMs` at the latest. Never rejects. */
-  stopConnector(connector: string, timeoutMs: number): Promise<void>;
+  stopConnector(connector: string, timeoutMs: number): Promise<StopEnd>;
   /** As {@link stopConnector}, for a task, which commits what it can before. */
-  stopTask(key: TaskKey, timeoutMs: number): Promise<void>;
+  stopTask(key: TaskKey, timeoutMs: number): Promise<StopEnd>;
   /** Pauses or resumes whatever of the connector runs here. */
   setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void>;
   taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]>;
@@ -102,23 +105,28 @@ class Pool implements ExecutorPool {
     await this.#call(executor, "startTask", start, signal);
   }
 
-  async stopConnector(connector: string, timeoutMs: number): Promise<void> {
+  async stopConnector(connector: string, timeoutMs: number): Promise<StopEnd> {
     const executor = this.#find((candidate) => candidate.connectors.has(connector));
-    if (executor === null) return;
+    if (executor === null) return "stopped";
     const what = `connector ${connector}`;
-    await this.#stop({ executor, what, timeoutMs, connector }, "stopConnector", { connector });
+    const end = await this.#stop({ executor, what, timeoutMs, connector }, "stopConnector", { connector });
     executor.connectors.delete(connector);
     this.#retire(executor);
+    return end;
   }
 
-  async stopTask(key: TaskKey, timeoutMs: number): Promise<void> {
+  async stopTask(key: TaskKey, timeoutMs: number): Promise<StopEnd> {
     const name = taskName(key);
     const executor = this.#find((candidate) => candidate.tasks.has(name));
-    if (executor === null) return;
+    if (executor === null) return "stopped";
     const what = `task ${key.connector}-${key.task}`;
-    await this.#stop({ executor, what, timeoutMs, connector: key.connector }, "stopTask", { key, timeoutMs });
+    const end = await this.#stop({ executor, what, timeoutMs, connector: key.connector }, "stopTask", {
+      key,
+      timeoutMs,
+    });
     executor.tasks.delete(name);
     this.#retire(executor);
+    return end;
   }
 
   async setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void> {
@@ -238,19 +246,24 @@ class Pool implements ExecutorPool {
     item: { executor: Executor; what: string; timeoutMs: number; connector: string },
     name: N,
     args: ExecutorCalls[N]["args"],
-  ): Promise<void> {
+  ): Promise<StopEnd> {
     const { executor, what, timeoutMs, connector } = item;
     const deadline = AbortSignal.timeout(timeoutMs + STOP_MARGIN_MS);
     try {
       await this.#call(executor, name, args, deadline);
+      return "stopped";
     } catch (error) {
-      if (deadline.aborted) {
-        this.#quarantine.crashed([connector], this.#options.now());
+      if (!isExecutorGone(error)) {
+        const late = deadline.aborted || isTimeout(error);
+        this.#options.log.warn({ error, item: what }, late ? "did not stop in time" : "stopped with an error");
+        // A connector that only complained is gone all the same.
+        if (!late && name === "stopConnector") return "stopped";
         executor.culpritKnown = true;
-        executor.supervisor.kill(`${what} did not stop within ${timeoutMs} ms`);
+        this.#quarantine.crashed([connector], this.#options.now());
+        executor.supervisor.kill(late ? `${what} did not stop within ${timeoutMs} ms` : `${what} could not be stopped`);
       }
-      if (deadline.aborted || isExecutorGone(error)) await executor.supervisor.gone;
-      else this.#options.log.warn({ error, item: what }, "stopped with an error");
+      await executor.supervisor.gone;
+      return "killed";
     }
   }
 
@@ -324,6 +337,10 @@ function settledOrAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   const giveUp = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", giveUp, { once: true });
   return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener("abort", giveUp));
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === "timeout";
 }
 
 function taskName(key: TaskKey): string {

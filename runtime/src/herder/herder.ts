@@ -8,6 +8,7 @@ import type { ClusterConfig, ConfigChange, ConfigStore, StatusStore } from "../s
 import { createCrashHistory } from "./crash-history.ts";
 import { createInbox } from "./inbox.ts";
 import type { Message, StatusNotice, Waiter } from "./messages.ts";
+import { createPredecessors } from "./predecessors.ts";
 import { reconcileWork, type WorkAction } from "./reconcile-work.ts";
 import type { StartCounters, StartCounts } from "./start-counters.ts";
 import type { StatusWriter } from "./status-writer.ts";
@@ -18,7 +19,10 @@ import { createWorkTable, toShares } from "./work-table.ts";
 /** What the herder works with. */
 export interface HerderOptions {
   readonly configStore: Pick<ConfigStore, "config" | "onChange" | "readToEnd">;
-  readonly statusStore: Pick<StatusStore, "putTopic" | "topics" | "flush">;
+  readonly statusStore: Pick<StatusStore, "task" | "putTopic" | "topics" | "flush">;
+  readonly workerId: string;
+  /** Ids of the group's present workers; null if they are not known. */
+  readonly workers: () => ReadonlySet<string> | null;
   readonly statuses: StatusWriter;
   readonly pool: Pick<
     ExecutorPool,
@@ -75,6 +79,7 @@ class EventLoopHerder implements Herder {
   readonly #inbox = createInbox<Message>();
   readonly #table = createWorkTable();
   readonly #crashes = createCrashHistory();
+  readonly #predecessors = createPredecessors();
   readonly #dirty = new Set<string>();
   readonly #stopWaiters = new Set<{ readonly works: Set<Work>; readonly done: () => void }>();
   readonly #restarts = new Set<{ connector: string; task: number | null; afterRun: number; done: Waiter }>();
@@ -359,6 +364,9 @@ class EventLoopHerder implements Herder {
     const { work } = message;
     this.#table.remove(work);
     this.#dirty.add(work.connector);
+    const name = itemName(work.connector, work.task);
+    if (message.end === "killed") this.#predecessors.died(name);
+    else this.#predecessors.stopped(name);
     for (const waiter of [...this.#stopWaiters]) {
       waiter.works.delete(work);
       if (waiter.works.size > 0) continue;
@@ -385,6 +393,7 @@ class EventLoopHerder implements Herder {
     this.#options.statuses.report(work, notice);
     if (notice.state !== "FAILED") return;
     work.phase = "failed";
+    if (work.task === null) this.#options.planner.cancel(work.connector);
     const { connector, task, trace } = notice;
     this.#options.log.error({ connector, task, trace }, "failed");
   }
@@ -423,6 +432,7 @@ class EventLoopHerder implements Herder {
   #foldCrash(work: Work, lost: ExecutorLost): void {
     const { now, statuses } = this.#options;
     if (work.task === null) this.#options.planner.cancel(work.connector);
+    else this.#predecessors.died(itemName(work.connector, work.task));
     const after = this.#crashes.record(itemName(work.connector, work.task), { atMs: now(), alone: lost.alone });
     if (after.kind === "giveUp") {
       work.phase = "failed";
@@ -545,7 +555,13 @@ class EventLoopHerder implements Herder {
       task === null
         ? pool.startConnector({ connector, config: connectorConfig, targetState }, signal)
         : pool.startTask(
-            { key: { connector, task }, connectorConfig, taskConfig: plan.taskConfig ?? {}, targetState },
+            {
+              key: { connector, task },
+              connectorConfig,
+              taskConfig: plan.taskConfig ?? {},
+              targetState,
+              evictPredecessor: this.#isPredecessorDead(connector, task),
+            },
             signal,
           );
     started.then(
@@ -554,19 +570,26 @@ class EventLoopHerder implements Herder {
     );
   }
 
+  #isPredecessorDead(connector: string, task: number): boolean {
+    const { statusStore, workerId, workers } = this.#options;
+    const status = statusStore.task({ connector, task });
+    return this.#predecessors.isDead(itemName(connector, task), { status, workerId, workers: workers() });
+  }
+
   #stop(work: Work, again: boolean): void {
     const { pool, planner, gracefulTimeoutMs } = this.#options;
     const { connector, task } = work;
     const wasFailed = work.phase === "failed";
+    if (work.phase === "starting" && task === null) work.abort.abort();
     work.phase = "stopping";
     if (task === null) planner.cancel(connector);
     const stopped =
       task === null
         ? pool.stopConnector(connector, gracefulTimeoutMs)
         : pool.stopTask({ connector, task }, gracefulTimeoutMs);
-    void stopped.then(() => {
+    void stopped.then((end) => {
       work.abort.abort();
-      this.#inbox.post({ kind: "stopped", work, wasFailed, again });
+      this.#inbox.post({ kind: "stopped", work, end, wasFailed, again });
     });
   }
 

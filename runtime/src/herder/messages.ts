@@ -1,5 +1,5 @@
 import type { ExecutorNotice } from "../executor/channel.ts";
-import type { ExecutorLost } from "../executor/pool.ts";
+import type { ExecutorLost, StopEnd } from "../executor/pool.ts";
 import type { Assigned } from "../group/group.ts";
 import type { ClusterConfig, ConfigChange } from "../store/stores.ts";
 import type { Work } from "./work.ts";
@@ -23,7 +23,13 @@ export type Message =
   | { readonly kind: "configChanged"; readonly change: ConfigChange; readonly config: ClusterConfig }
   | { readonly kind: "started"; readonly work: Work }
   | { readonly kind: "startFailed"; readonly work: Work; readonly error: unknown }
-  | { readonly kind: "stopped"; readonly work: Work; readonly wasFailed: boolean; readonly again: boolean }
+  | {
+      readonly kind: "stopped";
+      readonly work: Work;
+      readonly end: StopEnd;
+      readonly wasFailed: boolean;
+      readonly again: boolean;
+    }
   | { readonly kind: "targetStateReached"; readonly connector: string }
   | { readonly kind: "status"; readonly notice: StatusNotice }
   | { readonly kind: "reconfigure"; readonly connector: string }

@@ -1,5 +1,5 @@
 import type { ExecutorCalls, ExecutorNotice, WorkerCalls, WorkerNotice } from "#runtime/executor/channel.ts";
-import { connectRpc, ipcPort } from "#runtime/executor/rpc.ts";
+import { connectRpc, ipcPort, type Rpc } from "#runtime/executor/rpc.ts";
 
 /**
  * An executor for tests. A connector's or task's configuration says what it does under `do`: `crash` or `block` when it starts,
@@ -24,7 +24,7 @@ function stop(name: string): null | Promise<null> {
   return null;
 }
 
-const rpc = connectRpc<WorkerCalls, ExecutorNotice, ExecutorCalls, WorkerNotice>({
+const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNotice, ExecutorCalls, WorkerNotice>({
   port: ipcPort(process),
   onNotice: (notice) => {
     leaseMs = notice.ttlMs;

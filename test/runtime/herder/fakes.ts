@@ -1,8 +1,8 @@
-import type { InstanceState, StringMap, TargetState, TaskId } from "@headrace/contract";
+import type { ConfigInfos, ConfigKeyInfo, InstanceState, StringMap, TargetState, TaskId } from "@headrace/contract";
 import { pino } from "pino";
 import { ConnectError } from "#runtime/errors.ts";
 import type { ConnectorStart, TaskKey, TaskStart } from "#runtime/executor/channel.ts";
-import type { ExecutorPool, PluginEntry } from "#runtime/executor/pool.ts";
+import type { ExecutorPool, PluginEntry, StopEnd } from "#runtime/executor/pool.ts";
 import type { Assigned, Assignment, GroupMember, GroupView } from "#runtime/group/group.ts";
 import type {
   ClusterConfig,
@@ -183,6 +183,9 @@ export class FakePool implements ExecutorPool {
   readonly #steps = new Map<string, Step>();
   plan: (connector: string) => readonly StringMap[] = () => [{}];
   leaseUntilMs = Number.NEGATIVE_INFINITY;
+  stopEnd: StopEnd = "stopped";
+  /** Whether the last start of a task asked for its predecessor's eviction. */
+  readonly evictions = new Map<string, boolean>();
   pluginEntries: readonly PluginEntry[] = [];
 
   startConnector(start: ConnectorStart): Promise<void> {
@@ -190,14 +193,17 @@ export class FakePool implements ExecutorPool {
   }
   startTask(start: TaskStart): Promise<void> {
     const name = `${start.key.connector}-${start.key.task}`;
+    this.evictions.set(name, start.evictPredecessor === true);
     return this.#do(`start ${name}`, () => this.live.add(name));
   }
-  stopConnector(connector: string): Promise<void> {
-    return this.#do(`stop ${connector}`, () => this.live.delete(connector));
+  async stopConnector(connector: string): Promise<StopEnd> {
+    await this.#do(`stop ${connector}`, () => this.live.delete(connector));
+    return "stopped";
   }
-  stopTask(key: TaskKey): Promise<void> {
+  async stopTask(key: TaskKey): Promise<StopEnd> {
     const name = `${key.connector}-${key.task}`;
-    return this.#do(`stop ${name}`, () => this.live.delete(name));
+    await this.#do(`stop ${name}`, () => this.live.delete(name));
+    return this.stopEnd;
   }
   setTargetState(connector: string, targetState: TargetState): Promise<void> {
     return this.#do(`target ${connector} ${targetState}`, () => undefined);
@@ -213,9 +219,9 @@ export class FakePool implements ExecutorPool {
   async configDef(): Promise<never[]> {
     return [];
   }
-  async validate(config: StringMap) {
+  async validate(config: StringMap): Promise<ConfigInfos> {
     const errors = config["bad"] === undefined ? [] : [config["bad"]];
-    const definition = {
+    const definition: ConfigKeyInfo = {
       name: "bad",
       type: "STRING",
       required: false,
@@ -227,7 +233,7 @@ export class FakePool implements ExecutorPool {
       display_name: "bad",
       dependents: [],
       order: 0,
-    } as const;
+    };
     const value = { name: "bad", value: null, recommended_values: [], errors, visible: true };
     return { name: "plugin", error_count: errors.length, groups: [], configs: [{ definition, value }] };
   }

@@ -42,6 +42,8 @@ describe("herder", () => {
       }),
       pool,
       member: () => member,
+      workerId: "self:8083",
+      workers: () => new Set(["self:8083", "peer:8083"]),
       planner,
       starts: createStartCounters(),
       topicTracking: true,
@@ -396,6 +398,49 @@ describe("herder", () => {
     await until("restarted", () => pool.calls.includes("start c-0"));
     assert.deepEqual(pool.calls, ["stop c-0", "start c-0"]);
     assert.deepEqual(statusStore.log, ["c-0 FAILED", "c-0 RESTARTING"]);
+  });
+
+  describe("a predecessor that died", () => {
+    const last = (state: InstanceState, workerId: string) =>
+      statusStore.putTask({ connector: "c", task: 0 }, { state, workerId, generation: 1, trace: null, version: null });
+    const begin = async () => {
+      await configStore.putConnector("c", config, null);
+      await configStore.putTaskConfigs("c", [{}]);
+      await give("c/0");
+      await until("task runs", () => pool.live.has("c-0"));
+    };
+    for (const [fact, state, workerId, evicted] of [
+      ["with a worker that has left the group", "RUNNING", "gone:8083", true],
+      ["with this worker's former process", "PAUSED", "self:8083", true],
+      ["with an executor", "RESTARTING", "peer:8083", true],
+      ["not: a present worker has it", "RUNNING", "peer:8083", false],
+      ["not: it stopped in order", "UNASSIGNED", "gone:8083", false],
+    ] as const) {
+      it(`${evicted ? "is evicted" : "is left alone"} (${fact})`, async () => {
+        last(state, workerId);
+        await begin();
+        assert.equal(pool.evictions.get("c-0"), evicted);
+      });
+    }
+    it("is left alone if it was stopped here in order", async () => {
+      await running();
+      await herder.restart("c", 0);
+      assert.equal(pool.evictions.get("c-0"), false);
+    });
+    it("is evicted if it was stopped here in order, but ran on a lost worker since", async () => {
+      await running();
+      await give("c");
+      last("RUNNING", "gone:8083");
+      await give("c", "c/0");
+      await until("task runs", () => pool.live.has("c-0"));
+      assert.equal(pool.evictions.get("c-0"), true);
+    });
+    it("is evicted if it had to be killed here", async () => {
+      await running();
+      pool.stopEnd = "killed";
+      await herder.restart("c", 0);
+      assert.equal(pool.evictions.get("c-0"), true);
+    });
   });
 
   it("records a topic once", async () => {

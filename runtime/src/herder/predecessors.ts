@@ -1,0 +1,49 @@
+import type { StatusEntry } from "../store/stores.ts";
+
+/** What is known of whoever ran a task before. */
+export interface Predecessors {
+  /** It ended in order, by this process. */
+  stopped(task: string): void;
+  /** Its process died, here. */
+  died(task: string): void;
+  /**
+   * True if the one before cannot have left its consumer group: it is dead, and the sink that starts now has to remove it. Forgets what
+   * it was told of this task.
+   */
+  isDead(task: string, last: LastRun): boolean;
+}
+
+export interface LastRun {
+  readonly status: StatusEntry | null;
+  /** This worker's id. */
+  readonly workerId: string;
+  /** The ids of the group's present workers; null if they are not known. */
+  readonly workers: ReadonlySet<string> | null;
+}
+
+/** Creates an empty memory. */
+export function createPredecessors(): Predecessors {
+  const ends = new Map<string, "stopped" | "died">();
+  return {
+    stopped: (task) => void ends.set(task, "stopped"),
+    died: (task) => void ends.set(task, "died"),
+    isDead(task, last) {
+      const end = ends.get(task);
+      ends.delete(task);
+      // Since then it may have run elsewhere: then its status tells.
+      const hereLast = last.status?.workerId === last.workerId;
+      return end !== undefined && hereLast ? end === "died" : diedElsewhere(last);
+    },
+  };
+}
+
+/**
+ * Whoever stops in order writes UNASSIGNED, so a task whose status still says that it runs was cut off: with a worker that has left
+ * the group, or with this worker's former process. Two Connect clusters with one connector name do not take each other for dead this way.
+ */
+function diedElsewhere({ status, workerId, workers }: LastRun): boolean {
+  if (status === null) return false;
+  if (status.state === "RESTARTING") return true;
+  if (status.state !== "RUNNING" && status.state !== "PAUSED") return false;
+  return status.workerId === workerId || workers === null || !workers.has(status.workerId);
+}
