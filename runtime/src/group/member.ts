@@ -138,7 +138,7 @@ class Member implements GroupMember {
     this.#log = log;
     this.#transport = options.transport ?? createPeerTransport();
     this.#bell = createBell(clock);
-    this.#configSync = createConfigSync({ host, timeoutMs: options.syncTimeoutMs, maxDelayMs, clock, log });
+    this.#configSync = createConfigSync({ host, timeoutMs: options.syncTimeoutMs, maxDelayMs, log });
     this.#membership = createMembership({ client, lose: (loss) => this.#lose(loss), clock, log });
     this.#heartbeat = createHeartbeat({
       client,
@@ -359,7 +359,10 @@ class Member implements GroupMember {
     const current = await this.#configSync.catchUp(told.configOffset, signal);
     const assignment = current ? this.#held : without(this.#running, revoked);
     await this.#tellHost({ assignment, revoked, configOffset: told.configOffset, configMismatch: false }, signal);
-    if (!current) return this.#retryConfig(signal);
+    if (!current) {
+      this.#retryConfig();
+      return;
+    }
     if (this.#host.snapshot().offset > told.configOffset) this.#want("the configuration has moved on", SOON_MS);
     this.#scheduledAtMs = told.delayMs > 0 ? this.#clock.now() + told.delayMs : null;
     this.#enter("stable");
@@ -369,7 +372,10 @@ class Member implements GroupMember {
     const assignment = this.#running;
     await this.#tellHost({ assignment, revoked: NO_WORK, configOffset, configMismatch: true }, signal);
     const behind = this.#host.snapshot().offset < configOffset;
-    if (!(await this.#configSync.catchUp(configOffset, signal))) return this.#retryConfig(signal);
+    if (!(await this.#configSync.catchUp(configOffset, signal))) {
+      this.#retryConfig();
+      return;
+    }
     const leads = leaderId === this.#membership.identity().memberId;
     this.#want("the leader's configuration was behind", behind || leads ? 0 : MISMATCH_WAIT_MS);
     this.#enter("stable");
@@ -393,11 +399,11 @@ class Member implements GroupMember {
     await unlessAborted(applying, signal);
   }
 
-  async #retryConfig(signal: AbortSignal): Promise<void> {
-    if (!(await this.#configSync.backOff(signal))) {
-      throw this.#lose({ reason: "the config topic cannot be read", forgetId: true, leave: true });
-    }
-    this.#want("the config topic could not be read", 0);
+  /** Unlike a JVM worker this one stays in the group while it waits, since it goes on running what it holds. */
+  #retryConfig(): void {
+    const pauseMs = this.#configSync.nextPauseMs();
+    if (pauseMs === null) throw this.#lose({ reason: "the config topic cannot be read", forgetId: true, leave: true });
+    this.#want("the config topic could not be read", pauseMs);
     this.#enter("stable");
   }
 
