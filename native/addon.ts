@@ -60,6 +60,8 @@ export interface Addon {
   ): ConsumerHandle;
   /** What there is next; null: nothing now, a wake follows. A batch's memory is filled again after the next call. */
   consumerTake(handle: ConsumerHandle): NativeBatch | NativeRebalance | NativeConsumerError | null;
+  /** The wake that the last take promised is no longer waited for. Without takes, fetching ends after a second. */
+  consumerRest(handle: ConsumerHandle): void;
   /** Answers the rebalance that was taken; positions only for partitions of an assignment. */
   consumerAcknowledge(
     handle: ConsumerHandle,

@@ -132,6 +132,12 @@ Consumer::Next Consumer::Take() {
   return next;
 }
 
+void Consumer::Rest() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  waiting_ = false;
+  asked_ = Clock::now();
+}
+
 Rebalance Consumer::rebalance() {
   std::lock_guard<std::mutex> lock(mutex_);
   return current_;

@@ -55,6 +55,8 @@ class Consumer : public Client {
   // What there is next: a batch (lent until the next call), a rebalance (until it is acknowledged), an error, or nothing (a wake follows).
   enum class Next { kNothing, kBatch, kRebalance, kError };
   Next Take();
+  // The caller no longer waits for what Take promised.
+  void Rest();
   Slab& lent() { return *lent_; }
   Rebalance rebalance();
   ClientError error() const { return taken_error_; }

@@ -88,6 +88,11 @@ napi_value Take(const Call& call) {
   return Null(call.env());
 }
 
+napi_value Rest(const Call& call) {
+  ConsumerOf(call)->Rest();
+  return Undefined(call.env());
+}
+
 // (handle, topics, partitions, offsets)
 napi_value Acknowledge(const Call& call) {
   ConsumerOf(call)->Acknowledge(PositionsAt(call, 1, true));
@@ -151,6 +156,7 @@ napi_value TakeLogs(const Call& call) { return ToJs(call.env(), ConsumerOf(call)
 void ExportConsumer(napi_env env, napi_value exports) {
   Export<Open>(env, exports, "consumerOpen");
   Export<Take>(env, exports, "consumerTake");
+  Export<Rest>(env, exports, "consumerRest");
   Export<Acknowledge>(env, exports, "consumerAcknowledge");
   Export<Commit>(env, exports, "consumerCommit");
   Export<Seek>(env, exports, "consumerSeek");

@@ -101,6 +101,7 @@ class NativeRecordConsumer implements RecordConsumer {
     try {
       return await this.#wakes.until(() => this.#take() ?? undefined, AbortSignal.any([signal, timer.signal]));
     } catch (error) {
+      addon.consumerRest(this.#handle);
       if (timer.signal.aborted && !signal.aborted) return IDLE;
       throw error;
     } finally {
