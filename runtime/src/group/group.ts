@@ -80,8 +80,9 @@ export interface GroupMember {
    */
   poked(): void;
   /**
-   * Asks the coordinator now whether this member still is one in its present generation. Rejects with ConnectError "rebalance" if not,
-   * or if a round is running. The leader calls it right before each write that only a leader may do (invariant 5).
+   * Asks the coordinator now whether this member, the leader, still is one in its present generation. Rejects with ConnectError
+   * "rebalance" if not, if another one leads, or if a round is running. The leader calls it right before each write that only a leader
+   * may do (invariant 5).
    */
   confirm(signal: AbortSignal): Promise<void>;
   /**

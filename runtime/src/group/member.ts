@@ -214,14 +214,17 @@ class Member implements GroupMember {
 
   async confirm(signal: AbortSignal): Promise<void> {
     const identity = this.#membership.identity();
-    const isCurrent = () => identity === this.#membership.identity() && !this.view().rebalancing;
-    if (isCurrent()) {
+    const leads = () => {
+      const { isLeader, rebalancing } = this.view();
+      return isLeader && !rebalancing && identity === this.#membership.identity();
+    };
+    if (leads()) {
       const sentAtMs = this.#clock.now();
       const result = await this.#client.heartbeat(identity, signal);
       this.#heard(result, identity, sentAtMs);
-      if (result.kind === "alive" && isCurrent()) return;
+      if (result.kind === "alive" && leads()) return;
     }
-    throw new ConnectError("rebalance", `Membership in generation ${identity.generation} could not be confirmed`);
+    throw new ConnectError("rebalance", `Leadership in generation ${identity.generation} could not be confirmed`);
   }
 
   async drain(signal: AbortSignal): Promise<void> {

@@ -432,10 +432,13 @@ describe("member and the config topic", () => {
 });
 
 describe("member that must be sure (invariant 5)", () => {
-  it("confirms a membership that the coordinator knows", () =>
+  it("confirms the leadership of a member that the coordinator knows, and of no other", () =>
     scene(async (group) => {
-      const { member } = await group.start("a");
-      await member.confirm(AbortSignal.timeout(1_000));
+      const leader = await group.start("a");
+      const follower = await group.start("b");
+      await group.clock.advance(1_000);
+      await leader.member.confirm(AbortSignal.timeout(1_000));
+      await assert.rejects(follower.member.confirm(AbortSignal.timeout(1_000)), { code: "rebalance" });
     }));
 
   it("does not confirm while a round is running, after a removal, or without an answer", () =>
