@@ -218,13 +218,14 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     generation = view.generation;
     rebalances.completed += 1;
     rebalances.lastMs = now();
-    if (!hasJoined) log.info({ workerId, generation, startMs: wallClock() - startedAtMs }, "worker started");
     hasJoined = true;
   });
   let stage = "initializing and reading to the end of internal topics";
+  const started = Promise.withResolvers<void>();
   const health = async (): Promise<WorkerHealth> => {
     const doing = `The worker is currently ${stage}, which began at ${new Date(startedAtMs).toISOString()}.`;
-    if (!hasJoined) return { status: "starting", message: `Worker is still starting up. ${doing}` };
+    if (!hasJoined || catalog.plugins.length === 0)
+      return { status: "starting", message: `Worker is still starting up. ${doing}` };
     try {
       await stableView(member(), AbortSignal.timeout(HEALTH_TIMEOUT_MS));
       return { status: "healthy", message: "Worker has completed startup and is ready to handle requests." };
@@ -247,6 +248,11 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         resetAllowed: config["topic.tracking.allow.reset"],
       },
       health,
+      started: async () => {
+        const waiting = scope();
+        waiting.enter(stage);
+        await waiting.run(() => started.promise);
+      },
       self: () => ({
         workerId,
         memberId: member().view().memberId,
@@ -287,8 +293,13 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   log.info({ clusterId }, "connected to Kafka");
   const stores = [configStore, statusStore, offsetStore];
   for (const store of stores) cleanup.defer(() => store.stop());
-  const [plugins] = await Promise.all([pool.plugins(signal), ...stores.map((store) => store.start(signal))]);
-  catalog = createCatalog(plugins);
+  const cataloged = pool.plugins(signal).then((plugins) => {
+    catalog = createCatalog(plugins);
+    log.info({ plugins: plugins.length }, "plugins found");
+  });
+  cataloged.catch(() => undefined); // Told below, or pointless because the start has failed otherwise.
+  await Promise.all(stores.map((store) => store.start(signal)));
+  cataloged.then(started.resolve, () => undefined);
   stage = "ensuring membership in the cluster";
 
   const membership = new AbortController();
@@ -297,7 +308,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     runLeaderDuties({ configStore, statusStore, member, keys, wallClock, log }, ending.signal),
   ];
   const left = member().run(membership.signal);
-  await Promise.race([aborted(signal), left, ...running]);
+  log.info({ workerId, startMs: wallClock() - startedAtMs }, "worker started");
+  // Plugins are needed to answer requests, not to join.
+  await Promise.race([aborted(signal), cataloged.then(() => Promise.race([left, ...running]))]);
 
   log.info({}, "worker stopping");
   const graceMs = config["headrace.shutdown.grace.ms"];

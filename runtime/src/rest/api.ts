@@ -16,6 +16,8 @@ export interface RestApi {
   readonly group: GroupQueries;
   readonly server: { readonly version: string; readonly commit: string; clusterId(): string };
   readonly topicTracking: { readonly enabled: boolean; readonly resetAllowed: boolean };
+  /** Resolves when the topics were read to their end and the plugins are known; rejects when a request may wait no longer. */
+  started(): Promise<void>;
   /** Answers within the health check's own deadline. */
   health(): Promise<WorkerHealth>;
   self(): SelfInfo;

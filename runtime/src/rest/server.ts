@@ -17,6 +17,16 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** Names are up to a Kafka record key long; encoded they grow. */
 const MAX_PARAM_LENGTH = 4_096;
 
+/** What does not depend on the state of the cluster. */
+const ANSWERED_AT_ONCE = new Set([
+  "/",
+  "/health",
+  "/headrace/self",
+  "/headrace/rejoin",
+  "/headrace/drain",
+  "/headrace/group",
+]);
+
 /**
  * Builds the REST API. The caller makes it listen and closes it; `serverFactory` puts it behind servers that listen already.
  */
@@ -37,6 +47,10 @@ export function createRestServer(
   );
   app.setErrorHandler((error, _request, reply) => sendError(reply, error, log));
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error_code: 404, message: "HTTP 404 Not Found" }));
+  // Before the topics were read an answer would be wrong: nothing seems to exist.
+  app.addHook("preHandler", async (request) => {
+    if (!ANSWERED_AT_ONCE.has(request.routeOptions.url ?? "")) await api.started();
+  });
   rootResource(app, api);
   connectorsResource(app, api);
   connectorStateResource(app, api);

@@ -37,6 +37,7 @@ describe("REST", () => {
   let answer: (attempt: number) => Response;
   let tracking: { enabled: boolean; resetAllowed: boolean };
   let timeoutMs: number;
+  let started: Promise<void>;
 
   beforeEach(async () => {
     configStore = new FakeConfigStore();
@@ -48,6 +49,7 @@ describe("REST", () => {
     answer = () => new Response(null, { status: 204 });
     tracking = { enabled: true, resetAllowed: true };
     timeoutMs = 5_000;
+    started = Promise.resolve();
     const pool = new FakePool();
     const catalog = createCatalog([SOURCE, SINK, STRING]);
     const views = createViews({ config: () => configStore.config(), statuses: statusStore, catalog: () => catalog });
@@ -78,6 +80,7 @@ describe("REST", () => {
         get topicTracking() {
           return tracking;
         },
+        started: () => started,
         health: async () => ({ status: "starting", message: "Worker is still starting up. " }),
         self: () => ({ workerId: "self:8083", memberId: "self", podUid: "uid", draining: group.isDraining() }),
         verify: (request) => verify(request, configStore.config().sessionKey, ["HmacSHA256"]),
@@ -526,6 +529,22 @@ describe("REST", () => {
       member.change({ rebalancing: true, leaderUrl: null });
       assert.equal((await ask("GET", "/connectors/c")).status, 200);
     });
+  });
+
+  it("answers nothing about the cluster before its topics were read", async () => {
+    const start = Promise.withResolvers<void>();
+    started = start.promise;
+    await create();
+    let answered = false;
+    const listed = ask("GET", "/connectors").finally(() => {
+      answered = true;
+    });
+    assert.equal((await ask("GET", "/health")).status, 503);
+    assert.equal((await ask("GET", "/headrace/self")).status, 200);
+    await idle();
+    assert.equal(answered, false);
+    start.resolve();
+    assert.deepEqual((await listed).body, ["c"]);
   });
 
   it("says what a request that timed out was doing", async () => {
