@@ -41,7 +41,6 @@ export interface ControlPlaneOptions {
 }
 
 const READY_TIMEOUT_MS = 120_000;
-const STOP_GRACE_MS = 10_000;
 
 /**
  * Starts a fresh control plane with an empty etcd; resolves when it is ready for workloads. RBAC and node authorization are on.
@@ -69,7 +68,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     return started;
   };
   const stop = async () => {
-    for (const process_ of processes.toReversed()) await process_.stop(STOP_GRACE_MS);
+    for (const process_ of processes.toReversed()) await process_.kill(); // Nothing in it outlives a start.
   };
 
   try {
@@ -156,7 +155,7 @@ async function startEtcd(
       if (!etcd.running()) throw new Error(`etcd ended:\n${logTail(etcd.logFile)}`);
       return network;
     } catch (error) {
-      await etcd.stop(STOP_GRACE_MS);
+      await etcd.kill();
       processes.pop();
       if (attempt === 3 || !logTail(etcd.logFile).includes("address already in use")) throw error;
     }

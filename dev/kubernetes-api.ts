@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { dirname, resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { json, text } from "node:stream/consumers";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -142,7 +141,7 @@ export function openKubernetesApi(kubeconfigFile: string): KubernetesApi {
       const response = await send({ path }, signal);
       try {
         await throwIfRefused(response, { path });
-        for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+        for await (const line of lines(response)) {
           const event = JSON.parse(line) as WatchEvent<T> | { readonly type: "ERROR"; readonly object: Status };
           if (event.type === "ERROR") throw toApiError(event.object, 500, `watch ${path}`);
           yield event;
@@ -153,6 +152,17 @@ export function openKubernetesApi(kubeconfigFile: string): KubernetesApi {
     },
     close: () => agent.destroy(),
   };
+}
+
+/** The lines of a response; fails if the connection breaks. (readline's iterator would wait for ever.) */
+async function* lines(response: IncomingMessage): AsyncGenerator<string> {
+  response.setEncoding("utf8");
+  let rest = "";
+  for await (const chunk of response) {
+    const parts = `${rest}${chunk}`.split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts.filter((part) => part !== "");
+  }
 }
 
 interface Status {

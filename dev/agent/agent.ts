@@ -102,6 +102,8 @@ interface Pods {
 function createPods(surroundings: PodSurroundings, records: Map<string, PodRecord>): Pods {
   const { dir } = surroundings;
   const workers = new Map<string, PodWorker>();
+  /** Pods that were removed here, until the API server says so too: events on their way are not to start them again. */
+  const removed = new Set<string>();
   const lastOfName = new Map<string, Promise<void>>();
   let first = true;
   let stopping = false;
@@ -118,6 +120,7 @@ function createPods(surroundings: PodSurroundings, records: Map<string, PodRecor
     workers.set(uid, worker);
     const done = worker.done.finally(() => {
       workers.delete(uid);
+      removed.add(uid);
       if (lastOfName.get(key) === done) lastOfName.delete(key);
     });
     lastOfName.set(key, done);
@@ -143,16 +146,18 @@ function createPods(surroundings: PodSurroundings, records: Map<string, PodRecor
       const known = new Set(all.map(({ metadata }) => metadata.uid));
       if (first) sweep(known);
       first = false;
+      for (const uid of removed) if (!known.has(uid)) removed.delete(uid);
       for (const uid of workers.keys()) if (!known.has(uid)) pods.remove(uid);
       for (const pod of all) pods.apply(pod);
     },
     apply(pod) {
-      if (stopping) return;
+      if (stopping || removed.has(pod.metadata.uid)) return;
       const worker = workers.get(pod.metadata.uid);
       if (worker === undefined) start(pod);
       else worker.update(pod);
     },
     remove(uid) {
+      removed.delete(uid);
       workers.get(uid)?.gone();
     },
     async shutdown(graceMs) {

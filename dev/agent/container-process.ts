@@ -35,7 +35,7 @@ export interface ContainerProcess {
   readonly exited: Promise<ContainerExit>;
   /** To the main process only, as a container runtime does. */
   signal(signal: NodeJS.Signals): void;
-  /** SIGKILL to all processes of the run. */
+  /** SIGKILL to all processes of the run; the shim ends by itself then, having seen the main one's end. */
   kill(): void;
 }
 
@@ -101,7 +101,10 @@ function toProcess(dir: string, pid: number, ended: Promise<void>): ContainerPro
     },
     kill: () => {
       killed = true;
-      for (const marked of markedProcesses(CONTAINER_MARK, (value) => value === dir)) sendSignal(marked, "SIGKILL");
+      const shim = readNumber(join(dir, "shim"));
+      for (const marked of markedProcesses(CONTAINER_MARK, (value) => value === dir)) {
+        if (marked !== shim) sendSignal(marked, "SIGKILL");
+      }
     },
   };
 }

@@ -12,7 +12,6 @@ export interface StatusWriter {
 
 const RETRY_MS = 1000;
 
-/** `onGone` is told when the API server does not know the pod any more. */
 export function createStatusWriter(api: KubernetesApi, pod: Pod, signal: AbortSignal): StatusWriter {
   const { namespace, name, uid } = pod.metadata;
   let wanted: object | undefined;
@@ -21,6 +20,14 @@ export function createStatusWriter(api: KubernetesApi, pod: Pod, signal: AbortSi
   let writing: Promise<void> | undefined;
 
   const isDue = () => !signal.aborted && !gone && wanted !== undefined && JSON.stringify(wanted) !== written;
+  const isGone = async () => {
+    try {
+      const found = await api.request<Pod>({ path: `/api/v1/namespaces/${namespace}/pods/${name}` }, signal);
+      return found.metadata.uid !== uid;
+    } catch (error) {
+      return error instanceof ApiError && error.status === 404;
+    }
+  };
   const write = async () => {
     while (isDue()) {
       const text = JSON.stringify(wanted);
@@ -36,9 +43,9 @@ export function createStatusWriter(api: KubernetesApi, pod: Pod, signal: AbortSi
         );
         written = text;
       } catch (error) {
-        // 404: deleted; 409: another pod has the name by now.
-        if (error instanceof ApiError && (error.status === 404 || error.status === 409)) gone = true;
-        else await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+        // Refused for good only if the pod is gone or another one has its name by now: then with 404, 403, 409 or 422.
+        gone = error instanceof ApiError && error.status < 500 && (await isGone());
+        if (!gone) await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
       }
     }
     writing = undefined;
