@@ -141,7 +141,7 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
     signal.throwIfAborted();
     if (closed) throw new ConnectError("kafka", "The Kafka client is closed");
     const entry = entryOf(host, port);
-    if (entry.broker.connectionPool.pool[0]?.isConnected() === true && entry.connecting === null) return entry.broker;
+    if (isReady(entry)) return entry.broker;
     entry.connecting ??= connect(entry).finally(() => {
       entry.connecting = null;
     });
@@ -150,9 +150,7 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
   }
 
   async function any(signal: AbortSignal): Promise<Broker> {
-    for (const { broker } of entries.values()) {
-      if (broker.connectionPool.pool[0]?.isConnected() === true) return broker;
-    }
+    for (const entry of entries.values()) if (isReady(entry)) return entry.broker;
     let failure: unknown = new ConnectError("kafka", "No Kafka broker is known; bootstrap.servers is empty");
     const seeds = settings.brokers.map(
       (_, index) => settings.brokers[(nextSeed + index) % settings.brokers.length] ?? "",
@@ -234,6 +232,11 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
       for (const entry of [...entries.values()]) drop(entry, "client closed");
     },
   };
+}
+
+/** While it connects, a broker has a connection but does not yet know which requests it may send. */
+function isReady({ broker, connecting }: Entry): boolean {
+  return connecting === null && broker.connectionPool.pool[0]?.isConnected() === true;
 }
 
 /** Splits `host:port`; an IPv6 address stands in brackets. */
