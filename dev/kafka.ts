@@ -201,16 +201,29 @@ export async function kafkaTool(main: string, args: readonly string[], timeoutMs
   return stdout;
 }
 
-/** Reads a whole topic with Kafka's console consumer, until nothing has come for `idleMs`. One string per record value. */
-export async function consumeAll(bootstrap: string, topic: string, idleMs = 5000): Promise<readonly string[]> {
-  const out = await kafkaTool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
-    "--bootstrap-server",
-    bootstrap,
-    "--topic",
-    topic,
-    "--from-beginning",
-    "--timeout-ms",
-    String(idleMs),
-  ]);
-  return out === "" ? [] : out.replace(/\n$/, "").split("\n");
+/** How many records a topic holds by its offsets: exact for topics without compaction, deletion and transactions. */
+async function countRecords(bootstrap: string, topic: string): Promise<number> {
+  const offsets = async (time: string) => {
+    const args = ["--bootstrap-server", bootstrap, "--topic-partitions", `${topic}:0-1000000`, "--time", time];
+    const out = await kafkaTool("org.apache.kafka.tools.GetOffsetShell", args);
+    const positions = out.split("\n").filter((line) => line.startsWith(`${topic}:`));
+    return positions.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(":") + 1)), 0);
+  };
+  const [end, start] = await Promise.all([offsets("-1"), offsets("-2")]);
+  return end - start;
+}
+
+/**
+ * Reads with Kafka's console consumer what a topic holds now; one string per record value, none if the topic does not exist. For
+ * topics without compaction and transactions. Throws if the records do not come within two minutes.
+ */
+export async function consumeAll(bootstrap: string, topic: string): Promise<readonly string[]> {
+  const count = await countRecords(bootstrap, topic);
+  if (count === 0) return [];
+  const limits = ["--max-messages", String(count), "--timeout-ms", "120000"];
+  const args = ["--bootstrap-server", bootstrap, "--topic", topic, "--from-beginning", ...limits];
+  const out = await kafkaTool("org.apache.kafka.tools.consumer.ConsoleConsumer", args, 180_000);
+  const values = out.replace(/\n$/, "").split("\n");
+  if (values.length !== count) throw new Error(`${topic} holds ${count} records, but ${values.length} lines were read`);
+  return values;
 }

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-
-const require = createRequire(import.meta.url);
+import { join } from "node:path";
+import { repoRoot } from "../cache.ts";
 
 /** The lines of a public data set: all US zip codes, as npm's vega-datasets ships them. All lines differ. */
 export function zipcodes(): readonly string[] {
-  return linesOf(require.resolve("vega-datasets/data/zipcodes.csv"));
+  return linesOf(join(repoRoot, "node_modules/vega-datasets/data/zipcodes.csv"));
 }
 
 /** The complete lines of a file; none if it does not exist. */

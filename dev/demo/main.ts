@@ -45,4 +45,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+// kafkajs's request queue, in the monitor: harmless on Node 24, and Node's default listener would print it in the middle of the show.
+process.removeAllListeners("warning");
+process.on("warning", (warning) => {
+  if (warning.name !== "TimeoutNegativeWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
+});
+
 process.exit(await main());

@@ -16,9 +16,7 @@ export function localExamples(
     .map((document) => {
       if (document.get("kind") === "KafkaConnect") {
         document.setIn(["spec", "bootstrapServers"], local.bootstrap);
-        document.setIn(["spec", "template", "connectContainer", "env"], [{ name: "DATA_DIR", value: local.dataDir }]);
-        document.deleteIn(["spec", "template", "connectContainer", "volumeMounts"]);
-        document.deleteIn(["spec", "template", "pod"]);
+        document.setIn(["spec", "template", "pod", "volumes"], [{ name: "data", hostPath: { path: local.dataDir } }]);
       }
       return stringify(document.toJS());
     })

@@ -72,7 +72,7 @@ export async function show(stack: Stack, checks: CheckList, say: (line?: string)
     );
     await print(["get", "kc,kctr"]);
     await print(["get", "pods", "-o", "wide"]);
-    const inTopic = await consumeAll(stack.bootstrap, LINES, 3000);
+    const inTopic = await consumeAll(stack.bootstrap, LINES);
     checks.note(
       "first half through Kafka",
       inTopic.length === first.length && linesOf(output).length === first.length,
@@ -183,7 +183,7 @@ async function count(scene: Scene & { readonly lines: readonly string[] }): Prom
     () => `${new Set(linesOf(output)).size} of ${lines.length} lines in the sink`,
     { timeoutMs: 60_000, intervalMs: 200 },
   );
-  const written = linesOf(output);
+  const written = linesOf(output).map(lineOf);
   const distinct = new Set(written);
   const [wanted, got] = [hashOfSet(lines), hashOfSet(distinct)];
   checks.note(
@@ -191,11 +191,11 @@ async function count(scene: Scene & { readonly lines: readonly string[] }): Prom
     wanted === got && distinct.size === lines.length,
     `${lines.length} lines, sha256 ${got.slice(0, 16)}…; ${written.length - distinct.size} repeated by the kill`,
   );
-  const inTopic = await consumeAll(stack.bootstrap, LINES, 3000);
-  const wrapped = inTopic.map((record) => lineOf(record));
+  const inTopic = await consumeAll(stack.bootstrap, LINES);
+  const wrapped = inTopic.map(lineOf);
   checks.note("every line is in the topic as JSON", hashOfSet(wrapped) === wanted, `${inTopic.length} records`);
 
-  const orders = (await consumeAll(stack.bootstrap, ORDERS, 3000)).map(sequenceOf);
+  const orders = (await consumeAll(stack.bootstrap, ORDERS)).map(sequenceOf);
   const missing = gaps(orders);
   checks.note(
     "no order is missing",
@@ -237,6 +237,7 @@ function numberOf(value: Record<string, unknown>, field: string): number {
   return found;
 }
 
+/** The line that the transform wrapped into an object. */
 function lineOf(record: string): string {
   const value: { line?: unknown } = JSON.parse(record);
   return String(value.line);

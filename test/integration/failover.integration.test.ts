@@ -184,7 +184,7 @@ describe("failover", () => {
       assert.equal((await rest(url, "PUT", `/connectors/source-${index}/pause`)).status, 202);
     }
     for (const [index, topic] of topics.entries()) {
-      const produced = await consumeAll(kafka.bootstrap, topic, 3000);
+      const produced = await consumeAll(kafka.bootstrap, topic);
       const sequences = [...new Set(produced.map(sequenceOf))].sort((a, b) => a - b);
       assert.ok(sequences.length > 1000, `${topic} has ${sequences.length} records`);
       assert.deepEqual(sequences, [...sequences.keys()], `${topic}: every number from 0 on is in Kafka`);

@@ -64,7 +64,7 @@ describe("handing a cluster's state topics to Apache Kafka Connect and back", ()
     await eventually("the second source runs", async () => (await stateOf(url, "paused")) === "RUNNING RUNNING");
     await eventually(
       "its lines are in Kafka",
-      async () => (await consumeAll(kafka.bootstrap, pausedTopic, 3000)).length === 10,
+      async () => (await consumeAll(kafka.bootstrap, pausedTopic)).length === 10,
       60_000,
     );
     assert.equal((await rest(url, "PUT", "/connectors/paused/pause")).status, 202);
@@ -84,7 +84,7 @@ describe("handing a cluster's state topics to Apache Kafka Connect and back", ()
     assert.deepEqual(linesOf(output), numbered("line", 0, 1500), "nothing lost, nothing repeated");
     assert.equal(await stateOf(url, "source"), "RUNNING RUNNING");
     assert.equal(await stateOf(url, "paused"), "PAUSED PAUSED");
-    assert.deepEqual(await consumeAll(kafka.bootstrap, pausedTopic, 3000), numbered("paused", 0, 10));
+    assert.deepEqual(await consumeAll(kafka.bootstrap, pausedTopic), numbered("paused", 0, 10));
     await jvm.stop();
     jvm = undefined;
   });
@@ -100,9 +100,9 @@ describe("handing a cluster's state topics to Apache Kafka Connect and back", ()
     await eventually("running again", async () => (await stateOf(url, "paused")) === "RUNNING RUNNING");
     await eventually(
       "all its lines",
-      async () => (await consumeAll(kafka.bootstrap, pausedTopic, 3000)).length >= 20,
+      async () => (await consumeAll(kafka.bootstrap, pausedTopic)).length >= 20,
       60_000,
     );
-    assert.deepEqual(await consumeAll(kafka.bootstrap, pausedTopic, 3000), numbered("paused", 0, 20));
+    assert.deepEqual(await consumeAll(kafka.bootstrap, pausedTopic), numbered("paused", 0, 20));
   });
 });
