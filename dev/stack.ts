@@ -7,6 +7,7 @@ import { startControlPlane } from "./control-plane.ts";
 import { startKafka } from "./kafka.ts";
 import { createKubectl, type Kubectl } from "./kubectl.ts";
 import { withLock } from "./lock.ts";
+import type { LocalProcess } from "./process.ts";
 import { killMarked } from "./process-table.ts";
 import { step } from "./progress.ts";
 import { kafkaLibs } from "./setup/kafka.ts";
@@ -64,6 +65,7 @@ export interface StackStatus {
 export const WORKER_IMAGE = "headrace/worker:dev";
 
 const NODE = "local";
+/** The agent ends the pods in it. */
 const STOP_GRACE_MS = 20_000;
 
 /**
@@ -137,7 +139,8 @@ async function start(dir: string, options: StackOptions): Promise<StackState> {
   const controlPlane = await starting[1];
   const adminKubeconfig = resolve(controlPlane?.adminKubeconfig ?? givenKubeconfig ?? "");
   const userKubeconfig = controlPlane?.userKubeconfig ?? adminKubeconfig;
-  const processes = [...(kafka === undefined ? [] : [kafka.process]), ...(controlPlane?.processes ?? [])];
+  const servers = [...(kafka === undefined ? [] : [kafka.process]), ...(controlPlane?.processes ?? [])];
+  const clients: LocalProcess[] = [];
   mkdirSync(join(dir, "bin"));
   symlinkSync(kubectlPath, join(dir, "bin/kubectl"));
 
@@ -149,7 +152,7 @@ async function start(dir: string, options: StackOptions): Promise<StackState> {
       detached: true,
       ...(options.restartBackOffMs !== undefined && { restartBackOffMs: options.restartBackOffMs }),
     });
-    processes.push(agent.process);
+    clients.push(agent.process);
   }
   const kubectl = createKubectl({
     binary: kubectlPath,
@@ -163,10 +166,13 @@ async function start(dir: string, options: StackOptions): Promise<StackState> {
       : await step("start the operator", () =>
           startOperator({ dir, adminKubeconfig, kubectl, workerImage: WORKER_IMAGE, detached: true }),
         );
-  if (operator !== null) processes.push(operator.process);
+  if (operator !== null) clients.push(operator.process);
 
   const state: StackState = {
-    processes: processes.map(toRecorded),
+    processes: [
+      ...servers.map((each) => toRecorded(each, 0)),
+      ...clients.map((each) => toRecorded(each, STOP_GRACE_MS)),
+    ],
     kafka: { bootstrap: kafka?.bootstrap ?? givenBootstrap ?? "", ours: kafka !== undefined },
     kubernetes: {
       ours: controlPlane !== undefined,
@@ -189,7 +195,7 @@ async function installResources(kubectl: Kubectl): Promise<void> {
 
 /** Stops what is remembered, last started first; then kills what bears the stack's mark, for a start that was cut short. */
 async function tearDown(dir: string): Promise<void> {
-  for (const process_ of (readState(dir)?.processes ?? []).toReversed()) await stopRecorded(process_, STOP_GRACE_MS);
+  for (const process_ of (readState(dir)?.processes ?? []).toReversed()) await stopRecorded(process_);
   await sweep(dir);
   rmSync(join(dir, "stack.json"), { force: true });
 }

@@ -14,6 +14,8 @@ const processSchema = z.object({
   /** With the id it names the process for ever, so that one that got the id later is never taken for it. */
   startTicks: z.number(),
   logFile: z.string(),
+  /** How long it may take to end by itself; 0 for what has nothing to save. */
+  graceMs: z.number(),
 });
 
 const stateSchema = z.object({
@@ -54,10 +56,10 @@ export function writeState(dir: string, state: StackState): void {
 }
 
 /** What is to be remembered of a process that was just started. */
-export function toRecorded({ name, pid, logFile }: LocalProcess): RecordedProcess {
+export function toRecorded({ name, pid, logFile }: LocalProcess, graceMs: number): RecordedProcess {
   const ticks = startTicks(pid);
   if (ticks === null) throw new Error(`${name} has ended; see ${logFile}`);
-  return { name, pid, startTicks: ticks, logFile };
+  return { name, pid, startTicks: ticks, logFile, graceMs };
 }
 
 /** Whether the very process that was remembered still runs. */
@@ -65,10 +67,10 @@ export function isRunning({ pid, startTicks: ticks }: RecordedProcess): boolean 
   return startTicks(pid) === ticks;
 }
 
-/** SIGTERM, then SIGKILL after `graceMs`; resolves when the process is gone. */
-export async function stopRecorded(process_: RecordedProcess, graceMs: number): Promise<void> {
-  const deadline = performance.now() + graceMs;
-  if (isRunning(process_)) sendSignal(process_.pid, "SIGTERM");
+/** SIGTERM, then SIGKILL after its grace period; resolves when the process is gone. */
+export async function stopRecorded(process_: RecordedProcess): Promise<void> {
+  const deadline = performance.now() + process_.graceMs;
+  if (process_.graceMs > 0 && isRunning(process_)) sendSignal(process_.pid, "SIGTERM");
   while (isRunning(process_)) {
     if (performance.now() > deadline) sendSignal(process_.pid, "SIGKILL");
     await sleep(50);
