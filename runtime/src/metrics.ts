@@ -46,7 +46,8 @@ export class Metrics {
   /** The exposition text as of now. */
   text(): Promise<string> {
     for (const family of this.#families.values()) family.reset();
-    const samples = [...workerSamples(this.#source), ...workSamples(this.#source), ...taskSamples(this.#source.tasks)];
+    const source = this.#source;
+    const samples = [...workerSamples(source), ...workSamples(source), ...taskSamples(source)];
     for (const sample of samples) this.#put(sample);
     return this.#registry.metrics();
   }
@@ -152,8 +153,12 @@ function statusOf(work: Readonly<Work>): string {
   }
 }
 
-function* taskSamples(tasks: ReadonlyMap<string, TaskMetrics>): Generator<Sample> {
-  for (const { key, values } of tasks.values()) {
+/** Numbers of tasks that are here still; those of failed ones stay. */
+function* taskSamples(source: MetricsSource): Generator<Sample> {
+  for (const { connector, task } of source.running()) {
+    const metrics = source.tasks.get(`${connector}-${task}`);
+    if (task === null || metrics === undefined) continue;
+    const { key, values } = metrics;
     const labels = { connector: key.connector, task: String(key.task) };
     for (const [attribute, value] of Object.entries(values)) {
       yield { name: `kafka_connect_${groupOf(attribute)}_${attribute.replaceAll("-", "_")}`, labels, value };

@@ -128,6 +128,16 @@ describe("herder", () => {
     assert.ok(pool.live.has("c"));
   });
 
+  it("has written what has stopped before it resolves a round", async () => {
+    await running();
+    let flushed: InstanceState | null = null;
+    statusStore.flush = async () => {
+      flushed = statusStore.stateOf("c-0");
+    };
+    await give("c");
+    assert.equal(flushed, "UNASSIGNED");
+  });
+
   it("does not wait for starts before it resolves a round", async () => {
     await configStore.putConnector("c", config, null);
     pool.automatic = false;
@@ -382,7 +392,7 @@ describe("herder", () => {
     assert.deepEqual(pool.calls, []);
     await configStore.putConnector("d", config, null);
     await give("c");
-    assert.deepEqual(pool.calls, ["start c"]);
+    assert.equal(pool.calls[0], "start c");
   });
 
   it("carries out a restart request of the config topic", async () => {
@@ -444,9 +454,13 @@ describe("herder", () => {
   });
 
   it("records a topic once", async () => {
+    await configStore.putConnector("c", config, null);
     herder.hear({ kind: "activeTopic", connector: "c", task: 0, topic: "t" });
     herder.hear({ kind: "activeTopic", connector: "c", task: 0, topic: "t" });
     await until("recorded", () => statusStore.topics("c").length === 1);
+    herder.hear({ kind: "activeTopic", connector: "deleted", task: 0, topic: "t" });
+    await idle();
+    assert.deepEqual(statusStore.topics("deleted"), []);
   });
 
   it("stops everything for good", async () => {
