@@ -1,4 +1,4 @@
-import type { PluginInfo } from "@headrace/contract";
+import type { KafkaConnectStatus, PluginInfo } from "@headrace/contract";
 import type { Logger } from "pino";
 import { labelSelector } from "../cluster-pods.ts";
 import { type ConnectClient, firstAnswer, isConnectError } from "../connect-client.ts";
@@ -8,7 +8,7 @@ import { type KafkaConnect, KafkaConnects } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { ConfigMaps, PodDisruptionBudgets, Pods, ServiceAccounts, Services, StatefulSets } from "../kube/resources.ts";
-import { writeStatus } from "../status-writer.ts";
+import { createStatusWriter } from "../status-writer.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
 import { DRAINING_ANNOTATION } from "./names.ts";
@@ -50,6 +50,7 @@ const REFUSED_RETRY_MS = 30_000;
 /** Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. */
 export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const { kube, connect, stores, events, defaultImage, now } = deps;
+  const statuses = createStatusWriter<KafkaConnectStatus>(kube, KafkaConnects);
   const memories = new Map<string, Memory>();
 
   function memoryOf(resource: KafkaConnect): Memory {
@@ -66,7 +67,11 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 
   function forgetGone(): void {
     const present = new Set(stores.connects.list().map(({ metadata }) => metadata.uid));
-    for (const uid of memories.keys()) if (!present.has(uid)) memories.delete(uid);
+    for (const uid of memories.keys()) {
+      if (present.has(uid)) continue;
+      memories.delete(uid);
+      statuses.forget(uid);
+    }
   }
 
   async function applyObjects(desired: Desired, signal: AbortSignal): Promise<void> {
@@ -191,11 +196,12 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   }
 
   return async (key, signal) => {
-    const resource = stores.connects.get(key);
-    if (resource === undefined || resource.metadata.deletionTimestamp !== undefined) {
+    const cached = stores.connects.get(key);
+    if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) {
       forgetGone();
       return settled;
     }
+    const resource = statuses.latest(cached);
     const memory = memoryOf(resource);
     const desired = desire(resource, defaultImage);
     const seen = observe(stores, key);
@@ -208,7 +214,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const { pods } = seen;
     const { warnings } = desired;
     const status = toClusterStatus({ connect: resource, findings, pods, plugins, warnings, nowMs: now() });
-    await writeStatus(kube, { type: KafkaConnects, object: resource, status }, signal);
+    await statuses.write(resource, status, signal);
     if (outcome.kind === "settled" && observed === undefined && seen.workers.length > 0)
       return retryAfter(PLUGINS_RETRY_MS);
     return outcome;

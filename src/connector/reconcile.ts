@@ -1,4 +1,4 @@
-import { CONNECTOR_FINALIZER } from "@headrace/contract";
+import { CONNECTOR_FINALIZER, type KafkaConnectorStatus } from "@headrace/contract";
 import type { Logger } from "pino";
 import { type ConnectClient, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
@@ -6,7 +6,7 @@ import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
 import { type KafkaConnector, KafkaConnectors } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
-import { writeStatus } from "../status-writer.ts";
+import { createStatusWriter } from "../status-writer.ts";
 import { type ActResult, act } from "./act.ts";
 import type { ClusterView } from "./event-stream.ts";
 import { type ConnectorStores, observe } from "./observe.ts";
@@ -28,6 +28,7 @@ export interface ConnectorReconcileDeps {
 
 /** What is kept between reconciles of one connector; losing it costs repeated calls, never a wrong step. */
 interface Memory {
+  readonly uid: string;
   echo: Echo | null;
   /** A refusal, so that the same is not asked again at every event. */
   refusal: { readonly of: WantedConnector; readonly result: ActResult; readonly untilMs: number } | null;
@@ -42,17 +43,23 @@ const CONNECTING_RETRY_MS = 1_000;
 /** Reconciles a KafkaConnector: observe, plan, act, write the status if it changed. */
 export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcile {
   const { kube, connect, stores, viewOf, events, log, now } = deps;
+  const statuses = createStatusWriter<KafkaConnectorStatus>(kube, KafkaConnectors);
   const memories = new Map<string, Memory>();
 
   function memoryOf({ metadata }: KafkaConnector): Memory {
-    const id = `${metadata.namespace}/${metadata.name}/${metadata.uid}`;
-    const memory = memories.get(id) ?? { echo: null, refusal: null, restarted: null };
+    const id = `${metadata.namespace}/${metadata.name}`;
+    const { uid = "" } = metadata;
+    const known = memories.get(id);
+    if (known?.uid === uid) return known;
+    const memory = { uid, echo: null, refusal: null, restarted: null };
     memories.set(id, memory);
     return memory;
   }
 
   function forget({ namespace, name }: ObjectKey): void {
-    for (const id of memories.keys()) if (id.startsWith(`${namespace}/${name}/`)) memories.delete(id);
+    const id = `${namespace}/${name}`;
+    statuses.forget(memories.get(id)?.uid ?? "");
+    memories.delete(id);
   }
 
   /** Answers false if the resource is gone. */
@@ -98,11 +105,12 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
   }
 
   return async (key, signal) => {
-    const resource = stores.connectors.get(key);
-    if (resource === undefined) {
+    const cached = stores.connectors.get(key);
+    if (cached === undefined) {
       forget(key);
       return settled;
     }
+    const resource = statuses.latest(cached);
     const memory = memoryOf(resource);
     const observed = observe(resource, stores.connects, viewOf);
     if (observed.cluster.kind === "connecting" && resource.metadata.deletionTimestamp === undefined) {
@@ -124,7 +132,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
       await acknowledge(resource, action.request, signal);
     }
     const status = toConnectorStatus({ observed, wanted, action, result, nowMs: now() });
-    await writeStatus(kube, { type: KafkaConnectors, object: resource, status }, signal);
+    await statuses.write(resource, status, signal);
     if (result.kind === "failed" && !isConnectError(result.error, "unreachable")) throw result.error;
     return outcomeOf({ action, result, memory, nowMs: now() });
   };

@@ -55,6 +55,8 @@ export interface FakeConnect {
   close(): Promise<void>;
 }
 
+const PING_MS = 100;
+
 const EMPTY_GROUP: GroupInfo = {
   generation: 1,
   leaderUrl: null,
@@ -81,7 +83,10 @@ class Refusal extends Error {
   }
 }
 
-export function createFakeConnect(): FakeConnect {
+/**
+ * `atPodAddress`: workers listen on port 8083 of their pods' addresses, which must be loopback addresses, as real ones do.
+ */
+export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
   const workers = new Map<string, FakeWorker>();
   const connectors = new Map<string, FakeConnector>();
   const calls: ReceivedCall[] = [];
@@ -248,7 +253,11 @@ export function createFakeConnect(): FakeConnect {
     if (path === "/headrace/events") {
       response.writeHead(200, { "content-type": "text/event-stream" });
       worker.streams.add(response);
-      request.on("close", () => worker.streams.delete(response));
+      const pings = setInterval(() => (worker.silent ? undefined : write(response, { kind: "ping" })), PING_MS);
+      request.on("close", () => {
+        clearInterval(pings);
+        worker.streams.delete(response);
+      });
       if (worker.silent) return;
       const all = Object.fromEntries([...connectors].map(([name, connector]) => [name, snapshotOf(connector)]));
       write(response, { kind: "snapshot", workerId: `${ip}:8083`, connectors: all });
@@ -280,7 +289,8 @@ export function createFakeConnect(): FakeConnect {
     slow: false,
     async addWorker(ip) {
       const server = createServer((request, response) => void handle(ip, worker, request, response));
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const place = atPodAddress ? { host: ip, port: 8083 } : { host: "127.0.0.1", port: 0 };
+      await new Promise<void>((resolve, reject) => server.once("error", reject).listen(place, resolve));
       const address = server.address();
       const port = typeof address === "object" && address !== null ? address.port : 0;
       const close = () =>

@@ -46,10 +46,7 @@ export const KafkaConnectorStatus = z
       .object({
         name: z.string().describe("Name of the connector."),
         connector: InstanceStatus.describe("The connector itself."),
-        tasks: z
-          .array(TaskStatus)
-          .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"] })
-          .describe("Its tasks."),
+        tasks: z.array(TaskStatus).meta({ "x-kubernetes-list-type": "atomic" }).describe("Its tasks."),
         type: z.string().describe("source or sink."),
       })
       .optional()

@@ -227,7 +227,7 @@ describe("cluster controller", () => {
       return pods().some((pod) => revisionOf(pod) !== before);
     });
     assert.equal((await ready("Rolling")).status, "False");
-    assert.equal(status().replicas, 2);
+    await eventually("one is not ready", () => status().replicas === 2);
     assert.equal(sets.deleted.length, 1);
     changeSpec({ config: {} });
     await ready("Ready");
