@@ -126,8 +126,10 @@ describe("operator process", () => {
       "the StatefulSet is there",
       async () => (await admin.client.get(StatefulSets, key, signal)) !== null,
     );
-    const metrics = await (await fetch(`${operator.url}/metrics`)).text();
-    assert.match(metrics, /controller_runtime_reconcile_total\{controller="cluster",result="\w+"\} \d+/);
+    const metrics = await eventually("a reconcile was counted", async () => {
+      const text = await (await fetch(`${operator.url}/metrics`)).text();
+      return /controller_runtime_reconcile_total\{controller="cluster",result="\w+"\} \d+/.test(text) && text;
+    });
     assert.match(metrics, /leader_election_master_status\{name="headrace-operator"\} 1/);
     assert.match(metrics, /rest_client_requests_total\{method="PATCH",code="201"\} \d+/);
 
