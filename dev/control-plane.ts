@@ -187,6 +187,8 @@ function controllerManagerArgs(network: LoopbackNetwork, credentials: Credential
     "--leader-elect=false",
     "--secure-port=0",
     "--use-service-account-credentials=true",
+    // Endpoints refuse the pods' loopback addresses; their controllers would try for ever.
+    "--controllers=*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller",
     `--service-account-private-key-file=${credentials.serviceAccountPrivateKey}`,
     `--root-ca-file=${credentials.certificate}`,
     "--allocate-node-cidrs=true",
