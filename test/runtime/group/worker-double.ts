@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import type { Assigned, Assignment, ConfigSnapshot, GroupHost } from "#runtime/group/group.ts";
-import { NO_WORK, toKeys, toWork } from "#runtime/group/work.ts";
+import { toKeys, toWork } from "#runtime/group/work.ts";
+
+/** Where a worker reads the configuration. */
+export interface ConfigSource {
+  readonly end: ConfigSnapshot;
+}
 
 /** What the config topic says, for all workers of a test. */
-export class ConfigTopic {
+export class ConfigTopic implements ConfigSource {
   #snapshot: ConfigSnapshot = { offset: -1n, connectors: [], tasks: [] };
 
   get end(): ConfigSnapshot {
@@ -51,7 +56,7 @@ export class WorkerDouble implements GroupHost {
   readonly losses: string[] = [];
   readonly leases: { readonly sentAtMs: number; readonly leaseMs: number }[] = [];
   readonly name: string;
-  readonly #topic: ConfigTopic;
+  readonly #topic: ConfigSource;
   readonly #running: RunningWork;
   #snapshot: ConfigSnapshot;
   /** Replaces what `refreshConfig` does. */
@@ -60,7 +65,7 @@ export class WorkerDouble implements GroupHost {
   onAssigned: (round: Assigned, signal: AbortSignal) => Promise<void> = async () => {};
   onLost: () => Promise<void> = async () => {};
 
-  constructor(name: string, topic: ConfigTopic, running: RunningWork) {
+  constructor(name: string, topic: ConfigSource, running: RunningWork) {
     this.name = name;
     this.#topic = topic;
     this.#running = running;
@@ -106,5 +111,3 @@ export class WorkerDouble implements GroupHost {
     this.leases.push({ sentAtMs, leaseMs });
   }
 }
-
-export { NO_WORK };

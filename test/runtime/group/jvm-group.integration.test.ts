@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { WorkerConfig } from "@headrace/contract";
+import { z } from "zod";
+import { type JvmWorker, startJvmWorker } from "#dev/kafka.ts";
+import { createMember } from "#runtime/group/member.ts";
+import { createGroupClient, type GroupClient } from "#runtime/kafka/group-client.ts";
+import { createStores } from "#runtime/store/create-stores.ts";
+import type { ConfigStore } from "#runtime/store/stores.ts";
+import { eventually } from "#support/eventually.ts";
+import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { groupProperties } from "#support/worker.ts";
+import { silent } from "./silent-logger.ts";
+import { RunningWork, WorkerDouble } from "./worker-double.ts";
+
+const CONNECTORS = ["c0", "c1", "c2", "c3"];
+const HEARTBEAT_MS = 500;
+const Running = z.object({ state: z.string(), worker_id: z.string() });
+const Status = z.object({ connector: Running, tasks: z.array(z.object({ ...Running.shape, id: z.int() })) });
+
+/** Our member beside Apache Kafka Connect's workers: it reads the same config topic, and keeps account of what it is given. */
+async function startOurs(bootstrap: string, group: string) {
+  const properties = groupProperties(bootstrap, group);
+  const { configs } = createStores({ config: WorkerConfig.parse(properties), properties, log: silent });
+  await configs.start(AbortSignal.timeout(30_000));
+  const source = {
+    get end() {
+      return snapshotOf(configs);
+    },
+  };
+  const worker = new WorkerDouble("ours", source, new RunningWork());
+  worker.onRefresh = async (signal) => {
+    await configs.readToEnd(signal);
+    worker.read();
+  };
+  configs.onChange(() => worker.read());
+  const client: GroupClient = createGroupClient({
+    settings: {
+      brokers: [bootstrap],
+      clientId: "ours",
+      tls: null,
+      sasl: null,
+      connectionTimeoutMs: 5_000,
+      requestTimeoutMs: 40_000,
+      retryBackoffMs: 50,
+      retryBackoffMaxMs: 500,
+    },
+    groupId: group,
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 60_000,
+    answerTimeoutMs: 3_000,
+    log: silent,
+  });
+  const member = createMember({
+    groupId: group,
+    url: "http://127.0.0.1:1/",
+    client,
+    host: worker,
+    protocol: "sessioned",
+    sessionTimeoutMs: 10_000,
+    heartbeatIntervalMs: HEARTBEAT_MS,
+    maxDelayMs: 0,
+    syncTimeoutMs: 3_000,
+    log: silent,
+  });
+  const stop = new AbortController();
+  const ended = member.run(stop.signal);
+  const leave = async () => {
+    if (stop.signal.aborted) return;
+    stop.abort();
+    await ended;
+    client.close();
+    await configs.stop();
+  };
+  return { worker, member, leave };
+}
+
+function snapshotOf(configs: ConfigStore) {
+  const { offset, connectors } = configs.config();
+  const tasks = [...connectors].flatMap(([connector, entry]) =>
+    (entry.tasks ?? []).map((_, task) => ({ connector, task })),
+  );
+  return { offset, connectors: [...connectors.keys()], tasks };
+}
+
+describe("our member in a group of JVM workers", { timeout: 400_000 }, () => {
+  const dir = mkdtempSync(join(tmpdir(), "headrace-jvm-group-"));
+  const group = uniqueName("jvm-group");
+  let kafka: Awaited<ReturnType<typeof sharedKafka>>;
+  let jvm: JvmWorker;
+  const started: Awaited<ReturnType<typeof startOurs>>[] = [];
+
+  const startJvm = () =>
+    startJvmWorker({
+      dir,
+      properties: { ...groupProperties(kafka.bootstrap, group), "heartbeat.interval.ms": `${HEARTBEAT_MS}` },
+      heap: "384m",
+    });
+
+  /** Connectors and tasks that the JVM worker says it runs. */
+  async function runningOnJvm(): Promise<string[]> {
+    const { host } = new URL(jvm.url);
+    const running: string[] = [];
+    for (const name of CONNECTORS) {
+      const response = await fetch(`${jvm.url}/connectors/${name}/status`, { signal: AbortSignal.timeout(10_000) });
+      if (!response.ok) return [];
+      const { connector, tasks } = Status.parse(await response.json());
+      if (connector.state === "RUNNING" && connector.worker_id === host) running.push(name);
+      for (const task of tasks) {
+        if (task.state === "RUNNING" && task.worker_id === host) running.push(`${name}/${task.id}`);
+      }
+    }
+    return running;
+  }
+
+  before(async () => {
+    kafka = await sharedKafka();
+    jvm = await startJvm();
+    const file = join(dir, "in.txt");
+    writeFileSync(file, "one line\n");
+    for (const name of CONNECTORS) {
+      const response = await fetch(`${jvm.url}/connectors`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({
+          name,
+          config: { "connector.class": "FileStreamSource", "tasks.max": "1", file, topic: `${group}-lines` },
+        }),
+        signal: AbortSignal.timeout(60_000),
+      });
+      assert.equal(response.status, 201, await response.text());
+    }
+    await eventually("all run on the JVM worker", async () => (await runningOnJvm()).length === 8, 60_000);
+  });
+
+  after(async () => {
+    for (const each of started) await each.leave();
+    await jvm?.kill();
+    await kafka?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it("follows a JVM leader: gets its share, learns that this leader knows no draining, and gives its work back", async () => {
+    const ours = await startOurs(kafka.bootstrap, group);
+    started.push(ours);
+    const { worker, member } = ours;
+    await eventually(
+      "half of the work",
+      () => worker.work.connectors.length === 2 && worker.work.tasks.length === 2,
+      60_000,
+    );
+    assert.equal(member.view().isLeader, false);
+    assert.equal(member.view().leaderUrl, `${jvm.url}/`);
+    await eventually("the JVM worker keeps the rest", async () => {
+      await eventually("no round", () => !member.view().rebalancing);
+      return (await runningOnJvm()).length >= 4;
+    });
+    await assert.rejects(member.drain(AbortSignal.timeout(20_000)), { code: "unavailable" });
+    assert.equal(worker.work.tasks.length, 2);
+    await ours.leave();
+    await eventually("the JVM worker runs everything", async () => (await runningOnJvm()).length === 8, 60_000);
+    assert.deepEqual(worker.losses, []);
+  });
+
+  it("takes over when the JVM leader leaves, and leads JVM workers that come", async () => {
+    const ours = await startOurs(kafka.bootstrap, group);
+    started.push(ours);
+    const { worker, member } = ours;
+    await eventually("half of the work", () => worker.work.tasks.length === 2, 60_000);
+    await jvm.stop();
+    await eventually(
+      "all of the work",
+      () => worker.work.connectors.length === 4 && worker.work.tasks.length === 4,
+      60_000,
+    );
+    assert.equal(member.view().isLeader, true);
+    jvm = await startJvm();
+    await eventually(
+      "half of it goes to the new worker",
+      () => member.view().balanced && member.view().members.length === 2,
+      60_000,
+    );
+    const left = [...worker.work.connectors, ...worker.work.tasks.map(({ connector, task }) => `${connector}/${task}`)];
+    assert.equal(left.length, 4);
+    await eventually(
+      "it runs the others",
+      async () => {
+        const running = await runningOnJvm();
+        return running.length === 4 && running.every((name) => !left.includes(name));
+      },
+      60_000,
+    );
+    await ours.leave();
+    await eventually("the JVM worker runs everything", async () => (await runningOnJvm()).length === 8, 60_000);
+    assert.deepEqual(worker.losses, []);
+  });
+});
