@@ -1,13 +1,24 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { parseWorkerConfig } from "@headrace/contract";
+import { internalTopics } from "#runtime/internal-topics.ts";
+import { workerClientConfig } from "#runtime/kafka/client-config.ts";
 import { createTopicAdmin } from "#runtime/kafka/topic-admin.ts";
-import { createStores, type Stores } from "#runtime/store/create-stores.ts";
-import type { ConfigChange, StatusEntry } from "#runtime/store/stores.ts";
+import { createTopicLog } from "#runtime/kafka/topic-log.ts";
+import { createConfigStore } from "#runtime/store/config-store.ts";
+import { createOffsetStore } from "#runtime/store/offset-store.ts";
+import { createStatusStore } from "#runtime/store/status-store.ts";
+import type { ConfigChange, ConfigStore, OffsetStore, StatusEntry, StatusStore } from "#runtime/store/stores.ts";
 import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { createSilentLog } from "#support/silent-log.ts";
 import { kafkaSettings } from "#support/topic-logs.ts";
+
+interface Stores {
+  readonly configs: ConfigStore;
+  readonly statuses: StatusStore;
+  readonly offsets: OffsetStore;
+}
 
 const signal = AbortSignal.timeout(120_000);
 const id = { connector: "c", task: 0 };
@@ -42,7 +53,17 @@ describe("the stores of two workers on a real Kafka", () => {
     };
     const parsed = parseWorkerConfig(properties);
     assert.equal(parsed.kind, "valid");
-    return createStores({ config: parsed.config, properties, log: createSilentLog() });
+    const log = createSilentLog();
+    const topics = internalTopics(parsed.config, properties);
+    const open = (purpose: "configs" | "offsets" | "statuses", topic: keyof typeof topics) => {
+      const { settings } = workerClientConfig(properties, purpose);
+      return createTopicLog({ settings, topic: topics[topic], readCommitted: false, log });
+    };
+    return {
+      configs: createConfigStore(open("configs", "config"), { log }),
+      statuses: createStatusStore(open("statuses", "status"), { log }),
+      offsets: createOffsetStore(open("offsets", "offset"), { log }),
+    };
   }
 
   const all = ({ configs, statuses, offsets }: Stores) => [configs, statuses, offsets];
