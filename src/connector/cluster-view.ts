@@ -48,17 +48,20 @@ function replaceOne(connectors: ConnectorMap, name: string, snapshot: ConnectorS
 
 type StatusEvent = Extract<StreamEvent, { kind: "status" }>;
 
-/** Statuses of tasks that come before the connector's own wait for the next `config` event, which carries all. */
+/** A task's state may come before its connector's: their records are in different partitions of the status topic. */
 function foldStatus(status: ConnectorStateInfo | null, event: StatusEvent): ConnectorStateInfo | null {
-  const { task, state, workerId, trace, version } = event;
+  const { connector, task, state, workerId, trace, version } = event;
   const optional = { ...(trace === undefined ? {} : { trace }), ...(version === undefined ? {} : { version }) };
   const instance = { state, worker_id: workerId, ...optional };
-  if (task === null) {
-    if (state === "DESTROYED") return null;
-    return { name: event.connector, tasks: [], type: "unknown", ...status, connector: instance };
-  }
-  if (status === null) return null;
-  const others = status.tasks.filter(({ id }) => id !== task);
-  if (state === "DESTROYED") return { ...status, tasks: others };
-  return { ...status, tasks: [...others, { id: task, ...instance }].sort((a, b) => a.id - b.id) };
+  const gone = state === "DESTROYED";
+  if (gone && (task === null || status === null)) return null;
+  const known = status ?? unheard(connector);
+  if (task === null) return { ...known, connector: instance };
+  const others = known.tasks.filter(({ id }) => id !== task);
+  if (gone) return { ...known, tasks: others };
+  return { ...known, tasks: [...others, { id: task, ...instance }].sort((a, b) => a.id - b.id) };
+}
+
+function unheard(name: string): ConnectorStateInfo {
+  return { name, connector: { state: "UNASSIGNED", worker_id: "" }, tasks: [], type: "unknown" };
 }

@@ -5,6 +5,7 @@ import type {
   ConnectorStateInfo,
   InstanceState,
   KafkaConnectorStatus,
+  TaskState,
 } from "@headrace/contract";
 import { labelSelector } from "../cluster-pods.ts";
 import { type Assessment, toConditions } from "../conditions.ts";
@@ -61,11 +62,14 @@ function knownState({
   const { actual } = cluster;
   const topics = actual.topics.toSorted();
   const tasks = actual.taskCount === null ? {} : { tasks: `${tasksIn(actual, taskState(actual))}/${actual.taskCount}` };
-  return { ...(actual.status === null ? {} : { connectorStatus: bounded(actual.status) }), ...tasks, topics };
+  return { ...(actual.status === null ? {} : { connectorStatus: bounded(actual.status, actual) }), ...tasks, topics };
 }
 
-function bounded(status: ConnectorStateInfo): NonNullable<KafkaConnectorStatus["connectorStatus"]> {
-  return { ...status, connector: cutTrace(status.connector), tasks: status.tasks.map(cutTrace) };
+function bounded(
+  status: ConnectorStateInfo,
+  actual: ConnectorSnapshot,
+): NonNullable<KafkaConnectorStatus["connectorStatus"]> {
+  return { ...status, connector: cutTrace(status.connector), tasks: expectedTasks(actual).map(cutTrace) };
 }
 
 function cutTrace<T extends { readonly trace?: string | undefined }>(instance: T): T {
@@ -236,9 +240,10 @@ function assessState(actual: ConnectorSnapshot | null, { target }: WantedConnect
     if (status.connector.state === "FAILED") {
       return stalled("ConnectorFailed", `The connector failed: ${firstLine(status.connector.trace)}`);
     }
-    const failed = status.tasks.filter(({ state }) => state === "FAILED");
+    const tasks = actual === null ? [] : expectedTasks(actual);
+    const failed = tasks.filter(({ state }) => state === "FAILED");
     if (failed[0] !== undefined && target !== "STOPPED") {
-      const many = `${failed.length} of ${Math.max(expected ?? 0, status.tasks.length)} tasks failed`;
+      const many = `${failed.length} of ${expected ?? tasks.length} tasks failed`;
       return stalled("TasksFailed", `${many}; task ${failed[0].id}: ${firstLine(failed[0].trace)}`);
     }
   }
@@ -264,7 +269,8 @@ function assessState(actual: ConnectorSnapshot | null, { target }: WantedConnect
         : reconciling("Pausing", "The connector is pausing.");
     }
     case "STOPPED": {
-      const there = !asked && status?.connector.state === "STOPPED" && status.tasks.length === 0;
+      const live = status?.tasks.some(({ state }) => state === "RUNNING" || state === "PAUSED") ?? false;
+      const there = !asked && status?.connector.state === "STOPPED" && !live;
       return there
         ? settled("Stopped", "The connector is stopped, as wanted.")
         : reconciling("Stopping", "The connector is stopping.");
@@ -280,9 +286,13 @@ function taskState({ targetState }: ConnectorSnapshot): InstanceState {
   return TASK_STATE[targetState];
 }
 
-/** Expected tasks that are in `state`. */
-function tasksIn({ status, taskCount }: ConnectorSnapshot, state: InstanceState): number {
-  return status?.tasks.filter((task) => task.state === state && task.id < (taskCount ?? 0)).length ?? 0;
+/** The tasks that there should be: states of tasks from before a reduction stay in the status topic. */
+function expectedTasks({ status, taskCount }: ConnectorSnapshot): readonly TaskState[] {
+  return status?.tasks.filter(({ id }) => id < (taskCount ?? 0)) ?? [];
+}
+
+function tasksIn(actual: ConnectorSnapshot, wanted: InstanceState): number {
+  return expectedTasks(actual).filter(({ state }) => state === wanted).length;
 }
 
 function allTasks(count: number): string {

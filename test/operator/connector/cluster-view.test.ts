@@ -72,6 +72,15 @@ describe("foldEvent", () => {
     assert.deepEqual([...removed.connectors.keys()], ["b"]);
   });
 
+  it("keeps a task's state that comes before its connector's", () => {
+    const fresh: ConnectorMap = new Map([["a", snapshot({ status: null })]]);
+    const task = foldEvent(fresh, status(1, {})).connectors;
+    assert.equal(task.get("a")?.status?.connector.state, "UNASSIGNED");
+    const both = foldEvent(task, status(null, {})).connectors.get("a")?.status;
+    assert.equal(both?.connector.state, "RUNNING");
+    assert.deepEqual(both?.tasks, [{ id: 1, state: "RUNNING", worker_id: "w:1" }]);
+  });
+
   const quiet: readonly [string, StreamEvent][] = [
     ["a ping", { kind: "ping" }],
     ["a repeated state", status(0, {})],
