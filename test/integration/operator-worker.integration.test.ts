@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { repoRoot } from "#dev/cache.ts";
+import { type LocalProcess, logTail, startProcess } from "#dev/process.ts";
+import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
+import { createConnectClient, isConnectError, type Worker } from "#operator/connect-client.ts";
+import { createConnectorController } from "#operator/connector/controller.ts";
+import { type KafkaConnector, KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
+import { Pods } from "#operator/kube/resources.ts";
+import { createLog } from "#operator/log.ts";
+import { kafkaConnect, kafkaConnector, workerPod } from "#support/connect-objects.ts";
+import { eventually } from "#support/eventually.ts";
+import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
+import { sharedKafka, uniqueName } from "#support/kafka.ts";
+
+const KEY = { namespace: "ns", name: "orders" };
+
+/** The operator's side of the REST API against a real worker, which runs with the properties that the operator renders. */
+describe("operator and a real worker", () => {
+  const signal = AbortSignal.timeout(180_000);
+  const ip = `127.${randomInt(30, 90)}.${randomInt(1, 250)}.${randomInt(1, 250)}`;
+  const worker: Worker = { cluster: { namespace: "ns", name: "my-connect" }, ip };
+  const connect = createConnectClient();
+  const stop = new AbortController();
+  let kafka: Awaited<ReturnType<typeof sharedKafka>>;
+  let dir: string;
+  let process_: LocalProcess;
+  let kube: FakeKube;
+  let running: Promise<void>;
+
+  before(async () => {
+    kafka = await sharedKafka();
+    dir = await mkdtemp(join(tmpdir(), "headrace-operator-worker-"));
+    const group = uniqueName("operator-worker");
+    const resource = kafkaConnect({
+      replicas: 1,
+      bootstrapServers: kafka.bootstrap,
+      groupId: group,
+      configStorageTopic: `${group}-configs`,
+      offsetStorageTopic: `${group}-offsets`,
+      statusStorageTopic: `${group}-status`,
+      config: {
+        "config.storage.replication.factor": 1,
+        "offset.storage.replication.factor": 1,
+        "status.storage.replication.factor": 1,
+        "value.converter.schemas.enable": false,
+      },
+    });
+    const properties = join(dir, "worker.properties");
+    await writeFile(properties, renderWorkerProperties(resource.spec).text);
+    process_ = await startProcess({
+      name: "worker",
+      command: process.execPath,
+      args: ["--conditions=source", join(repoRoot, "runtime/src/main.ts"), "distributed", properties],
+      logFile: join(dir, "worker.log"),
+      env: { POD_IP: ip, POD_UID: "the-pod", POD_NAME: "my-connect-connect-0", DATA_DIR: dir },
+    });
+    await eventually("the worker is ready at its probe's address", async () => {
+      if (!process_.running()) throw new Error(`the worker ended:\n${logTail(process_.logFile, 60)}`);
+      return fetch(`http://${ip}:9404/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    });
+    kube = createFakeKube();
+    const plugins = (await connect.plugins(worker, signal)).map(({ class: name, type }) => ({ class: name, type }));
+    kube.put(KafkaConnects, { ...resource, status: { connectorPlugins: plugins } });
+    kube.put(Pods, workerPod(0, { ip }));
+    const controller = createConnectorController({
+      kube: kube.client,
+      connect,
+      stores: { connects: kube.store(KafkaConnects), connectors: kube.store(KafkaConnectors), pods: kube.store(Pods) },
+      events: kube.recorder,
+      log: createLog("silent"),
+      now: Date.now,
+      streamRetryMs: 100,
+    });
+    running = controller.run(stop.signal);
+  });
+
+  after(async () => {
+    stop.abort();
+    await running;
+    await process_?.stop(20_000);
+    await kafka.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  async function ready(reason: string, key = KEY) {
+    let last = "nothing";
+    return eventually(`${key.name} is ${reason}`, () => {
+      const resource = kube.find(KafkaConnectors, key);
+      const condition = resource?.status?.conditions?.find(({ type }) => type === "Ready");
+      last = `${condition?.reason}: ${condition?.message}`;
+      const current = resource?.status?.observedGeneration === resource?.metadata.generation;
+      return current && condition?.reason === reason ? { resource, message: condition.message ?? "" } : undefined;
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}; it was ${last}\n${logTail(process_.logFile, 20)}`);
+    });
+  }
+
+  function changeSpec(spec: Partial<KafkaConnector["spec"]>): void {
+    const current = kube.find(KafkaConnectors, KEY);
+    assert.ok(current !== null);
+    kube.put(KafkaConnectors, { ...current, spec: { ...current.spec, ...spec } });
+  }
+
+  it("knows its pod and its group", async () => {
+    const self = await connect.self(worker, signal);
+    assert.equal(self.podUid, "the-pod");
+    assert.equal(self.workerId, `${ip}:8083`);
+    const group = await connect.group(worker, signal);
+    assert.equal(new URL(group.members[0]?.url ?? "").hostname, ip);
+  });
+
+  it("runs a connector through its life", async () => {
+    kube.put(
+      KafkaConnectors,
+      kafkaConnector({ class: "datagen", tasksMax: 2, config: { topic: uniqueName("orders") } }),
+    );
+    const { resource, message } = await ready("Running");
+    assert.equal(message, "The connector and all 2 tasks are running.");
+    assert.equal(resource?.status?.tasks, "2/2");
+    assert.equal(resource?.status?.connectorStatus?.type, "source");
+    await eventually("its topic is known", () => kube.find(KafkaConnectors, KEY)?.status?.topics?.length === 1);
+    changeSpec({ state: "paused" });
+    await ready("Paused");
+    changeSpec({ state: "stopped" });
+    await ready("Stopped");
+    changeSpec({ state: "running", tasksMax: 1 });
+    await ready("Running");
+    await eventually("one task is left", () => kube.find(KafkaConnectors, KEY)?.status?.tasks === "1/1");
+  });
+
+  it("refuses what the plugin refuses, and goes on with what ran before", async () => {
+    changeSpec({ config: {} });
+    assert.match((await ready("InvalidConfig")).message, /topic/);
+    changeSpec({ class: "no-such-plugin", config: { topic: "a" } });
+    assert.match((await ready("UnknownClass")).message, /no connector plugin "no-such-plugin"; it has .*datagen/);
+    changeSpec({ class: "datagen", config: { topic: uniqueName("orders") } });
+    await ready("Running");
+  });
+
+  it("shows why a task failed within a second or so", async () => {
+    const key = { ...KEY, name: "broken" };
+    const config = { topics: uniqueName("broken"), file: "$" + "{env:DATA_DIR}/no/such/directory/file" };
+    kube.put(
+      KafkaConnectors,
+      kafkaConnector({ class: "file-sink", tasksMax: 1, config }, { metadata: { name: "broken" } }),
+    );
+    assert.match((await ready("TasksFailed", key)).message, /^1 of 1 tasks failed; task 0: .*ENOENT/);
+    await kube.client.delete(KafkaConnectors, key, {}, signal);
+    await eventually("it is gone", () => kube.find(KafkaConnectors, key) === null);
+  });
+
+  it("is deleted for good", async () => {
+    await kube.client.delete(KafkaConnectors, KEY, {}, signal);
+    await eventually("it is gone", () => kube.find(KafkaConnectors, KEY) === null);
+    await assert.rejects(connect.changeState(worker, "orders", "pause", signal), (error) =>
+      isConnectError(error, "not-found"),
+    );
+  });
+
+  it("drains on demand", async () => {
+    await connect.drain(worker, signal);
+    await eventually("it has left, or is leaving", async () => {
+      try {
+        const { draining, memberId } = await connect.self(worker, signal);
+        return draining || memberId === "";
+      } catch (error) {
+        return isConnectError(error, "unreachable");
+      }
+    });
+  });
+});
