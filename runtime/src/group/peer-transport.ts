@@ -40,11 +40,12 @@ export function createPeerTransport(timeoutMs = 1_000): PeerTransport {
 
   return {
     async request(method, url, signal) {
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       try {
-        const response = await send(method, url, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+        const response = await send(method, url, limited);
         return { kind: "answered", status: response.statusCode ?? 0, body: await readJson(response) };
       } catch (error) {
-        return { kind: failureKind(error) };
+        return { kind: limited.aborted ? "silent" : failureKind(error) };
       }
     },
     close() {

@@ -3,12 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { WorkerConfig } from "@headrace/contract";
-import { z } from "zod";
+import { ConnectorStateInfo, WorkerConfig } from "@headrace/contract";
 import { type JvmWorker, startJvmWorker } from "#dev/kafka.ts";
 import { createMember } from "#runtime/group/member.ts";
+import { internalTopics } from "#runtime/internal-topics.ts";
+import { workerClientConfig } from "#runtime/kafka/client-config.ts";
 import { createGroupClient, type GroupClient } from "#runtime/kafka/group-client.ts";
-import { createStores } from "#runtime/store/create-stores.ts";
+import { createTopicLog } from "#runtime/kafka/topic-log.ts";
+import { createConfigStore } from "#runtime/store/config-store.ts";
 import type { ConfigStore } from "#runtime/store/stores.ts";
 import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
@@ -18,13 +20,15 @@ import { RunningWork, WorkerDouble } from "./worker-double.ts";
 
 const CONNECTORS = ["c0", "c1", "c2", "c3"];
 const HEARTBEAT_MS = 500;
-const Running = z.object({ state: z.string(), worker_id: z.string() });
-const Status = z.object({ connector: Running, tasks: z.array(z.object({ ...Running.shape, id: z.int() })) });
 
 /** Our member beside Apache Kafka Connect's workers: it reads the same config topic, and keeps account of what it is given. */
 async function startOurs(bootstrap: string, group: string) {
   const properties = groupProperties(bootstrap, group);
-  const { configs } = createStores({ config: WorkerConfig.parse(properties), properties, log: silent });
+  const { settings } = workerClientConfig(properties, "configs");
+  const topic = internalTopics(WorkerConfig.parse(properties), properties).config;
+  const configs = createConfigStore(createTopicLog({ settings, topic, readCommitted: false, log: silent }), {
+    log: silent,
+  });
   await configs.start(AbortSignal.timeout(30_000));
   const source = {
     get end() {
@@ -107,7 +111,7 @@ describe("our member in a group of JVM workers", { timeout: 400_000 }, () => {
     for (const name of CONNECTORS) {
       const response = await fetch(`${jvm.url}/connectors/${name}/status`, { signal: AbortSignal.timeout(10_000) });
       if (!response.ok) return [];
-      const { connector, tasks } = Status.parse(await response.json());
+      const { connector, tasks } = ConnectorStateInfo.parse(await response.json());
       if (connector.state === "RUNNING" && connector.worker_id === host) running.push(name);
       for (const task of tasks) {
         if (task.state === "RUNNING" && task.worker_id === host) running.push(`${name}/${task.id}`);
