@@ -39,12 +39,12 @@ export const ConnectorInfo = z.object({
 });
 export type ConnectorInfo = z.infer<typeof ConnectorInfo>;
 
-/** `trace` is absent, not null, when there is none. `version` since 4.1 (KIP-891). */
+/** `trace` is absent, not null, when there is none. `version` since 4.1 (KIP-891); a JVM worker gives null where it does not know it. */
 export const ConnectorState = z.object({
   state: InstanceState,
   worker_id: z.string(),
   trace: z.string().optional(),
-  version: z.string().optional(),
+  version: z.preprocess((version) => version ?? undefined, z.string().optional()),
 });
 export type ConnectorState = z.infer<typeof ConnectorState>;
 
