@@ -8,7 +8,8 @@ import { createEventRecorder } from "./events.ts";
 import type { LocalImage } from "./images.ts";
 import { keepNodeReady, registerNode } from "./node.ts";
 import { type Pod, podKey } from "./pod.ts";
-import { type PodSurroundings, type PodWorker, readRecords, startPodWorker } from "./pod-worker.ts";
+import { readRecords } from "./pod-record.ts";
+import { type PodSurroundings, type PodWorker, startPodWorker } from "./pod-worker.ts";
 import { createSources } from "./sources.ts";
 import type { PodRecord } from "./status.ts";
 
@@ -49,7 +50,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     limits: { baseMs: options.restartBackOffMs, maxMs: Math.max(MAX_BACK_OFF_MS, options.restartBackOffMs) },
     dir,
   };
-  const records = new Map(readRecords(dir, readdirSync(podsDir)));
+  const records = new Map(readRecords(podsDir, readdirSync(podsDir)));
   for (const { addresses: former } of records.values()) addresses.keep(former.podIP);
   const pods = createPods(surroundings, records);
 

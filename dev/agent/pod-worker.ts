@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError, type KubernetesApi } from "../kubernetes-api.ts";
@@ -8,11 +8,13 @@ import type { BackOffLimits } from "./back-off.ts";
 import { killContainersBelow } from "./container-process.ts";
 import { runContainer } from "./container-runner.ts";
 import type { RecordEvent } from "./events.ts";
+import { createGracePeriod } from "./grace-period.ts";
 import type { LocalImage } from "./images.ts";
 import type { Container, Pod, PodCondition, RestartPolicy } from "./pod.ts";
+import { createRecord, writeRecord } from "./pod-record.ts";
 import { retryDelayMs, TOLD_FAILURES } from "./retry-delay.ts";
 import type { Sources } from "./sources.ts";
-import { type ContainerRecord, createContainerRecord, type PodRecord, toPodStatus, toTime } from "./status.ts";
+import { createContainerRecord, type PodRecord, toPodStatus } from "./status.ts";
 import { createStatusWriter } from "./status-writer.ts";
 import { createPodVolumes } from "./volumes.ts";
 
@@ -47,7 +49,6 @@ const DELETE_RETRY_MS = 1000;
 const VOLUME_REFRESH_MS = 5000;
 /** How long a stopping agent waits for the API server when everything else is done. */
 const API_GRACE_MS = 3000;
-const RECORD_FILE = "record.json";
 
 /**
  * Starts the worker of a pod; with the record that a former agent left it goes on from there. `after` is awaited before anything starts: the
@@ -62,8 +63,8 @@ export function startPodWorker(
   const { api, addresses, event, dir } = surroundings;
   const { uid, namespace, name } = first.metadata;
   const podDir = join(dir, "pods", uid);
-  const ending = new AbortController();
-  const expired = new AbortController();
+  const grace = createGracePeriod();
+  const { ending, expired } = grace;
   const finished = new AbortController();
   const writer = createStatusWriter(api, first, finished.signal);
   let pod = first;
@@ -71,8 +72,6 @@ export function startPodWorker(
   let inApi = true;
   let over = false;
   let conditions: readonly PodCondition[] = first.status?.conditions ?? [];
-  let timer: NodeJS.Timeout | undefined;
-  let killAtMs = Number.POSITIVE_INFINITY;
   let record = former ?? createRecord(first, addresses);
   if (former !== undefined) addresses.keep(former.addresses.podIP);
 
@@ -85,15 +84,6 @@ export function startPodWorker(
     record = next;
     writeRecord(podDir, record);
     publish();
-  };
-  const end = (graceMs: number) => {
-    const at = Date.now() + graceMs;
-    if (at < killAtMs) {
-      killAtMs = at;
-      clearTimeout(timer);
-      timer = setTimeout(() => expired.abort(), graceMs);
-    }
-    ending.abort();
   };
 
   const runOne = (container: Container, policy: RestartPolicy) =>
@@ -115,10 +105,10 @@ export function startPodWorker(
         save({ ...record, containers: { ...record.containers, [container.name]: { ...before, ...change } } });
       },
       event: (type, reason, message) => event(pod, type, reason, message),
-      ending: ending.signal,
-      expired: expired.signal,
+      ending,
+      expired,
     });
-  const volumes = createPodVolumes(first, join(podDir, "volumes"), record.addresses, surroundings.sources);
+  const volumes = createPodVolumes(() => pod, join(podDir, "volumes"), record.addresses, surroundings.sources);
 
   const runContainers = async () => {
     const { initContainers = [], containers, restartPolicy = "Always" } = pod.spec;
@@ -137,39 +127,38 @@ export function startPodWorker(
 
   const run = async () => {
     await after;
-    if (former === undefined && ending.signal.aborted) return await remove();
-    save(record);
-    await mount();
-    const refreshed = refreshVolumes();
-    await runContainers();
-    if (!ending.signal.aborted) publish();
-    await aborted(ending.signal);
-    over = !keep;
+    if (former !== undefined || !ending.aborted) {
+      save(record);
+      await mount();
+      const refreshed = refreshVolumes();
+      await runContainers();
+      await aborted(ending);
+      await refreshed;
+    }
     if (!keep) await remove();
     finished.abort();
-    clearTimeout(timer);
-    await refreshed;
+    grace.stop();
   };
 
   /** Writes the volumes, again and again while something that they name is missing. */
   const mount = async () => {
-    for (let failures = 1; !ending.signal.aborted; failures += 1) {
+    for (let failures = 1; !ending.aborted; failures += 1) {
       try {
-        return await volumes.sync(ending.signal);
+        return await volumes.sync(ending);
       } catch (error) {
-        if (ending.signal.aborted) return;
+        if (ending.aborted) return;
         if (failures >= TOLD_FAILURES) {
           event(pod, "Warning", "FailedMount", `MountVolume.SetUp failed: ${messageOf(error)}`);
         }
-        await sleep(retryDelayMs(failures), undefined, { signal: ending.signal }).catch(() => {});
+        await sleep(retryDelayMs(failures), undefined, { signal: ending }).catch(() => {});
       }
     }
   };
 
   const refreshVolumes = async () => {
-    while (!ending.signal.aborted) {
-      await sleep(VOLUME_REFRESH_MS, undefined, { signal: ending.signal }).catch(() => {});
-      if (!ending.signal.aborted) await volumes.sync(ending.signal).catch(() => {}); // What is there stays until the next try.
+    while (!ending.aborted) {
+      await sleep(VOLUME_REFRESH_MS, undefined, { signal: ending }).catch(() => {});
+      if (!ending.aborted) await volumes.sync(ending).catch(() => {}); // What is there stays until the next try.
     }
   };
 
@@ -211,56 +200,20 @@ export function startPodWorker(
       const changed = next.metadata.generation !== pod.metadata.generation || !sameGates(next, pod);
       pod = next;
       const { deletionTimestamp, deletionGracePeriodSeconds = DEFAULT_GRACE_SECONDS } = next.metadata;
-      if (deletionTimestamp !== undefined) end(deletionGracePeriodSeconds * 1000);
+      if (deletionTimestamp !== undefined) grace.end(deletionGracePeriodSeconds * 1000);
       else if (changed) publish();
     },
     gone() {
       inApi = false;
-      end(FORCED_GRACE_SECONDS * 1000);
+      grace.end(FORCED_GRACE_SECONDS * 1000);
     },
     shutdown(graceMs) {
       keep = inApi && pod.metadata.deletionTimestamp === undefined;
-      end(graceMs);
+      grace.end(graceMs);
       setTimeout(() => finished.abort(), graceMs + API_GRACE_MS).unref();
     },
     done: run(),
   };
-}
-
-/** The records that former agents left below `dir`, by the pods' uids. */
-export function readRecords(dir: string, uids: readonly string[]): ReadonlyMap<string, PodRecord> {
-  const records = new Map<string, PodRecord>();
-  for (const uid of uids) {
-    try {
-      records.set(uid, JSON.parse(readFileSync(join(dir, "pods", uid, RECORD_FILE), "utf8")) as PodRecord);
-    } catch {
-      // No record: the agent ended before it started anything of that pod.
-    }
-  }
-  return records;
-}
-
-function createRecord({ metadata, spec }: Pod, addresses: AddressPool): PodRecord {
-  const inits = spec.initContainers ?? [];
-  const reason = inits.length > 0 ? "PodInitializing" : "ContainerCreating";
-  const entries: (readonly [string, ContainerRecord])[] = [
-    ...inits.map((container) => [container.name, createContainerRecord("PodInitializing")] as const),
-    ...spec.containers.map((container) => [container.name, createContainerRecord(reason)] as const),
-  ];
-  return {
-    namespace: metadata.namespace,
-    name: metadata.name,
-    addresses: { podIP: addresses.take(), hostIP: addresses.node },
-    startTime: toTime(new Date()),
-    containers: Object.fromEntries(entries),
-  };
-}
-
-function writeRecord(podDir: string, record: PodRecord): void {
-  mkdirSync(podDir, { recursive: true });
-  const file = join(podDir, RECORD_FILE);
-  writeFileSync(`${file}.new`, JSON.stringify(record));
-  renameSync(`${file}.new`, file);
 }
 
 function conditionsOf(status: object): readonly PodCondition[] {

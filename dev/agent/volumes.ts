@@ -11,7 +11,7 @@ const DEFAULT_TOKEN_SECONDS = 3600;
 /** A token is replaced after this share of its life, as the kubelet does. */
 const TOKEN_LIFE_SHARE = 0.8;
 
-/** The volumes of one pod as directories below `dir`. */
+/** The volumes of one pod as directories. */
 export interface PodVolumes {
   /** Writes or refreshes all. Throws a sentence (FailedMount) if something that is not optional is missing. Idempotent. */
   sync(signal: AbortSignal): Promise<void>;
@@ -19,15 +19,21 @@ export interface PodVolumes {
   mounts(container: Container): readonly Mount[];
 }
 
-export function createPodVolumes(pod: Pod, dir: string, addresses: PodAddresses, sources: Sources): PodVolumes {
-  const volumes = pod.spec.volumes ?? [];
+/** The volumes of the pod, of which `current` answers the latest state, below `dir`. */
+export function createPodVolumes(
+  current: () => Pod,
+  dir: string,
+  addresses: PodAddresses,
+  sources: Sources,
+): PodVolumes {
+  const volumes = current().spec.volumes ?? [];
   const tokens = new Map<string, Token & { readonly renewAtMs: number }>();
 
   const token = async (projection: TokenProjection, signal: AbortSignal): Promise<string> => {
     const key = JSON.stringify(projection);
     const known = tokens.get(key);
     if (known !== undefined && Date.now() < known.renewAtMs) return known.token;
-    const { metadata, spec } = pod;
+    const { metadata, spec } = current();
     const fresh = await sources.token(
       {
         namespace: metadata.namespace,
@@ -45,6 +51,7 @@ export function createPodVolumes(pod: Pod, dir: string, addresses: PodAddresses,
   };
 
   const files = async (volume: Volume, signal: AbortSignal): Promise<ReadonlyMap<string, VolumeFile>> => {
+    const pod = current();
     const { namespace } = pod.metadata;
     const mode =
       (volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected)?.defaultMode ?? DEFAULT_MODE;

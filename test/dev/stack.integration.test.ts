@@ -93,6 +93,22 @@ describe("the local stack", () => {
     assert.equal(readFileSync(join(dir, "stack.json"), "utf8"), before);
   });
 
+  it("uses a Kafka and a cluster that are there, and leaves them alone", async () => {
+    const first = status({ dir }).stack as Stack;
+    const guest = join(dir, "guest");
+    process.env["HEADRACE_KAFKA_BOOTSTRAP"] = first.bootstrap;
+    process.env["HEADRACE_KUBECONFIG"] = first.adminKubeconfig;
+    try {
+      const { bootstrap, adminKubeconfig } = await up({ dir: guest, operator: false });
+      assert.deepEqual([bootstrap, adminKubeconfig], [first.bootstrap, first.adminKubeconfig]);
+      assert.deepEqual(status({ dir: guest }).processes, []);
+      await down({ dir: guest });
+    } finally {
+      for (const name of shared) delete process.env[name];
+    }
+    assert.equal(status({ dir }).healthy, true);
+  });
+
   it("never kills a process that only has a remembered id", async () => {
     const bystander = spawn("sleep", ["3600"], { stdio: "ignore" });
     const file = join(dir, "stack.json");

@@ -22,7 +22,7 @@ describe("createPodVolumes", () => {
   };
   const secrets = { login: { data: { password: base64("geheim") } } };
   const volumesOf = (...volumes: readonly Volume[]) =>
-    createPodVolumes(podOf({ volumes }), dir, addresses, fakeSources({ configMaps, secrets }));
+    createPodVolumes(() => podOf({ volumes }), dir, addresses, fakeSources({ configMaps, secrets }));
 
   it("writes ConfigMaps, Secrets and pod fields as files with their modes", async () => {
     await volumesOf(
