@@ -17,6 +17,8 @@ export interface FakeProducer extends RecordProducer {
   autoSettle: boolean;
   /** While true, `send` waits with the first record of its batch queued. */
   full: boolean;
+  /** Whether the head of a batch whose `send` was given up is acknowledged. */
+  settlesTorn: boolean;
   /** Lets a waiting `send` go on. */
   makeRoom(): void;
   /** Fails `settled` and every later `send`. */
@@ -55,6 +57,7 @@ export function createFakeProducer(): FakeProducer {
     options: null,
     autoSettle: false,
     full: false,
+    settlesTorn: false,
     settle(batch, failures: readonly DeliveryFailure[] = []) {
       if (!outstanding.delete(batch)) throw new Error(`batch ${batch} is not outstanding`);
       const records = batches[batch - 1] ?? [];
@@ -83,7 +86,12 @@ export function createFakeProducer(): FakeProducer {
       batches.push(fake.full ? records.slice(0, 1) : [...records]);
       change();
       if (fake.full) {
-        await until(() => !fake.full, signal);
+        try {
+          await until(() => !fake.full, signal);
+        } catch (error) {
+          if (fake.settlesTorn) fake.settle(batch);
+          throw error;
+        }
         batches[batch - 1] = [...records];
       }
       if (fake.autoSettle) fake.settle(batch);

@@ -13,6 +13,15 @@ export interface TaskRun {
   until(state: TaskState): Promise<void>;
 }
 
+const running = new Set<TaskRunner>();
+
+/** Ends the tasks of a test, whatever became of it. */
+export async function endTasks(): Promise<void> {
+  const ending = [...running].map((runner) => runner.kill(new Error("the test is over")));
+  running.clear();
+  await Promise.all(ending);
+}
+
 /** Starts a task with a lease that is held until the test says otherwise. */
 export function runTask(body: TaskBody, options: { paused?: boolean } = {}): TaskRun {
   const states: TaskState[] = [];
@@ -28,6 +37,7 @@ export function runTask(body: TaskBody, options: { paused?: boolean } = {}): Tas
       if (state === "FAILED") failure = error;
     },
   });
+  running.add(runner);
   return {
     runner,
     states,

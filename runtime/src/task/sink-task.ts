@@ -102,15 +102,6 @@ interface SinkParts {
 async function runSink(parts: SinkParts): Promise<void> {
   const { options, control } = parts;
   const consumer = await options.openConsumer(control.stopping);
-  const close = async () => {
-    try {
-      await consumer.close(AbortSignal.timeout(CLOSE_MS));
-    } catch (error) {
-      options.log.warn({ task: options.label, error: String(error) }, "consumer did not close cleanly");
-    }
-  };
-  const leave = () => void close();
-  control.ending.addEventListener("abort", leave, { once: true });
   try {
     const positions = new SinkPositions();
     const requests: Requests = { rewinds: new Map(), commit: false, paused: new Map() };
@@ -118,8 +109,15 @@ async function runSink(parts: SinkParts): Promise<void> {
     const task = await abortable(options.openTask(context, control.stopping), control.draining);
     await new SinkRun({ ...parts, consumer, positions, requests, task }).live();
   } finally {
-    control.ending.removeEventListener("abort", leave);
-    await close();
+    await leave(consumer, options);
+  }
+}
+
+async function leave(consumer: RecordConsumer, options: SinkTaskOptions): Promise<void> {
+  try {
+    await consumer.close(AbortSignal.timeout(CLOSE_MS));
+  } catch (error) {
+    options.log.warn({ task: options.label, error: String(error) }, "consumer did not close cleanly");
   }
 }
 

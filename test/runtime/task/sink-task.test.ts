@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { afterEach, describe, it } from "node:test";
 import { DataError, RetriableError, type SinkRecord, type SinkTask, type SinkTaskContext } from "@headrace/sdk";
 import { byteArrayConverter } from "#runtime/converters/byte-array.ts";
 import { jsonConverter } from "#runtime/converters/json.ts";
@@ -11,7 +11,7 @@ import { createSinkTask } from "#runtime/task/sink-task.ts";
 import type { TolerancePolicy } from "#runtime/task/tolerance.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeConsumer, type InboundRecord, inboundBatch } from "#support/fake-record-consumer.ts";
-import { createLogRecorder, runTask } from "#support/task-run.ts";
+import { createLogRecorder, endTasks, runTask } from "#support/task-run.ts";
 
 const STRICT: TolerancePolicy = {
   tolerance: "none",
@@ -119,6 +119,8 @@ function show(records: readonly SinkRecord[]): string {
 const at = (offset: bigint, value = "v", partition = 0): InboundRecord => ({ offset, value, partition });
 
 describe("sink task", () => {
+  afterEach(endTasks);
+
   it("opens, puts, and on stop flushes, commits, releases, closes, in this order", async () => {
     const sink = setUp();
     const run = runTask(sink.body);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { afterEach, describe, it } from "node:test";
 import {
   type CommittedRecord,
   DataError,
@@ -17,7 +17,7 @@ import { createSourceTask, type SourceTaskOptions } from "#runtime/task/source-t
 import type { TolerancePolicy } from "#runtime/task/tolerance.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeProducer } from "#support/fake-record-producer.ts";
-import { createLogRecorder, runTask } from "#support/task-run.ts";
+import { createLogRecorder, endTasks, runTask } from "#support/task-run.ts";
 
 const STRICT: TolerancePolicy = {
   tolerance: "none",
@@ -116,6 +116,8 @@ const refusal = (index: number) => ({ index, code: "MSG_SIZE_TOO_LARGE", message
 const purge = (index: number) => ({ index, code: "_PURGE_QUEUE", message: "purged" });
 
 describe("source task", () => {
+  afterEach(endTasks);
+
   it("writes records, stores the offset behind the last one, tells the topic once", async () => {
     const source = setUp();
     source.producer.autoSettle = true;
@@ -165,6 +167,7 @@ describe("source task", () => {
     source.push([record(1)], [record(2)]);
     await source.producer.sent(2);
     const stopping = run.runner.stop(2_000);
+    await assert.rejects(eventually("the end", () => source.calls.includes("close"), 50));
     source.producer.settle(1);
     source.producer.settle(2);
     await stopping;
@@ -178,14 +181,11 @@ describe("source task", () => {
     await source.producer.sent(1);
     source.producer.settle(1);
     source.producer.full = true;
+    source.producer.settlesTorn = true;
     source.push([record(2), record(3)]);
     await source.producer.sent(2);
-    const stopping = run.runner.stop(200);
-    await eventually("the send to be given up", () =>
-      source.log.lines.includes("warn queue still full when the task ended"),
-    );
-    source.producer.settle(2);
-    await stopping;
+    await run.runner.stop(200);
+    assert.ok(source.log.lines.includes("warn queue still full when the task ended"));
     assert.equal(source.stored(), 1);
     assert.deepEqual(run.states, ["RUNNING", "UNASSIGNED"]);
   });
