@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { checkWorker } from "./check.ts";
 import { InvalidConfigError, loadConfig } from "./config.ts";
 import { createLog } from "./log.ts";
 import { runWorker } from "./worker.ts";
@@ -7,8 +8,12 @@ import { runWorker } from "./worker.ts";
 const CONNECT_VERSION = "4.3.1";
 
 const USAGE = `Usage: headrace-worker distributed FILE
+       headrace-worker check FILE
 
-Runs a Kafka Connect worker in distributed mode. FILE is a worker's .properties file.
+distributed   runs a Kafka Connect worker in distributed mode
+check         tries configuration, plugins, Kafka and the worker's topics, and exits
+
+FILE is a worker's .properties file.
 
   --help      prints this
   --version   prints the version
@@ -23,10 +28,30 @@ function ownVersion(): string {
   return file.version;
 }
 
-async function distributed(file: string): Promise<number> {
-  const env = Object.fromEntries(
+/** Node's own options that executors need as well. */
+const EXEC_ARGV = process.execArgv.filter((arg) => /^(--conditions|-C|--import|--enable-source-maps)/.test(arg));
+
+function environment(): Record<string, string> {
+  return Object.fromEntries(
     Object.entries(process.env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
+}
+
+async function check(file: string): Promise<number> {
+  const loaded = loadConfig(file, environment());
+  const log = createLog({ level: "error", destination: process.stderr });
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  const findings = await checkWorker({ ...loaded, execArgv: EXEC_ARGV, log }, stop.signal);
+  process.stdout.write("ok      configuration\n");
+  for (const { what, problem } of findings) {
+    process.stdout.write(problem === null ? `ok      ${what}\n` : `failed  ${what}: ${problem}\n`);
+  }
+  return findings.every(({ problem }) => problem === null) ? 0 : 1;
+}
+
+async function distributed(file: string): Promise<number> {
+  const env = environment();
   const loaded = loadConfig(file, env);
   const log = createLog({ level: loaded.config["headrace.log.level"] });
 
@@ -50,7 +75,7 @@ async function distributed(file: string): Promise<number> {
       {
         ...loaded,
         log,
-        execArgv: process.execArgv.filter((arg) => /^(--conditions|-C|--import|--enable-source-maps)/.test(arg)),
+        execArgv: EXEC_ARGV,
         podUid: env["POD_UID"] ?? null,
         version: `${CONNECT_VERSION}-headrace-${ownVersion()}`,
         commit: env["HEADRACE_COMMIT"] ?? "unknown",
@@ -76,12 +101,12 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${ownVersion()}\n`);
     return 0;
   }
-  if (command !== "distributed" || file === undefined || rest.length > 0) {
+  if ((command !== "distributed" && command !== "check") || file === undefined || rest.length > 0) {
     process.stderr.write(USAGE);
     return 1;
   }
   try {
-    return await distributed(file);
+    return await (command === "check" ? check(file) : distributed(file));
   } catch (error) {
     if (!(error instanceof InvalidConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -1,12 +1,10 @@
-import { availableParallelism, hostname } from "node:os";
-import { fileURLToPath } from "node:url";
-import type { WorkerHealth } from "@headrace/contract";
+import { hostname } from "node:os";
 import type { LoadedConfig } from "./config.ts";
 import type { ExecutorNotice, TaskMetrics } from "./executor/channel.ts";
-import { createExecutorPool } from "./executor/pool.ts";
-import { startExecutor } from "./executor/supervisor.ts";
+import { createWorkerExecutors } from "./executors.ts";
 import type { GroupMember, GroupView } from "./group/group.ts";
 import { createMember } from "./group/member.ts";
+import { createHealth } from "./health.ts";
 import { type Catalog, createCatalog } from "./herder/catalog.ts";
 import { createClusterEvents } from "./herder/cluster-events.ts";
 import { createCommands } from "./herder/commands.ts";
@@ -17,7 +15,6 @@ import { runLeaderDuties } from "./herder/leader-duties.ts";
 import { createPluginQueries } from "./herder/plugin-queries.ts";
 import { openScope } from "./herder/request-scope.ts";
 import { type SessionKeyPolicy, verify } from "./herder/request-signature.ts";
-import { stableView } from "./herder/stable-view.ts";
 import { createStartCounters } from "./herder/start-counters.ts";
 import { createStatusWriter } from "./herder/status-writer.ts";
 import { createTaskPlanner } from "./herder/task-planner.ts";
@@ -32,6 +29,7 @@ import { advertised, metricsListener, requireListener } from "./listeners.ts";
 import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { createProbeServer } from "./probes.ts";
+import { reachKafka } from "./reach-kafka.ts";
 import { createRestServer } from "./rest/server.ts";
 import { createConfigStore } from "./store/config-store.ts";
 import { createOffsetStore } from "./store/offset-store.ts";
@@ -49,12 +47,9 @@ export interface WorkerOptions extends LoadedConfig {
   readonly hurry: AbortSignal;
 }
 
-const HEALTH_TIMEOUT_MS = 10_000;
 const FLUSH_TIMEOUT_MS = 2_000;
 const DRAIN_REQUEST_TIMEOUT_MS = 600_000;
 const ANSWER_TIMEOUT_MS = 10_000;
-/** `main.ts`, or `main.js` once compiled. */
-const EXECUTOR_MAIN = fileURLToPath(new URL(`./executor/main${import.meta.url.slice(-3)}`, import.meta.url));
 
 /**
  * Runs a worker of distributed mode until `signal` aborts; then it drains, stops its work, leaves the group and only then closes REST.
@@ -115,29 +110,21 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         throw new Error(`unreachable: ${notice satisfies never}`);
     }
   };
-  const pool = createExecutorPool({
-    start: (onNotice) =>
-      startExecutor({
-        script: EXECUTOR_MAIN,
-        execArgv: options.execArgv,
-        setup: { worker: properties, workerId, kafkaClusterId: clusterId },
-        handlers: {
-          readOffsets: ({ connector, partitions }, limit) => offsetStore.read(connector, partitions, limit),
-          writeOffsets: async ({ connector, offsets }, limit) => {
-            await offsetStore.write(connector, offsets, limit);
-            return null;
-          },
-        },
-        onNotice,
-        blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
-        log,
-      }),
-    isolation: config["headrace.isolation"],
-    maxShared: config["headrace.executors.max"] ?? availableParallelism(),
-    idleMs: config["headrace.executor.idle.ms"],
+  const pool = createWorkerExecutors({
+    config,
+    properties,
+    workerId,
+    clusterId: () => clusterId,
+    execArgv: options.execArgv,
+    handlers: {
+      readOffsets: ({ connector, partitions }, limit) => offsetStore.read(connector, partitions, limit),
+      writeOffsets: async ({ connector, offsets }, limit) => {
+        await offsetStore.write(connector, offsets, limit);
+        return null;
+      },
+    },
     onNotice: hear,
     onLost: (lost) => herder.executorLost(lost),
-    now,
     log,
   });
   cleanup.defer(() => pool.close());
@@ -220,20 +207,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     rebalances.lastMs = now();
     hasJoined = true;
   });
-  let stage = "initializing and reading to the end of internal topics";
   const started = Promise.withResolvers<void>();
-  const health = async (): Promise<WorkerHealth> => {
-    const doing = `The worker is currently ${stage}, which began at ${new Date(startedAtMs).toISOString()}.`;
-    if (!hasJoined || catalog.plugins.length === 0)
-      return { status: "starting", message: `Worker is still starting up. ${doing}` };
-    try {
-      await stableView(member(), AbortSignal.timeout(HEALTH_TIMEOUT_MS));
-      return { status: "healthy", message: "Worker has completed startup and is ready to handle requests." };
-    } catch {
-      const message = `Worker was unable to handle this request and may be unable to handle other requests. ${doing}`;
-      return { status: "unhealthy", message };
-    }
-  };
+  const health = createHealth({ member, isStarted: () => hasJoined && catalog.plugins.length > 0, wallClock });
+  health.enter("initializing and reading to the end of internal topics");
 
   const app = createRestServer(
     {
@@ -247,10 +223,10 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         enabled: config["topic.tracking.enable"],
         resetAllowed: config["topic.tracking.allow.reset"],
       },
-      health,
+      health: () => health.check(),
       started: async () => {
         const waiting = scope();
-        waiting.enter(stage);
+        waiting.enter(health.stage());
         await waiting.run(() => started.promise);
       },
       self: () => ({
@@ -289,7 +265,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   // From here on Kafka is needed; while it is away each step is repeated until the worker is told to stop.
   const admin = createTopicAdmin(kafka("shared-admin"), log);
   cleanup.defer(() => admin.close());
-  clusterId = await admin.clusterId(signal);
+  clusterId = await reachKafka(admin, log, signal);
   log.info({ clusterId }, "connected to Kafka");
   const stores = [configStore, statusStore, offsetStore];
   for (const store of stores) cleanup.defer(() => store.stop());
@@ -300,7 +276,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   cataloged.catch(() => undefined); // Told below, or pointless because the start has failed otherwise.
   await Promise.all(stores.map((store) => store.start(signal)));
   cataloged.then(started.resolve, () => undefined);
-  stage = "ensuring membership in the cluster";
+  health.enter("ensuring membership in the cluster");
 
   const membership = new AbortController();
   const running = [

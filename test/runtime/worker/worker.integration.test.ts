@@ -244,6 +244,24 @@ describe("a worker on a real Kafka", () => {
     await remove("kill");
   });
 
+  it("shares its work with a second worker, which forwards what the leader has to do, and takes it back", async () => {
+    const second = await startWorker();
+    const first = worker;
+    worker = second;
+    const { input, output } = await pipe("two");
+    const group = await (await fetch(new URL("headrace/group", second.url))).text();
+    assert.match(group, /"connectors":\["two-(sink|source)"\].*"connectors":\["two-(sink|source)"\]/);
+    append(input, 1, 1_000);
+    await eventually("all lines", () => lines(output).length >= 1_000);
+    second.process.kill("SIGTERM");
+    assert.equal(await second.exited, 0);
+    worker = first;
+    append(input, 1_001, 2_000);
+    await eventually("the rest", () => lines(output).length >= 2_000);
+    assert.deepEqual(lines(output), numbered(1, 2_000));
+    await remove("two");
+  });
+
   it("stops when it is told to while it is working", async () => {
     const { input } = await pipe("end");
     append(input, 1, 50_000);

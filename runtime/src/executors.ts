@@ -1,0 +1,47 @@
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { LoadedConfig } from "./config.ts";
+import type { ExecutorNotice, WorkerCalls } from "./executor/channel.ts";
+import { createExecutorPool, type ExecutorLost, type ExecutorPool } from "./executor/pool.ts";
+import type { Handlers } from "./executor/rpc.ts";
+import { startExecutor } from "./executor/supervisor.ts";
+import type { Logger } from "./log.ts";
+
+/** `main.ts`, or `main.js` once compiled. */
+const EXECUTOR_MAIN = fileURLToPath(new URL(`./executor/main${import.meta.url.slice(-3)}`, import.meta.url));
+
+export interface WorkerExecutorsOptions extends LoadedConfig {
+  readonly workerId: string;
+  /** Asked for at each start of an executor. */
+  readonly clusterId: () => string;
+  /** Node's options for executors, so that they find the same modules. */
+  readonly execArgv: readonly string[];
+  readonly handlers: Handlers<WorkerCalls>;
+  readonly onNotice: (notice: ExecutorNotice) => void;
+  readonly onLost: (lost: ExecutorLost) => void;
+  readonly log: Logger;
+}
+
+/** The pool of a worker's executors, set up as its configuration says. */
+export function createWorkerExecutors(options: WorkerExecutorsOptions): ExecutorPool {
+  const { config, properties, workerId, log } = options;
+  return createExecutorPool({
+    start: (onNotice) =>
+      startExecutor({
+        script: EXECUTOR_MAIN,
+        execArgv: options.execArgv,
+        setup: { worker: properties, workerId, kafkaClusterId: options.clusterId() },
+        handlers: options.handlers,
+        onNotice,
+        blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
+        log,
+      }),
+    isolation: config["headrace.isolation"],
+    maxShared: config["headrace.executors.max"] ?? availableParallelism(),
+    idleMs: config["headrace.executor.idle.ms"],
+    onNotice: options.onNotice,
+    onLost: options.onLost,
+    now: () => performance.now(),
+    log,
+  });
+}
