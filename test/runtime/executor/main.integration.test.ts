@@ -94,7 +94,7 @@ describe("executor process on a real Kafka", () => {
   it("ends when its lease runs out, without calling its tasks failed", { timeout: 60_000 }, async () => {
     const name = uniqueName("leased");
     const executor = await start(1_500);
-    const config = { name, "connector.class": "datagen", topic: name, rate: "1000" };
+    const config = { name, "connector.class": "datagen", topic: name, "rate.per.second": "1000" };
     const key = await startTask(executor, { ...config, "task.streams": "0,1,2,3,4,5,6,7" });
     await executor.state(key, "RUNNING");
     assert.equal(await executor.exited, 75);

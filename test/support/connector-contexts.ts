@@ -1,0 +1,36 @@
+import type { OffsetMap, SinkTaskContext, SourceRecord, SourceTask, SourceTaskContext } from "@headrace/sdk";
+import { createLogRecorder } from "./task-run.ts";
+
+/** The context of a source task whose offsets stand in a function. */
+export function sourceContext(offset: (partition: OffsetMap) => OffsetMap | null = () => null) {
+  const log = createLogRecorder();
+  const context: SourceTaskContext = { connector: "c", task: 0, log, offset: async (partition) => offset(partition) };
+  return { context, log };
+}
+
+/** The context of a sink task that owns nothing. */
+export function sinkContext() {
+  const log = createLogRecorder();
+  const context: SinkTaskContext = {
+    connector: "c",
+    task: 0,
+    log,
+    assignment: () => [],
+    rewind: () => {},
+    pause: () => {},
+    resume: () => {},
+    requestCommit: () => {},
+  };
+  return { context, log };
+}
+
+/** Polls until there are so many records. */
+export async function pollUntil(task: SourceTask, count: number): Promise<SourceRecord[]> {
+  const signal = AbortSignal.timeout(5_000);
+  const records: SourceRecord[] = [];
+  while (records.length < count) {
+    signal.throwIfAborted();
+    records.push(...(await task.poll(signal)));
+  }
+  return records;
+}
