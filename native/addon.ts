@@ -97,6 +97,8 @@ export interface Addon {
   consumerClose(handle: ConsumerHandle, force: boolean, deliver: boolean): void;
   /** True once the close is complete; a wake tells when to ask. */
   consumerReap(handle: ConsumerHandle): boolean;
+  /** Instead of waiting for a forced close: it is completed in the background, and nothing more is heard of the client. */
+  consumerAbandon(handle: ConsumerHandle): void;
   consumerTakeLogs(handle: ConsumerHandle): readonly NativeLogLine[];
 }
 

@@ -107,8 +107,10 @@ async function compile(variant: NativeVariant, librdkafka: Librdkafka, target: s
     const linked = join(scratch, "addon.node");
     // No symbol of the archives may be seen outside, nor be replaced by one of node's own of the same name.
     const isolation = ["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"];
+    // Its threads may outlive the environment that loaded it, so it stays in memory.
+    const stay = "-Wl,-z,nodelete";
     const inputs = [...objects, librdkafka.archive, ...librdkafka.linkFlags];
-    await run("g++", ["-shared", "-o", linked, ...VARIANTS[variant].link, ...isolation, ...inputs], {
+    await run("g++", ["-shared", "-o", linked, ...VARIANTS[variant].link, ...isolation, stay, ...inputs], {
       maxBuffer: 1 << 26,
     });
     await rename(linked, target);

@@ -67,15 +67,34 @@ void Client::OnEnvironmentCleanup(void* self) {
   const std::shared_ptr<Client> client = std::move(static_cast<Client*>(self)->keep_);
   client->wake_.Close();
   client->Abort();
-  std::unique_lock<std::mutex> lock(client->end_mutex_);
-  const bool ended = client->end_.wait_for(lock, kAbruptEnd, [&client] { return client->ended_; });
-  lock.unlock();
-  client->reaped_ = true;
+  {
+    std::unique_lock<std::mutex> lock(client->end_mutex_);
+    client->end_.wait_for(lock, kAbruptEnd, [&client] { return client->ended_; });
+  }
+  client->Leave();
+}
+
+void Client::Abandon(napi_env env) {
+  if (reaped_) return;
+  wake_.Close();
+  Abort();
+  Check(env, napi_remove_env_cleanup_hook(env, OnEnvironmentCleanup, this));
+  const std::shared_ptr<Client> self = std::move(keep_);
+  Leave();
+}
+
+void Client::Leave() {
+  reaped_ = true;
+  bool ended;
+  {
+    std::lock_guard<std::mutex> lock(end_mutex_);
+    ended = ended_;
+  }
   // The thread holds a reference of its own, so it may outlive the handle.
   if (ended) {
-    client->Join();
+    Join();
   } else {
-    client->thread_.detach();
+    thread_.detach();
   }
 }
 

@@ -45,6 +45,10 @@ class Client : public std::enable_shared_from_this<Client> {
   // JavaScript's thread: true once the thread has ended and everything is freed. Call it when woken after the close was asked for.
   bool Reap(napi_env env);
 
+  // JavaScript's thread: leaves the end to the thread; nothing more is heard of it. Freeing a client can take librdkafka a minute while
+  // its coordinator is away.
+  void Abandon(napi_env env);
+
   std::vector<LogLine> TakeLogs();
 
  protected:
@@ -67,6 +71,7 @@ class Client : public std::enable_shared_from_this<Client> {
   static void OnLog(const rd_kafka_t* rk, int level, const char* facility, const char* text);
   static void OnEnvironmentCleanup(void* self);
   static void Main(std::shared_ptr<Client> self);
+  void Leave();
   void Join();
 
   std::shared_ptr<Client> keep_;  // Itself, until it is reaped: a handle that was dropped ends nothing.

@@ -149,6 +149,13 @@ napi_value Reap(const Call& call) {
   return ToJs(call.env(), reaped);
 }
 
+napi_value Abandon(const Call& call) {
+  Consumer* consumer = ConsumerOf(call);
+  consumer->Abandon(call.env());
+  consumer->Release(call.env());
+  return Undefined(call.env());
+}
+
 napi_value TakeLogs(const Call& call) { return ToJs(call.env(), ConsumerOf(call)->TakeLogs()); }
 
 }  // namespace
@@ -165,6 +172,7 @@ void ExportConsumer(napi_env env, napi_value exports) {
   Export<MemberId>(env, exports, "consumerMemberId");
   Export<Close>(env, exports, "consumerClose");
   Export<Reap>(env, exports, "consumerReap");
+  Export<Abandon>(env, exports, "consumerAbandon");
   Export<TakeLogs>(env, exports, "consumerTakeLogs");
 }
 

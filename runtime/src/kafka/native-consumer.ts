@@ -157,17 +157,16 @@ class NativeRecordConsumer implements RecordConsumer {
     if (this.#unanswered) this.#answeredByClose = true;
     this.#unanswered = false;
     addon.consumerClose(this.#handle, signal.aborted, this.#waiting);
-    const force = () => addon.consumerClose(this.#handle, true, false);
-    signal.addEventListener("abort", force, { once: true });
     try {
-      await this.#wakes.until(() => (addon.consumerReap(this.#handle) ? null : undefined), null);
+      await this.#wakes.until(() => (addon.consumerReap(this.#handle) ? null : undefined), signal);
+    } catch (error) {
+      addon.consumerAbandon(this.#handle);
+      throw error;
     } finally {
-      signal.removeEventListener("abort", force);
       this.#reaped = true;
       for (const [id, pending] of this.#answers) this.#settle(id, () => pending.reject(closedError()));
       this.#wakes.ring();
     }
-    signal.throwIfAborted();
   }
 
   /** Calls `ask` with a new id and waits for the answer under it. An abort ends the wait, not the request. */

@@ -78,6 +78,10 @@ export interface RecordConsumer {
   resume(partitions: readonly Partition[]): void;
   /** Member id in the consumer group, "" before the first join. */
   memberId(): string;
-  /** Leaves the group and frees the client. Pending `revoked` events are delivered by `next` first, if it is being called. Idempotent. */
+  /**
+   * Leaves the group and frees the client. Pending `revoked` events are delivered by `next` first, if it is being called; an event that
+   * was delivered and not acknowledged counts as acknowledged. Idempotent. When `signal` aborts it rejects, and the client is freed in
+   * the background without leaving: the group then notices by its session time-out.
+   */
   close(signal: AbortSignal): Promise<void>;
 }
