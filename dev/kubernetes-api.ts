@@ -48,6 +48,8 @@ export interface KubernetesApi {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Short, since a server that is starting may accept a connection and never answer it. */
+const READY_TIMEOUT_MS = 2000;
 
 const kubeconfigSchema = z.object({
   "current-context": z.string(),
@@ -129,7 +131,7 @@ export function openKubernetesApi(kubeconfigFile: string): KubernetesApi {
       return (await json(response)) as T;
     },
     async isReady(signal: AbortSignal): Promise<boolean> {
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_TIMEOUT_MS)]);
       try {
         const response = await send({ path: "/readyz" }, deadline);
         return response.statusCode === 200 && (await text(response)) === "ok";

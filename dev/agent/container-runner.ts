@@ -132,6 +132,7 @@ async function start(run: ContainerRun): Promise<ContainerProcess | Terminated |
       cwd: target.cwd,
       logFile: join(run.logDir, `${runs}.log`),
     });
+    await runPostStart(run, { ...target, dir: runDir(run) }, process_);
     const startedAt = toTime(process_.startedAt);
     const containerID = `process://${process_.pid}-${process_.startedAt.getTime()}`;
     update({ state: { running: { startedAt } }, containerID });
@@ -143,6 +144,16 @@ async function start(run: ContainerRun): Promise<ContainerProcess | Terminated |
     const now = toTime(new Date());
     return { exitCode: START_ERROR_CODE, reason: "StartError", message, startedAt: now, finishedAt: now };
   }
+}
+
+/** The container counts as running only after its postStart hook; if that fails, it is killed. */
+async function runPostStart(run: ContainerRun, target: HandlerTarget, process_: ContainerProcess): Promise<void> {
+  const hook = run.container.lifecycle?.postStart;
+  if (hook === undefined) return;
+  const { ok, message } = await runHandler(hook, target, run.ending);
+  if (ok || run.ending.aborted) return;
+  run.event("Warning", "FailedPostStartHook", `PostStartHook failed: ${message}`);
+  process_.kill();
 }
 
 /** Resolves the container's environment, again and again while something that it names is missing; null if the pod ends first. */

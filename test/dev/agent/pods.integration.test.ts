@@ -145,12 +145,15 @@ describe("pods on the local node", () => {
     assert.ok(!isAlive(container.pid ?? 0));
   });
 
-  it("shortens the grace period when a second deletion asks for it, and runs preStop first", async () => {
+  it("shortens the grace period when a second deletion asks for it, and runs the hooks", async () => {
     const command = ["node", "pod-server.ts", "--stubborn"];
     const preStop = { exec: { command: ["sh", "-c", `echo $POD_NAME > ${file("prestop")}`] } };
-    const container = serverContainer(node.shared, { command, readinessProbe: readiness, lifecycle: { preStop } });
+    const postStart = { exec: { command: ["touch", file("poststart")] } };
+    const lifecycle = { preStop, postStart };
+    const container = serverContainer(node.shared, { command, readinessProbe: readiness, lifecycle });
     await node.apply(podManifest("patient", { terminationGracePeriodSeconds: 600, containers: [container] }));
     await ready("patient");
+    assert.ok(existsSync(file("poststart")));
     await node.kubectl(["delete", "pod", "patient", "--wait=false"]);
     await eventually("SIGTERM arrived", () => existsSync(file("patient.terminated")));
     assert.equal(readFileSync(file("prestop"), "utf8"), "patient\n");
