@@ -493,16 +493,21 @@ class Member implements GroupMember {
     this.#announce();
   }
 
-  /** REST addresses of the members of a stable group, so that they hear of a newcomer before their next heartbeat. */
+  /**
+   * REST addresses of the members of a stable group, so that they hear of a newcomer before their next heartbeat. A member with this
+   * worker's own address is its former process, which was killed: nobody would be given its work before its session ends.
+   */
   async #findNeighbours(signal: AbortSignal): Promise<string[]> {
-    const members = await this.#client.members(signal);
-    return members.flatMap(({ metadata }) => {
-      try {
-        return [decodeMetadata(metadata).url];
-      } catch {
-        return []; // Not a worker's metadata: nobody to tell.
-      }
-    });
+    const self = this.#membership.identity().memberId;
+    const urls: string[] = [];
+    for (const { memberId, metadata } of await this.#client.members(signal)) {
+      const url = urlOf(metadata);
+      if (url === null || memberId === self) continue;
+      if (url !== this.#options.url) urls.push(url);
+      else if (await this.#remove(memberId, signal))
+        this.#log.warn({ memberId, url }, "removed this worker's former member");
+    }
+    return urls;
   }
 
   /** The leader tells everybody of a round, a follower the leader, a newcomer those that it found. */
@@ -516,5 +521,14 @@ class Member implements GroupMember {
   #announce(): void {
     const view = this.view();
     for (const listener of this.#listeners) listener(view);
+  }
+}
+
+/** null: not a worker's metadata. */
+function urlOf(metadata: Buffer): string | null {
+  try {
+    return decodeMetadata(metadata).url;
+  } catch {
+    return null;
   }
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ConnectorStateInfo } from "@headrace/contract";
+import { freePorts } from "#dev/process.ts";
 import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 
@@ -25,6 +26,8 @@ describe("a worker on a real Kafka", () => {
   let dir: string;
   let worker: Worker;
   let properties: string;
+  /** The worker comes back under the address that it had. */
+  let port: number;
   const started: Worker[] = [];
   const log: string[] = [];
 
@@ -32,25 +35,23 @@ describe("a worker on a real Kafka", () => {
     kafka = await sharedKafka();
     dir = mkdtempSync(join(tmpdir(), "headrace-worker-"));
     const group = uniqueName("worker");
-    properties = join(dir, "worker.properties");
-    writeFileSync(
-      properties,
-      [
-        `bootstrap.servers=${kafka.bootstrap}`,
-        `group.id=${group}`,
-        ...["config", "offset", "status"].flatMap((kind) => [
-          `${kind}.storage.topic=${group}-${kind}`,
-          `${kind}.storage.replication.factor=1`,
-        ]),
-        "key.converter=org.apache.kafka.connect.storage.StringConverter",
-        "value.converter=org.apache.kafka.connect.storage.StringConverter",
-        "scheduled.rebalance.max.delay.ms=0",
-        "offset.flush.interval.ms=200",
-        "listeners=http://127.0.0.1:0",
-        "headrace.metrics.listener=",
-        "headrace.executors.max=1",
-      ].join("\n"),
-    );
+    [port = 0] = await freePorts(1);
+    properties = [
+      `bootstrap.servers=${kafka.bootstrap}`,
+      `group.id=${group}`,
+      ...["config", "offset", "status"].flatMap((kind) => [
+        `${kind}.storage.topic=${group}-${kind}`,
+        `${kind}.storage.replication.factor=1`,
+      ]),
+      "key.converter=org.apache.kafka.connect.storage.StringConverter",
+      "value.converter=org.apache.kafka.connect.storage.StringConverter",
+      "scheduled.rebalance.max.delay.ms=0",
+      // A worker that is started again must not wait for the session of its killed predecessor: longer than any wait in here.
+      "session.timeout.ms=60000",
+      "offset.flush.interval.ms=200",
+      "headrace.metrics.listener=",
+      "headrace.executors.max=1",
+    ].join("\n");
     worker = await startWorker();
   });
 
@@ -67,8 +68,10 @@ describe("a worker on a real Kafka", () => {
     if ("passed" in context && context.passed === false) console.error(log.slice(-60).join("\n"));
   });
 
-  async function startWorker(): Promise<Worker> {
-    const child = spawn(process.execPath, ["--conditions=source", BIN, "distributed", properties], {
+  async function startWorker(at = port): Promise<Worker> {
+    const file = join(dir, `worker-${at}.properties`);
+    writeFileSync(file, `${properties}\nlisteners=http://127.0.0.1:${at}\n`);
+    const child = spawn(process.execPath, ["--conditions=source", BIN, "distributed", file], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
@@ -245,7 +248,7 @@ describe("a worker on a real Kafka", () => {
   });
 
   it("shares its work with a second worker, which forwards what the leader has to do, and takes it back", async () => {
-    const second = await startWorker();
+    const second = await startWorker(0);
     const first = worker;
     worker = second;
     const { input, output } = await pipe("two");
