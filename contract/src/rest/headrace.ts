@@ -53,7 +53,7 @@ export type ConnectorSnapshot = z.infer<typeof ConnectorSnapshot>;
 
 /**
  * GET /headrace/events (server-sent events, on any worker). The SSE event name is `kind`, the data the JSON of one of these.
- * Order: first `snapshot`, then changes, each after it was read back from its topic. A reconnect starts with a new snapshot.
+ * Order: first `snapshot`, then `group`, then changes, each after it was read back from its topic. A reconnect starts with a new snapshot.
  * `ping` comes every 5 s.
  */
 export const StreamEvent = z.discriminatedUnion("kind", [

@@ -1,9 +1,9 @@
 import type { StreamEvent } from "@headrace/contract";
-import type { GroupMember } from "../group/group.ts";
+import type { GroupMember, GroupView } from "../group/group.ts";
 import type { ConfigStore, StatusChange, StatusStore } from "../store/stores.ts";
 import { toGroupInfo, type Views } from "./views.ts";
 
-/** The cluster as a stream: first everything, then each change after it was read back from its topic. */
+/** The cluster as a stream: first everything, then the group, then each change after it was read back from its topic. */
 export interface ClusterEvents {
   /** Calls `listener` with a snapshot before it returns, then with each change. Returns the unsubscribe function. */
   subscribe(listener: (event: StreamEvent) => void): () => void;
@@ -12,7 +12,7 @@ export interface ClusterEvents {
 export interface ClusterEventsOptions {
   readonly configStore: Pick<ConfigStore, "onChange">;
   readonly statusStore: Pick<StatusStore, "onChange">;
-  readonly member: () => Pick<GroupMember, "onView">;
+  readonly member: () => Pick<GroupMember, "view" | "onView">;
   readonly views: Pick<Views, "names" | "snapshot">;
   readonly workerId: string;
 }
@@ -22,6 +22,8 @@ export function createClusterEvents(options: ClusterEventsOptions): ClusterEvent
   const { configStore, statusStore, member, views, workerId } = options;
   const listeners = new Set<(event: StreamEvent) => void>();
   let stop: (() => void) | null = null;
+  /** Views are announced more often than they change. */
+  let lastGroup = "";
 
   const tell = (event: StreamEvent) => {
     for (const listener of [...listeners]) listener(event);
@@ -37,7 +39,12 @@ export function createClusterEvents(options: ClusterEventsOptions): ClusterEvent
         if (change.kind === "topic") tellConnector(change.connector);
         else tell(toStatusEvent(change, workerId));
       }),
-      member().onView((view) => tell({ kind: "group", group: toGroupInfo(view) })),
+      member().onView((view) => {
+        const event = groupEvent(view);
+        const text = JSON.stringify(event);
+        if (text !== lastGroup) tell(event);
+        lastGroup = text;
+      }),
     ];
     return () => {
       for (const end of ends) end();
@@ -52,6 +59,7 @@ export function createClusterEvents(options: ClusterEventsOptions): ClusterEvent
         return snapshot === null ? [] : [[name, snapshot] as const];
       });
       listener({ kind: "snapshot", workerId, connectors: Object.fromEntries(snapshots) });
+      listener(groupEvent(member().view()));
       listeners.add(listener);
       return () => {
         listeners.delete(listener);
@@ -61,6 +69,10 @@ export function createClusterEvents(options: ClusterEventsOptions): ClusterEvent
       };
     },
   };
+}
+
+function groupEvent(view: GroupView): StreamEvent {
+  return { kind: "group", group: toGroupInfo(view) };
 }
 
 function toStatusEvent(change: Exclude<StatusChange, { kind: "topic" }>, workerId: string): StreamEvent {

@@ -1,19 +1,20 @@
 import { ConnectError } from "../errors.ts";
-import type { ExecutorLost, ExecutorPool } from "../executor/pool.ts";
+import type { ExecutorPool } from "../executor/pool.ts";
 import type { Assigned, GroupMember } from "../group/group.ts";
 import type { Logger } from "../log.ts";
 import type { ClusterConfig, ConfigChange, ConfigStore, StatusStore } from "../store/stores.ts";
 import { createCrashHistory } from "./crash-history.ts";
-import type { Message, StatusNotice, Waiter } from "./messages.ts";
+import type { Message, Waiter } from "./messages.ts";
 import { createPredecessors } from "./predecessors.ts";
 import { reconcileWork, type WorkAction } from "./reconcile-work.ts";
 import { createRejoins, type Rejoins } from "./rejoins.ts";
 import { createRestarts } from "./restarts.ts";
-import type { StartCounters, StartCounts } from "./start-counters.ts";
+import type { StartCounters } from "./start-counters.ts";
 import type { StatusWriter } from "./status-writer.ts";
 import { createStopWaiters } from "./stop-waiters.ts";
 import type { TaskPlanner } from "./task-planner.ts";
-import type { ConnectorShare, Work } from "./work.ts";
+import { type ConnectorShare, itemName, type Work } from "./work.ts";
+import { WorkOutcomes } from "./work-outcomes.ts";
 import { createWorkRunner, type WorkRunner } from "./work-runner.ts";
 import { createWorkTable, toShares } from "./work-table.ts";
 
@@ -50,9 +51,9 @@ const FLUSH_TIMEOUT_MS = 1_000;
  */
 export class WorkState {
   readonly #options: HerderOptions;
-  readonly #post: (message: Message) => void;
   readonly #runner: WorkRunner;
   readonly #rejoins: Rejoins;
+  readonly #outcomes: WorkOutcomes;
   readonly #table = createWorkTable();
   readonly #crashes = createCrashHistory();
   readonly #predecessors = createPredecessors();
@@ -72,14 +73,25 @@ export class WorkState {
   constructor(options: HerderOptions, post: (message: Message) => void) {
     const { pool, configStore, statusStore, workerId, workers, member, now, gracefulTimeoutMs, log } = options;
     this.#options = options;
-    this.#post = post;
     this.#config = configStore.config();
     this.#rejoins = createRejoins({ rejoin: (reason) => member().requestRejoin(reason), now });
     const isPredecessorDead = (connector: string, task: number) => {
       const status = statusStore.task({ connector, task });
-      return this.#predecessors.isDead(itemName(connector, task), { status, workerId, workers: workers() });
+      return this.#predecessors.isDead(itemName({ connector, task }), { status, workerId, workers: workers() });
     };
     this.#runner = createWorkRunner({ pool, isPredecessorDead, post, gracefulTimeoutMs, log });
+    this.#outcomes = new WorkOutcomes({
+      ...options,
+      table: this.#table,
+      crashes: this.#crashes,
+      predecessors: this.#predecessors,
+      restarts: this.#restarts,
+      stops: this.#stops,
+      isConfigured: (work) => this.#isConfigured(work),
+      isOurs: (work) => this.owns(work.connector, work.task),
+      touch: (connector) => this.#dirty.add(connector),
+      post,
+    });
   }
 
   /** What the config topic said when it had been read for the first time. */
@@ -119,31 +131,31 @@ export class WorkState {
         this.#foldChange(message.change, message.config);
         return;
       case "started":
-        this.#foldStarted(message.work);
+        if (this.#outcomes.started(message.work) && message.work.task === null) this.#planTasks(message.work.connector);
         return;
       case "startFailed":
-        this.#foldStartFailed(message.work, message.error);
+        this.#outcomes.startFailed(message.work, message.error);
         return;
       case "stopped":
-        this.#foldStopped(message);
+        this.#outcomes.stopped(message);
         return;
       case "targetStateReached":
         this.#planTasks(message.connector);
         return;
       case "status":
-        this.#foldStatus(message.notice);
+        this.#outcomes.told(message.notice);
         return;
       case "reconfigure":
         this.#planTasks(message.connector);
         return;
       case "refused":
-        this.#refuse(message.connector, message.message);
+        this.#outcomes.refused(message.connector, message.message);
         return;
       case "activeTopic":
         this.#recordTopic(message.connector, message.task, message.topic);
         return;
       case "executorLost":
-        this.#foldExecutorLost(message.lost);
+        this.#outcomes.executorLost(message.lost);
         return;
       case "restart":
         this.#foldRestart(message.connector, message.task, message.done);
@@ -229,63 +241,13 @@ export class WorkState {
   #markStale(connector: string, task: number | null): void {
     const work = this.#table.find(connector, task);
     if (work !== null) work.stale = true;
-    this.#crashes.forget(itemName(connector, task));
+    this.#crashes.forget(itemName({ connector, task }));
   }
 
-  #foldStarted(work: Work): void {
-    if (work.phase !== "starting") return;
-    work.phase = "running";
-    this.#startCounts(work).succeeded += 1;
-    this.#restarts.started(work);
-    this.#dirty.add(work.connector);
-    if (work.task === null) this.#planTasks(work.connector);
-  }
-
-  #foldStartFailed(work: Work, error: unknown): void {
-    // A dead executor is news of its own, with everything that ran in it.
-    if (work.phase !== "starting" || (error instanceof ConnectError && error.code === "executor-gone")) return;
-    work.phase = "failed";
-    this.#startCounts(work).failed += 1;
-    this.#options.log.error({ connector: work.connector, task: work.task, error }, "start failed");
-    this.#options.statuses.report(work, { state: "FAILED", trace: traceOf(error) });
-    this.#restarts.failed(work, error);
-  }
-
-  #startCounts(work: Work): StartCounts {
-    return work.task === null ? this.#options.starts.connectors : this.#options.starts.tasks;
-  }
-
-  #foldStopped(message: Extract<Message, { kind: "stopped" }>): void {
-    const { work } = message;
-    this.#table.remove(work);
-    this.#dirty.add(work.connector);
-    const name = itemName(work.connector, work.task);
-    if (message.end === "killed") this.#predecessors.died(name);
-    else this.#predecessors.stopped(name);
-    const isConfigured = this.#isConfigured(work);
-    const again = message.again && isConfigured && this.owns(work.connector, work.task);
-    if (!again) this.#restarts.givenUp(work);
-    if (!again && isConfigured && !message.wasFailed) this.#options.statuses.report(work, { state: "UNASSIGNED" });
-    this.#stops.stopped(work);
-  }
-
-  /** False for what was deleted: its status is gone, or will be by the leader's tombstone. */
   #isConfigured(work: Work): boolean {
     const entry = this.#config.connectors.get(work.connector);
     if (entry === undefined) return false;
     return work.task === null ? entry.targetState !== "STOPPED" : entry.tasks?.[work.task] !== undefined;
-  }
-
-  #foldStatus(notice: StatusNotice): void {
-    const work = this.#table.find(notice.connector, notice.task);
-    if (work === null || work.phase === "stopping" || work.phase === "waiting") return;
-    if (notice.state !== "FAILED" && notice.state !== "RUNNING" && notice.state !== "PAUSED") return;
-    this.#options.statuses.report(work, notice);
-    if (notice.state !== "FAILED") return;
-    work.phase = "failed";
-    if (work.task === null) this.#options.planner.cancel(work.connector);
-    const { connector, task, trace } = notice;
-    this.#options.log.error({ connector, task, trace }, "failed");
   }
 
   #planTasks(connector: string): void {
@@ -294,51 +256,11 @@ export class WorkState {
     if (work?.phase === "running" && !work.stale && startable) this.#options.planner.plan(connector);
   }
 
-  #refuse(connector: string, message: string): void {
-    const work = this.#table.find(connector, null);
-    if (work?.phase !== "running") return;
-    work.phase = "failed";
-    this.#options.log.error({ connector }, "connector planned more tasks than it may");
-    this.#options.statuses.report(work, { state: "FAILED", trace: message });
-  }
-
   #recordTopic(connector: string, task: number, topic: string): void {
     const { statusStore, topicTracking } = this.#options;
     if (!topicTracking || !this.#config.connectors.has(connector)) return;
     if (statusStore.topics(connector).includes(topic)) return;
     statusStore.putTopic(connector, topic, task);
-  }
-
-  #foldExecutorLost(lost: ExecutorLost): void {
-    const items = [
-      ...lost.connectors.map((connector) => ({ connector, task: null })),
-      ...lost.tasks.map(({ connector, task }) => ({ connector, task })),
-    ];
-    for (const { connector, task } of items) {
-      const work = this.#table.find(connector, task);
-      if (work?.phase === "starting" || work?.phase === "running") this.#foldCrash(work, lost);
-    }
-  }
-
-  #foldCrash(work: Work, lost: ExecutorLost): void {
-    const { now, statuses } = this.#options;
-    if (work.task === null) this.#options.planner.cancel(work.connector);
-    else this.#predecessors.died(itemName(work.connector, work.task));
-    const after = this.#crashes.record(itemName(work.connector, work.task), { atMs: now(), alone: lost.alone });
-    if (after.kind === "giveUp") {
-      work.phase = "failed";
-      const trace = `Its executor died ${after.crashes} times in a row, the last time: ${lost.reason}`;
-      statuses.report(work, { state: "FAILED", trace });
-      this.#restarts.failed(work, new ConnectError("executor-gone", trace));
-      return;
-    }
-    work.phase = "waiting";
-    work.notBeforeMs = now() + after.delayMs;
-    statuses.report(work, { state: "RESTARTING", trace: `Its executor died and it is started again: ${lost.reason}` });
-    this.#dirty.add(work.connector);
-    if (after.delayMs > 0) {
-      setTimeout(() => this.#post({ kind: "due", connector: work.connector }), after.delayMs).unref();
-    }
   }
 
   #foldRestart(connector: string, task: number | null, done: Waiter): void {
@@ -423,12 +345,4 @@ export class WorkState {
         .finally(done.resolve);
     });
   }
-}
-
-function itemName(connector: string, task: number | null): string {
-  return task === null ? connector : `${connector}-${task}`;
-}
-
-function traceOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -49,3 +49,8 @@ export interface StartPlan {
   readonly targetState: TargetState;
   readonly taskGeneration: number;
 }
+
+/** A connector's name, or a task's as Connect writes it. */
+export function itemName({ connector, task }: { readonly connector: string; readonly task: number | null }): string {
+  return task === null ? connector : `${connector}-${task}`;
+}

@@ -656,13 +656,13 @@ describe("REST", () => {
     const more = async (wanted: number) => {
       while (text.split("\n\n").length <= wanted) text += (await reader.read()).value ?? "";
     };
-    await more(1);
+    await more(2);
     statusStore.putTask({ connector: "c", task: 0 }, entry("FAILED", "boom"));
     await configStore.putTargetState("c", "PAUSED");
     statusStore.removeTask({ connector: "c", task: 0 });
     await configStore.removeConnector("c");
     member.change({ generation: 2 });
-    await more(6);
+    await more(7);
     const events = text
       .split("\n\n")
       .filter((block) => block !== "")
@@ -674,9 +674,9 @@ describe("REST", () => {
       });
     assert.deepEqual(
       events.map(({ kind }) => kind),
-      ["snapshot", "status", "config", "status", "config", "group"],
+      ["snapshot", "group", "status", "config", "status", "config", "group"],
     );
-    assert.deepEqual(events[1], {
+    assert.deepEqual(events[2], {
       kind: "status",
       connector: "c",
       task: 0,
@@ -685,7 +685,7 @@ describe("REST", () => {
       generation: 1,
       trace: "boom",
     });
-    assert.deepEqual(events[4], { kind: "config", connector: "c", snapshot: null });
+    assert.deepEqual(events[5], { kind: "config", connector: "c", snapshot: null });
     await reader.cancel();
   });
 
