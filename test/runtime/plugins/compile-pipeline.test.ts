@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { StringMap } from "@headrace/contract";
+import { STRING_SCHEMA } from "@headrace/sdk";
+import { BUILT_IN_PLUGINS } from "#runtime/plugins/built-in.ts";
+import { chooseConverter, compilePipeline } from "#runtime/plugins/compile-pipeline.ts";
+import { createPluginRegistry } from "#runtime/plugins/registry.ts";
+import { compileSinkPipeline, compileSourcePipeline } from "#runtime/task/record-pipeline.ts";
+import { inboundBatch } from "#support/fake-record-consumer.ts";
+
+const registry = createPluginRegistry(BUILT_IN_PLUGINS);
+const worker = {
+  "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+  "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+  "value.converter.schemas.enable": "false",
+};
+
+describe("chooseConverter", () => {
+  const rows: readonly [string, StringMap, ReturnType<typeof chooseConverter>][] = [
+    [
+      "the worker's",
+      {},
+      { plugin: worker["value.converter"], config: { "schemas.enable": "false", "converter.type": "value" } },
+    ],
+    [
+      "the connector's, without the worker's settings",
+      { "value.converter": "json" },
+      { plugin: "json", config: { "converter.type": "value" } },
+    ],
+    [
+      "the worker's, without settings that the connector gave for no class",
+      { "value.converter.schemas.enable": "true" },
+      { plugin: worker["value.converter"], config: { "schemas.enable": "false", "converter.type": "value" } },
+    ],
+  ];
+  for (const [what, connector, chosen] of rows) {
+    it(`takes ${what}`, () => assert.deepEqual(chooseConverter("value", worker, connector), chosen));
+  }
+
+  it("has a default for headers only", () => {
+    assert.equal(chooseConverter("key", {}, {}), null);
+    assert.equal(chooseConverter("header", {}, {})?.plugin, "org.apache.kafka.connect.storage.SimpleHeaderConverter");
+  });
+});
+
+describe("compilePipeline", () => {
+  const connector = {
+    transforms: "hoist,tag,route",
+    "transforms.hoist.type": "org.apache.kafka.connect.transforms.HoistField$Value",
+    "transforms.hoist.field": "line",
+    "transforms.tag.type": "org.apache.kafka.connect.transforms.InsertField$Value",
+    "transforms.tag.static.field": "env",
+    "transforms.tag.static.value": "prod",
+    "transforms.tag.predicate": "eu",
+    "transforms.tag.negate": "true",
+    "transforms.route.type": "RegexRouter",
+    "transforms.route.regex": "(.*)-eu",
+    "transforms.route.replacement": "$1",
+    predicates: "eu",
+    "predicates.eu.type": "TopicNameMatches",
+    "predicates.eu.pattern": ".*-eu",
+  };
+  const parts = compilePipeline(registry, worker, connector);
+
+  it("takes source records through transforms and converters, in order", () => {
+    const pipeline = compileSourcePipeline(parts);
+    const record = (topic: string) => ({
+      topic,
+      key: { schema: STRING_SCHEMA, value: "k" },
+      value: { schema: STRING_SCHEMA, value: "x" },
+      headers: [{ key: "h", schema: null, value: 1 }],
+      sourcePartition: {},
+      sourceOffset: {},
+    });
+    const out = { records: [], sources: [] };
+    assert.equal(pipeline.run([record("a-eu"), record("b")], 0, out), null);
+    const same = { partition: null, key: "k", headers: [{ key: "h", value: "1" }], timestamp: null };
+    assert.deepEqual(out, {
+      records: [
+        { ...same, topic: "a", value: '{"line":"x"}' },
+        { ...same, topic: "b", value: '{"line":"x","env":"prod"}' },
+      ],
+      sources: [0, 1],
+    });
+  });
+
+  it("takes sink records through converters and transforms, and remembers where they lay", () => {
+    const pipeline = compileSinkPipeline(parts);
+    const batch = inboundBatch([
+      {
+        topic: "a-eu",
+        partition: 2,
+        offset: 5n,
+        key: "k",
+        value: '"x"',
+        timestamp: 9,
+        headers: [{ key: "h", value: Buffer.from("1") }],
+      },
+    ]);
+    const out: Parameters<typeof pipeline.run>[2] = [];
+    assert.equal(pipeline.run(batch, 0, out), null);
+    assert.deepEqual(out, [
+      {
+        topic: "a",
+        partition: 2,
+        offset: 5n,
+        key: { schema: { type: "STRING", optional: true }, value: "k" },
+        value: { schema: null, value: { line: "x" } },
+        headers: [{ key: "h", schema: { type: "INT8", optional: false }, value: 1 }],
+        timestamp: 9,
+        original: { topic: "a-eu", partition: 2, offset: 5n },
+      },
+    ]);
+  });
+
+  it("stops at the record that fails, tells stage and plugin, and goes on behind it", () => {
+    const pipeline = compileSinkPipeline(compilePipeline(registry, worker, {}));
+    const batch = inboundBatch([
+      { offset: 0n, value: "1" },
+      { offset: 1n, value: "{" },
+      { offset: 2n, value: "3" },
+    ]);
+    const out: Parameters<typeof pipeline.run>[2] = [];
+    const fault = pipeline.run(batch, 0, out);
+    assert.deepEqual([fault?.index, fault?.stage, fault?.plugin], [1, "VALUE_CONVERTER", worker["value.converter"]]);
+    assert.equal(pipeline.run(batch, 2, out), null);
+    assert.deepEqual(
+      out.map((record) => record.value.value),
+      [1, 3],
+    );
+  });
+
+  it("refuses what cannot be compiled, by its key", () => {
+    assert.throws(() => compilePipeline(registry, {}, {}), /Missing required configuration "key.converter"/);
+    assert.throws(
+      () => compilePipeline(registry, worker, { transforms: "a" }),
+      /transforms.a: Missing required configuration "type"/,
+    );
+    assert.throws(
+      () => compilePipeline(registry, worker, { "key.converter": "org.x.Y" }),
+      /Class org.x.Y could not be found/,
+    );
+  });
+});
