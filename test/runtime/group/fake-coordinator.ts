@@ -24,6 +24,8 @@ export class FakeCoordinator {
   away = false;
   /** The next join gets no answer, and is not heard either. */
   loseNextJoin = false;
+  /** Answers to heartbeats wait for this. */
+  slowness: Promise<void> = Promise.resolve();
   readonly joins: { readonly memberId: string; readonly metadata: MemberMetadata }[] = [];
   readonly left: string[] = [];
   readonly #members = new Map<string, FakeMember>();
@@ -66,7 +68,11 @@ export class FakeCoordinator {
       join: ({ memberId, protocols }, signal) => abortable(signal, () => this.#join(memberId, protocols)),
       sync: ({ memberId, generation, assignments }, signal) =>
         abortable(signal, () => this.#sync(memberId, generation, assignments)),
-      heartbeat: async ({ memberId, generation }) => this.#heartbeat(memberId, generation),
+      heartbeat: async ({ memberId, generation }) => {
+        const answer = this.#heartbeat(memberId, generation);
+        await this.slowness;
+        return answer;
+      },
       leave: async (memberId) => {
         if (this.away) return UNAVAILABLE;
         this.left.push(memberId);

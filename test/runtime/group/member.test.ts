@@ -143,7 +143,11 @@ describe("member and its lease", () => {
       const { worker } = await group.start("a");
       const joinedAtMs = group.clock.now() - 100;
       assert.deepEqual(worker.leases, [{ sentAtMs: joinedAtMs, leaseMs: LEASE_MS }]);
+      const answered = gate();
+      group.coordinator.slowness = answered.opened;
       await group.clock.advance(HEARTBEAT_MS);
+      answered.open();
+      await group.clock.advance(0);
       assert.deepEqual(worker.leases[1], { sentAtMs: joinedAtMs + HEARTBEAT_MS, leaseMs: LEASE_MS });
     }));
 
