@@ -17,6 +17,7 @@ const CLUSTER = { namespace: "ns", name: "my-connect" };
 describe("connector controller", () => {
   let kube: FakeKube;
   let connect: FakeConnect;
+  const extra: FakeConnect[] = [];
   let stop: AbortController;
   let running: Promise<void>;
   let clockMs: number;
@@ -33,7 +34,7 @@ describe("connector controller", () => {
   afterEach(async () => {
     stop.abort();
     await running;
-    await connect.close();
+    for (const one of [connect, ...extra.splice(0)]) await one.close();
   });
 
   function start(): void {
@@ -423,6 +424,7 @@ describe("connector controller", () => {
 
   it("moves a connector to another cluster only after the first has let go of it", async () => {
     const second = createFakeConnect();
+    extra.push(second);
     await second.addWorker("10.0.1.1");
     const { endpoint } = connect;
     Object.assign(connect, {
@@ -443,7 +445,6 @@ describe("connector controller", () => {
     assert.equal(connect.connectors.has("orders"), false);
     await ready("Running");
     await eventually("ownership moved", () => status().connectCluster?.name === "second");
-    await second.close();
   });
 
   it("restarts on demand, once", async () => {
