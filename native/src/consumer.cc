@@ -455,7 +455,8 @@ void Consumer::ServeRebalance() {
   Rebalance rebalance = std::move(announced_.front());
   announced_.pop_front();
   if (rebalance.assigned) LookUpCommitted(rebalance);
-  DropPartitions(rebalance.partitions);
+  Forget(rebalance.partitions);
+  if (rebalance.assigned) EndPauses(rebalance.partitions);  // Of partitions that were not its own.
   {
     std::lock_guard<std::mutex> lock(mutex_);
     current_ = std::move(rebalance);
@@ -486,9 +487,10 @@ void Consumer::LookUpCommitted(Rebalance& rebalance) {
   }
 }
 
-// What is known of them is void: records that are ready, pauses, commands under way.
-void Consumer::DropPartitions(const std::vector<Position>& partitions) {
-  std::lock_guard<std::mutex> lock(mutex_);
+// What is known of them is void: records that are ready, commands under way.
+void Consumer::Forget(const std::vector<Position>& partitions) {
+  bool answered = false;
+  std::unique_lock<std::mutex> lock(mutex_);
   std::unordered_set<uint64_t> keys;
   for (const Position& position : partitions) keys.insert(PartitionKey(TopicIndex(position.topic), position.partition));
   const auto gone = [&keys](uint64_t key) { return keys.count(key) > 0; };
@@ -504,28 +506,40 @@ void Consumer::DropPartitions(const std::vector<Position>& partitions) {
   carried_ = std::move(carried);
   std::deque<Command> commands;
   for (const Command& command : commands_) {
-    const bool of_gone = gone(PartitionKey(TopicIndex(command.position.topic), command.position.partition));
-    if (!of_gone || command.kind == Command::Kind::kSeek) commands.push_back(command);  // A seek gets its answer.
+    if (!gone(PartitionKey(TopicIndex(command.position.topic), command.position.partition))) {
+      commands.push_back(command);
+    } else if (command.kind == Command::Kind::kSeek) {
+      answers_.push_back({command.id, ToError(RD_KAFKA_RESP_ERR__STATE)});
+      answered = true;
+    }
   }
   commands_ = std::move(commands);
   for (const uint64_t key : keys) {
     blocked_.erase(key);
     dropped_.erase(key);
   }
+  lock.unlock();
+  if (answered) wake_.Ring();
+}
+
+// A pause ends with the assignment, as in Kafka's own client; librdkafka would keep it.
+void Consumer::EndPauses(const std::vector<Position>& partitions) {
+  std::vector<Position> paused;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (const Position& position : partitions) {
+      if (paused_.erase(PartitionKey(TopicIndex(position.topic), position.partition)) > 0) paused.push_back(position);
+    }
+  }
+  if (!paused.empty()) rd_kafka_resume_partitions(rk_, ToList(paused).get());
 }
 
 void Consumer::ApplyAnswer() {
   Rebalance rebalance;
-  std::vector<Position> paused;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (!standing_ || !answered_) return;
     rebalance = current_;
-    if (!rebalance.assigned) {
-      for (const Position& position : rebalance.partitions) {
-        if (paused_.erase(PartitionKey(TopicIndex(position.topic), position.partition)) > 0) paused.push_back(position);
-      }
-    }
   }
   const List list = ToList(rebalance.partitions);
   ClientError error;
@@ -536,8 +550,11 @@ void Consumer::ApplyAnswer() {
     error = ToError(rd_kafka_assign(rk_, rebalance.assigned ? list.get() : nullptr));
   }
   if (error.code != RD_KAFKA_RESP_ERR_NO_ERROR) PushError(error);
-  // librdkafka keeps a pause beyond the assignment; Kafka's own client does not.
-  if (!paused.empty()) rd_kafka_resume_partitions(rk_, ToList(paused).get());
+  // Also what was asked for while the event was open.
+  if (!rebalance.assigned) {
+    Forget(rebalance.partitions);
+    EndPauses(rebalance.partitions);
+  }
   std::lock_guard<std::mutex> lock(mutex_);
   standing_ = false;
   shown_ = false;

@@ -106,7 +106,8 @@ class Consumer : public Client {
   rd_kafka_resp_err_t SeekTo(const Position& position);
   void ServeCommits();
   void StartClose();
-  void DropPartitions(const std::vector<Position>& partitions);
+  void Forget(const std::vector<Position>& partitions);
+  void EndPauses(const std::vector<Position>& partitions);
   void PushError(const ClientError& error);
   uint32_t TopicIndex(const std::string& name);
   void Block(uint64_t key);

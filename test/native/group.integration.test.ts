@@ -214,6 +214,47 @@ describe("a consumer group", { timeout: 120_000 }, () => {
     });
   }
 
+  it("forgets pauses with the assignment", async () => {
+    const topic = await createTopic(kafka.bootstrap);
+    const config = { "group.id": uniqueName("group") };
+    const consumer = openConsumer(kafka.bootstrap, topic, { config });
+    const { partitions } = await expectEvent(consumer, "assigned", signal);
+    consumer.pause(partitions);
+    consumer.acknowledge();
+    await fill(topic, 10);
+    assert.deepEqual(await consumer.next(500, signal), { kind: "idle" });
+    const other = openConsumer(kafka.bootstrap, topic, { config });
+    await expectEvent(consumer, "revoked", signal);
+    consumer.resume(partitions);
+    consumer.pause(partitions);
+    consumer.acknowledge();
+    // The one partition goes to one of the two, which then leaves; in the end it is the first one's, without a pause.
+    const drain = async () => {
+      for (;;) {
+        const event = await other.next(50, signal);
+        if (event.kind === "assigned" || event.kind === "revoked") other.acknowledge();
+        if (event.kind === "assigned") return;
+      }
+    };
+    const [, assigned] = await Promise.all([drain(), expectEvent(consumer, "assigned", signal)]);
+    consumer.acknowledge();
+    const seen: ReadRecord[] = [];
+    if (assigned.partitions.length === 0) {
+      const closing = other.close(signal);
+      while (seen.length < 10) {
+        const event = await nextEvent(consumer, signal);
+        if (event.kind === "batch") seen.push(...copyRecords(event.batch));
+        else if (event.kind !== "idle") consumer.acknowledge();
+      }
+      await closing;
+    } else {
+      seen.push(...(await read(consumer, 10)));
+      await other.close(signal);
+    }
+    assert.deepEqual(values(seen), numbers(0, 10));
+    await consumer.close(signal);
+  });
+
   it("keeps the membership while JavaScript is busy", async () => {
     const topic = await createTopic(kafka.bootstrap);
     const config = { "session.timeout.ms": "6000", "heartbeat.interval.ms": "500", "max.poll.interval.ms": "60000" };
