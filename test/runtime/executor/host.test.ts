@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { StringMap } from "@headrace/contract";
+import { config, defineSource, type OffsetMap, RetriableError, STRING_SCHEMA } from "@headrace/sdk";
+import { z } from "zod";
+import type { ExecutorCalls, ExecutorNotice, WorkerCalls, WorkerNotice } from "#runtime/executor/channel.ts";
+import { createHost } from "#runtime/executor/host.ts";
+import { connectRpc, type Rpc } from "#runtime/executor/rpc.ts";
+import { BUILT_IN_PLUGINS } from "#runtime/plugins/built-in.ts";
+import { createPluginRegistry } from "#runtime/plugins/registry.ts";
+import { canonicalKey } from "#runtime/task/pending-offsets.ts";
+import { eventually } from "#support/eventually.ts";
+import { createFakeConsumer } from "#support/fake-record-consumer.ts";
+import { createFakeProducer } from "#support/fake-record-producer.ts";
+import { createPortPair } from "#support/message-ports.ts";
+
+const signal = AbortSignal.timeout(30_000);
+
+/** A source that counts, and can be told to misbehave. */
+const counter = defineSource({
+  name: "counter",
+  version: "1.2.3",
+  aliases: ["org.x.CounterSourceConnector"],
+  config: z.object({ topic: config.nonEmpty(), fail: z.string().optional(), tasks: config.int().default(1) }),
+  async open({ fail }, context) {
+    if (fail === "open") throw new Error("no such system");
+    context.requestTaskReconfiguration();
+    return { close: () => context.log.info({ odd: 5n, error: new Error("x") }, "closed") };
+  },
+  planTasks: ({ tasks }) => Array.from({ length: tasks }, (_, index) => ({ index: String(index) })),
+  async openTask({ topic, fail }, context) {
+    if (fail === "openTask") throw new Error("no such table");
+    const partition = { counter: topic };
+    let count = Number((await context.offset(partition))?.["count"] ?? 0);
+    return {
+      async poll() {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        if (fail === "poll") throw new RetriableError("later");
+        count += 1;
+        const value = { schema: STRING_SCHEMA, value: String(count) };
+        return [{ topic, value, sourcePartition: partition, sourceOffset: { count } }];
+      },
+      close: () => {},
+    };
+  },
+});
+
+function setUp() {
+  const ports = createPortPair();
+  const notices: ExecutorNotice[] = [];
+  const offsets = new Map<string, OffsetMap>();
+  const producer = createFakeProducer();
+  producer.autoSettle = true;
+  const consumer = createFakeConsumer();
+  let lost = 0;
+  const unused = () => {
+    throw new Error("not used here");
+  };
+  const worker = connectRpc<ExecutorCalls, WorkerNotice, WorkerCalls, ExecutorNotice>({
+    port: ports.left,
+    handlers: {
+      readOffsets: ({ partitions }) => partitions.map((partition) => offsets.get(canonicalKey(partition)) ?? null),
+      writeOffsets({ offsets: written }) {
+        for (const { partition, offset } of written) if (offset !== null) offsets.set(canonicalKey(partition), offset);
+        return null;
+      },
+    },
+    onNotice: (notice) => notices.push(notice),
+  });
+  const host = createHost({
+    rpc: () => executor,
+    plugins: createPluginRegistry([...BUILT_IN_PLUGINS, counter]),
+    createClients: () => ({
+      openSourceProducer: async () => producer,
+      openDeadLetterProducer: unused,
+      openSinkConsumer: async () => consumer,
+      sinkIdentity: unused,
+      createAdmin: unused,
+      features: () => ["gzip"],
+    }),
+    env: { TOPIC: "numbers" },
+    memoryBytes: () => 42,
+    now: () => performance.now(),
+    random: () => 0.5,
+    leaseLost: () => {
+      lost += 1;
+    },
+  });
+  const executor: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<
+    WorkerCalls,
+    ExecutorNotice,
+    ExecutorCalls,
+    WorkerNotice
+  >({
+    port: ports.right,
+    handlers: host.handlers,
+    onNotice: (notice) => host.hear(notice),
+  });
+  const states = (task: number | null) =>
+    notices.flatMap((notice) => (notice.kind === "status" && notice.task === task ? [notice.state] : []));
+  return {
+    call: <N extends keyof ExecutorCalls>(name: N, args: ExecutorCalls[N]["args"]) => worker.call(name, args, signal),
+    lease: (ttlMs: number) => worker.notify({ kind: "lease", ttlMs }),
+    host,
+    notices,
+    offsets,
+    producer,
+    states,
+    lost: () => lost,
+    until: (task: number | null, state: string) =>
+      eventually(`${task} ${state} after ${states(task)}`, () => states(task).at(-1) === state, 5_000),
+  };
+}
+
+const WORKER = {
+  "key.converter": "string",
+  "value.converter": "string",
+  "offset.flush.interval.ms": "5",
+  "config.providers": "env",
+};
+const setup = { worker: WORKER, workerId: "w", kafkaClusterId: "k" };
+const connectorConfig: StringMap = { name: "c", "connector.class": "counter", topic: `\${env:TOPIC}` };
+const key = { connector: "c", task: 0 };
+const taskStart = (more: StringMap = {}) => {
+  const given = { ...connectorConfig, ...more };
+  return { key, connectorConfig: given, taskConfig: given, targetState: "STARTED" as const };
+};
+
+describe("executor host", () => {
+  it("answers what it is and has", async () => {
+    const host = setUp();
+    assert.deepEqual(await host.call("setup", setup), { features: ["gzip"], memoryBytes: 42 });
+    assert.equal(await host.call("ping", null), null);
+    assert.ok((await host.call("plugins", null)).some((plugin) => plugin.class === "counter"));
+    assert.equal((await host.call("configDef", { plugin: "counter" }))[0]?.name, "topic");
+    assert.equal((await host.call("validate", { config: { ...connectorConfig, topic: "" } })).error_count, 1);
+  });
+
+  it("runs a connector: RUNNING, PAUSED, RUNNING, UNASSIGNED; plans tasks with raw placeholders and a Java task class", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    await host.call("startConnector", { connector: "c", config: connectorConfig, targetState: "STARTED" });
+    assert.deepEqual(await host.call("taskConfigs", { connector: "c", maxTasks: 1 }), [
+      { ...connectorConfig, index: "0", "task.class": "org.x.CounterSourceTask" },
+    ]);
+    await host.call("setTargetState", { connector: "c", targetState: "PAUSED" });
+    await host.call("setTargetState", { connector: "c", targetState: "STARTED" });
+    await host.call("stopConnector", { connector: "c" });
+    assert.deepEqual(host.states(null), ["RUNNING", "PAUSED", "RUNNING", "UNASSIGNED"]);
+    assert.equal(host.notices.filter((notice) => notice.kind === "taskReconfiguration").length, 2);
+    const logged = host.notices.find((notice) => notice.kind === "log");
+    assert.ok(logged?.kind === "log" && logged.message === "closed");
+    assert.equal(Reflect.get(logged.fields, "odd"), "5");
+    assert.equal(await host.call("stopConnector", { connector: "c" }), null);
+  });
+
+  it("tells a connector that cannot start, or plans too many tasks, FAILED", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    const failing = { ...connectorConfig, fail: "open" };
+    await assert.rejects(
+      host.call("startConnector", { connector: "c", config: failing, targetState: "STARTED" }),
+      /no such system/,
+    );
+    assert.deepEqual(host.states(null), ["FAILED"]);
+    await host.call("startConnector", {
+      connector: "c",
+      config: { ...connectorConfig, tasks: "3" },
+      targetState: "STARTED",
+    });
+    await assert.rejects(
+      host.call("taskConfigs", { connector: "c", maxTasks: 2 }),
+      /The connector c has generated 3 tasks, which is greater than 2/,
+    );
+    assert.deepEqual(host.states(null), ["FAILED", "RUNNING", "FAILED"]);
+  });
+
+  it("runs a task with resolved configuration, its offsets in the worker", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    host.lease(60_000);
+    host.offsets.set(canonicalKey({ counter: "numbers" }), { count: 100 });
+    await host.call("startTask", taskStart());
+    await eventually("records", () => host.producer.batches.length >= 3, 5_000);
+    await host.call("setTargetState", { connector: "c", targetState: "PAUSED" });
+    await host.until(0, "PAUSED");
+    await host.call("setTargetState", { connector: "c", targetState: "STARTED" });
+    await host.until(0, "RUNNING");
+    await host.call("stopTask", { key, timeoutMs: 2_000 });
+    assert.deepEqual(host.states(0), ["RUNNING", "PAUSED", "RUNNING", "UNASSIGNED"]);
+    assert.deepEqual(
+      host.producer.batches[0]?.map(({ topic, value }) => [topic, value]),
+      [["numbers", "101"]],
+    );
+    const last = host.producer.batches.at(-1)?.[0]?.value;
+    assert.equal(host.offsets.get(canonicalKey({ counter: "numbers" }))?.["count"], Number(last));
+    assert.ok(host.notices.some((notice) => notice.kind === "activeTopic" && notice.topic === "numbers"));
+    assert.equal(await host.call("stopTask", { key, timeoutMs: 1 }), null);
+  });
+
+  it("tells counters when they have changed", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    host.lease(60_000);
+    await host.call("startTask", taskStart());
+    await eventually("counters", () => {
+      const [metrics] = host.host.changedMetrics();
+      return (metrics?.values["source-record-write-total"] ?? 0) > 0 && metrics?.type === "source";
+    });
+    await host.call("stopTask", { key, timeoutMs: 2_000 });
+    assert.deepEqual(host.host.changedMetrics(), []);
+  });
+
+  it("fails a task for whatever its configuration has wrong, with the reason in the trace", async () => {
+    const rows: readonly [StringMap, RegExp][] = [
+      [{ topic: "" }, /ConfigError: Invalid value {2}for configuration topic: String must be non-empty/],
+      [{ "connector.class": "org.x.Y" }, /Failed to find any class that implements Connector/],
+      [{ "value.converter": "org.x.Y" }, /Class org\.x\.Y could not be found/],
+      [{ fail: "openTask" }, /Error: no such table\n\s+at /],
+      [{ transforms: "t" }, /transforms\.t: Missing required configuration "type"/],
+    ];
+    for (const [more, reason] of rows) {
+      const host = setUp();
+      await host.call("setup", setup);
+      host.lease(60_000);
+      await host.call("startTask", taskStart(more));
+      await host.until(0, "FAILED");
+      const failed = host.notices.find((notice) => notice.kind === "status" && notice.state === "FAILED");
+      assert.match(failed?.kind === "status" ? (failed.trace ?? "") : "", reason);
+      await host.call("stopTask", { key, timeoutMs: 1_000 });
+      assert.deepEqual(host.states(0), ["FAILED"]);
+    }
+  });
+
+  it("starts nothing before the lease is given (invariant 3; guard: startTask awaits lease.granted)", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    await host.call("startTask", taskStart());
+    await assert.rejects(eventually("a state", () => host.states(0).length > 0, 50));
+    host.lease(60_000);
+    await host.until(0, "RUNNING");
+    await host.call("stopTask", { key, timeoutMs: 1_000 });
+  });
+
+  it("ends everything when the lease runs out: nothing is sent or stored any more, no state is told (invariant 3)", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    host.lease(60_000);
+    await host.call("startTask", taskStart());
+    await eventually("records", () => host.producer.batches.length >= 2, 5_000);
+    host.lease(0);
+    await eventually("the end", () => host.lost() === 1, 5_000);
+    const sent = host.producer.batches.length;
+    assert.equal(host.producer.closed, true);
+    assert.deepEqual(host.states(0), ["RUNNING"]);
+    await assert.rejects(eventually("more records", () => host.producer.batches.length > sent, 50));
+  });
+
+  it("refuses a task that runs already", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    host.lease(60_000);
+    await host.call("startTask", taskStart());
+    await assert.rejects(host.call("startTask", taskStart()), { code: "conflict" });
+    await host.call("stopTask", { key, timeoutMs: 1_000 });
+  });
+});

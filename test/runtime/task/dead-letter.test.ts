@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { DataError } from "@headrace/sdk";
+import { createDeadLetters } from "#runtime/task/dead-letter.ts";
+import { inboundBatch } from "#support/fake-record-consumer.ts";
+import { createFakeProducer } from "#support/fake-record-producer.ts";
+
+const signal = AbortSignal.timeout(5_000);
+const failed = { stage: "VALUE_CONVERTER", plugin: "org.x.Y", error: new DataError("bad bytes") } as const;
+const raw = Buffer.from([0xff, 0]);
+const batch = inboundBatch([
+  {
+    topic: "in",
+    partition: 4,
+    offset: 9n,
+    key: null,
+    value: raw,
+    timestamp: 77,
+    headers: [{ key: "own", value: null }],
+  },
+]);
+
+describe("dead letters", () => {
+  it("send the raw record, with the context of its failure if wanted", async () => {
+    const producer = createFakeProducer();
+    producer.autoSettle = true;
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: true, producer });
+    await letters.add(batch, 0, failed, signal);
+    await letters.flush(signal);
+    const [record] = producer.batches[0] ?? [];
+    assert.deepEqual(
+      [record?.topic, record?.partition, record?.key, record?.value, record?.timestamp],
+      ["dlq", null, null, raw, 77],
+    );
+    const headers = Object.fromEntries(record?.headers?.map((header) => [header.key, header.value]) ?? []);
+    const { "__connect.errors.exception.stacktrace": trace, ...rest } = headers;
+    assert.match(String(trace), /DataError: bad bytes\n\s+at /);
+    assert.deepEqual(rest, {
+      own: null,
+      "__connect.errors.topic": "in",
+      "__connect.errors.partition": "4",
+      "__connect.errors.offset": "9",
+      "__connect.errors.connector.name": "c",
+      "__connect.errors.task.id": "1",
+      "__connect.errors.stage": "VALUE_CONVERTER",
+      "__connect.errors.class.name": "org.x.Y",
+      "__connect.errors.exception.class.name": "DataError",
+      "__connect.errors.exception.message": "bad bytes",
+    });
+  });
+
+  it("keep a copy: the batch is a view that is reused", async () => {
+    const producer = createFakeProducer();
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
+    const view = inboundBatch([{ offset: 0n, value: "abc" }]);
+    await letters.add(view, 0, failed, signal);
+    view.data.fill(0);
+    assert.equal(String(producer.batches[0]?.[0]?.value), "abc");
+  });
+
+  it("do not count as safe when Kafka refuses one, nor before it has answered", async () => {
+    const producer = createFakeProducer();
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
+    await letters.add(batch, 0, failed, signal);
+    await assert.rejects(letters.flush(AbortSignal.timeout(20)), { name: "TimeoutError" });
+    producer.settle(1, [{ index: 0, code: "TOPIC_AUTHORIZATION_FAILED", message: "no" }]);
+    await assert.rejects(letters.flush(signal), /dead letter queue dlq: TOPIC_AUTHORIZATION_FAILED/);
+    assert.deepEqual(letters.metrics(), {
+      "deadletterqueue-produce-requests": 1,
+      "deadletterqueue-produce-failures": 1,
+    });
+  });
+});
