@@ -169,7 +169,7 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
       for (const key of group.running.of("a")) group.running.stop("a", key);
       await group.balancedOver(others);
       const tookMs = performance.now() - started;
-      assert.ok(tookMs < 4_500, `took ${tookMs} ms`);
+      assert.ok(tookMs < 2_500, `took ${tookMs} ms`);
     }));
 
   it("gives a newcomer its share without waiting for heartbeats", () =>
@@ -181,7 +181,7 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
       const b = group.start("b");
       await group.balancedOver([a, b]);
       const tookMs = performance.now() - started;
-      assert.ok(tookMs < 1_500, `took ${tookMs} ms`);
+      assert.ok(tookMs < 2_500, `took ${tookMs} ms`);
     }));
 
   for (const victim of ["leader", "follower"] as const) {
@@ -199,7 +199,7 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
         for (const key of group.running.of(dead.name)) group.running.stop(dead.name, key);
         await group.balancedOver(nodes.filter((node) => node !== dead));
         const tookMs = performance.now() - started;
-        assert.ok(tookMs < 1_500, `took ${tookMs} ms`);
+        assert.ok(tookMs < 2_500, `took ${tookMs} ms`);
       }));
   }
 
