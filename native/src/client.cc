@@ -16,6 +16,18 @@ constexpr auto kAbruptEnd = std::chrono::seconds(2);
 
 }  // namespace
 
+ClientError ToError(rd_kafka_resp_err_t code) {
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return {code, false, rd_kafka_err2str(code)};
+}
+
+ClientError TakeError(rd_kafka_error_t* error) {
+  if (error == nullptr) return {};
+  ClientError taken = {rd_kafka_error_code(error), rd_kafka_error_is_fatal(error) != 0, rd_kafka_error_string(error)};
+  rd_kafka_error_destroy(error);
+  return taken;
+}
+
 void Client::Start(napi_env env, napi_value wake, bool keep_logs) {
   keep_logs_ = keep_logs;
   wake_.Open(env, wake);

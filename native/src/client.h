@@ -27,6 +27,11 @@ struct ClientError {
   std::string message;
 };
 
+// No error for code 0.
+ClientError ToError(rd_kafka_resp_err_t code);
+// Frees `error`, if there is one.
+ClientError TakeError(rd_kafka_error_t* error);
+
 struct LogLine {
   int level;
   std::string text;

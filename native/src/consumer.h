@@ -16,6 +16,7 @@
 
 #include "bell.h"
 #include "client.h"
+#include "partition_list.h"
 #include "slab.h"
 
 namespace headrace {
@@ -23,12 +24,6 @@ namespace headrace {
 struct ConsumerLimits {
   size_t max_records;
   size_t max_bytes;
-};
-
-struct Position {
-  std::string topic;
-  int32_t partition;
-  int64_t offset;
 };
 
 // A rebalance: partitions that come (with the offset they start from, RD_KAFKA_OFFSET_INVALID if none was committed) or go.
@@ -85,6 +80,8 @@ class Consumer : public Client {
     Position position;
   };
   using Clock = std::chrono::steady_clock;
+
+  static constexpr size_t kMaxErrors = 64;
 
   static void OnRebalance(rd_kafka_t* rk, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* list, void* self);
   static void OnError(rd_kafka_t* rk, int error, const char* reason, void* self);

@@ -1,7 +1,7 @@
+// The producer as JavaScript's thread uses it. Its own thread is in producer_thread.cc.
 #include "producer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 namespace headrace {
@@ -10,65 +10,9 @@ namespace {
 
 static_assert(sizeof(void*) == 8, "slot and index of a record travel in its opaque pointer");
 
-constexpr int kPollMs = 100;
-constexpr int kFlushMs = 5;
-constexpr auto kDrain = std::chrono::seconds(5);
 constexpr size_t kRun = 256;
 // More than librdkafka adds to key and value of a record without headers.
 constexpr size_t kOverhead = 256;
-
-bool WasPurged(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-}
-
-// A field of the chunk: null, or a range within `data`.
-struct Field {
-  void* data;
-  size_t length;
-};
-
-Field FieldAt(const Chunk& chunk, const int32_t* range) {
-  if (range[0] == -1) return {nullptr, 0};
-  if (range[0] < 0 || range[1] < range[0] || static_cast<size_t>(range[1]) > chunk.data_length) {
-    throw JsError{"ERR_OUT_OF_RANGE", "a record's range lies outside of its buffer"};
-  }
-  // Empty is not null: any address that is not null does.
-  static uint8_t empty = 0;
-  if (range[0] == range[1]) return {&empty, 0};
-  return {const_cast<uint8_t*>(chunk.data) + range[0], static_cast<size_t>(range[1] - range[0])};
-}
-
-struct HeadersDeleter {
-  void operator()(rd_kafka_headers_t* headers) const { rd_kafka_headers_destroy(headers); }
-};
-using Headers = std::unique_ptr<rd_kafka_headers_t, HeadersDeleter>;
-
-Headers HeadersOf(const Field& field) {
-  if (field.data == nullptr) return nullptr;
-  Headers headers(rd_kafka_headers_new(4));
-  const auto* at = static_cast<const uint8_t*>(field.data);
-  const uint8_t* const end = at + field.length;
-  const auto length = [&at, end](int32_t min) {
-    int32_t value = 0;
-    if (end - at < 4) throw JsError{"ERR_OUT_OF_RANGE", "a record's headers are cut off"};
-    memcpy(&value, at, 4);
-    at += 4;
-    if (value < min || value > end - at) throw JsError{"ERR_OUT_OF_RANGE", "a record's header lies outside of its buffer"};
-    return value;
-  };
-  while (at < end) {
-    const int32_t name_length = length(0);
-    const auto* name = reinterpret_cast<const char*>(at);
-    at += name_length;
-    const int32_t value_length = length(-1);
-    // A length of 0 for the name would mean "count it yourself" only if it were -1.
-    const rd_kafka_resp_err_t error =
-        rd_kafka_header_add(headers.get(), name, name_length, value_length == -1 ? nullptr : at, std::max(value_length, 0));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw JsError{"ERR_NATIVE", rd_kafka_err2str(error)};
-    at += std::max(value_length, 0);
-  }
-  return headers;
-}
 
 }  // namespace
 
@@ -358,110 +302,6 @@ void Producer::Stop(const ClientError& failure) {
   }
   stopped_ = true;
   wake_.Ring();
-}
-
-void Producer::Run() {
-  while (!closing_) {
-    if (outstanding_ == 0) flushing_ = false;
-    if (flushing_) rd_kafka_flush(rk_, kFlushMs);  // Lingering records go now; their reports are served here.
-    Serve(rd_kafka_queue_poll(queue_, flushing_ ? 0 : kPollMs));
-    if (purging_ && outstanding_ > 0) PurgeQueue();
-  }
-  if (!aborting_) {
-    rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    const auto deadline = std::chrono::steady_clock::now() + kDrain;
-    while (outstanding_ > 0 && !aborting_ && std::chrono::steady_clock::now() < deadline) {
-      Serve(rd_kafka_queue_poll(queue_, kPollMs));
-    }
-  }
-  {
-    std::lock_guard<std::mutex> gate(gate_);
-    for (rd_kafka_topic_t* topic : topics_) rd_kafka_topic_destroy(topic);
-    topics_.clear();
-    rd_kafka_queue_destroy(queue_);
-    queue_ = nullptr;
-  }
-  Destroy(0);
-}
-
-void Producer::PurgeQueue() {
-  // Nothing is queued meanwhile, so nothing behind a refused record can slip through.
-  std::lock_guard<std::mutex> gate(gate_);
-  rd_kafka_purge(rk_, RD_KAFKA_PURGE_F_QUEUE);
-}
-
-void Producer::Serve(rd_kafka_event_t* event) {
-  if (event == nullptr) return;
-  switch (rd_kafka_event_type(event)) {
-    case RD_KAFKA_EVENT_DR:
-      ServeReports(event);
-      return;
-    case RD_KAFKA_EVENT_ERROR:
-      ServeError(event);
-      return;
-    default:
-      rd_kafka_event_destroy(event);
-  }
-}
-
-void Producer::ServeReports(rd_kafka_event_t* event) {
-  int64_t served = 0;
-  bool settled = false;
-  ClientError failure;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
-      const auto tag = reinterpret_cast<uint64_t>(message->_private);
-      const auto slot = static_cast<uint32_t>(tag >> 32);
-      const auto index = static_cast<uint32_t>(tag);
-      Batch& batch = *slots_[slot];
-      served++;
-      batch.outstanding--;
-      if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const char* text = rd_kafka_message_produce_errstr(message);
-        int32_t text_index = -1;
-        if (text != nullptr) {
-          if (batch.messages.empty() || batch.messages.back() != text) batch.messages.push_back(text);
-          text_index = static_cast<int32_t>(batch.messages.size() - 1);
-        }
-        batch.refusals.push_back({static_cast<int32_t>(index), message->err, text_index});
-        if (failure.code == RD_KAFKA_RESP_ERR_NO_ERROR && !WasPurged(message->err)) {
-          failure = {message->err, false, text != nullptr ? text : rd_kafka_err2str(message->err)};
-        }
-      } else if (options_.report_positions) {
-        batch.partitions[index] = message->partition;
-        batch.offsets[index] = message->offset;
-      }
-      if (batch.sealed && batch.outstanding == 0) {
-        Settle(slot);
-        settled = true;
-      }
-    }
-  }
-  rd_kafka_event_destroy(event);  // Gives the queue its room back.
-  outstanding_ -= served;
-  if (options_.stop_on_failure && failure.code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    purging_ = true;
-    Stop(failure);
-  }
-  if (settled) wake_.Ring();
-  NoteRoom();
-}
-
-void Producer::ServeError(rd_kafka_event_t* event) {
-  const rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-  const char* text = rd_kafka_event_error_string(event);
-  if (code != RD_KAFKA_RESP_ERR__FATAL) {
-    Log(4, std::string(rd_kafka_err2name(code)) + ": " + (text != nullptr ? text : ""));
-  } else {
-    char reason[512];
-    const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk_, reason, sizeof reason);
-    // The gap-less guarantee ends the client where a record was refused, which is what stop_on_failure asks for.
-    const bool asked_for = options_.stop_on_failure && fatal == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE;
-    purging_ = true;
-    Stop({fatal, !asked_for, reason});
-  }
-  rd_kafka_event_destroy(event);
 }
 
 }  // namespace headrace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "chunk.h"
 #include "client.h"
 
 namespace headrace {
@@ -33,18 +34,6 @@ struct Batch {
   std::vector<std::string> messages;
   std::vector<int32_t> partitions;
   std::vector<int64_t> offsets;
-};
-
-// A chunk of encoded records. Record i is kFields numbers of `columns` and one of `timestamps`:
-//   [topic handle][partition or -1][key start][key end][value start][value end][headers start][headers end]
-// in bytes of `data`, start -1 for null; a timestamp of 0 is now. Headers: [name length:int32][name][value length:int32, -1 null][value] …
-struct Chunk {
-  static constexpr size_t kFields = 8;
-  const uint8_t* data;
-  size_t data_length;
-  const int32_t* columns;
-  const double* timestamps;
-  size_t count;
 };
 
 class Producer : public Client {
