@@ -87,6 +87,29 @@ export const list = () =>
     return { value: trimmed === "" ? [] : trimmed.split(/\s*,\s*/) };
   });
 
+/** The items of such a list, empty ones left out; none of a text that is not there. */
+export function splitList(text: string | undefined): readonly string[] {
+  return (text ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
+/** A regular expression that a whole text has to match. */
+export const pattern = () =>
+  parsed<RegExp>("STRING", (text) => {
+    try {
+      return { value: fullMatch(text) };
+    } catch {
+      return { fault: "Invalid regex" };
+    }
+  });
+
+/** Compiles a regular expression for a whole text, as Java's `matches` takes it. Throws SyntaxError. */
+export function fullMatch(regex: string): RegExp {
+  return new RegExp(`^(?:${regex})$`, "s");
+}
+
 /** One of the given words, exactly. */
 export const oneOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
   z.enum(words).meta({ configType: "STRING" });

@@ -1,4 +1,4 @@
-import { ConfigError } from "@headrace/sdk";
+import { ConfigError, config } from "@headrace/sdk";
 import type { ConfigProviderDefinition } from "./config-provider.ts";
 
 /** Reads an environment variable of the process: `${env:NAME}`. */
@@ -6,7 +6,7 @@ export const envProvider: ConfigProviderDefinition = {
   name: "env",
   aliases: ["org.apache.kafka.common.config.provider.EnvVarConfigProvider"],
   create(params, { env }) {
-    const allowed = new RegExp(`^(?:${params["allowlist.pattern"] ?? ".*"})$`, "s");
+    const allowed = config.fullMatch(params["allowlist.pattern"] ?? ".*");
     return {
       async get(path, keys) {
         if (path !== "") throw new ConfigError("Path is not supported for EnvVarConfigProvider, invalid value");

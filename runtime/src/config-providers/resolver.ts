@@ -1,4 +1,4 @@
-import { ConfigError } from "@headrace/sdk";
+import { ConfigError, config } from "@headrace/sdk";
 import type { ConfigProvider, ConfigProviderDefinition, ProviderEnvironment } from "./config-provider.ts";
 import { directoryProvider } from "./directory.ts";
 import { envProvider } from "./env.ts";
@@ -21,7 +21,7 @@ export function createConfigResolver(
   environment: ProviderEnvironment,
 ): ConfigResolver {
   const providers = new Map<string, ConfigProvider>();
-  for (const name of listOf(worker["config.providers"])) {
+  for (const name of config.splitList(worker["config.providers"])) {
     const prefix = `config.providers.${name}.`;
     const definition = findProvider(worker[`${prefix}class`] ?? name);
     if (definition === null) {
@@ -36,14 +36,7 @@ export function createConfigResolver(
     }
     providers.set(name, definition.create(params, environment));
   }
-  return { resolve: (config, signal) => resolve(config, providers, signal) };
-}
-
-function listOf(text: string | undefined): readonly string[] {
-  return (text ?? "")
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "");
+  return { resolve: (raw, signal) => resolve(raw, providers, signal) };
 }
 
 function findProvider(name: string): ConfigProviderDefinition | null {
@@ -56,12 +49,12 @@ function findProvider(name: string): ConfigProviderDefinition | null {
 }
 
 async function resolve(
-  config: Readonly<Record<string, string>>,
+  raw: Readonly<Record<string, string>>,
   providers: ReadonlyMap<string, ConfigProvider>,
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
   const wanted = new Map<string, { provider: string; path: string; keys: Set<string> }>();
-  for (const value of Object.values(config)) {
+  for (const value of Object.values(raw)) {
     for (const { provider, path, key } of placeholdersOf(value)) {
       if (!providers.has(provider)) continue;
       const id = `${provider}:${path}`;
@@ -76,7 +69,7 @@ async function resolve(
     if (values !== undefined) found.set(id, values);
   }
   const resolved: Record<string, string> = {};
-  for (const [name, value] of Object.entries(config)) {
+  for (const [name, value] of Object.entries(raw)) {
     resolved[name] = value.replace(
       PLACEHOLDER,
       (text, provider: string, _: unknown, path: string | undefined, key: string) => {

@@ -1,5 +1,5 @@
 import type { StringMap } from "@headrace/contract";
-import { ConfigError, type ConnectRecord } from "@headrace/sdk";
+import { ConfigError, type ConnectRecord, config as key } from "@headrace/sdk";
 import type { PipelineParts, TransformStep } from "../task/record-pipeline.ts";
 import { parseConfig } from "./config-def.ts";
 import { below, PREDICATE_KEYS, TRANSFORM_KEYS } from "./connector-keys.ts";
@@ -58,7 +58,7 @@ function compileHeaderConverter(registry: PluginRegistry, worker: StringMap, con
 }
 
 function compileTransforms(registry: PluginRegistry, connector: StringMap): readonly TransformStep[] {
-  return aliasesOf(connector["transforms"]).map((alias) => {
+  return key.splitList(connector["transforms"]).map((alias) => {
     const own = below(connector, `transforms.${alias}.`);
     const common = parseOrThrow(TRANSFORM_KEYS, own, `transforms.${alias}`);
     const definition = registry.transform(common.type);
@@ -88,12 +88,4 @@ function parseOrThrow<S extends Parameters<typeof parseConfig>[0]>(schema: S, co
   const parsed = parseConfig(schema, config);
   if ("problems" in parsed) throw new ConfigError(`${where}: ${parsed.problems.join("; ")}`);
   return parsed.value;
-}
-
-/** Aliases as a list key holds them. */
-export function aliasesOf(text: string | undefined): readonly string[] {
-  return (text ?? "")
-    .split(",")
-    .map((alias) => alias.trim())
-    .filter((alias) => alias !== "");
 }

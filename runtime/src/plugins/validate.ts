@@ -1,10 +1,10 @@
 import type { ConfigInfos, ConfigKeyInfo, StringMap } from "@headrace/contract";
-import { ConfigError } from "@headrace/sdk";
+import { ConfigError, config as key } from "@headrace/sdk";
 import type { z } from "zod";
 import { type ConfigResolver, hasPlaceholder } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
 import { parseTopicCreation } from "../task/topic-creation.ts";
-import { aliasesOf, type ConverterUse, chooseConverter } from "./compile-pipeline.ts";
+import { type ConverterUse, chooseConverter } from "./compile-pipeline.ts";
 import { checkKeys, describeKeys, type KeyDefinition } from "./config-def.ts";
 import { below, PREDICATE_KEYS, SINK_KEYS, SOURCE_KEYS, TRANSFORM_KEYS } from "./connector-keys.ts";
 import type { ConnectorDefinition, PluginDefinition, PluginRegistry } from "./registry.ts";
@@ -91,8 +91,8 @@ export async function validateConfig(
 type Check = (keys: readonly KeyDefinition[]) => void;
 
 function checkTransforms(plugins: PluginRegistry, config: StringMap, rows: Rows, check: Check): void {
-  const predicates = aliasesOf(config["predicates"]);
-  for (const alias of aliasesOf(config["transforms"])) {
+  const predicates = key.splitList(config["predicates"]);
+  for (const alias of key.splitList(config["transforms"])) {
     const prefix = `transforms.${alias}.`;
     check(prefixed(TRANSFORM_KEYS, prefix, `Transforms: ${alias}`));
     checkPlugin(
@@ -185,7 +185,7 @@ function checkWhole(schema: z.ZodObject, config: StringMap, row: string, rows: R
 
 /** Source: org.apache.kafka.connect.runtime.SinkConnectorConfig.validate, AbstractHerder.validateSinkConnectorGroupId. */
 function checkSink(worker: StringMap, config: StringMap, rows: Rows): void {
-  const topics = aliasesOf(config["topics"]);
+  const topics = key.splitList(config["topics"]);
   const regex = config["topics.regex"]?.trim() ?? "";
   const both = (message: string) => {
     rows.error("topics", message);
@@ -218,7 +218,7 @@ function checkSink(worker: StringMap, config: StringMap, rows: Rows): void {
 
 function compile(regex: string): RegExp | null {
   try {
-    return new RegExp(`^(?:${regex})$`, "s");
+    return key.fullMatch(regex);
   } catch {
     return null;
   }

@@ -2,6 +2,7 @@ import type { InboundBatch } from "../kafka/record-consumer.ts";
 import type { OutboundHeader, RecordProducer } from "../kafka/record-producer.ts";
 import { formatTrace } from "../trace.ts";
 import type { FailedRecord } from "./error-handler.ts";
+import { payloadOf } from "./record-pipeline.ts";
 
 /** Where a sink's given-up records go: their raw bytes, to a topic of their own (contract §7.4). */
 export interface DeadLetters {
@@ -35,8 +36,8 @@ export function createDeadLetters(options: DeadLetterOptions): DeadLetters {
       const record = {
         topic: options.topic,
         partition: null,
-        key: copy(range(batch, batch.keys, index)),
-        value: copy(range(batch, batch.values, index)),
+        key: copy(payloadOf(batch.data, batch.keys, index)),
+        value: copy(payloadOf(batch.data, batch.values, index)),
         headers: headers.length === 0 ? null : headers,
         timestamp: timestamp < 0 ? null : timestamp,
       };
@@ -75,11 +76,6 @@ function contextHeaders(
     "exception.stacktrace": formatTrace(error),
   };
   return Object.entries(values).map(([name, value]) => ({ key: `__connect.errors.${name}`, value }));
-}
-
-function range(batch: InboundBatch, ranges: Int32Array, index: number): Buffer | null {
-  const start = ranges[2 * index] ?? -1;
-  return start < 0 ? null : batch.data.subarray(start, ranges[2 * index + 1] ?? start);
 }
 
 /** The batch is a view that is reused. */

@@ -161,10 +161,10 @@ export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
     const offset = batch.offsets[index] ?? 0n;
     at.stage = "KEY_CONVERTER";
     at.plugin = parts.key.plugin;
-    const key = keyConverter.decode(topic, payload(batch.data, batch.keys, index));
+    const key = keyConverter.decode(topic, payloadOf(batch.data, batch.keys, index));
     at.stage = "VALUE_CONVERTER";
     at.plugin = parts.value.plugin;
-    const value = valueConverter.decode(topic, payload(batch.data, batch.values, index));
+    const value = valueConverter.decode(topic, payloadOf(batch.data, batch.values, index));
     const raw = batch.headers(index);
     const headers = raw === null ? NO_HEADERS : decodeHeaders(topic, raw, at);
     const timestamp = batch.timestamps[index] ?? -1;
@@ -202,7 +202,8 @@ export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
   };
 }
 
-function payload(data: Buffer, ranges: Int32Array, index: number): Buffer | null {
+/** A view on the bytes of a key or value column. */
+export function payloadOf(data: Buffer, ranges: Int32Array, index: number): Buffer | null {
   const start = ranges[2 * index] ?? -1;
   return start < 0 ? null : data.subarray(start, ranges[2 * index + 1] ?? start);
 }

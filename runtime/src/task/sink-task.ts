@@ -19,8 +19,8 @@ import type { DeadLetters } from "./dead-letter.ts";
 import { ErrorHandler } from "./error-handler.ts";
 import type { SinkPipeline } from "./record-pipeline.ts";
 import type { TaskBody, TaskControl } from "./runner.ts";
+import { createSinkMetrics, type SinkMetrics } from "./sink-metrics.ts";
 import { partitionKey, SinkPositions, spanOf } from "./sink-positions.ts";
-import { createCommitMetrics, createDistribution } from "./task-metrics.ts";
 import type { TolerancePolicy } from "./tolerance.ts";
 import { abortable, createTurnKeeper } from "./waiting.ts";
 
@@ -448,60 +448,4 @@ function describeRecord(batch: InboundBatch, index: number): string {
   const topic = batch.topics[batch.topicIndex[index] ?? 0];
   const [partition, offset, timestamp] = [batch.partitions[index], batch.offsets[index], batch.timestamps[index]];
   return `{topic='${topic}', partition=${partition}, offset=${offset}, timestamp=${timestamp}}`;
-}
-
-interface SinkMetrics {
-  read(records: number): void;
-  put(records: number, durationMs: number): void;
-  assigned(partitions: number): void;
-  committed(): void;
-  skippedCommit(): void;
-  readonly commits: ReturnType<typeof createCommitMetrics>;
-  values(): Readonly<Record<string, number>>;
-}
-
-function createSinkMetrics(): SinkMetrics {
-  const commits = createCommitMetrics();
-  const putTimes = createDistribution();
-  const batchSizes = createDistribution();
-  let read = 0;
-  let sent = 0;
-  let partitions = 0;
-  let completed = 0;
-  let skipped = 0;
-  return {
-    commits,
-    read: (records) => {
-      read += records;
-    },
-    put(records, durationMs) {
-      if (records === 0) return;
-      sent += records;
-      batchSizes.add(records);
-      putTimes.add(durationMs);
-    },
-    assigned: (count) => {
-      partitions = count;
-    },
-    committed: () => {
-      completed += 1;
-    },
-    skippedCommit: () => {
-      skipped += 1;
-    },
-    values: () => ({
-      "sink-record-read-total": read,
-      "sink-record-send-total": sent,
-      "sink-record-active-count": Math.max(0, read - sent),
-      "partition-count": partitions,
-      "offset-commit-seq-no": completed,
-      "offset-commit-completion-total": completed,
-      "offset-commit-skip-total": skipped,
-      "put-batch-max-time-ms": putTimes.max(),
-      "put-batch-avg-time-ms": putTimes.mean(),
-      "batch-size-max": batchSizes.max(),
-      "batch-size-avg": batchSizes.mean(),
-      ...commits.values(),
-    }),
-  };
 }

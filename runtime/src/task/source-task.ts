@@ -13,7 +13,7 @@ import { ErrorHandler } from "./error-handler.ts";
 import { type PartitionOffset, PendingOffsets } from "./pending-offsets.ts";
 import type { OutboundBatch, SourcePipeline } from "./record-pipeline.ts";
 import type { TaskBody, TaskControl } from "./runner.ts";
-import { createCommitMetrics, createDistribution } from "./task-metrics.ts";
+import { createSourceMetrics, type SourceMetrics } from "./source-metrics.ts";
 import type { TolerancePolicy } from "./tolerance.ts";
 import { abortable, createTurnKeeper, pause } from "./waiting.ts";
 
@@ -437,49 +437,4 @@ function describeRecord(record: SourceRecord | undefined): string {
     { topic: record.topic, sourcePartition: record.sourcePartition, sourceOffset: record.sourceOffset },
     (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
   );
-}
-
-interface SourceMetrics {
-  polled(records: number, durationMs: number): void;
-  written(records: number): void;
-  active(change: number): void;
-  readonly commits: ReturnType<typeof createCommitMetrics>;
-  values(): Readonly<Record<string, number>>;
-}
-
-function createSourceMetrics(): SourceMetrics {
-  const commits = createCommitMetrics();
-  const batchSizes = createDistribution();
-  const pollTimes = createDistribution();
-  const activeCounts = createDistribution();
-  let polled = 0;
-  let written = 0;
-  let active = 0;
-  return {
-    commits,
-    polled(records, durationMs) {
-      polled += records;
-      batchSizes.add(records);
-      pollTimes.add(durationMs);
-    },
-    written: (records) => {
-      written += records;
-    },
-    active(change) {
-      active = Math.max(0, active + change);
-      activeCounts.add(active);
-    },
-    values: () => ({
-      "source-record-poll-total": polled,
-      "source-record-write-total": written,
-      "source-record-active-count": active,
-      "source-record-active-count-max": activeCounts.max(),
-      "source-record-active-count-avg": activeCounts.mean(),
-      "poll-batch-max-time-ms": pollTimes.max(),
-      "poll-batch-avg-time-ms": pollTimes.mean(),
-      "batch-size-max": batchSizes.max(),
-      "batch-size-avg": batchSizes.mean(),
-      ...commits.values(),
-    }),
-  };
 }

@@ -1,5 +1,5 @@
 import type { StringMap } from "@headrace/contract";
-import { ConfigError } from "@headrace/sdk";
+import { ConfigError, config as keys } from "@headrace/sdk";
 
 /** How a topic is created: the settings of the group it belongs to. */
 export interface TopicSettings {
@@ -22,10 +22,7 @@ const OWN_KEYS: ReadonlySet<string> = new Set(["include", "exclude", "partitions
  * Throws ConfigError. Source: KIP-158, TopicCreationConfig.
  */
 export function parseTopicCreation(config: StringMap): TopicCreation | null {
-  const names = (config[`${PREFIX}groups`] ?? "")
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "" && name !== DEFAULT);
+  const names = keys.splitList(config[`${PREFIX}groups`]).filter((name) => name !== DEFAULT);
   const hasDefault = Object.keys(config).some((key) => key.startsWith(`${PREFIX}${DEFAULT}.`));
   if (names.length === 0 && !hasDefault) return null;
   const fallback = parseSettings(config, DEFAULT, null);
@@ -48,13 +45,9 @@ export function parseTopicCreation(config: StringMap): TopicCreation | null {
 
 function parsePatterns(config: StringMap, group: string, key: "include" | "exclude"): readonly RegExp[] {
   const name = `${PREFIX}${group}.${key}`;
-  const texts = (config[name] ?? "")
-    .split(",")
-    .map((text) => text.trim())
-    .filter((text) => text !== "");
-  return texts.map((text) => {
+  return keys.splitList(config[name]).map((text) => {
     try {
-      return new RegExp(`^(?:${text})$`, "s");
+      return keys.fullMatch(text);
     } catch (cause) {
       throw new ConfigError(`Invalid value ${text} for configuration ${name}: Invalid regex`, { cause });
     }

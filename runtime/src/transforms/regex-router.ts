@@ -1,9 +1,9 @@
-import { ConfigError, defineTransform, config as key } from "@headrace/sdk";
+import { defineTransform, config as key } from "@headrace/sdk";
 import { z } from "zod";
 
 const CONFIG = z.object({
   regex: key
-    .nonEmpty()
+    .pattern()
     .describe("Regular expression that the whole topic name must match.")
     .meta({ importance: "HIGH" }),
   replacement: z.string().describe("The new topic name; $1 is the first group.").meta({ importance: "HIGH" }),
@@ -16,27 +16,18 @@ export const regexRouter = defineTransform({
   aliases: ["org.apache.kafka.connect.transforms.RegexRouter"],
   config: CONFIG,
   compile(config) {
-    const pattern = compilePattern(config.regex);
     const replacement = toReplacement(config.replacement);
     const known = new Map<string, string>();
     return (record) => {
       let topic = known.get(record.topic);
       if (topic === undefined) {
-        topic = record.topic.replace(pattern, replacement);
+        topic = record.topic.replace(config.regex, replacement);
         known.set(record.topic, topic);
       }
       return topic === record.topic ? record : { ...record, topic };
     };
   },
 });
-
-function compilePattern(regex: string): RegExp {
-  try {
-    return new RegExp(`^(?:${regex})$`, "s");
-  } catch (cause) {
-    throw new ConfigError(`Invalid value ${regex} for configuration regex: Invalid regex`, { cause });
-  }
-}
 
 /** Java's `$1`, `${name}` and `\x` as a replacement of JavaScript. */
 function toReplacement(text: string): string {

@@ -190,6 +190,17 @@ describe("validateConfig", () => {
       },
     ],
     [
+      "a regular expression that is none",
+      {
+        ...source,
+        transforms: "a",
+        "transforms.a.type": "RegexRouter",
+        "transforms.a.regex": "(",
+        "transforms.a.replacement": "x",
+      },
+      { "transforms.a.regex": ["Invalid value ( for configuration transforms.a.regex: Invalid regex"] },
+    ],
+    [
       "exactly-once required",
       { ...source, "exactly.once.support": "required" },
       { "exactly.once.support": ["This worker does not have exactly-once source support enabled."] },
