@@ -9,6 +9,8 @@ import { type Consumer, Kafka, logLevel } from "kafkajs";
 export interface ProgressMonitor {
   /** Milliseconds since the epoch of the first progress after `sinceMs`, by label or file; null where there was none yet. */
   firstProgress(names: readonly string[], sinceMs: number): ReadonlyMap<string, number | null>;
+  /** The longest time without progress since `sinceMs` until now, ms. */
+  longestGap(name: string, sinceMs: number): number;
   stop(): Promise<void>;
 }
 
@@ -39,6 +41,11 @@ export async function startProgressMonitor(options: {
   return {
     firstProgress: (names, sinceMs) =>
       new Map(names.map((name) => [name, moments.get(name)?.find((moment) => moment > sinceMs) ?? null])),
+    longestGap: (name, sinceMs) => {
+      const later = (moments.get(name) ?? []).filter((moment) => moment > sinceMs);
+      const edges = [sinceMs, ...later.toSorted((a, b) => a - b), Date.now()];
+      return Math.max(...edges.slice(1).map((moment, index) => moment - (edges[index] ?? moment)));
+    },
     stop: async () => {
       stopping.abort();
       await files;

@@ -82,6 +82,7 @@ export async function show(stack: Stack, checks: CheckList, say: (line?: string)
     await killWorker({ stack, connectors, checks, say, kubectl, input, output, rest: lines.slice(first.length) });
     await print(["get", "kc,kctr"]);
     await print(["get", "pods"]);
+    await deletePod({ stack, connectors, checks, say, kubectl, output });
     await count({ stack, connectors, checks, say, kubectl, output, lines });
   } finally {
     await connectors.stop();
@@ -161,6 +162,45 @@ async function killWorker(scene: Scene & { readonly input: string; readonly rest
       `tasks run on ${workers.size} of ${WORKERS} workers, ${((Date.now() - killedAt) / 1000).toFixed(1)} s after the kill`,
     );
     await writing;
+  } finally {
+    await monitor.stop();
+  }
+}
+
+/** Deletes a worker's pod: its work goes on elsewhere, the pod comes back and gets a fair share again. */
+async function deletePod({ stack, connectors, checks, say, kubectl }: Scene): Promise<void> {
+  const address = tasksOf(connectors.get(ORDERS))[0]?.worker;
+  const pod = await podAt(kubectl, address);
+  const label = (_: string, value: Buffer | null) => orderTask(value);
+  const monitor = await startProgressMonitor({ bootstrap: stack.bootstrap, topics: [ORDERS], files: [], label });
+  const watched = Array.from({ length: ORDER_TASKS }, (_, task) => `${ORDERS} task ${task}`);
+  try {
+    say(`\n── kubectl delete pod ${pod.name}, which runs a task of ${ORDERS}`);
+    const deletedAt = Date.now();
+    await kubectl(["delete", "pod", pod.name, "--wait=false"]);
+    const fresh = await until(
+      async () => {
+        const found = (await listPods(kubectl)).find(({ metadata }) => metadata.name === pod.name);
+        const ready = found?.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+        return found !== undefined && found.metadata.uid !== pod.uid && ready === true && found;
+      },
+      () => `${pod.name} is back`,
+      { timeoutMs: 90_000, intervalMs: 500 },
+    );
+    const isFresh = ({ worker }: { readonly worker: string }) => worker.startsWith(`${fresh.status.podIP}:`);
+    await until(
+      () => connectors.all().flatMap(tasksOf).some(isFresh) && connectors.all().every(isReady),
+      () => `a task on the new ${pod.name}: ${connectors.all().map(describe).join("; ")}`,
+      { timeoutMs: 60_000 },
+    );
+    const share = connectors.all().flatMap(tasksOf).filter(isFresh).length;
+    const backMs = Date.now() - deletedAt;
+    const gaps = watched.map((name) => monitor.longestGap(name, deletedAt));
+    checks.note(
+      "a deleted pod comes back and gets its share",
+      share > 0 && Math.max(...gaps) <= FAILOVER_LIMIT_MS,
+      `${share} tasks after ${(backMs / 1000).toFixed(1)} s; the longest pause of ${ORDERS} was ${Math.max(...gaps)} ms`,
+    );
   } finally {
     await monitor.stop();
   }
@@ -266,17 +306,26 @@ function describe(connector: KafkaConnector | undefined): string {
   return `${connector?.metadata.name}: Ready=${ready?.status ?? "not told"} ${ready?.message ?? ""} [${tasks.join(", ")}]`;
 }
 
+interface Pod {
+  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly status: {
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+async function listPods(kubectl: Scene["kubectl"]): Promise<readonly Pod[]> {
+  const { items }: { items: readonly Pod[] } = JSON.parse(await kubectl(["get", "pods", "-o", "json"]));
+  return items;
+}
+
 /** The pod whose worker has this id (`address:port`). */
 async function podAt(
   kubectl: Scene["kubectl"],
   workerId: string | undefined,
 ): Promise<{ readonly name: string; readonly uid: string }> {
-  interface Pod {
-    readonly metadata: { readonly name: string; readonly uid: string };
-    readonly status: { readonly podIP?: string };
-  }
-  const pods: { items: Pod[] } = JSON.parse(await kubectl(["get", "pods", "-o", "json"]));
-  const found = pods.items.find(({ status }) => status.podIP !== undefined && workerId?.startsWith(`${status.podIP}:`));
+  const pods = await listPods(kubectl);
+  const found = pods.find(({ status }) => status.podIP !== undefined && workerId?.startsWith(`${status.podIP}:`));
   if (found === undefined) throw new Error(`no pod has the address of worker ${workerId}`);
   return found.metadata;
 }
