@@ -101,8 +101,11 @@ export interface TaskMetrics {
 
 /** Worker → executor, without an answer. */
 export type WorkerNotice =
-  /** Nothing may be polled, put or produced later than `ttlMs` after this was received, unless renewed. 0: stop at once. */
-  { readonly kind: "lease"; readonly ttlMs: number };
+  /**
+   * Nothing may be polled, put or produced later than `ttlMs` after `sentAtMs` (of the machine's clock, so that a notice that lay
+   * unread does not count from its reading), unless renewed. 0: stop at once.
+   */
+  { readonly kind: "lease"; readonly ttlMs: number; readonly sentAtMs: number };
 
 export interface ChannelError {
   readonly name: string;

@@ -20,6 +20,7 @@ import type {
 import type { TaskClients } from "./clients.ts";
 import { openConnector, type RunningConnector } from "./connector-instance.ts";
 import { createLease, type LeaseClock, type RenewableLease } from "./lease.ts";
+import { machineClockMs } from "./machine-clock.ts";
 import { createNoticeLog } from "./notice-log.ts";
 import type { Handlers, Rpc } from "./rpc.ts";
 import { buildTask, type TaskEnvironment } from "./task-factory.ts";
@@ -35,6 +36,8 @@ export interface HostOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly leaseClock?: LeaseClock;
+  /** The clock that lease notices are stamped with. */
+  readonly machineNow?: () => number;
   /** The lease has run out and everything has ended: the process must go. */
   readonly leaseLost: () => void;
 }
@@ -100,7 +103,8 @@ class Host implements ExecutorHost {
   };
 
   hear(notice: WorkerNotice): void {
-    this.#lease.renew(notice.ttlMs);
+    const ageMs = Math.max(0, (this.#options.machineNow ?? machineClockMs)() - notice.sentAtMs);
+    this.#lease.renew(notice.ttlMs - ageMs);
   }
 
   changedMetrics(): readonly TaskMetrics[] {

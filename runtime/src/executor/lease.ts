@@ -24,7 +24,8 @@ export interface LeaseClock {
 const SYSTEM_CLOCK: LeaseClock = {
   now: () => performance.now(),
   schedule(callback, delayMs) {
-    const timer = setTimeout(callback, delayMs);
+    // A lease keeps no process alive that has nothing else to do.
+    const timer = setTimeout(callback, delayMs).unref();
     return () => clearTimeout(timer);
   },
 };

@@ -2,6 +2,7 @@ import type { ConfigInfos, ConfigKeyInfo, PluginInfo, StringMap, TargetState } f
 import { ConnectError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ConnectorStart, ExecutorCalls, ExecutorNotice, TaskKey, TaskStart } from "./channel.ts";
+import { machineClockMs } from "./machine-clock.ts";
 import { type Isolation, place, unitOf } from "./placement.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { isExecutorGone, type Supervisor } from "./supervisor.ts";
@@ -222,7 +223,7 @@ class Pool implements ExecutorPool {
     // Answering questions needs no lease, and should go on without one.
     if (executor.unit === CONTROL_UNIT) return;
     const ttlMs = Math.max(0, this.#leaseUntilMs - this.#options.now());
-    executor.supervisor.rpc.notify({ kind: "lease", ttlMs });
+    executor.supervisor.rpc.notify({ kind: "lease", ttlMs, sentAtMs: machineClockMs() });
   }
 
   async #call<N extends keyof ExecutorCalls>(

@@ -5,6 +5,7 @@ import { config, defineSource, type OffsetMap, RetriableError, STRING_SCHEMA } f
 import { z } from "zod";
 import type { ExecutorCalls, ExecutorNotice, WorkerCalls, WorkerNotice } from "#runtime/executor/channel.ts";
 import { createHost } from "#runtime/executor/host.ts";
+import { machineClockMs } from "#runtime/executor/machine-clock.ts";
 import { connectRpc, type Rpc } from "#runtime/executor/rpc.ts";
 import { BUILT_IN_PLUGINS } from "#runtime/plugins/built-in.ts";
 import { createPluginRegistry } from "#runtime/plugins/registry.ts";
@@ -100,7 +101,7 @@ function setUp() {
     notices.flatMap((notice) => (notice.kind === "status" && notice.task === task ? [notice.state] : []));
   return {
     call: <N extends keyof ExecutorCalls>(name: N, args: ExecutorCalls[N]["args"]) => worker.call(name, args, signal),
-    lease: (ttlMs: number) => worker.notify({ kind: "lease", ttlMs }),
+    lease: (ttlMs: number, ageMs = 0) => worker.notify({ kind: "lease", ttlMs, sentAtMs: machineClockMs() - ageMs }),
     host,
     notices,
     offsets,
@@ -240,6 +241,14 @@ describe("executor host", () => {
     host.lease(60_000);
     await host.until(0, "RUNNING");
     await host.call("stopTask", { key, timeoutMs: 1_000 });
+  });
+
+  it("counts a lease from its sending, however late it is read (invariant 3; guard: ageMs in hear)", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    host.lease(10_000, 9_900);
+    await host.call("startTask", taskStart());
+    await eventually("the end", () => host.lost() === 1, 5_000);
   });
 
   it("ends everything when the lease runs out: nothing is sent or stored any more, no state is told (invariant 3)", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { StringMap } from "@headrace/contract";
+import { machineClockMs } from "#runtime/executor/machine-clock.ts";
 import { canonicalKey } from "#runtime/task/pending-offsets.ts";
 import { eventually } from "#support/eventually.ts";
 import { type ExecutorProcess, forkExecutor } from "#support/executor.ts";
@@ -36,7 +37,7 @@ describe("executor process on a real Kafka", () => {
   async function start(ttlMs = 60_000): Promise<ExecutorProcess> {
     const executor = await forkExecutor(worker);
     running.add(executor);
-    executor.rpc.notify({ kind: "lease", ttlMs });
+    executor.rpc.notify({ kind: "lease", ttlMs, sentAtMs: machineClockMs() });
     return executor;
   }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { StringMap } from "@headrace/contract";
 import type { TaskKey, TaskStart } from "#runtime/executor/channel.ts";
+import { machineClockMs } from "#runtime/executor/machine-clock.ts";
 import { adminConfig, dlqProducerConfig } from "#runtime/kafka/client-config.ts";
 import { openRecordProducer } from "#runtime/kafka/native-producer.ts";
 import { createTopicAdmin, type TopicAdmin } from "#runtime/kafka/topic-admin.ts";
@@ -46,7 +47,7 @@ describe("tasks on a real Kafka", () => {
   async function start(): Promise<ExecutorProcess> {
     const executor = await forkExecutor(worker);
     running.add(executor);
-    executor.rpc.notify({ kind: "lease", ttlMs: 120_000 });
+    executor.rpc.notify({ kind: "lease", ttlMs: 120_000, sentAtMs: machineClockMs() });
     return executor;
   }
 
