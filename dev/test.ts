@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { repoRoot } from "./cache.ts";
@@ -17,6 +17,11 @@ const HELP = `usage: npm test [-- [--unit] [WORD…]]
   WORD    run only test files whose path contains it
   --unit  leave out *.integration.test.ts: no Kafka, no Kubernetes`;
 
+/** Files at a time: integration tests wait more than they compute. */
+const CONCURRENCY = availableParallelism() + 1;
+/** Of a file, and of a test that sets no other. */
+const TIMEOUT_MS = 300_000;
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -26,15 +31,15 @@ async function main(): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const all = globSync("test/**/*.test.ts", { cwd: repoRoot }).sort();
+  const all = globSync("test/**/*.test.ts", { cwd: repoRoot }).sort(longestFirst);
   const wanted = all
     .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
-    .filter((file) => values.unit !== true || !file.endsWith(".integration.test.ts"));
+    .filter((file) => values.unit !== true || !isIntegration(file));
   if (wanted.length === 0) {
     console.error(`no test file matches ${positionals.join(" ")}`);
     return 1;
   }
-  const needsServers = wanted.some((file) => file.endsWith(".integration.test.ts"));
+  const needsServers = wanted.some(isIntegration);
   const dir = mkdtempSync(join(tmpdir(), "headrace-test-"));
   let kafka: LocalKafka | undefined;
   let controlPlane: ControlPlane | undefined;
@@ -61,12 +66,20 @@ async function main(): Promise<number> {
   }
 }
 
+const isIntegration = (file: string) => file.endsWith(".integration.test.ts");
+
+/** Integration tests before the others, so that the last file to run is a short one. */
+function longestFirst(left: string, right: string): number {
+  return Number(isIntegration(right)) - Number(isIntegration(left)) || left.localeCompare(right);
+}
+
 function runNodeTest(files: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
   const args = [
     "--conditions=source",
     "--test",
     "--test-reporter=./dev/test-reporter.ts",
-    "--test-timeout=600000",
+    `--test-concurrency=${CONCURRENCY}`,
+    `--test-timeout=${TIMEOUT_MS}`,
     ...files,
   ];
   const child = spawn(process.execPath, args, { cwd: repoRoot, env: { ...process.env, ...env }, stdio: "inherit" });
