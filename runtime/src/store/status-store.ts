@@ -30,16 +30,18 @@ export function createStatusStore(topic: TopicLog, { log, now = Date.now }: Stat
     readonly value: Buffer | null;
     /** Whether it may still be written, as far as the topic was read. */
     readonly allowed: () => boolean;
+    /** To be judged by all that the topic holds: whoever writes it may long have a successor, and would hide that one's status for good. */
+    readonly careful?: boolean;
   }
 
-  function put({ key, value, allowed }: Write): void {
+  function put({ key, value, allowed, careful = false }: Write): void {
     if (!allowed()) return;
     writes += 1;
     const number = writes;
     newest.set(key, number);
     const before = async (attempt: number, signal: AbortSignal) => {
-      // Kafka was away: others may have written meanwhile.
-      if (attempt > 0) await topic.readToEnd(signal);
+      // After the first attempt Kafka was away: others may have written meanwhile.
+      if (careful || attempt > 0) await topic.readToEnd(signal);
       if (newest.get(key) !== number || !allowed()) throw new Superseded();
     };
     const write = topic
@@ -84,10 +86,11 @@ export function createStatusStore(topic: TopicLog, { log, now = Date.now }: Stat
     },
     putConnector(connector, entry, { safe }) {
       const allowed = rule(safe, () => state.connector(connector), entry);
-      put({ key: connectorKey(connector), value: statusValue(entry), allowed });
+      put({ key: connectorKey(connector), value: statusValue(entry), allowed, careful: safe });
     },
     putTask(id, entry, { safe }) {
-      put({ key: taskKey(id), value: statusValue(entry), allowed: rule(safe, () => state.task(id), entry) });
+      const allowed = rule(safe, () => state.task(id), entry);
+      put({ key: taskKey(id), value: statusValue(entry), allowed, careful: safe });
     },
     removeConnector(connector) {
       for (const task of state.tasks(connector).keys()) {

@@ -90,7 +90,10 @@ export interface StatusStore {
   /** Names of all connectors that have a status. */
   connectors(): readonly string[];
   onChange(listener: (change: StatusChange) => void): () => void;
-  /** `safe`: dropped if the cached status belongs to another worker with a newer generation (contract §4). Retried until acknowledged or superseded. */
+  /**
+   * `safe`: dropped if another worker with a newer generation has written, as the topic's end tells (contract §4). Retried until
+   * acknowledged or superseded.
+   */
   putConnector(connector: string, entry: StatusEntry, options: { readonly safe: boolean }): void;
   putTask(id: TaskId, entry: StatusEntry, options: { readonly safe: boolean }): void;
   /** Tombstones of a connector, its tasks and, if wanted, its active topics. */

@@ -101,6 +101,17 @@ describe("status store", () => {
     assert.deepEqual(log.entries, []);
   });
 
+  it("gives a safe write up if another worker has written what was not read yet", async () => {
+    const { store, topic, settle } = await openStore();
+    store.putConnector("c", entry("RUNNING", "a", 7), UNSAFE);
+    await settle();
+    topic.write("status-connector-c", '{"state":"RUNNING","trace":null,"worker_id":"b","generation":8}');
+    store.putConnector("c", entry("UNASSIGNED", "a", 7), SAFE);
+    await settle();
+    assert.equal(topic.records.length, 2);
+    assert.equal(store.connector("c")?.workerId, "b");
+  });
+
   it("ignores that a slow worker lets go of a task which runs elsewhere", async () => {
     const { store, settle } = await openStore();
     store.putTask(id, entry("RUNNING", "b", 5), UNSAFE);
