@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { LoadedConfig } from "./config.ts";
+import { ConnectError } from "./errors.ts";
 import type { ExecutorNotice, WorkerCalls } from "./executor/channel.ts";
 import { createExecutorPool, type ExecutorLost, type ExecutorPool } from "./executor/pool.ts";
 import type { Handlers } from "./executor/rpc.ts";
@@ -25,13 +26,21 @@ export interface WorkerExecutorsOptions extends LoadedConfig {
 /** The pool of a worker's executors, set up as its configuration says. */
 export function createWorkerExecutors(options: WorkerExecutorsOptions): ExecutorPool {
   const { config, properties, workerId, log } = options;
-  return createExecutorPool({
+  const handlers: Handlers<WorkerCalls> = {
+    ...options.handlers,
+    writeOffsets(args, signal) {
+      // Invariant 3: a worker that was stopped for long still finds what its dead executors had asked for; successors have gone on since.
+      if (!pool.holdsLease()) throw new ConnectError("unavailable", "The lease has run out: offsets are not stored");
+      return options.handlers.writeOffsets(args, signal);
+    },
+  };
+  const pool = createExecutorPool({
     start: (onNotice) =>
       startExecutor({
         script: EXECUTOR_MAIN,
         execArgv: options.execArgv,
         setup: { worker: properties, workerId, kafkaClusterId: options.clusterId() },
-        handlers: options.handlers,
+        handlers,
         onNotice,
         blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
         log,
@@ -44,4 +53,5 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
     now: () => performance.now(),
     log,
   });
+  return pool;
 }

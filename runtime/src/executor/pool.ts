@@ -40,6 +40,8 @@ export interface ExecutorPool {
   validate(config: StringMap, signal: AbortSignal): Promise<ConfigInfos>;
   /** Executors may go on until then (performance.now); an instant in the past makes them stop at once. */
   renewLease(untilMs: number): void;
+  /** Whether executors may still act. */
+  holdsLease(): boolean;
   /** Process ids and loads, for logs and metrics. */
   executors(): readonly { readonly pid: number; readonly connectors: number; readonly tasks: number }[];
   /** Ends all executors; resolves when they are dead. */
@@ -156,6 +158,10 @@ class Pool implements ExecutorPool {
   renewLease(untilMs: number): void {
     this.#leaseUntilMs = untilMs;
     for (const executor of this.#executors.values()) this.#sendLease(executor);
+  }
+
+  holdsLease(): boolean {
+    return this.#options.now() < this.#leaseUntilMs;
   }
 
   executors(): readonly { readonly pid: number; readonly connectors: number; readonly tasks: number }[] {
@@ -292,7 +298,7 @@ class Pool implements ExecutorPool {
     this.#executors.delete(executor.id);
     const tasks = [...executor.tasks.values()];
     // Without a lease they all end by themselves: nobody is to blame.
-    const leaseOver = this.#options.now() >= this.#leaseUntilMs;
+    const leaseOver = !this.holdsLease();
     const names = new Set([...executor.connectors, ...tasks.map((key) => key.connector)]);
     const lost = { reason, connectors: [...executor.connectors], tasks, alone: names.size === 1 && !leaseOver };
     const fields = { executor: executor.supervisor.pid, reason, connectors: lost.connectors, tasks: tasks.length };

@@ -205,8 +205,10 @@ describe("executor pool", () => {
     pool.renewLease(performance.now() + 60_000);
     await startConnector(pool, "a");
     assert.equal(await holdsLease(), "true");
+    assert.equal(pool.holdsLease(), true);
     pool.renewLease(0);
     assert.equal(await holdsLease(), "false");
+    assert.equal(pool.holdsLease(), false);
   });
 
   it("pauses every part of a connector", async () => {

@@ -240,6 +240,9 @@ export class FakePool implements ExecutorPool {
   renewLease(untilMs: number): void {
     this.leaseUntilMs = untilMs;
   }
+  holdsLease(): boolean {
+    return this.leaseUntilMs > 0;
+  }
   executors() {
     return [];
   }
