@@ -90,6 +90,8 @@ class Host implements ExecutorHost {
       for (const task of this.#tasks.values()) {
         if (task.key.connector === connector) task.runner.setPaused(targetState === "PAUSED");
       }
+      // One that is being started was asked for its former target state.
+      await this.#opening.get(connector);
       await this.#connectors.get(connector)?.setTargetState(targetState, signal);
       return null;
     },

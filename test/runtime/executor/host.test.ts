@@ -25,6 +25,7 @@ const counter = defineSource({
   config: z.object({ topic: config.nonEmpty(), fail: z.string().optional(), tasks: config.int().default(1) }),
   async open({ fail }, context) {
     if (fail === "open") throw new Error("no such system");
+    if (fail === "slowly") await new Promise((resolve) => setTimeout(resolve, 50));
     context.requestTaskReconfiguration();
     return { close: () => context.log.info({ odd: 5n, error: new Error("x") }, "closed") };
   },
@@ -153,6 +154,16 @@ describe("executor host", () => {
     assert.ok(logged?.kind === "log" && logged.message === "closed");
     assert.equal(Reflect.get(logged.fields, "odd"), "5");
     assert.equal(await host.call("stopConnector", { connector: "c" }), null);
+  });
+
+  it("pauses a connector that is being started", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    const slow = { ...connectorConfig, fail: "slowly" };
+    const started = host.call("startConnector", { connector: "c", config: slow, targetState: "STARTED" });
+    await host.call("setTargetState", { connector: "c", targetState: "PAUSED" });
+    await started;
+    assert.deepEqual(host.states(null), ["RUNNING", "PAUSED"]);
   });
 
   it("tells a connector that cannot start, or plans too many tasks, FAILED", async () => {
