@@ -19,12 +19,13 @@ export interface CrashHistory {
 
 /** Creates an empty history. */
 export function createCrashHistory(): CrashHistory {
-  const crashes = new Map<string, number[]>();
+  const crashes = new Map<string, { readonly atMs: number; readonly alone: boolean }[]>();
   return {
     record(item, { atMs, alone }) {
-      const recent = [...(crashes.get(item) ?? []).filter((at) => at > atMs - WINDOW_MS), atMs];
+      const recent = [...(crashes.get(item) ?? []).filter((crash) => crash.atMs > atMs - WINDOW_MS), { atMs, alone }];
       crashes.set(item, recent);
-      if (alone && recent.length >= LIMIT) return { kind: "giveUp", crashes: recent.length };
+      const guilty = recent.filter((crash) => crash.alone).length;
+      if (alone && guilty >= LIMIT) return { kind: "giveUp", crashes: guilty };
       return {
         kind: "restart",
         delayMs: recent.length === 1 ? 0 : FIRST_DELAY_MS * 2 ** Math.min(recent.length - 2, 5),

@@ -42,6 +42,8 @@ export class WorkOutcomes {
 
   /** True if it runs now, and not something that was stopped meanwhile. */
   started(work: Work): boolean {
+    // What was started can have failed before its start is told.
+    if (work.phase === "failed") this.#options.restarts.started(work);
     if (work.phase !== "starting") return false;
     work.phase = "running";
     this.#startCounts(work).succeeded += 1;
@@ -52,12 +54,15 @@ export class WorkOutcomes {
 
   startFailed(work: Work, error: unknown): void {
     // A dead executor is news of its own, with everything that ran in it.
-    if (work.phase !== "starting" || (error instanceof ConnectError && error.code === "executor-gone")) return;
-    work.phase = "failed";
+    if (error instanceof ConnectError && error.code === "executor-gone") return;
+    if (work.phase !== "starting" && work.phase !== "failed") return;
     this.#startCounts(work).failed += 1;
+    this.#options.restarts.failed(work, error);
+    // A connector tells that it failed before its start is refused.
+    if (work.phase === "failed") return;
+    work.phase = "failed";
     this.#options.log.error({ connector: work.connector, task: work.task, error }, "start failed");
     this.#options.statuses.report(work, { state: "FAILED", trace: traceOf(error) });
-    this.#options.restarts.failed(work, error);
   }
 
   #startCounts(work: Work): StartCounts {

@@ -71,6 +71,13 @@ describe("crash history", () => {
       assert.equal(history.record("a", { atMs: crash, alone: false }).kind, "restart");
     }
   });
+  it("counts only the crashes of who was alone", () => {
+    const history = createCrashHistory();
+    history.record("a", { atMs: 0, alone: false });
+    history.record("a", { atMs: 1_000, alone: true });
+    assert.equal(history.record("a", { atMs: 3_000, alone: true }).kind, "restart");
+    assert.deepEqual(history.record("a", { atMs: 9_000, alone: true }), { kind: "giveUp", crashes: 3 });
+  });
   it("forgets what is long ago, and what it is told to", () => {
     const history = createCrashHistory();
     history.record("a", { atMs: 0, alone: true });

@@ -305,6 +305,35 @@ describe("herder", () => {
       await assert.rejects(restarted, /no/);
     });
 
+    it("rejects if the connector tells its failure before its start is refused", async () => {
+      await running();
+      pool.automatic = false;
+      const restarted = herder.restart("c", null);
+      await until("stop asked for", () => pool.calls.includes("stop c"));
+      pool.finish("stop c");
+      await until("start asked for", () => pool.calls.includes("start c"));
+      notice("c", null, "FAILED", "no such system");
+      pool.fail("start c", new Error("no such system"));
+      await assert.rejects(restarted, /no such system/);
+      assert.deepEqual(
+        statusStore.log.filter((line) => line === "c FAILED"),
+        ["c FAILED"],
+      );
+    });
+
+    it("resolves if the task fails before its start is told", async () => {
+      await running();
+      pool.automatic = false;
+      const restarted = herder.restart("c", 0);
+      await until("stop asked for", () => pool.calls.includes("stop c-0"));
+      pool.finish("stop c-0");
+      await until("start asked for", () => pool.calls.includes("start c-0"));
+      notice("c", 0, "FAILED", "no such table");
+      pool.finish("start c-0");
+      await restarted;
+      assert.equal(statusStore.stateOf("c-0"), "FAILED");
+    });
+
     it("rejects if the task is taken away meanwhile", async () => {
       await running();
       pool.automatic = false;
