@@ -39,6 +39,7 @@ export function createRestServer(
     ...options,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply) => void sendError(reply, error, log),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
   });
   app.removeAllContentTypeParsers();

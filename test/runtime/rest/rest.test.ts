@@ -147,6 +147,8 @@ describe("REST", () => {
       ));
     it("answers malformed JSON with 500", async () =>
       error(500, /Malformed JSON/, await ask("POST", "/connectors", "{")));
+    it("answers a malformed path with 400", async () =>
+      error(400, /not a valid url component/, await ask("GET", "/connectors/%/status")));
   });
 
   it("answers 503 to /health while it starts", async () => {
