@@ -5,13 +5,20 @@ import { repoRoot } from "./cache.ts";
 /** Durations from which on a passing test is worth a line of its own. */
 const SLOW_MS = 10_000;
 
+/** The counts of node:test's closing lines, in their order. */
+export type Totals = Map<string, number>;
+
+/** Whether everything passed, and something was tested at all. */
+export function allPassed(totals: Totals): boolean {
+  return (totals.get("tests") ?? 0) > 0 && (totals.get("fail") ?? 0) === 0 && (totals.get("cancelled") ?? 0) === 0;
+}
+
 /**
- * A short report: one line per file, each failure with its error, slow tests by name, and at the end node:test's closing lines
- * (`# tests`, `# pass`, `# fail`, …).
+ * A short report of one or more runs: one line per file, each failure with its error, slow tests by name, and at the end node:test's closing
+ * lines (`# tests`, `# pass`, `# fail`, …), added up over the runs. `totals` has the same counts afterwards.
  */
-export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+export async function* report(source: AsyncIterable<TestEvent>, totals: Totals): AsyncGenerator<string> {
   const failures: string[] = [];
-  const closing: string[] = [];
   for await (const event of source) {
     switch (event.type) {
       case "test:fail": {
@@ -46,7 +53,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
         break;
       }
       case "test:diagnostic": {
-        if (event.data.nesting === 0) closing.push(`# ${event.data.message}`);
+        const [, name, count] = /^(\w+) ([\d.]+)$/.exec(event.data.message) ?? [];
+        if (event.data.nesting === 0 && name !== undefined) totals.set(name, (totals.get(name) ?? 0) + Number(count));
         break;
       }
       default:
@@ -54,5 +62,5 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     }
   }
   if (failures.length > 0) yield `\n${failures.length} failed, again:\n${failures.join("")}`;
-  yield `${closing.join("\n")}\n`;
+  yield [...totals].map(([name, count]) => `# ${name} ${count}\n`).join("");
 }

@@ -1,12 +1,14 @@
-import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "node:test";
+import type { TestEvent } from "node:test/reporters";
 import { parseArgs } from "node:util";
 import { repoRoot } from "./cache.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { type LocalKafka, startKafka } from "./kafka.ts";
 import { step } from "./progress.ts";
+import { allPassed, report, type Totals } from "./test-reporter.ts";
 
 /**
  * `npm test`: all tests, or those whose path contains one of the given words. Starts one Kafka and one Kubernetes API for the files that
@@ -21,6 +23,12 @@ const HELP = `usage: npm test [-- [--unit] [WORD…]]
 const CONCURRENCY = availableParallelism() + 1;
 /** Of a file, and of a test that sets no other. */
 const TIMEOUT_MS = 300_000;
+
+/** Files that measure how long things take, or need the machine for themselves. */
+const ALONE: ReadonlySet<string> = new Set([
+  "test/integration/failover.integration.test.ts",
+  "test/dev/demo/demo.integration.test.ts",
+]);
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -73,19 +81,27 @@ function longestFirst(left: string, right: string): number {
   return Number(isIntegration(right)) - Number(isIntegration(left)) || left.localeCompare(right);
 }
 
-function runNodeTest(files: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
-  const args = [
-    "--conditions=source",
-    "--test",
-    "--test-reporter=./dev/test-reporter.ts",
-    `--test-concurrency=${CONCURRENCY}`,
-    `--test-timeout=${TIMEOUT_MS}`,
-    ...files,
-  ];
-  const child = spawn(process.execPath, args, { cwd: repoRoot, env: { ...process.env, ...env }, stdio: "inherit" });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code) => resolve(code ?? 1));
+/** First the files that share the machine, then those that measure, one by one. */
+async function runNodeTest(files: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
+  Object.assign(process.env, env);
+  const totals: Totals = new Map();
+  const shared = files.filter((file) => !ALONE.has(file));
+  const alone = files.filter((file) => ALONE.has(file));
+  async function* events() {
+    if (shared.length > 0) yield* start(shared, CONCURRENCY);
+    if (alone.length > 0) yield* start(alone, 1);
+  }
+  for await (const text of report(events(), totals)) process.stdout.write(text);
+  return allPassed(totals) ? 0 : 1;
+}
+
+function start(files: readonly string[], concurrency: number): AsyncIterable<TestEvent> {
+  return run({
+    files: files.map((file) => join(repoRoot, file)),
+    concurrency,
+    timeout: TIMEOUT_MS,
+    cwd: repoRoot,
+    execArgv: ["--conditions=source"],
   });
 }
 
