@@ -9,7 +9,7 @@ import type { StartCounters, StartCounts } from "./start-counters.ts";
 import type { StatusWriter } from "./status-writer.ts";
 import type { StopWaiters } from "./stop-waiters.ts";
 import type { TaskPlanner } from "./task-planner.ts";
-import { itemName, type Work } from "./work.ts";
+import { itemKey, type Work } from "./work.ts";
 import type { WorkTable } from "./work-table.ts";
 
 /** What the outcomes are folded into, and who has to hear of them. */
@@ -74,8 +74,8 @@ export class WorkOutcomes {
     const { table, predecessors, restarts, statuses, stops, touch, isOurs } = this.#options;
     table.remove(work);
     touch(work.connector);
-    if (message.end === "killed") predecessors.died(itemName(work));
-    else predecessors.stopped(itemName(work));
+    if (message.end === "killed") predecessors.died(itemKey(work));
+    else predecessors.stopped(itemKey(work));
     // What was deleted has no status any more, or will have none by the leader's tombstone.
     const isConfigured = this.#options.isConfigured(work);
     const again = message.again && isConfigured && isOurs(work);
@@ -120,8 +120,8 @@ export class WorkOutcomes {
   #crashed(work: Work, lost: ExecutorLost): void {
     const { now, statuses, planner, predecessors, crashes, restarts, touch, post } = this.#options;
     if (work.task === null) planner.cancel(work.connector);
-    predecessors.died(itemName(work));
-    const after = crashes.record(itemName(work), { atMs: now(), alone: lost.alone });
+    predecessors.died(itemKey(work));
+    const after = crashes.record(itemKey(work), { atMs: now(), alone: lost.alone });
     if (after.kind === "giveUp") {
       work.phase = "failed";
       const trace = `Its executor died ${after.crashes} times in a row, the last time: ${lost.reason}`;

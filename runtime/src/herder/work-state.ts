@@ -13,7 +13,7 @@ import type { StartCounters } from "./start-counters.ts";
 import type { StatusWriter } from "./status-writer.ts";
 import { createStopWaiters } from "./stop-waiters.ts";
 import type { TaskPlanner } from "./task-planner.ts";
-import { type ConnectorShare, itemName, type Work } from "./work.ts";
+import { type ConnectorShare, itemKey, type Work } from "./work.ts";
 import { WorkOutcomes } from "./work-outcomes.ts";
 import { createWorkRunner, type WorkRunner } from "./work-runner.ts";
 import { createWorkTable, toShares } from "./work-table.ts";
@@ -77,7 +77,7 @@ export class WorkState {
     this.#rejoins = createRejoins({ rejoin: (reason) => member().requestRejoin(reason), now });
     const isPredecessorDead = (connector: string, task: number) => {
       const status = statusStore.task({ connector, task });
-      return this.#predecessors.isDead(itemName({ connector, task }), { status, workerId, workers: workers() });
+      return this.#predecessors.isDead(itemKey({ connector, task }), { status, workerId, workers: workers() });
     };
     this.#runner = createWorkRunner({ pool, isPredecessorDead, post, gracefulTimeoutMs, log });
     this.#outcomes = new WorkOutcomes({
@@ -241,7 +241,7 @@ export class WorkState {
   #markStale(connector: string, task: number | null): void {
     const work = this.#table.find(connector, task);
     if (work !== null) work.stale = true;
-    this.#crashes.forget(itemName({ connector, task }));
+    this.#crashes.forget(itemKey({ connector, task }));
   }
 
   #isConfigured(work: Work): boolean {

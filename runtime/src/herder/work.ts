@@ -50,7 +50,7 @@ export interface StartPlan {
   readonly taskGeneration: number;
 }
 
-/** A connector's name, or a task's as Connect writes it. */
-export function itemName({ connector, task }: { readonly connector: string; readonly task: number | null }): string {
-  return task === null ? connector : `${connector}-${task}`;
+/** Tells items apart: a connector may be called as Connect calls another one's task (`orders-1`). */
+export function itemKey({ connector, task }: { readonly connector: string; readonly task: number | null }): string {
+  return `${task ?? ""}/${connector}`;
 }

@@ -474,6 +474,18 @@ describe("herder", () => {
       await until("task runs", () => pool.live.has("c-0"));
       assert.equal(pool.evictions.get("c-0"), true);
     });
+    it("is evicted if it had to be killed here, whatever became of a connector of that name", async () => {
+      await running();
+      await configStore.putConnector("c-0", { ...config, name: "c-0" }, null);
+      await give("c", "c/0", "c-0");
+      await idle();
+      pool.stopEnd = "killed";
+      await give("c");
+      pool.evictions.clear();
+      await give("c", "c/0");
+      await until("task started", () => pool.evictions.has("c-0"));
+      assert.equal(pool.evictions.get("c-0"), true);
+    });
     it("is evicted if it had to be killed here", async () => {
       await running();
       pool.stopEnd = "killed";
