@@ -41,18 +41,14 @@ const toProperties = (entries: Readonly<Record<string, string>>) =>
     .map(([key, value]) => `${key}=${value}`)
     .join("\n")}\n`;
 
-const JVM_FLAGS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
+/** For a quick start: half the CPU time of the JVM's defaults. Not what a benchmark should use. */
+const QUICK_START = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
 
-async function javaArgs(
-  heap: string,
-  main: string,
-  args: readonly string[],
-  flags = JVM_FLAGS,
-): Promise<readonly string[]> {
+async function javaArgs(heap: string, main: string, args: readonly string[]): Promise<readonly string[]> {
   const libs = await kafkaLibs();
   return [
     `-Xmx${heap}`,
-    ...flags,
+    ...QUICK_START,
     `-Dlog4j2.configurationFile=${join(repoRoot, "dev/kafka/log4j2.properties")}`,
     "-cp",
     `${libs}/*`,
@@ -106,7 +102,7 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
   const broker = await startProcess({
     name: "Kafka",
     command: "java",
-    args: await javaArgs(heap, "kafka.Kafka", [config], ["-XX:+UseG1GC", "-Xshare:auto"]),
+    args: await javaArgs(heap, "kafka.Kafka", [config]),
     logFile,
     ...(options.detached !== undefined && { detached: options.detached }),
   });
@@ -164,12 +160,7 @@ export async function startJvmWorker(options: {
   const worker = await startProcess({
     name: "Kafka Connect (JVM)",
     command: "java",
-    args: await javaArgs(
-      options.heap ?? "768m",
-      "org.apache.kafka.connect.cli.ConnectDistributed",
-      [config],
-      ["-XX:+UseG1GC", "-Xshare:auto"],
-    ),
+    args: await javaArgs(options.heap ?? "768m", "org.apache.kafka.connect.cli.ConnectDistributed", [config]),
     logFile: join(options.dir, `connect-${port}.log`),
   });
   const url = `http://127.0.0.1:${port}`;
@@ -201,12 +192,15 @@ export async function kafkaTool(main: string, args: readonly string[], timeoutMs
   return stdout;
 }
 
-/** How many records a topic holds by its offsets: exact for topics without compaction, deletion and transactions. */
-async function countRecords(bootstrap: string, topic: string): Promise<number> {
+/** How many records topics hold by their offsets: exact for topics without compaction, deletion and transactions. */
+async function countRecords(bootstrap: string, pattern: string): Promise<number> {
   const offsets = async (time: string) => {
-    const args = ["--bootstrap-server", bootstrap, "--topic-partitions", `${topic}:0-1000000`, "--time", time];
-    const out = await kafkaTool("org.apache.kafka.tools.GetOffsetShell", args);
-    const positions = out.split("\n").filter((line) => line.startsWith(`${topic}:`));
+    const args = ["--bootstrap-server", bootstrap, "--topic-partitions", pattern, "--time", time];
+    const out = await kafkaTool("org.apache.kafka.tools.GetOffsetShell", args).catch((error: unknown) => {
+      if (String(error).includes("Could not match any topic-partitions")) return "";
+      throw error;
+    });
+    const positions = out.split("\n").filter((line) => /:\d+:\d+$/.test(line));
     return positions.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(":") + 1)), 0);
   };
   const [end, start] = await Promise.all([offsets("-1"), offsets("-2")]);
@@ -214,16 +208,17 @@ async function countRecords(bootstrap: string, topic: string): Promise<number> {
 }
 
 /**
- * Reads with Kafka's console consumer what a topic holds now; one string per record value, none if the topic does not exist. For
- * topics without compaction and transactions. Throws if the records do not come within two minutes.
+ * Reads with Kafka's console consumer what the topics that match a Java pattern hold now; one string per record value, in order per
+ * partition, none if there is no such topic. For topics without compaction and transactions whose values have no line ends. Throws if the
+ * records do not come within two minutes.
  */
-export async function consumeAll(bootstrap: string, topic: string): Promise<readonly string[]> {
-  const count = await countRecords(bootstrap, topic);
+export async function consumeAll(bootstrap: string, pattern: string): Promise<readonly string[]> {
+  const count = await countRecords(bootstrap, pattern);
   if (count === 0) return [];
   const limits = ["--max-messages", String(count), "--timeout-ms", "120000"];
-  const args = ["--bootstrap-server", bootstrap, "--topic", topic, "--from-beginning", ...limits];
+  const args = ["--bootstrap-server", bootstrap, "--include", pattern, "--from-beginning", ...limits];
   const out = await kafkaTool("org.apache.kafka.tools.consumer.ConsoleConsumer", args, 180_000);
   const values = out.replace(/\n$/, "").split("\n");
-  if (values.length !== count) throw new Error(`${topic} holds ${count} records, but ${values.length} lines were read`);
+  if (values.length !== count) throw new Error(`${pattern}: ${count} records, but ${values.length} lines were read`);
   return values;
 }

@@ -116,7 +116,7 @@ describe("failover", () => {
         topic,
         streams: "1",
         "rate.per.second": "200",
-        template: '{"sequence":{{sequence}},"of":"{{hex 8}}"}',
+        template: `{"topic":"${topic}","sequence":{{sequence}}}`,
         "template.format": "text",
       };
       const sink = { "connector.class": "FileStreamSink", "tasks.max": "1", topics: topic, file: outputs[index] };
@@ -183,9 +183,13 @@ describe("failover", () => {
     for (const index of topics.keys()) {
       assert.equal((await rest(url, "PUT", `/connectors/source-${index}/pause`)).status, 202);
     }
+    const produced = Map.groupBy(
+      await consumeAll(kafka.bootstrap, `${group}-[0-9]`),
+      (record) => numberOf(record).topic,
+    );
     for (const [index, topic] of topics.entries()) {
-      const produced = await consumeAll(kafka.bootstrap, topic);
-      const sequences = [...new Set(produced.map(sequenceOf))].sort((a, b) => a - b);
+      const records = produced.get(topic) ?? [];
+      const sequences = [...new Set(records.map((record) => numberOf(record).sequence))].sort((a, b) => a - b);
       assert.ok(sequences.length > 1000, `${topic} has ${sequences.length} records`);
       assert.deepEqual(sequences, [...sequences.keys()], `${topic}: every number from 0 on is in Kafka`);
       const file = outputs[index];
@@ -193,18 +197,17 @@ describe("failover", () => {
       const written = () => new Set(readFileSync(file, "utf8").split("\n").slice(0, -1));
       await eventually(`${file} has every record of ${topic}`, () => {
         const lines = written();
-        return produced.every((record) => lines.has(record));
+        return records.every((record) => lines.has(record));
       });
     }
   });
 });
 
-/** Records of the datagen source carry their number. */
-function sequenceOf(record: string): number {
+/** Each record of the sources says whose it is, and its number. */
+function numberOf(record: string): { readonly topic: string; readonly sequence: number } {
   const parsed: unknown = JSON.parse(record);
-  assert.ok(
-    parsed !== null && typeof parsed === "object" && "sequence" in parsed && typeof parsed.sequence === "number",
-    record,
-  );
-  return parsed.sequence;
+  assert.ok(parsed !== null && typeof parsed === "object" && "sequence" in parsed && "topic" in parsed, record);
+  const { topic, sequence } = parsed;
+  assert.ok(typeof topic === "string" && typeof sequence === "number", record);
+  return { topic, sequence };
 }
