@@ -38,7 +38,7 @@ interface Memory {
   readonly reported: Set<string>;
   /** Plugins, as the workers with these pod uids offer them. */
   plugins: { readonly of: string; readonly list: PluginInfo[] } | null;
-  /** ConfigMap that was the only one left. */
+  /** ConfigMap that was the only one left; null as long as pods change, since they may bring another one. */
   collectedFor: string | null;
 }
 
@@ -208,6 +208,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const { findings, outcome } = await attempt({ resource, desired, seen, memory }, signal);
     if (findings.kind === "applied" && findings.roll.kind === "none" && seen.pods.length === resource.spec.replicas) {
       await collectConfigMaps(key, { desired, seen, memory }, signal);
+    } else {
+      memory.collectedFor = null;
     }
     const observed = await observePlugins(seen, memory, signal);
     const plugins = observed ?? resource.status?.connectorPlugins;

@@ -233,6 +233,7 @@ describe("cluster controller", () => {
     await ready("Ready");
     assert.ok(pods().every((pod) => revisionOf(pod) === before));
     assert.equal(sets.deleted.length, 2);
+    await eventually("one ConfigMap is left", () => kube.all(ConfigMaps).length === 1);
   });
 
   it("scales up at once, and down after the highest have handed over", async () => {
