@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { StreamEvent } from "@headrace/contract";
 import type { Logger } from "pino";
-import type { ConnectClient, Worker } from "../connect-client.ts";
+import { type ConnectClient, ConnectRestError, type Worker } from "../connect-client.ts";
 import type { ObjectKey } from "../kube/client.ts";
 import { type ConnectorMap, foldEvent } from "./cluster-view.ts";
 
@@ -40,7 +41,8 @@ export interface EventStream {
  * Keeps one stream open to some ready worker of a cluster.
  *
  * Guarantees: when it breaks or falls silent, the other ready workers are tried at once, and the view stays as it was until all
- * have been tried in vain. A new stream starts with a snapshot, which replaces the view; only differences are reported.
+ * have been tried in vain. A new stream starts with a snapshot, which replaces the view; only differences are reported. A worker
+ * that is in no group, since it has just started or has lost Kafka, is not listened to: what it knows may be long past.
  */
 export function createEventStream(options: EventStreamOptions): EventStream {
   const { cluster, connect, workers, changed, retryMs = 1_000 } = options;
@@ -60,7 +62,7 @@ export function createEventStream(options: EventStreamOptions): EventStream {
     lastIp = worker.ip;
     let told = false;
     try {
-      for await (const event of connect.events(worker, signal)) {
+      for await (const event of whileInGroup(worker, connect.events(worker, signal))) {
         if (!told && event.kind !== "snapshot") continue;
         if (!told) log.info({ worker: worker.ip }, "event stream open");
         told = true;
@@ -104,4 +106,18 @@ export function createEventStream(options: EventStreamOptions): EventStream {
       }
     },
   };
+}
+
+/** The events of a worker as long as it is in its group, none of them before it has said that it is; then throws. */
+async function* whileInGroup(worker: Worker, events: AsyncIterable<StreamEvent>): AsyncGenerator<StreamEvent> {
+  let held: StreamEvent[] | null = [];
+  for await (const event of events) {
+    if (event.kind === "group" && event.group.leaderUrl === null) {
+      throw new ConnectRestError("unreachable", `worker ${worker.ip} is not in the workers' group`);
+    }
+    held?.push(event);
+    if (held !== null && event.kind !== "group") continue;
+    yield* held ?? [event];
+    held = null;
+  }
 }

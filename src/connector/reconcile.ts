@@ -12,6 +12,7 @@ import type { ClusterView } from "./event-stream.ts";
 import { type ConnectorStores, observe } from "./observe.ts";
 import { type Action, type Echo, needsFinalizer, plan } from "./plan.ts";
 import { type RestartRequest, restartRequest } from "./restart.ts";
+import { beginSettling, type Settling, stillSettling } from "./settling.ts";
 import { toConnectorStatus } from "./status.ts";
 import { isSameConfig, toWanted, type WantedConnector } from "./wanted.ts";
 
@@ -30,6 +31,7 @@ export interface ConnectorReconcileDeps {
 interface Memory {
   readonly uid: string;
   echo: Echo | null;
+  settling: Settling | null;
   /** A refusal, so that the same is not asked again at every event. */
   refusal: { readonly of: WantedConnector; readonly result: ActResult; readonly untilMs: number } | null;
   /** The restart annotation that was obeyed last and may still be in the cache. */
@@ -51,7 +53,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     const { uid = "" } = metadata;
     const known = memories.get(id);
     if (known?.uid === uid) return known;
-    const memory = { uid, echo: null, refusal: null, restarted: null };
+    const memory = { uid, echo: null, settling: null, refusal: null, restarted: null };
     memories.set(id, memory);
     return memory;
   }
@@ -96,6 +98,9 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
         return result;
       case "done":
         if (result.echo !== null) memory.echo = result.echo;
+        if (action.kind === "update") memory.settling = beginSettling("update", action.cluster.actual, now());
+        if (action.kind === "change-state" && action.change === "resume")
+          memory.settling = beginSettling("resume", action.cluster.actual, now());
         return result;
       case "failed":
         return result;
@@ -131,7 +136,9 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
       memory.restarted = { request: action.request, untilMs: now() + RESTARTED_MS };
       await acknowledge(resource, action.request, signal);
     }
-    const status = toConnectorStatus({ observed, wanted, action, result, nowMs: now() });
+    if (action.kind === "watch") memory.settling = stillSettling(memory.settling, action.cluster.actual, now());
+    const { settling } = memory;
+    const status = toConnectorStatus({ observed, wanted, action, result, settling, nowMs: now() });
     await statuses.write(resource, status, signal);
     if (result.kind === "failed" && !isConnectError(result.error, "unreachable")) throw result.error;
     return outcomeOf({ action, result, memory, nowMs: now() });
@@ -161,8 +168,9 @@ function outcomeOf({ action, result, memory, nowMs }: Ended): Outcome {
   if (result.kind === "failed") return retryAfter(1_000);
   if (result.kind === "invalid" || result.kind === "unknown-class") return retryAfter(REFUSED_RETRY_MS);
   if (action.kind === "await-removal") return retryAfter(Math.min(action.remainingMs, 1_000));
-  const { echo } = memory;
+  const { echo, settling } = memory;
   if (echo !== null && echo.untilMs > nowMs && action.kind !== "watch") return retryAfter(echo.untilMs - nowMs);
+  if (action.kind === "watch" && settling !== null) return retryAfter(settling.untilMs - nowMs);
   if (action.kind === "await-move") return retryAfter(1_000);
   return settled;
 }

@@ -12,6 +12,7 @@ import { type Assessment, toConditions } from "../conditions.ts";
 import type { ActResult } from "./act.ts";
 import type { ClusterSight, ObservedConnector } from "./observe.ts";
 import type { Action } from "./plan.ts";
+import type { Settling } from "./settling.ts";
 import type { WantedConnector } from "./wanted.ts";
 
 export interface ConnectorStatusInputs {
@@ -19,6 +20,8 @@ export interface ConnectorStatusInputs {
   readonly wanted: WantedConnector;
   readonly action: Action;
   readonly result: ActResult;
+  /** What the tasks have not shown yet; null if they are as told. */
+  readonly settling: Settling | null;
   readonly nowMs: number;
 }
 
@@ -141,7 +144,7 @@ function restartWarning({ action, result }: ConnectorStatusInputs): readonly str
   return result.kind === "failed" ? [`The restart failed: ${sentence(result.error.message)}`] : [];
 }
 
-function assess({ observed, wanted, action, result }: ConnectorStatusInputs): Assessment {
+function assess({ observed, wanted, action, result, settling }: ConnectorStatusInputs): Assessment {
   const { cluster } = observed;
   switch (result.kind) {
     case "invalid":
@@ -179,6 +182,7 @@ function assess({ observed, wanted, action, result }: ConnectorStatusInputs): As
       return assessState(action.cluster.actual, wanted, true);
     case "restart":
     case "watch":
+      if (settling !== null) return assessSettling(settling);
       return assessState(action.cluster.actual, wanted, false);
     case "remove":
     case "await-removal":
@@ -230,6 +234,12 @@ function assessFailure(action: Action, error: Extract<ActResult, { kind: "failed
     busy ? "ClusterBusy" : "RequestFailed",
     `The connector could not be ${verb}: ${sentence(error.message)}`,
   );
+}
+
+function assessSettling({ of }: Settling): Assessment {
+  return of === "update"
+    ? reconciling("Updating", "The workers are taking up the configuration.")
+    : reconciling("Starting", "The connector is starting.");
 }
 
 /** Compares what runs with what is wanted. `asked`: the change of state was asked for just now. */

@@ -17,6 +17,8 @@ interface FakeConnector {
   targetState: TargetState;
   status: ConnectorStateInfo;
   topics: string[];
+  /** It runs without tasks. */
+  idle: boolean;
 }
 
 /** A call that a worker received. */
@@ -41,17 +43,23 @@ export interface FakeConnect {
   group: GroupInfo;
   /** New connectors stay UNASSIGNED until `settle`. */
   slow: boolean;
+  /** A change leaves the tasks as they are until `settle`; what is resumed has none until then. */
+  lazyTasks: boolean;
   addWorker(ip: string): Promise<void>;
   /** The worker's process is gone: its connections break and nobody listens any more. */
   killWorker(ip: string): Promise<void>;
   /** The worker answers nothing any more, on open connections neither. */
   silence(ip: string): void;
+  /** The worker is in its group no longer, or is again. */
+  setInGroup(ip: string, inGroup: boolean): void;
   /** A connector that somebody made over REST. */
   addConnector(name: string, config: StringMap): void;
   setState(name: string, task: number | null, state: InstanceState, trace?: string): void;
   settle(name: string): void;
   /** The next call with this method and path prefix gets this answer. */
   failNext(method: string, path: string, status: number, message: string): void;
+  /** How often somebody asked for the events of a worker. */
+  streamsOpened(): number;
   close(): Promise<void>;
 }
 
@@ -71,6 +79,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = { datagen: ["topic
 interface FakeWorker {
   readonly port: number;
   silent: boolean;
+  inGroup: boolean;
   readonly streams: Set<ServerResponse>;
   close(): Promise<void>;
 }
@@ -90,10 +99,11 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
   const workers = new Map<string, FakeWorker>();
   const connectors = new Map<string, FakeConnector>();
   const calls: ReceivedCall[] = [];
+  let streamsOpened = 0;
   const failures: { method: string; path: string; refusal: Refusal }[] = [];
 
-  function snapshotOf({ config, targetState, status, topics }: FakeConnector): ConnectorSnapshot {
-    const taskCount = targetState === "STOPPED" ? 0 : Number(config["tasks.max"] ?? 1);
+  function snapshotOf({ config, targetState, status, topics, idle }: FakeConnector): ConnectorSnapshot {
+    const taskCount = idle || targetState === "STOPPED" ? 0 : Number(config["tasks.max"] ?? 1);
     return structuredClone({ config, targetState, status, topics, taskCount });
   }
 
@@ -106,6 +116,10 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
 
   function write(stream: ServerResponse, event: StreamEvent): void {
     stream.write(`event: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`);
+  }
+
+  function groupAsSeenBy({ inGroup }: FakeWorker): GroupInfo {
+    return { ...fake.group, leaderUrl: inGroup ? "http://leader:8083/" : null };
   }
 
   function tell(name: string): void {
@@ -132,7 +146,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
       connector: { state: "UNASSIGNED" as const, worker_id: "" },
       tasks: [],
     };
-    const connector: FakeConnector = { config, targetState, status, topics: [] };
+    const connector: FakeConnector = { config, targetState, status, topics: [], idle: false };
     connectors.set(name, connector);
     restate(name, connector, slow ? "UNASSIGNED" : settledState(connector));
     tell(name);
@@ -185,6 +199,12 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
   function changeState(name: string, targetState: TargetState): void {
     const connector = existing(name);
     connector.targetState = targetState;
+    if (fake.lazyTasks) {
+      connector.status.connector.state = settledState(connector);
+      connector.idle = connector.status.tasks.length === 0;
+      tell(name);
+      return;
+    }
     restate(name, connector, fake.slow ? connector.status.connector.state : settledState(connector));
     tell(name);
   }
@@ -210,6 +230,11 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
       }
       case "PUT /connectors/*/config": {
         const { targetState } = existing(name);
+        if (fake.lazyTasks) {
+          existing(name).config = body as StringMap;
+          tell(name);
+          return [200, info(name)];
+        }
         add(name, body as StringMap, targetState, fake.slow);
         return [200, info(name)];
       }
@@ -253,6 +278,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     if (path === "/headrace/events") {
       response.writeHead(200, { "content-type": "text/event-stream" });
       worker.streams.add(response);
+      streamsOpened += 1;
       const pings = setInterval(() => (worker.silent ? undefined : write(response, { kind: "ping" })), PING_MS);
       request.on("close", () => {
         clearInterval(pings);
@@ -261,6 +287,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
       if (worker.silent) return;
       const all = Object.fromEntries([...connectors].map(([name, connector]) => [name, snapshotOf(connector)]));
       write(response, { kind: "snapshot", workerId: `${ip}:8083`, connectors: all });
+      write(response, { kind: "group", group: groupAsSeenBy(worker) });
       return;
     }
     const hasBody = Number(request.headers["content-length"] ?? 0) > 0;
@@ -287,6 +314,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     connectors,
     group: EMPTY_GROUP,
     slow: false,
+    lazyTasks: false,
     async addWorker(ip) {
       const server = createServer((request, response) => void handle(ip, worker, request, response));
       const place = atPodAddress ? { host: ip, port: 8083 } : { host: "127.0.0.1", port: 0 };
@@ -298,7 +326,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
           server.close(() => resolve());
           server.closeAllConnections();
         });
-      const worker: FakeWorker = { port, silent: false, streams: new Set(), close };
+      const worker: FakeWorker = { port, silent: false, inGroup: true, streams: new Set(), close };
       workers.set(ip, worker);
     },
     async killWorker(ip) {
@@ -309,6 +337,13 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     silence(ip) {
       const worker = workers.get(ip);
       if (worker !== undefined) worker.silent = true;
+    },
+    streamsOpened: () => streamsOpened,
+    setInGroup(ip, inGroup) {
+      const worker = workers.get(ip);
+      if (worker === undefined) return;
+      worker.inGroup = inGroup;
+      for (const stream of worker.streams) write(stream, { kind: "group", group: groupAsSeenBy(worker) });
     },
     addConnector: (name, config) => add(name, config, "STARTED", false),
     setState(name, task, state, trace) {
@@ -325,6 +360,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     },
     settle(name) {
       const connector = existing(name);
+      connector.idle = false;
       restate(name, connector, settledState(connector));
       tell(name);
     },

@@ -92,6 +92,18 @@ describe("connector controller", () => {
     change((connector) => ({ ...connector, spec: { ...connector.spec, ...spec } }));
   }
 
+  /** The generations and reasons that the status shows from now on, each once in a row. */
+  function watchReasons(): () => readonly string[] {
+    const seen: string[] = [];
+    const look = () => {
+      const { observedGeneration = 0 } = status();
+      const reason = `${observedGeneration} ${condition("Ready")?.reason}`;
+      if (observedGeneration > 1 && seen.at(-1) !== reason) seen.push(reason);
+    };
+    kube.store(KafkaConnectors).onChange(look);
+    return () => seen;
+  }
+
   function writes(): readonly string[] {
     return connect.calls.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`);
   }
@@ -142,6 +154,47 @@ describe("connector controller", () => {
       "PUT /connector-plugins/datagen/config/validate",
       "PUT /connectors/orders/config",
     ]);
+  });
+
+  it("is not ready with a new configuration before the tasks have taken it up", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    connect.setState("orders", 0, "FAILED", "no such topic");
+    await ready("TasksFailed");
+    connect.lazyTasks = true;
+    const seen = watchReasons();
+    changeSpec({ config: { topic: "other" } });
+    await eventually("the new topic is there", () => connect.connectors.get("orders")?.config["topic"] === "other");
+    await eventually("that is seen", () => seen().includes("2 Updating"));
+    connect.settle("orders");
+    await ready("Running");
+    assert.deepEqual(seen(), ["2 Updating", "2 Running"]);
+  });
+
+  it("believes tasks that do not move after a change of the configuration, but not at once", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    connect.lazyTasks = true;
+    const changedAt = performance.now();
+    changeSpec({ config: { topic: "other" } });
+    await ready("Updating");
+    await ready("Running");
+    assert.ok(performance.now() - changedAt > 1_900);
+  });
+
+  it("is not ready when it is resumed before its tasks are planned", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector({ state: "stopped" }));
+    await ready("Stopped");
+    connect.lazyTasks = true;
+    const seen = watchReasons();
+    changeSpec({ state: "running" });
+    await eventually("it runs, without tasks", () => status().connectorStatus?.connector.state === "RUNNING");
+    connect.settle("orders");
+    await ready("Running");
+    assert.deepEqual(seen(), ["2 Starting", "2 Running"]);
   });
 
   it("pauses, stops and resumes", async () => {
@@ -336,6 +389,24 @@ describe("connector controller", () => {
     await ready("Running");
     connect.silence("10.0.0.1");
     connect.setState("orders", 0, "FAILED", "boom");
+    await ready("TasksFailed");
+  });
+
+  it("does not believe workers that have left their group", async () => {
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    await ready("Running");
+    connect.setInGroup("10.0.0.1", false);
+    connect.setState("orders", 1, "FAILED", "disk full");
+    await ready("TasksFailed");
+    connect.setInGroup("10.0.0.2", false);
+    const { status: value, message } = await ready("ClusterUnreachable");
+    assert.equal(value, "Unknown");
+    assert.match(message, /worker 10\.0\.0\.\d is not in the workers' group\.$/);
+    const version = kube.find(KafkaConnectors, KEY)?.metadata.resourceVersion;
+    await eventually("it has asked again", () => connect.streamsOpened() > 8);
+    assert.equal(kube.find(KafkaConnectors, KEY)?.metadata.resourceVersion, version);
+    connect.setInGroup("10.0.0.2", true);
     await ready("TasksFailed");
   });
 

@@ -37,7 +37,14 @@ function statusOf({ state = "running", connector, trace, tasks = [], taskCount =
   const cluster = { kind: "live" as const, name: "my-connect", uid: "u", worker, actual, plugins: [] };
   const observed: ObservedConnector = { resource, cluster, owner: null };
   const action: Action = { kind: "watch", cluster };
-  return toConnectorStatus({ observed, wanted, action, result: { kind: "done", echo: null }, nowMs: NOW });
+  return toConnectorStatus({
+    observed,
+    wanted,
+    action,
+    result: { kind: "done", echo: null },
+    settling: null,
+    nowMs: NOW,
+  });
 }
 
 function readyOf(seen: Seen): string {
