@@ -252,6 +252,7 @@ export function parseAddress(server: string): { readonly host: string; readonly 
 
 /** Settles as `promise` does, or rejects as soon as `signal` aborts. What `promise` does later is ignored. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {});
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);
@@ -260,7 +261,6 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener("abort", onAbort);
-    promise.catch(() => {});
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { createBackoff, parseAddress, unlessAborted, within } from "#runtime/kafka/cluster.ts";
 import { isConnectionError, isRetriable } from "#runtime/kafka/errors.ts";
 import { createErrorFromCode } from "#runtime/kafka/kafkajs.ts";
@@ -33,6 +34,21 @@ describe("waiting", () => {
     controller.abort(new Error("enough"));
     await assert.rejects(waiting, /enough/);
     await assert.rejects(unlessAborted(never, controller.signal), /enough/);
+  });
+
+  it("leave nobody with a rejection that comes after the signal", async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", note);
+    try {
+      const late = Promise.withResolvers<never>();
+      await assert.rejects(unlessAborted(late.promise, AbortSignal.abort(new Error("enough"))), /enough/);
+      late.reject(new Error("connection closed"));
+      await setImmediate();
+    } finally {
+      process.removeListener("unhandledRejection", note);
+    }
+    assert.deepEqual(unhandled, []);
   });
 
   it("ends with its time, as a failed connection does", async () => {
