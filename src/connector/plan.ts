@@ -107,8 +107,9 @@ function planDeletion({ observed, wanted, echo, nowMs }: PlanInputs): Action {
     case "deleting":
       return { kind: "release", left: null };
     case "live":
-      if (holder.actual === null) return { kind: "release", left: null };
+      // Before anything else: a connector that was made a moment ago reads as none.
       if (echo !== null && isAwaited(echo, holder, nowMs)) return { kind: "await-echo", cluster: holder, of: echo.of };
+      if (holder.actual === null) return { kind: "release", left: null };
       return { kind: "remove", owner: holder };
     case "scaled-to-zero":
     case "connecting":
@@ -135,8 +136,8 @@ function planMove(from: ClusterSight, { echo, nowMs }: PlanInputs): Action | nul
     case "deleting":
       return null;
     case "live":
-      if (from.actual === null) return null;
       if (echo !== null && isAwaited(echo, from, nowMs)) return { kind: "await-move", from };
+      if (from.actual === null) return null;
       return { kind: "move-away", from };
     case "scaled-to-zero":
     case "connecting":

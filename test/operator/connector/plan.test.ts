@@ -120,6 +120,15 @@ describe("plan", () => {
       { resource: kafkaConnector({ deletionPolicy: "Orphan" }), cluster: live(null), owner: live(actual(), "old") },
       "create",
     ],
+    [
+      "waits for the old cluster to tell of a connector that was made there just now",
+      {
+        cluster: live(null),
+        owner: live(null, "old"),
+        echo: { clusterUid: "uid of old", untilMs: NOW + 1, of: "create", config: CONFIG },
+      },
+      "await-move",
+    ],
   ];
   for (const [what, subject, wanted] of table) {
     it(what, () => assert.equal(kindOf(subject), wanted));
@@ -159,6 +168,26 @@ describe("plan of a deleted resource", () => {
       "waits for the echo of the removal",
       { resource: deleted(0), cluster: there, owner: there, echo: { ...FRESH, of: "remove" } },
       "await-echo",
+    ],
+    [
+      "waits for a connector that was made just now to be told of, since it could not be removed before",
+      {
+        resource: deleted(0),
+        cluster: live(null),
+        owner: live(null),
+        echo: { ...FRESH, of: "create", config: CONFIG },
+      },
+      "await-echo",
+    ],
+    [
+      "waits for that no longer than an echo may take",
+      {
+        resource: deleted(0),
+        cluster: live(null),
+        owner: live(null),
+        echo: { ...STALE, of: "create", config: CONFIG },
+      },
+      "release",
     ],
     ["does not wait for a deleted cluster", { resource: deleted(0), cluster: MISSING, owner: MISSING }, "release"],
     [
