@@ -62,7 +62,7 @@ export function createEventStream(options: EventStreamOptions): EventStream {
     lastIp = worker.ip;
     let told = false;
     try {
-      for await (const event of whileInGroup(worker, connect.events(worker, signal))) {
+      for await (const event of whileInGroup(connect.events(worker, signal))) {
         if (!told && event.kind !== "snapshot") continue;
         if (!told) log.info({ worker: worker.ip }, "event stream open");
         told = true;
@@ -74,8 +74,10 @@ export function createEventStream(options: EventStreamOptions): EventStream {
       }
       return { told, reason: `worker ${worker.ip} ended the event stream` };
     } catch (error) {
-      if (!signal.aborted) log.warn({ worker: worker.ip, err: error }, "event stream broke");
-      return { told, reason: error instanceof Error ? error.message : String(error) };
+      const reason = error instanceof Error ? error.message : String(error);
+      const known = view.kind === "lost" && view.reason === reason;
+      if (!signal.aborted) log[known ? "debug" : "warn"]({ worker: worker.ip, err: error }, "event stream broke");
+      return { told, reason };
     }
   }
 
@@ -109,11 +111,11 @@ export function createEventStream(options: EventStreamOptions): EventStream {
 }
 
 /** The events of a worker as long as it is in its group, none of them before it has said that it is; then throws. */
-async function* whileInGroup(worker: Worker, events: AsyncIterable<StreamEvent>): AsyncGenerator<StreamEvent> {
+async function* whileInGroup(events: AsyncIterable<StreamEvent>): AsyncGenerator<StreamEvent> {
   let held: StreamEvent[] | null = [];
   for await (const event of events) {
     if (event.kind === "group" && event.group.leaderUrl === null) {
-      throw new ConnectRestError("unreachable", `worker ${worker.ip} is not in the workers' group`);
+      throw new ConnectRestError("unreachable", "the workers are in no group, as while Kafka cannot be reached");
     }
     held?.push(event);
     if (held !== null && event.kind !== "group") continue;
