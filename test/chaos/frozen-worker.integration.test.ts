@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { allMove, type ChaosCluster, openChaosCluster } from "#support/chaos-cluster.ts";
+
+const PAIRS = 3;
+/** The least that a broker takes by default. */
+const SESSION_MS = 6_000;
+const FROZEN_MS = SESSION_MS + 5_000;
+
+/** Workers that stand still for longer than their session: the group gives their work away, and they must not act on old knowledge. */
+describe("a frozen worker", () => {
+  let cluster: ChaosCluster;
+
+  before(async () => {
+    cluster = await openChaosCluster({
+      group: "frozen",
+      workers: 3,
+      pairs: PAIRS,
+      properties: { "session.timeout.ms": String(SESSION_MS), "heartbeat.interval.ms": "2000" },
+    });
+    await allMove(cluster, PAIRS);
+  });
+  after(() => cluster?.close());
+
+  for (const [what, whole] of [
+    ["its process alone", false],
+    ["with its executors", true],
+  ] as const) {
+    it(`${what}: its work goes on elsewhere, and it comes back for new work`, async () => {
+      const victim = await cluster.ownerOf("source-0");
+      const { pid } = victim.process;
+      const executors = childrenOf(pid);
+      process.kill(whole ? -pid : pid, "SIGSTOP");
+      const sinceMs = performance.now();
+      if (!whole) {
+        // The lease ends before the session.
+        await untilEnded(executors, sinceMs + SESSION_MS);
+      }
+      await sleep(sinceMs + FROZEN_MS - performance.now());
+      assert.notEqual(await cluster.ownerOf("source-0", victim), victim);
+      process.kill(whole ? -pid : pid, "SIGCONT");
+      await cluster.settled();
+      assert.ok(victim.process.running());
+      await allMove(cluster, PAIRS);
+    });
+  }
+
+  it("has lost nothing, run nothing twice at a time, and taken no stored offset back", async () => {
+    for (const { topic } of await cluster.verify()) {
+      assert.ok(topic.repeats.length <= 2, `one new start per freeze: ${topic.repeats.join(", ")}`);
+    }
+    assert.deepEqual(await cluster.offsetsGoneBack(), []);
+  });
+});
+
+/** A worker's executors; one of them may only answer questions. */
+function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+}
+
+/** Waits until all have ended but for one, which has no tasks and needs no lease. */
+async function untilEnded(pids: readonly number[], deadlineMs: number): Promise<void> {
+  const isAlive = (pid: number) => !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  while (pids.filter(isAlive).length > 1) {
+    assert.ok(performance.now() < deadlineMs, "the executors end before the session does");
+    await sleep(20);
+  }
+}
