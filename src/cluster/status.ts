@@ -81,11 +81,17 @@ function assessWorkers(
     return reconciling("Rolling", `${done} of ${wanted} workers have the new configuration; ${roll.message}.`);
   }
   if (ready < wanted) {
-    const troubled = pods.find((pod) => !pod.ready && pod.trouble !== null);
-    const why = troubled?.trouble ? `; ${troubled.name}: ${troubled.trouble.message}` : "";
-    return reconciling("WorkersNotReady", `${ready} of ${wanted} workers are ready${why}.`);
+    return reconciling("WorkersNotReady", `${ready} of ${wanted} workers are ready${whyNotReady(pods)}.`);
   }
   return settled("Ready", wanted === 1 ? "The worker is ready." : `All ${wanted} workers are ready.`);
+}
+
+/** A worker that cannot reach Kafka runs and never gets ready: only its log knows. */
+function whyNotReady(pods: readonly WorkerPod[]): string {
+  const troubled = pods.find((pod) => !pod.ready && pod.trouble !== null);
+  if (troubled?.trouble) return `; ${troubled.name}: ${troubled.trouble.message}`;
+  const silent = pods.find((pod) => !pod.ready && !pod.terminating && pod.ip !== null);
+  return silent === undefined ? "" : `; ${silent.name} is not in the workers' group; if this lasts, its log tells why`;
 }
 
 function settled(reason: string, message: string): Assessment {

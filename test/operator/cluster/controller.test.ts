@@ -144,7 +144,8 @@ describe("cluster controller", () => {
     await ready("Ready");
     sets.setReady(1, false);
     const { status: value, message } = await ready("WorkersNotReady");
-    assert.deepEqual([value, message, status().replicas], ["False", "2 of 3 workers are ready.", 2]);
+    const why = "my-connect-connect-1 is not in the workers' group; if this lasts, its log tells why";
+    assert.deepEqual([value, message, status().replicas], ["False", `2 of 3 workers are ready; ${why}.`, 2]);
     assert.equal(condition("Reconciling")?.status, "True");
     sets.setReady(1, true);
     await ready("Ready");
