@@ -28,6 +28,7 @@ const TIMEOUT_MS = 300_000;
 const ALONE: ReadonlySet<string> = new Set([
   "test/integration/failover.integration.test.ts",
   "test/dev/demo/demo.integration.test.ts",
+  "test/native/broker-away.integration.test.ts",
 ]);
 
 async function main(): Promise<number> {

@@ -96,12 +96,13 @@ void Producer::ServeReports(rd_kafka_event_t* event) {
     }
   }
   rd_kafka_event_destroy(event);  // Gives the queue its room back.
-  outstanding_ -= served;
+  // Whoever waits for the end of everything is woken by the last report, also where it settles no batch that is sealed yet.
+  const bool drained = (outstanding_ -= served) == 0;
   if (options_.stop_on_failure && failure.code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     purging_ = true;
     Stop(failure);
   }
-  if (settled) wake_.Ring();
+  if (settled || drained) wake_.Ring();
   NoteRoom();
 }
 
