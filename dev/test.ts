@@ -29,6 +29,8 @@ const ALONE: ReadonlySet<string> = new Set([
   "test/integration/failover.integration.test.ts",
   "test/dev/demo/demo.integration.test.ts",
   "test/native/broker-away.integration.test.ts",
+  "test/chaos/frozen-worker.integration.test.ts",
+  "test/chaos/random.integration.test.ts",
 ]);
 
 async function main(): Promise<number> {
@@ -102,7 +104,8 @@ function start(files: readonly string[], concurrency: number): AsyncIterable<Tes
     concurrency,
     timeout: TIMEOUT_MS,
     cwd: repoRoot,
-    execArgv: ["--conditions=source"],
+    // A file ends with its tests: what a failed one left open must not hold up the run.
+    execArgv: ["--conditions=source", "--test-force-exit"],
   });
 }
 
