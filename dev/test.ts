@@ -1,6 +1,6 @@
 import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { run } from "node:test";
 import type { TestEvent } from "node:test/reporters";
 import { parseArgs } from "node:util";
@@ -92,20 +92,31 @@ async function runNodeTest(files: readonly string[], env: Readonly<Record<string
   const alone = files.filter((file) => ALONE.has(file));
   async function* events() {
     if (shared.length > 0) yield* start(shared, CONCURRENCY);
-    if (alone.length > 0) yield* start(alone, 1);
+    // Such a file ends with its tests: what a failed one left open must not hold up the run.
+    if (alone.length > 0) yield* start(alone, 1, ["--test-force-exit"]);
   }
-  for await (const text of report(events(), totals)) process.stdout.write(text);
-  return allPassed(totals) ? 0 : 1;
+  const silent = new Set(files);
+  for await (const text of report(noting(events(), silent), totals)) process.stdout.write(text);
+  for (const file of silent) process.stderr.write(`✗ ${file} ended without a report\n`);
+  return allPassed(totals) && silent.size === 0 ? 0 : 1;
 }
 
-function start(files: readonly string[], concurrency: number): AsyncIterable<TestEvent> {
+/** Passes events on, and takes out of `silent` each file that has reported how it went. */
+async function* noting(events: AsyncIterable<TestEvent>, silent: Set<string>): AsyncGenerator<TestEvent> {
+  for await (const event of events) {
+    if (event.type === "test:summary" && event.data.file !== undefined)
+      silent.delete(relative(repoRoot, event.data.file));
+    yield event;
+  }
+}
+
+function start(files: readonly string[], concurrency: number, flags: readonly string[] = []): AsyncIterable<TestEvent> {
   return run({
     files: files.map((file) => join(repoRoot, file)),
     concurrency,
     timeout: TIMEOUT_MS,
     cwd: repoRoot,
-    // A file ends with its tests: what a failed one left open must not hold up the run.
-    execArgv: ["--conditions=source", "--test-force-exit"],
+    execArgv: ["--conditions=source", ...flags],
   });
 }
 
