@@ -1,6 +1,7 @@
 import { StringMap, TargetState } from "@headrace/contract";
-import { isJsonObject, type JsonObject, type JsonValue, parseJson, toJson } from "../json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, toJson } from "../json.ts";
 import type { SessionKey } from "./stores.ts";
+import { readTextRecord } from "./text-record.ts";
 
 /** Keys and values of the config topic (contract §2.2), both ways. Field order is Java's. */
 
@@ -62,14 +63,9 @@ export function sessionKeyRecord({ key, algorithm, createdAtMs }: SessionKey): E
 
 /** Reads a record. Prefixes are tried in Java's order (KafkaConfigBackingStore.ConsumeCallback). Never throws. */
 export function readConfigRecord(key: Buffer | null, value: Buffer | null): ConfigRecord {
-  if (key === null) return corrupt("the key is null");
-  const name = key.toString();
-  let payload: JsonValue;
-  try {
-    payload = value === null ? null : parseJson(value.toString());
-  } catch {
-    return corrupt(`the value of '${name}' is not JSON`);
-  }
+  const record = readTextRecord(key, value);
+  if ("problem" in record) return corrupt(record.problem);
+  const { name, payload } = record;
   for (const [prefix, read] of READERS) {
     if (name.startsWith(prefix)) return read(name.slice(prefix.length), payload);
   }

@@ -1,7 +1,7 @@
 import { InstanceState, type TaskId } from "@headrace/contract";
-
-import { isJsonObject, type JsonValue, parseJson, toJson } from "../json.ts";
+import { isJsonObject, type JsonValue, toJson } from "../json.ts";
 import type { StatusEntry } from "./stores.ts";
+import { readTextRecord } from "./text-record.ts";
 
 /** Keys and values of the status topic (contract §4), both ways. Source: KafkaStatusBackingStore. */
 
@@ -42,14 +42,9 @@ const corrupt = (problem: string): StatusRecord => ({ kind: "corrupt", problem }
 
 /** Reads a record; never throws. */
 export function readStatusRecord(key: Buffer | null, value: Buffer | null): StatusRecord {
-  if (key === null) return corrupt("the key is null");
-  const name = key.toString();
-  let payload: JsonValue;
-  try {
-    payload = value === null ? null : parseJson(value.toString());
-  } catch {
-    return corrupt(`the value of '${name}' is not JSON`);
-  }
+  const record = readTextRecord(key, value);
+  if ("problem" in record) return corrupt(record.problem);
+  const { name, payload } = record;
   if (name.startsWith(CONNECTOR)) return readConnector(name.slice(CONNECTOR.length), payload);
   if (name.startsWith(TASK)) return readTask(name.slice(TASK.length), payload);
   if (name.startsWith(TOPIC)) return readTopic(name.slice(TOPIC.length), payload);
