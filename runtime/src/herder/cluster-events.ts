@@ -1,6 +1,6 @@
 import type { StreamEvent } from "@headrace/contract";
 import type { GroupMember, GroupView } from "../group/group.ts";
-import type { ConfigStore, StatusChange, StatusStore } from "../store/stores.ts";
+import type { ConfigChange, ConfigStore, StatusChange, StatusStore } from "../store/stores.ts";
 import { toGroupInfo, type Views } from "./views.ts";
 
 /** The cluster as a stream: first everything, then the group, then each change after it was read back from its topic. */
@@ -16,6 +16,13 @@ export interface ClusterEventsOptions {
   readonly views: Pick<Views, "names" | "snapshot">;
   readonly workerId: string;
 }
+
+/** Changes that leave every connector as it is. */
+const SILENT: ReadonlySet<ConfigChange["kind"]> = new Set([
+  "sessionKeyUpdated",
+  "restartRequested",
+  "loggerLevelChanged",
+]);
 
 /** Creates the stream; it listens to the stores only while somebody listens to it. */
 export function createClusterEvents(options: ClusterEventsOptions): ClusterEvents {
@@ -33,7 +40,7 @@ export function createClusterEvents(options: ClusterEventsOptions): ClusterEvent
   const listen = () => {
     const ends = [
       configStore.onChange((change) => {
-        if (change.kind !== "sessionKeyUpdated" && change.kind !== "restartRequested") tellConnector(change.connector);
+        if (!SILENT.has(change.kind) && "connector" in change) tellConnector(change.connector);
       }),
       statusStore.onChange((change) => {
         if (change.kind === "topic") tellConnector(change.connector);

@@ -226,6 +226,7 @@ export class WorkState {
       case "targetStateChanged":
         break;
       case "sessionKeyUpdated":
+      case "loggerLevelChanged":
         return;
       default:
         throw new Error(`unreachable: ${change satisfies never}`);

@@ -19,12 +19,14 @@ export type ConfigRecord =
       readonly includeTasks: boolean;
       readonly onlyFailed: boolean;
     }
-  /** Known, and of no consequence here: cluster-wide log levels, tombstones that nothing follows from. */
+  | { readonly kind: "loggerLevel"; readonly namespace: string; readonly level: string }
+  /** Known, and of no consequence: tombstones that nothing follows from. */
   | { readonly kind: "ignored" }
   /** Not understood; `problem` says why. */
   | { readonly kind: "corrupt"; readonly problem: string };
 
 const SESSION_KEY = "session-key";
+const LOGGER = "logger-cluster-";
 
 export interface EncodedRecord {
   readonly key: Buffer;
@@ -61,6 +63,21 @@ export function sessionKeyRecord({ key, algorithm, createdAtMs }: SessionKey): E
   return encode(SESSION_KEY, { key: key.toString("base64"), algorithm, "creation-timestamp": createdAtMs });
 }
 
+/** `tasks-fencing-<c>`: the number of tasks whose zombies the last fencing round has covered (KIP-618). */
+export function taskCountRecord(connector: string, count: number): EncodedRecord {
+  return encode(`tasks-fencing-${connector}`, { "task-count": count });
+}
+
+/** `restart-connector-<c>` (KIP-745) */
+export function restartRecord(connector: string, includeTasks: boolean, onlyFailed: boolean): EncodedRecord {
+  return encode(`restart-connector-${connector}`, { "include-tasks": includeTasks, "only-failed": onlyFailed });
+}
+
+/** `logger-cluster-<namespace>` (KIP-976) */
+export function loggerLevelRecord(namespace: string, level: string): EncodedRecord {
+  return encode(`${LOGGER}${namespace}`, { level });
+}
+
 /** Reads a record. Prefixes are tried in Java's order (KafkaConfigBackingStore.ConsumeCallback). Never throws. */
 export function readConfigRecord(key: Buffer | null, value: Buffer | null): ConfigRecord {
   const record = readTextRecord(key, value);
@@ -70,7 +87,7 @@ export function readConfigRecord(key: Buffer | null, value: Buffer | null): Conf
     if (name.startsWith(prefix)) return read(name.slice(prefix.length), payload);
   }
   if (name === SESSION_KEY) return readSessionKey(payload);
-  if (name.startsWith("logger-cluster-")) return { kind: "ignored" };
+  if (name.startsWith(LOGGER)) return readLoggerLevel(name.slice(LOGGER.length), payload);
   return corrupt(`the key '${name}' is unknown`);
 }
 
@@ -143,6 +160,14 @@ function readSessionKey(payload: JsonValue): ConfigRecord {
     return corrupt("the session key lacks one of its fields");
   }
   return { kind: "sessionKey", key: { key: Buffer.from(key, "base64"), algorithm, createdAtMs: createdAt } };
+}
+
+function readLoggerLevel(namespace: string, payload: JsonValue): ConfigRecord {
+  const level = isJsonObject(payload) ? payload["level"] : undefined;
+  if (namespace === "" || typeof level !== "string") {
+    return corrupt(`the record of logger '${namespace}' names no logger and level`);
+  }
+  return { kind: "loggerLevel", namespace, level };
 }
 
 /** The `properties` of a record. Those that are null are left out: to a configuration it is the same. */

@@ -97,6 +97,8 @@ function apply(draft: Draft, record: ConfigRecord, next: bigint): ConfigChange |
       const { connector, includeTasks, onlyFailed } = record;
       return { kind: "restartRequested", connector, includeTasks, onlyFailed };
     }
+    case "loggerLevel":
+      return { kind: "loggerLevelChanged", namespace: record.namespace, level: record.level };
     case "ignored":
     case "corrupt":
       return null;

@@ -1,7 +1,15 @@
 import type { StringMap, TargetState } from "@headrace/contract";
 import type { Logger } from "@headrace/sdk";
 import type { NewRecord, TopicLog } from "../kafka/topic-log.ts";
-import { commitRecord, connectorRecord, sessionKeyRecord, targetStateRecord, taskRecord } from "./config-records.ts";
+import {
+  commitRecord,
+  connectorRecord,
+  loggerLevelRecord,
+  restartRecord,
+  sessionKeyRecord,
+  targetStateRecord,
+  taskRecord,
+} from "./config-records.ts";
 import { EMPTY_CONFIG, foldConfig } from "./config-state.ts";
 import type { ConfigChange, ConfigStore, SessionKey } from "./stores.ts";
 
@@ -77,6 +85,12 @@ export function createConfigStore(topic: TopicLog, { log, confirmLeader }: Confi
       }),
     putSessionKey: (key: SessionKey, signal: AbortSignal) =>
       write(signal, (limited) => append([sessionKeyRecord(key)], limited)),
+    putRestart: (connector, { includeTasks, onlyFailed }, signal) =>
+      write(signal, (limited) => append([restartRecord(connector, includeTasks, onlyFailed)], limited)),
+    async putLoggerLevel(namespace, level, signal) {
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(WRITE_BUDGET_MS)]);
+      await topic.append([loggerLevelRecord(namespace, level)], null, limited);
+    },
     async putTargetState(connector, targetState, signal) {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(WRITE_BUDGET_MS)]);
       await topic.append([targetStateRecord(connector, targetState)], null, limited);

@@ -43,7 +43,14 @@ export type ConfigChange =
       readonly connector: string;
       readonly includeTasks: boolean;
       readonly onlyFailed: boolean;
-    };
+    }
+  | { readonly kind: "loggerLevelChanged"; readonly namespace: string; readonly level: string };
+
+/** Which parts of a connector a restart is for (KIP-745). */
+export interface RestartScope {
+  readonly includeTasks: boolean;
+  readonly onlyFailed: boolean;
+}
 
 export interface ConfigStore {
   /** Creates or checks the topic, reads it to its end. */
@@ -61,6 +68,10 @@ export interface ConfigStore {
   removeConnector(connector: string, signal: AbortSignal): Promise<void>;
   putTaskConfigs(connector: string, tasks: readonly StringMap[], signal: AbortSignal): Promise<void>;
   putSessionKey(key: SessionKey, signal: AbortSignal): Promise<void>;
+  /** Every worker restarts what it runs of the connector when it reads the record. */
+  putRestart(connector: string, scope: RestartScope, signal: AbortSignal): Promise<void>;
+  /** Any worker; resolves when acknowledged. Every worker changes the level of the logger when it reads the record. */
+  putLoggerLevel(namespace: string, level: string, signal: AbortSignal): Promise<void>;
   /** Any worker; resolves when acknowledged. */
   putTargetState(connector: string, state: TargetState, signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;

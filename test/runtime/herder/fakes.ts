@@ -9,6 +9,7 @@ import type {
   ConfigChange,
   ConfigStore,
   ConnectorEntry,
+  RestartScope,
   SessionKey,
   StatusChange,
   StatusEntry,
@@ -67,6 +68,14 @@ export class FakeConfigStore implements ConfigStore {
     this.privilegedWrites.push("putSessionKey");
     this.#config = { ...this.#config, sessionKey, offset: this.#config.offset + 1n };
     this.#tell({ kind: "sessionKeyUpdated" });
+  }
+  async putRestart(connector: string, scope: RestartScope): Promise<void> {
+    await this.beforeWrite();
+    this.privilegedWrites.push(`putRestart ${connector}`);
+    this.#tell({ kind: "restartRequested", connector, ...scope });
+  }
+  async putLoggerLevel(namespace: string, level: string): Promise<void> {
+    this.#tell({ kind: "loggerLevelChanged", namespace, level });
   }
   async putTargetState(connector: string, targetState: TargetState): Promise<void> {
     await this.beforeWrite();

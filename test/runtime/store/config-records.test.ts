@@ -4,9 +4,12 @@ import {
   commitRecord,
   connectorRecord,
   type EncodedRecord,
+  loggerLevelRecord,
   readConfigRecord,
+  restartRecord,
   sessionKeyRecord,
   targetStateRecord,
+  taskCountRecord,
   taskRecord,
 } from "#runtime/store/config-records.ts";
 import { goldenTopic } from "./golden.ts";
@@ -28,6 +31,12 @@ function rewrite(key: string, value: string | null): EncodedRecord | null {
       return targetStateRecord(record.connector, record.state);
     case "sessionKey":
       return sessionKeyRecord(record.key);
+    case "restart":
+      return restartRecord(record.connector, record.includeTasks, record.onlyFailed);
+    case "taskCount":
+      return taskCountRecord(record.connector, record.count);
+    case "loggerLevel":
+      return loggerLevelRecord(record.namespace, record.level);
     default:
       return null;
   }
@@ -39,7 +48,16 @@ describe("records of the config topic", () => {
   it("are all understood as a JVM worker writes them", () => {
     const kinds = golden.map(({ key, value }) => read(key, value).kind);
     assert.ok(!kinds.includes("corrupt"));
-    const expected = ["sessionKey", "connector", "task", "commit", "taskCount", "targetState", "restart", "ignored"];
+    const expected = [
+      "sessionKey",
+      "connector",
+      "task",
+      "commit",
+      "taskCount",
+      "targetState",
+      "restart",
+      "loggerLevel",
+    ];
     assert.deepEqual(new Set(kinds), new Set(expected));
   });
 
@@ -51,7 +69,8 @@ describe("records of the config topic", () => {
       assert.equal(record.value?.toString() ?? null, value);
       return [key.replace(/-.*/, "")];
     });
-    assert.deepEqual(new Set(compared), new Set(["session", "connector", "task", "commit", "target"]));
+    const families = ["session", "connector", "task", "tasks", "commit", "target", "restart", "logger"];
+    assert.deepEqual(new Set(compared), new Set(families));
   });
 
   it("have a fallback state for workers that do not know STOPPED", () => {
@@ -83,7 +102,7 @@ describe("records of the config topic", () => {
     ],
     ["tasks-fencing-c", '{"task-count":3}', { kind: "taskCount", connector: "c", count: 3 }],
     ["task-c-0", null, { kind: "ignored" }],
-    ["logger-cluster-a.b", '{"level":"INFO"}', { kind: "ignored" }],
+    ["logger-cluster-a.b", '{"level":"INFO"}', { kind: "loggerLevel", namespace: "a.b", level: "INFO" }],
   ] as const) {
     it(`reads ${key} ${value}`, () => assert.deepEqual(read(key, value), expected));
   }
@@ -119,6 +138,9 @@ describe("records of the config topic", () => {
     ["target-state-c", '{"state":"PAUSED","state.v2":"SLEEPING"}'],
     ["tasks-fencing-c", null],
     ["tasks-fencing-c", '{"task-count":null}'],
+    ["logger-cluster-", '{"level":"INFO"}'],
+    ["logger-cluster-a", '{"level":1}'],
+    ["logger-cluster-a", null],
     ["restart-connector-c", null],
     ["restart-connector-c", "[true]"],
     ["session-key", null],

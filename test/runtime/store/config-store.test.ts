@@ -86,6 +86,8 @@ describe("config store", () => {
     await assert.rejects(store.putTaskConfigs("c", [], signal), /not the leader/);
     const key = { key: Buffer.alloc(32), algorithm: "HmacSHA256", createdAtMs: 1 };
     await assert.rejects(store.putSessionKey(key, signal), /not the leader/);
+    const scope = { includeTasks: true, onlyFailed: false };
+    await assert.rejects(store.putRestart("c", scope, signal), /not the leader/);
     assert.equal(topic.records.length, before);
   });
 
@@ -100,11 +102,31 @@ describe("config store", () => {
     assert.deepEqual(changes.at(-1), { kind: "targetStateChanged", connector: "c" });
   });
 
+  it("lets any worker write the level of a logger, which all workers hear of", async () => {
+    const { store, topic, changes, view } = await openStore(createMemoryTopic(), async () => {
+      throw new Error("not the leader");
+    });
+    await store.putLoggerLevel("a.b", "DEBUG", signal);
+    assert.deepEqual(topic.records, [{ key: "logger-cluster-a.b", value: '{"level":"DEBUG"}' }]);
+    view.deliver();
+    assert.deepEqual(changes, [{ kind: "loggerLevelChanged", namespace: "a.b", level: "DEBUG" }]);
+  });
+
+  it("has read a restart request back when it resolves", async () => {
+    const { store, topic, changes } = await openStore();
+    await store.putRestart("c", { includeTasks: true, onlyFailed: false }, signal);
+    assert.deepEqual(topic.records, [
+      { key: "restart-connector-c", value: '{"include-tasks":true,"only-failed":false}' },
+    ]);
+    assert.deepEqual(changes, [{ kind: "restartRequested", connector: "c", includeTasks: true, onlyFailed: false }]);
+  });
+
   it("tells changes after start-up only: an old restart request is not carried out again", async () => {
     const topic = createMemoryTopic();
     const restart = '{"include-tasks":true,"only-failed":false}';
     topic.write("connector-c", '{"properties":{}}');
     topic.write("restart-connector-c", restart);
+    topic.write("logger-cluster-a", '{"level":"DEBUG"}');
     const { changes, store, view } = await openStore(topic);
     assert.deepEqual(changes, []);
     assert.ok(store.config().connectors.has("c"));
