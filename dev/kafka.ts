@@ -95,7 +95,7 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
   const heap = options.heap ?? "768m";
   if (!existsSync(join(options.dir, "data", "meta.properties"))) {
     const clusterId = randomBytes(16).toString("base64url");
-    const format = ["format", "-t", clusterId, "-c", config, "--ignore-formatted"];
+    const format = ["format", `--cluster-id=${clusterId}`, "-c", config, "--ignore-formatted"];
     await run("java", [...(await javaArgs("128m", "kafka.tools.StorageTool", format))]);
   }
   const logFile = join(options.dir, "kafka.log");
