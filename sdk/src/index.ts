@@ -28,6 +28,7 @@ export {
   TIMESTAMP_SCHEMA,
 } from "./schema.ts";
 export type {
+  ErrantRecordReporter,
   SinkDefinition,
   SinkRecord,
   SinkTask,

@@ -26,29 +26,52 @@ export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: bigint;
 }
 
+/**
+ * Takes records that `put` could not deliver, while the rest of their batch goes on: they are counted, logged and written to the dead
+ * letter queue as the connector's `errors.*` settings say.
+ */
+export interface ErrantRecordReporter {
+  /**
+   * Resolves when the record is where it belongs; offsets that cover it are committed only after that, whether anybody awaits it or not.
+   * Rejects when `errors.tolerance` is `none`, and the task fails then.
+   */
+  report(record: SinkRecord, error: unknown): Promise<void>;
+}
+
 /** What the worker offers to a sink task. */
 export interface SinkTaskContext extends TaskContext {
+  /** Null unless a dead letter queue is configured or `errors.log.enable` is set: then a task throws what it cannot deliver. */
+  readonly errantRecords: ErrantRecordReporter | null;
   /** All partitions the task owns now. */
   assignment(): readonly TopicPartition[];
-  /** Goes on reading a partition at another offset, from the next delivery on. */
+  /** Goes on reading a partition at another offset, from the next delivery on. In `open`: starts there. */
   rewind(position: TopicPartitionOffset): void;
+  /** Stops the delivery of partitions until `resume`, or until they are assigned to another task. Throws for others than the task's own. */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   /** Asks for an offset commit soon. */
   requestCommit(): void;
+  /**
+   * The next `put` comes so many milliseconds from now at the latest, once: with the same batch after RetriableError, otherwise with what
+   * there is, which may be nothing.
+   */
+  timeout(delayMs: number): void;
 }
 
 /** A running sink task. Calls never overlap. */
 export interface SinkTask {
-  /** Partitions were added. */
+  /** Partitions were added: only the new ones. */
   open?(partitions: readonly TopicPartition[]): void | Promise<void>;
   /** Takes a batch, possibly an empty one. RetriableError: the same batch comes again later. */
   put(records: readonly SinkRecord[], signal: AbortSignal): Promise<void>;
-  /** Makes durable what `put` took. Offsets are committed only after it returned. */
+  /** Makes durable what `put` took. Offsets are committed only after it returned; if it throws, what came since the last commit comes again. */
   flush?(signal: AbortSignal): Promise<void>;
-  /** Instead of `flush`: the offsets that are safe to commit, at most those given. */
+  /**
+   * Instead of `flush`, for sinks that keep the position themselves or write in the background: the offsets that are safe to commit, at
+   * most those given. What is left out is not committed this time.
+   */
   preCommit?(offsets: readonly TopicPartitionOffset[], signal: AbortSignal): Promise<readonly TopicPartitionOffset[]>;
-  /** Partitions go away; what belongs to them has been flushed, unless they were `lost`. */
+  /** Partitions go away; what belongs to them was flushed right before and is committed right after, unless they were `lost`. */
   release?(partitions: readonly TopicPartition[], lost: boolean): void | Promise<void>;
   /** Called once, at the end. */
   close(): void | Promise<void>;

@@ -15,11 +15,13 @@ export function sinkContext() {
     connector: "c",
     task: 0,
     log,
+    errantRecords: null,
     assignment: () => [],
     rewind: () => {},
     pause: () => {},
     resume: () => {},
     requestCommit: () => {},
+    timeout: () => {},
   };
   return { context, log };
 }

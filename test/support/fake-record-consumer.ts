@@ -128,5 +128,6 @@ export function inboundBatch(records: readonly InboundRecord[]): InboundBatch {
     keys: Int32Array.from(keys),
     values: Int32Array.from(values),
     headers: (index) => records[index]?.headers ?? null,
+    copy: () => inboundBatch(records),
   };
 }

@@ -2,10 +2,8 @@ import type { NativeBatch } from "@headrace/native";
 import type { InboundBatch, InboundHeader } from "./record-consumer.ts";
 
 /** The views of a batch over the addon's memory (`native/addon.ts` has the layout). `topics` is the list so far, the batch's included. */
-export function toInboundBatch(
-  [, count, buffer, used, columns, capacity]: NativeBatch,
-  topics: readonly string[],
-): InboundBatch {
+export function toInboundBatch(batch: NativeBatch, topics: readonly string[]): InboundBatch {
+  const [kind, count, buffer, used, columns, capacity, newTopics] = batch;
   const data = Buffer.from(buffer, 0, used);
   const headers = new Int32Array(columns, 32 * capacity, 2 * count);
   return {
@@ -24,6 +22,8 @@ export function toInboundBatch(
       if (start === undefined || end === undefined) throw new RangeError(`the batch has no record ${index}`);
       return start === -1 ? null : decodeHeaders(data, start, end);
     },
+    copy: () =>
+      toInboundBatch([kind, count, buffer.slice(0, used), used, columns.slice(0), capacity, newTopics], topics),
   };
 }
 

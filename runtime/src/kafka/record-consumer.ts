@@ -34,6 +34,8 @@ export interface InboundBatch {
   readonly values: Int32Array;
   /** Headers of record i, or null if it has none. Decoded when asked for. */
   headers(index: number): readonly InboundHeader[] | null;
+  /** The same records, in memory of their own. */
+  copy(): InboundBatch;
 }
 
 export interface InboundHeader {

@@ -17,6 +17,8 @@ export interface ErrorHandlerOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly random: () => number;
+  /** What records are called in the log; not given: `source record is = `. */
+  readonly recordLabel?: string;
 }
 
 /** A loop over the records of one batch that stops at the first record that fails. */
@@ -25,8 +27,8 @@ export interface FallibleLoop {
   run(from: number): Fault | null;
   /** Shows a record, for `errors.log.include.messages`. */
   describe(index: number): string;
-  /** A record is given up by the tolerance policy. */
-  skipped?(index: number, failed: FailedRecord): void | Promise<void>;
+  /** A record has failed for good, whether the policy lets it be skipped or the task ends now. */
+  failed?(index: number, failed: FailedRecord): void | Promise<void>;
 }
 
 /** Applies the `errors.*` policy of one task and counts (contract §7.4). */
@@ -66,11 +68,11 @@ export class ErrorHandler {
         continue;
       }
       this.#count(fault, loop.describe(fault.index));
+      await loop.failed?.(fault.index, fault);
       if (verdict.kind === "fail") {
         throw new ConnectError("internal", "Tolerance exceeded in error handler", { cause: fault.error });
       }
       this.#skipped += 1;
-      await loop.skipped?.(fault.index, fault);
       from = fault.index + 1;
     }
   }
@@ -82,6 +84,12 @@ export class ErrorHandler {
     if (this.#options.policy.tolerance !== "all") return false;
     this.#skipped += 1;
     return true;
+  }
+
+  /** Counts a record that a sink gave back after it was put; true if the policy lets that pass. */
+  reported(failed: FailedRecord, description: string): boolean {
+    this.#count(failed, description);
+    return this.#options.policy.tolerance === "all";
   }
 
   /** Counters named as contract §11, task-error-metrics. */
@@ -97,12 +105,16 @@ export class ErrorHandler {
   }
 
   #count(failed: FailedRecord, description: string): void {
-    const { policy, label, log } = this.#options;
+    const { policy, label, log, recordLabel } = this.#options;
     this.#errors += 1;
     this.#lastErrorAt = Date.now();
     if (!policy.logEnable) return;
     this.#logged += 1;
-    const fields = { task: label, stage: failed.stage, class: failed.plugin, error: String(failed.error) };
-    log.error(policy.logIncludeMessages ? { ...fields, record: description } : fields, "error encountered in task");
+    const record = policy.logIncludeMessages ? `, where ${recordLabel ?? "source record is = "}${description}` : "";
+    // Connect's own words, with data in the message: this is what people's alerts look for (LogReporter).
+    log.error(
+      { task: label, stage: failed.stage, class: failed.plugin, error: failed.error },
+      `Error encountered in task ${label}. Executing stage '${failed.stage}' with class '${failed.plugin}'${record}.`,
+    );
   }
 }

@@ -10,6 +10,7 @@ import {
 } from "@headrace/sdk";
 import type { InboundBatch, InboundHeader } from "../kafka/record-consumer.ts";
 import type { OutboundHeader, OutboundRecord } from "../kafka/record-producer.ts";
+import type { RawRecord } from "./raw-record.ts";
 import type { Stage } from "./tolerance.ts";
 
 /**
@@ -55,6 +56,8 @@ export interface SourcePipeline {
 export interface SinkPipeline {
   /** Appends what becomes of the batch's records `from…` to `out`; null when all are through. */
   run(batch: InboundBatch, from: number, out: SinkRecord[]): Fault | null;
+  /** Serialises a record again, as transforms left it. Throws what the converters throw. */
+  encode(record: SinkRecord): RawRecord;
 }
 
 /** Where the loop is, for the fault. */
@@ -199,6 +202,16 @@ export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
         return { index, stage: at.stage, plugin: at.plugin, error };
       }
     },
+    encode: (record) => ({
+      ...record.original,
+      timestamp: record.timestamp,
+      key: keyConverter.encode(record.topic, record.key),
+      value: valueConverter.encode(record.topic, record.value),
+      headers: record.headers.map((header) => ({
+        key: header.key,
+        value: parts.header.converter.encodeHeader(record.topic, header.key, header),
+      })),
+    }),
   };
 }
 

@@ -59,28 +59,31 @@ export class SinkPositions {
     }
   }
 
-  /** Whether `put` has taken anything that is not committed. */
-  isDirty(): boolean {
-    for (const state of this.#partitions.values()) if (state.processed !== state.committed) return true;
-    return false;
+  /** The positions that `put` has reached, of all partitions or of some, as the sink is asked to make them durable. */
+  current(among?: readonly Partition[]): readonly PartitionOffset[] {
+    const states =
+      among?.flatMap((each) => this.#partitions.get(partitionKey(each)) ?? []) ?? this.#partitions.values();
+    return offsetsOf(states, (state) => state.processed);
   }
 
-  /** All positions that `put` has reached, as the sink is asked to make them durable. */
-  current(): readonly PartitionOffset[] {
-    return offsetsOf(this.#partitions.values(), (state) => state.processed);
-  }
-
-  /** Of what the sink called safe: what is owned, not beyond what was put, and not committed already. The rest is `refused`. */
-  committable(safe: readonly PartitionOffset[]): {
+  /**
+   * Of what the sink called safe: what it was asked about, not beyond what was put, and not committed already. What is beyond, or not
+   * owned, is `refused`.
+   */
+  committable(
+    safe: readonly PartitionOffset[],
+    asked: readonly PartitionOffset[],
+  ): {
     offsets: readonly PartitionOffset[];
     refused: readonly PartitionOffset[];
   } {
     const offsets: PartitionOffset[] = [];
     const refused: PartitionOffset[] = [];
+    const requested = new Set(asked.map(partitionKey));
     for (const each of safe) {
       const state = this.#partitions.get(partitionKey(each));
       if (state === undefined || state.processed === null || each.offset > state.processed) refused.push(each);
-      else if (each.offset !== state.committed) offsets.push(each);
+      else if (each.offset !== state.committed && requested.has(partitionKey(each))) offsets.push(each);
     }
     return { offsets, refused };
   }

@@ -1,26 +1,20 @@
-import {
-  type Logger,
-  RetriableError,
-  type SinkRecord,
-  type SinkTask,
-  type SinkTaskContext,
-  type TopicPartition,
-  type TopicPartitionOffset,
-} from "@headrace/sdk";
+import { type Logger, RetriableError, type SinkRecord, type SinkTask, type SinkTaskContext } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
-import type {
-  ConsumerEvent,
-  InboundBatch,
-  Partition,
-  PartitionOffset,
-  RecordConsumer,
-} from "../kafka/record-consumer.ts";
+import type { ConsumerEvent, InboundBatch, Partition, RecordConsumer } from "../kafka/record-consumer.ts";
 import type { DeadLetters } from "./dead-letter.ts";
+import { createErrantRecords, type ErrantRecords } from "./errant-records.ts";
 import { ErrorHandler } from "./error-handler.ts";
+import { DEFAULT_METRIC_SETTINGS, type MetricSettings } from "./metric-window.ts";
+import { describeRaw, rawRecordOf } from "./raw-record.ts";
 import type { SinkPipeline } from "./record-pipeline.ts";
 import type { TaskBody, TaskControl } from "./runner.ts";
+import { SinkCalls } from "./sink-calls.ts";
+import { SinkCommits } from "./sink-commits.ts";
+import { createSinkContext, SinkRequests } from "./sink-context.ts";
+import { SinkFlow } from "./sink-flow.ts";
 import { createSinkMetrics, type SinkMetrics } from "./sink-metrics.ts";
-import { partitionKey, SinkPositions, spanOf } from "./sink-positions.ts";
+import { SinkPositions, spanOf } from "./sink-positions.ts";
+import { type Delivery, extend, NOTHING, type Redelivery, redeliveryDelay, without } from "./sink-redelivery.ts";
 import type { TolerancePolicy } from "./tolerance.ts";
 import { abortable, createTurnKeeper } from "./waiting.ts";
 
@@ -42,6 +36,8 @@ export interface SinkTaskOptions {
   /** Pause before a batch is delivered again after RetriableError, doubled each time up to the maximum. */
   readonly retryBackoffMs: number;
   readonly retryBackoffMaxMs: number;
+  /** Not given: Kafka's defaults. */
+  readonly metricSettings?: MetricSettings;
   readonly log: Logger;
   readonly now: () => number;
   readonly random: () => number;
@@ -52,22 +48,6 @@ const IDLE_MS = 500;
 /** Longest wait for the consumer to leave its group. */
 const CLOSE_MS = 2_000;
 
-/** A batch that the sink asked to get again. */
-interface Redelivery {
-  readonly records: readonly SinkRecord[];
-  readonly ends: readonly PartitionOffset[];
-  readonly attempts: number;
-  readonly dueAt: number;
-}
-
-/** What the connector's task asked for through its context, until the loop takes it up. */
-interface Requests {
-  rewinds: Map<string, TopicPartitionOffset>;
-  commit: boolean;
-  /** Partitions that stay paused when the others are resumed. */
-  readonly paused: Map<string, Partition>;
-}
-
 /**
  * Runs a sink task: consume → converters → transforms → put → flush → commit (contract §7.3).
  *
@@ -75,8 +55,8 @@ interface Requests {
  * partition is given up only after what it had was flushed and committed.
  */
 export function createSinkTask(options: SinkTaskOptions): TaskBody {
-  const metrics = createSinkMetrics();
-  const handler = new ErrorHandler(options);
+  const metrics = createSinkMetrics(options.metricSettings ?? DEFAULT_METRIC_SETTINGS);
+  const handler = new ErrorHandler({ ...options, recordLabel: "consumed record is " });
   let deadLetters: DeadLetters | null = null;
   return {
     async run(control) {
@@ -87,7 +67,12 @@ export function createSinkTask(options: SinkTaskOptions): TaskBody {
         await deadLetters?.close();
       }
     },
-    metrics: () => ({ ...metrics.values(), ...handler.metrics(), ...deadLetters?.metrics() }),
+    metrics: () => ({
+      ...metrics.values(),
+      ...handler.metrics(),
+      "deadletterqueue-produce-requests": deadLetters?.metrics().requests ?? 0,
+      "deadletterqueue-produce-failures": deadLetters?.metrics().failures ?? 0,
+    }),
   };
 }
 
@@ -100,14 +85,26 @@ interface SinkParts {
 }
 
 async function runSink(parts: SinkParts): Promise<void> {
-  const { options, control } = parts;
+  const { options, control, handler, deadLetters } = parts;
   const consumer = await options.openConsumer(control.stopping);
   try {
     const positions = new SinkPositions();
-    const requests: Requests = { rewinds: new Map(), commit: false, paused: new Map() };
-    const context = createContext(options, consumer, positions, requests);
+    const requests = new SinkRequests();
+    const flow = new SinkFlow(consumer, () => positions.assignment());
+    const errants =
+      deadLetters === null && !options.policy.logEnable
+        ? null
+        : createErrantRecords({ handler, deadLetters, encode: options.pipeline.encode, signal: control.draining });
+    const context = createSinkContext({
+      base: options.context,
+      requests,
+      positions,
+      flow,
+      errantRecords: errants?.reporter ?? null,
+      now: options.now,
+    });
     const task = await abortable(options.openTask(context, control.stopping), control.draining);
-    await new SinkRun({ ...parts, consumer, positions, requests, task }).live();
+    await new SinkRun({ ...parts, consumer, positions, requests, flow, errants, task }).live();
   } finally {
     await leave(consumer, options);
   }
@@ -121,52 +118,27 @@ async function leave(consumer: RecordConsumer, options: SinkTaskOptions): Promis
   }
 }
 
-function createContext(
-  options: SinkTaskOptions,
-  consumer: RecordConsumer,
-  positions: SinkPositions,
-  requests: Requests,
-): SinkTaskContext {
-  return {
-    ...options.context,
-    assignment: () => positions.assignment(),
-    rewind: (position) => {
-      requests.rewinds.set(partitionKey(position), position);
-    },
-    pause(partitions: readonly TopicPartition[]) {
-      for (const each of partitions) requests.paused.set(partitionKey(each), each);
-      consumer.pause(partitions);
-    },
-    resume(partitions: readonly TopicPartition[]) {
-      for (const each of partitions) requests.paused.delete(partitionKey(each));
-      consumer.resume(partitions);
-    },
-    requestCommit: () => {
-      requests.commit = true;
-    },
-  };
-}
-
 interface SinkRunParts extends SinkParts {
   readonly consumer: RecordConsumer;
   readonly positions: SinkPositions;
-  readonly requests: Requests;
+  readonly requests: SinkRequests;
+  readonly flow: SinkFlow;
+  readonly errants: ErrantRecords | null;
   readonly task: SinkTask;
 }
 
 class SinkRun {
   readonly #parts: SinkRunParts;
+  readonly #calls: SinkCalls;
+  readonly #commits: SinkCommits;
   readonly #activeTopics = new Set<string>();
   #redelivery: Redelivery | null = null;
-  #commitAt: number;
-  /** Partitions are paused because the connector is. */
-  #standing = false;
-  /** A call of the connector's task did not end; no other may be made. */
-  #stuck = false;
 
   constructor(parts: SinkRunParts) {
     this.#parts = parts;
-    this.#commitAt = parts.options.now() + parts.options.flushIntervalMs;
+    this.#calls = new SinkCalls(parts.task, parts.control);
+    const warn = (error: unknown, message: string) => this.#warn(error, message);
+    this.#commits = new SinkCommits({ ...parts, ...parts.options, calls: this.#calls, warn });
   }
 
   async live(): Promise<void> {
@@ -177,9 +149,9 @@ class SinkRun {
       if (!control.stopping.aborted) control.fail(error);
       throw error;
     } finally {
-      if (!this.#stuck) await this.#finish();
+      if (!this.#calls.isStuck()) await this.#finish();
     }
-    if (this.#stuck) throw new ConnectError("timeout", `A call of ${options.label} did not end`);
+    if (this.#calls.isStuck()) throw new ConnectError("timeout", `A call of ${options.label} did not end`);
   }
 
   async #loop(): Promise<void> {
@@ -187,23 +159,21 @@ class SinkRun {
     const takeTurn = createTurnKeeper(options.now);
     while (!control.stopping.aborted) {
       this.#followPause();
-      if (this.#isCommitDue()) await this.#commit(control.ending, false);
+      if ((await this.#commits.regular(control.ending)) === "flush-failed") await this.#goBack();
       await this.#applyRewinds();
       const due = this.#dueRedelivery();
       if (due === null) await this.#next();
-      else await this.#deliver(due.records, due.ends, due.attempts);
+      else await this.#deliver(due);
       await takeTurn();
     }
   }
 
   /** Takes one event from the consumer and deals with it. */
   async #next(): Promise<void> {
-    const { consumer, control, options } = this.#parts;
-    const now = options.now();
-    const wakeAt = Math.min(now + IDLE_MS, this.#commitAt, this.#redelivery?.dueAt ?? Number.POSITIVE_INFINITY);
+    const { consumer, control } = this.#parts;
     let event: ConsumerEvent;
     try {
-      event = await consumer.next(Math.max(1, wakeAt - now), control.stopping);
+      event = await consumer.next(this.#patienceMs(), control.stopping);
     } catch (error) {
       if (control.stopping.aborted) return;
       throw error;
@@ -216,15 +186,24 @@ class SinkRun {
       case "revoked":
         return await this.#revoked(event.partitions, event.lost);
       case "idle":
-        if (this.#redelivery === null && !this.#standing) await this.#deliver([], [], 0);
+        if (this.#redelivery === null) await this.#deliver(NOTHING);
         return;
       default:
         throw new Error(`unreachable: ${event satisfies never}`);
     }
   }
 
+  /** How long to wait for the consumer: until something else is due. */
+  #patienceMs(): number {
+    const { flow, options, requests } = this.#parts;
+    const now = options.now();
+    const next =
+      this.#redelivery === null ? requests.timeoutAt() : flow.isHeld("paused") ? null : this.#redelivery.dueAt;
+    return Math.max(1, Math.min(IDLE_MS, this.#commits.dueAt() - now, (next ?? Number.POSITIVE_INFINITY) - now));
+  }
+
   async #take(batch: InboundBatch): Promise<void> {
-    const { control, deadLetters, handler, metrics, options, positions } = this.#parts;
+    const { control, deadLetters, errants, handler, metrics, options, positions } = this.#parts;
     const { starts, ends } = spanOf(batch);
     positions.reached(starts);
     for (const { topic } of starts) this.#tellTopic(topic);
@@ -233,202 +212,132 @@ class SinkRun {
     await handler.guard(
       {
         run: (from) => options.pipeline.run(batch, from, records),
-        describe: (index) => describeRecord(batch, index),
-        skipped: (index, failed) => deadLetters?.add(batch, index, failed, control.draining),
+        describe: (index) => describeRaw(rawRecordOf(batch, index)),
+        failed: (index, failed) => deadLetters?.add(rawRecordOf(batch, index), failed, control.draining),
       },
       control.draining,
     );
-    if (this.#redelivery === null) return await this.#deliver(records, ends, 0);
-    const waiting = this.#redelivery;
-    this.#redelivery = { ...waiting, records: [...waiting.records, ...records], ends: [...waiting.ends, ...ends] };
+    errants?.delivering(batch);
+    if (this.#redelivery === null) await this.#deliver({ records, ends, attempts: 0 });
+    else this.#redelivery = extend(this.#redelivery, records, ends);
   }
 
   /** One `put`. Only when it returned do its records count as processed. */
-  async #deliver(records: readonly SinkRecord[], ends: readonly PartitionOffset[], attempts: number): Promise<void> {
-    const { consumer, control, metrics, options, positions, task } = this.#parts;
+  async #deliver(delivery: Delivery): Promise<void> {
+    const { control, errants, flow, metrics, options, positions, requests } = this.#parts;
+    const { records, ends, attempts } = delivery;
     control.permit();
     const startedAt = options.now();
+    requests.takeTimeout();
     try {
-      await this.#unlessStuck(task.put(records, control.draining));
+      await this.#calls.put(records);
     } catch (error) {
+      errants?.throwIfFailed();
       if (control.draining.aborted) return;
       if (!(error instanceof RetriableError)) {
         throw new ConnectError("internal", "Exiting WorkerSinkTask due to unrecoverable exception.", { cause: error });
       }
-      if (this.#redelivery === null) consumer.pause(positions.assignment());
-      const delayMs = Math.min(options.retryBackoffMs * 2 ** attempts, options.retryBackoffMaxMs);
-      this.#redelivery = { records, ends, attempts: attempts + 1, dueAt: options.now() + delayMs };
+      const now = options.now();
+      const askedAt = requests.takeTimeout();
+      const delayMs = redeliveryDelay(options, attempts, askedAt === null ? null : askedAt - now);
+      this.#redelivery = { records, ends, attempts: attempts + 1, dueAt: now + delayMs };
+      flow.hold("redelivery");
       options.log.warn({ task: options.label, error: error.message, attempts: attempts + 1 }, "put failed, retrying");
       return;
     }
+    errants?.throwIfFailed();
     metrics.put(records.length, options.now() - startedAt);
     positions.processed(ends);
-    if (this.#redelivery !== null) this.#endRedelivery();
+    this.#endRedelivery();
   }
 
   #dueRedelivery(): Redelivery | null {
-    if (this.#redelivery === null || this.#standing) return null;
+    if (this.#redelivery === null || this.#parts.flow.isHeld("paused")) return null;
     return this.#redelivery.dueAt <= this.#parts.options.now() ? this.#redelivery : null;
   }
 
   #endRedelivery(): void {
     this.#redelivery = null;
-    this.#resumeAllowed();
-  }
-
-  async #assigned(partitions: readonly (Partition & { readonly offset: bigint | null })[]): Promise<void> {
-    const { consumer, metrics, positions, requests, task } = this.#parts;
-    positions.assign(partitions);
-    metrics.assigned(positions.assignment().length);
-    await this.#unlessStuck(task.open?.(partitions.map(({ topic, partition }) => ({ topic, partition }))));
-    const elsewhere: TopicPartitionOffset[] = [];
-    for (const each of partitions) {
-      const wanted = requests.rewinds.get(partitionKey(each));
-      if (wanted === undefined) continue;
-      requests.rewinds.delete(partitionKey(each));
-      elsewhere.push(wanted);
-    }
-    positions.processed(elsewhere);
-    consumer.acknowledge(elsewhere);
-    if (this.#standing || this.#redelivery !== null) consumer.pause(partitions);
-  }
-
-  /** Invariant 3: nobody else gets the partitions before `acknowledge`, and that comes last. */
-  async #revoked(partitions: readonly Partition[], lost: boolean): Promise<void> {
-    const { consumer, control, metrics, positions, requests, task } = this.#parts;
-    if (!lost) await this.#commit(control.ending, true);
-    await this.#unlessStuck(task.release?.(partitions, lost));
-    positions.revoke(partitions);
-    metrics.assigned(positions.assignment().length);
-    for (const each of partitions) {
-      requests.paused.delete(partitionKey(each));
-      requests.rewinds.delete(partitionKey(each));
-    }
-    this.#dropFromRedelivery(partitions);
-    consumer.acknowledge();
+    this.#parts.flow.release("redelivery");
   }
 
   #dropFromRedelivery(partitions: readonly Partition[]): void {
-    const waiting = this.#redelivery;
-    if (waiting === null) return;
-    const dropped = new Set(partitions.map(partitionKey));
-    const records = waiting.records.filter((record) => !dropped.has(partitionKey(record.original)));
-    const ends = waiting.ends.filter((end) => !dropped.has(partitionKey(end)));
-    if (ends.length === 0) this.#endRedelivery();
-    else this.#redelivery = { ...waiting, records, ends };
+    if (this.#redelivery === null) return;
+    this.#redelivery = without(this.#redelivery, partitions);
+    if (this.#redelivery === null) this.#endRedelivery();
   }
 
-  #isCommitDue(): boolean {
-    return this.#parts.requests.commit || this.#parts.options.now() >= this.#commitAt;
+  /** New partitions: the task opens them and may say where they start. What it had before goes on untouched. */
+  async #assigned(partitions: readonly (Partition & { readonly offset: bigint | null })[]): Promise<void> {
+    const { consumer, flow, metrics, positions, requests } = this.#parts;
+    positions.assign(partitions);
+    metrics.assigned(positions.assignment().length);
+    await this.#calls.open(partitions);
+    const elsewhere = requests.takeRewinds(partitions);
+    positions.processed(elsewhere);
+    consumer.acknowledge(elsewhere);
+    flow.assigned(partitions);
   }
 
-  /** Flushes, then commits what the flush covered (invariant 2). `closing`: the partitions go away, so there is no going back. */
-  async #commit(signal: AbortSignal, closing: boolean): Promise<void> {
-    const { consumer, control, deadLetters, metrics, options, positions, requests } = this.#parts;
-    requests.commit = false;
-    this.#commitAt = options.now() + options.flushIntervalMs;
-    if (!positions.isDirty()) return;
-    control.permit();
-    const startedAt = options.now();
-    let safe: readonly PartitionOffset[];
-    try {
-      await deadLetters?.flush(AbortSignal.any([signal, AbortSignal.timeout(options.flushTimeoutMs)]));
-      safe = await this.#flush(positions.current(), signal);
-    } catch (error) {
-      metrics.commits.failed(options.now() - startedAt);
-      this.#warn(error, "flush failed, offsets are not committed");
-      if (!closing && !this.#stuck) await this.#goBack();
-      return;
-    }
-    const { offsets, refused } = positions.committable(safe);
-    if (refused.length > 0) this.#warn(refused.map(partitionKey).join(", "), "offsets beyond what was put are ignored");
-    if (offsets.length === 0) return metrics.skippedCommit();
-    control.permit();
-    try {
-      await consumer.commit(offsets, AbortSignal.any([signal, AbortSignal.timeout(options.flushTimeoutMs)]));
-      positions.committed(offsets);
-      metrics.committed();
-      metrics.commits.succeeded(options.now() - startedAt);
-    } catch (error) {
-      metrics.commits.failed(options.now() - startedAt);
-      this.#warn(error, "offset commit failed");
-    }
-  }
-
-  async #flush(current: readonly PartitionOffset[], signal: AbortSignal): Promise<readonly PartitionOffset[]> {
-    const { task } = this.#parts;
-    if (task.preCommit !== undefined) return await this.#unlessStuck(task.preCommit(current, signal));
-    await this.#unlessStuck(task.flush?.(signal));
-    return current;
+  /** Flush, release, commit. Invariant 3: nobody else gets the partitions before `acknowledge`, and that comes last. */
+  async #revoked(partitions: readonly Partition[], lost: boolean): Promise<void> {
+    const { consumer, control, metrics, positions, requests } = this.#parts;
+    const release = (notFlushed: boolean) => this.#calls.release(partitions, notFlushed);
+    if (lost) await release(true);
+    else await this.#commits.closing(partitions, release, control.ending);
+    this.#commits.forget();
+    positions.revoke(partitions);
+    metrics.assigned(positions.assignment().length);
+    requests.takeRewinds(partitions);
+    this.#dropFromRedelivery(partitions);
+    consumer.acknowledge();
   }
 
   /** After a failed flush everything since the last commit is delivered again. */
   async #goBack(): Promise<void> {
     const { consumer, control, positions } = this.#parts;
     for (const position of positions.rewind()) await consumer.seek(position, control.draining);
-    if (this.#redelivery !== null) this.#endRedelivery();
+    this.#endRedelivery();
   }
 
   async #applyRewinds(): Promise<void> {
     const { consumer, control, positions, requests } = this.#parts;
-    if (requests.rewinds.size === 0) return;
-    const wanted = [...requests.rewinds.values()].filter((position) => positions.owns(position));
-    requests.rewinds = new Map();
+    const wanted = requests.takeRewinds().filter((position) => positions.owns(position));
+    if (wanted.length === 0) return;
     for (const position of wanted) await consumer.seek(position, control.draining);
     positions.processed(wanted);
     this.#dropFromRedelivery(wanted);
   }
 
   #followPause(): void {
-    const { consumer, control, positions, requests } = this.#parts;
+    const { control, flow, requests } = this.#parts;
     const wanted = control.paused();
-    if (wanted && !this.#standing) {
-      this.#standing = true;
+    if (wanted && !flow.isHeld("paused")) {
+      flow.hold("paused");
       requests.commit = true;
-      consumer.pause(positions.assignment());
     }
-    if (!wanted && this.#standing) {
-      this.#standing = false;
-      this.#resumeAllowed();
-    }
+    if (!wanted) flow.release("paused");
     control.tell(wanted ? "PAUSED" : "RUNNING");
   }
 
-  /** Resumes all partitions but those that must stay paused. */
-  #resumeAllowed(): void {
-    const { consumer, positions, requests } = this.#parts;
-    if (this.#standing || this.#redelivery !== null) return;
-    consumer.resume(positions.assignment().filter((each) => !requests.paused.has(partitionKey(each))));
-  }
-
-  /** The last flush and commit, then the end of the connector's task. After the lease was lost: only the end. */
+  /** The last flush, release and commit, then the end of the connector's task. After the lease was lost: only the end. */
   async #finish(): Promise<void> {
-    const { control, options, positions, task } = this.#parts;
-    let lost = false;
+    const { control, options, positions } = this.#parts;
+    const owned = positions.assignment();
+    const deadline = AbortSignal.any([control.ending, AbortSignal.timeout(options.flushTimeoutMs)]);
+    const release = async (lost: boolean) => {
+      if (owned.length > 0 && !control.ending.aborted) await this.#calls.release(owned, lost);
+    };
     try {
-      await this.#commit(AbortSignal.any([control.ending, AbortSignal.timeout(options.flushTimeoutMs)]), true);
+      await this.#commits.closing(owned, release, deadline);
     } catch (error) {
-      lost = true;
       this.#warn(error, "no last offset commit");
     }
-    if (this.#stuck) return;
+    if (this.#calls.isStuck()) return;
     try {
-      const owned = positions.assignment();
-      if (owned.length > 0 && !control.ending.aborted) await this.#unlessStuck(task.release?.(owned, lost));
-      await abortable(task.close(), control.ending);
+      await this.#calls.close();
     } catch (error) {
       this.#warn(error, "task did not close cleanly");
-    }
-  }
-
-  /** Waits for a call of the connector's task until the very end. */
-  async #unlessStuck<T>(call: T | Promise<T>): Promise<T> {
-    const { ending } = this.#parts.control;
-    try {
-      return await abortable(call, ending);
-    } catch (error) {
-      if (ending.aborted && error === ending.reason) this.#stuck = true;
-      throw error;
     }
   }
 
@@ -442,10 +351,4 @@ class SinkRun {
     const { log, label } = this.#parts.options;
     log.warn({ task: label, error: String(error) }, message);
   }
-}
-
-function describeRecord(batch: InboundBatch, index: number): string {
-  const topic = batch.topics[batch.topicIndex[index] ?? 0];
-  const [partition, offset, timestamp] = [batch.partitions[index], batch.offsets[index], batch.timestamps[index]];
-  return `{topic='${topic}', partition=${partition}, offset=${offset}, timestamp=${timestamp}}`;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DataError } from "@headrace/sdk";
 import { createDeadLetters } from "#runtime/task/dead-letter.ts";
+import { rawRecordOf } from "#runtime/task/raw-record.ts";
 import { inboundBatch } from "#support/fake-record-consumer.ts";
 import { createFakeProducer } from "#support/fake-record-producer.ts";
 
@@ -25,7 +26,7 @@ describe("dead letters", () => {
     const producer = createFakeProducer();
     producer.autoSettle = true;
     const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: true, producer });
-    await letters.add(batch, 0, failed, signal);
+    await letters.add(rawRecordOf(batch, 0), failed, signal);
     await letters.flush(signal);
     const [record] = producer.batches[0] ?? [];
     assert.deepEqual(
@@ -44,7 +45,7 @@ describe("dead letters", () => {
       "__connect.errors.task.id": "1",
       "__connect.errors.stage": "VALUE_CONVERTER",
       "__connect.errors.class.name": "org.x.Y",
-      "__connect.errors.exception.class.name": "DataError",
+      "__connect.errors.exception.class.name": "org.apache.kafka.connect.errors.DataException",
       "__connect.errors.exception.message": "bad bytes",
     });
   });
@@ -53,7 +54,7 @@ describe("dead letters", () => {
     const producer = createFakeProducer();
     const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
     const view = inboundBatch([{ offset: 0n, value: "abc" }]);
-    await letters.add(view, 0, failed, signal);
+    await letters.add(rawRecordOf(view, 0), failed, signal);
     view.data.fill(0);
     assert.equal(String(producer.batches[0]?.[0]?.value), "abc");
   });
@@ -61,13 +62,48 @@ describe("dead letters", () => {
   it("do not count as safe when Kafka refuses one, nor before it has answered", async () => {
     const producer = createFakeProducer();
     const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
-    await letters.add(batch, 0, failed, signal);
+    await letters.add(rawRecordOf(batch, 0), failed, signal);
     await assert.rejects(letters.flush(AbortSignal.timeout(20)), { name: "TimeoutError" });
     producer.settle(1, [{ index: 0, code: "TOPIC_AUTHORIZATION_FAILED", message: "no" }]);
-    await assert.rejects(letters.flush(signal), /dead letter queue dlq: TOPIC_AUTHORIZATION_FAILED/);
-    assert.deepEqual(letters.metrics(), {
-      "deadletterqueue-produce-requests": 1,
-      "deadletterqueue-produce-failures": 1,
-    });
+    await assert.rejects(
+      letters.flush(signal),
+      /refused a record for the dead letter queue dlq: TOPIC_AUTHORIZATION_FAILED: no/,
+    );
+    assert.deepEqual(letters.metrics(), { requests: 1, failures: 1 });
+  });
+
+  it("tell when each is stored, in any order, and whether it was refused", async () => {
+    const producer = createFakeProducer();
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
+    const record = rawRecordOf(batch, 0);
+    const stored: string[] = [];
+    const first = letters.store(record, failed, signal).then(() => stored.push("first"));
+    const second = letters.store(record, failed, signal).then(() => stored.push("second"));
+    const third = letters.store(record, failed, signal);
+    await producer.sent(3);
+    producer.settle(2);
+    await second;
+    assert.deepEqual(stored, ["second"]);
+    producer.settle(3, [{ index: 0, code: "MSG_SIZE_TOO_LARGE", message: "too large" }]);
+    await assert.rejects(third, /MSG_SIZE_TOO_LARGE/);
+    producer.settle(1);
+    await first;
+    assert.deepEqual(letters.metrics(), { requests: 3, failures: 1 });
+  });
+
+  it("are stored also when a flush took Kafka's answer", async () => {
+    const producer = createFakeProducer();
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
+    const storing = letters.store(rawRecordOf(batch, 0), failed, signal);
+    await producer.sent(1);
+    const flushing = letters.flush(signal);
+    producer.settle(1);
+    await flushing;
+    await storing;
+    const again = letters.store(rawRecordOf(batch, 0), failed, signal);
+    await producer.sent(2);
+    producer.settle(2);
+    await again;
+    await letters.close();
   });
 });

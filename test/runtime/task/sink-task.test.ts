@@ -1,128 +1,15 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { DataError, RetriableError, type SinkRecord, type SinkTask, type SinkTaskContext } from "@headrace/sdk";
-import { byteArrayConverter } from "#runtime/converters/byte-array.ts";
-import { jsonConverter } from "#runtime/converters/json.ts";
-import { stringConverter } from "#runtime/converters/string.ts";
-import type { InboundBatch } from "#runtime/kafka/record-consumer.ts";
-import type { DeadLetters } from "#runtime/task/dead-letter.ts";
-import { compileSinkPipeline, type TransformStep } from "#runtime/task/record-pipeline.ts";
-import { createSinkTask } from "#runtime/task/sink-task.ts";
-import type { TolerancePolicy } from "#runtime/task/tolerance.ts";
+import { DataError, RetriableError } from "@headrace/sdk";
 import { eventually } from "#support/eventually.ts";
-import { createFakeConsumer, type InboundRecord, inboundBatch } from "#support/fake-record-consumer.ts";
-import { createLogRecorder, endTasks, runTask } from "#support/task-run.ts";
-
-const STRICT: TolerancePolicy = {
-  tolerance: "none",
-  retryTimeoutMs: 0,
-  retryDelayMaxMs: 60_000,
-  logEnable: false,
-  logIncludeMessages: false,
-};
-
-interface Setup {
-  readonly policy?: TolerancePolicy;
-  readonly transforms?: readonly TransformStep[];
-  readonly json?: boolean;
-  readonly flushIntervalMs?: number;
-  readonly task?: Partial<SinkTask>;
-  readonly deadLetters?: (log: string[]) => Partial<DeadLetters>;
-}
-
-const text = stringConverter.compile({ "converter.encoding": "UTF-8" }, false);
-const json = jsonConverter.compile(jsonConverter.config.parse({ "schemas.enable": "false" }), false);
-
-/** A sink that writes into one log all that it and its consumer are asked to do. */
-function setUp(setup: Setup = {}) {
-  const log: string[] = [];
-  const consumer = createFakeConsumer(log);
-  const lines = createLogRecorder();
-  const topics: string[] = [];
-  let context: SinkTaskContext | null = null;
-  const task: SinkTask = {
-    open: (partitions) => void log.push(`open ${partitions.map((each) => each.partition)}`),
-    async put(records) {
-      if (records.length > 0) log.push(`put ${show(records)}`);
-    },
-    flush: async () => void log.push("flush"),
-    release: (partitions, lost) =>
-      void log.push(`${lost ? "lost" : "release"} ${partitions.map((each) => each.partition)}`),
-    close: () => void log.push("close task"),
-    ...setup.task,
-  };
-  const deadLetters = setup.deadLetters?.(log);
-  const body = createSinkTask({
-    label: "c-0",
-    context: { connector: "c", task: 0, log: lines },
-    openTask: async (given) => {
-      context = given;
-      return task;
-    },
-    pipeline: compileSinkPipeline({
-      transforms: setup.transforms ?? [],
-      key: { plugin: "bytes", converter: byteArrayConverter.compile({}, true) },
-      value: { plugin: "value", converter: setup.json === true ? json : text },
-      header: {
-        plugin: "bytes",
-        converter: { encodeHeader: () => null, decodeHeader: () => ({ schema: null, value: null }) },
-      },
-    }),
-    policy: setup.policy ?? STRICT,
-    openConsumer: async () => consumer,
-    openDeadLetters:
-      deadLetters === undefined
-        ? null
-        : async () => ({
-            add: async () => {},
-            flush: async () => {},
-            close: async () => {},
-            metrics: () => ({}),
-            ...deadLetters,
-          }),
-    activeTopic: (topic) => topics.push(topic),
-    flushIntervalMs: setup.flushIntervalMs ?? 60_000,
-    flushTimeoutMs: 1_000,
-    retryBackoffMs: 5,
-    retryBackoffMaxMs: 20,
-    log: lines,
-    now: () => performance.now(),
-    random: () => 0.5,
-  });
-  return {
-    body,
-    consumer,
-    log,
-    lines: lines.lines,
-    topics,
-    context: () => {
-      assert.ok(context !== null);
-      return context;
-    },
-    assign: (...partitions: number[]) =>
-      consumer.push({
-        kind: "assigned",
-        partitions: partitions.map((partition) => ({ topic: "t", partition, offset: 0n })),
-      }),
-    revoke: (lost: boolean, ...partitions: number[]) =>
-      consumer.push({ kind: "revoked", partitions: partitions.map((partition) => ({ topic: "t", partition })), lost }),
-    deliver: (...records: InboundRecord[]) => consumer.push({ kind: "batch", batch: inboundBatch(records) }),
-    /** Log entries without the housekeeping of pausing. */
-    acts: () => log.filter((each) => !each.startsWith("pause") && !each.startsWith("resume")),
-  };
-}
-
-function show(records: readonly SinkRecord[]): string {
-  return records.map((record) => `${record.partition}:${record.offset}=${String(record.value.value)}`).join(" ");
-}
-
-const at = (offset: bigint, value = "v", partition = 0): InboundRecord => ({ offset, value, partition });
+import { at, STRICT, setUpSink, show } from "#support/sink-run.ts";
+import { endTasks, runTask } from "#support/task-run.ts";
 
 describe("sink task", () => {
   afterEach(endTasks);
 
   it("opens, puts, and on stop flushes, commits, releases, closes, in this order", async () => {
-    const sink = setUp();
+    const sink = setUpSink();
     const run = runTask(sink.body);
     sink.assign(0, 1);
     sink.deliver(at(0n, "a"), at(1n, "b"), at(7n, "c", 1));
@@ -133,8 +20,8 @@ describe("sink task", () => {
       "acknowledge",
       "put 0:0=a 0:1=b 1:7=c",
       "flush",
-      "commit t-0@2 t-1@8",
       "release 0,1",
+      "commit t-0@2 t-1@8",
       "close task",
       "close",
     ]);
@@ -145,7 +32,7 @@ describe("sink task", () => {
   it("commits only what a flush has covered (invariant 2; guard: #commit awaits #flush)", async () => {
     const flushed = Promise.withResolvers<void>();
     const flushing = Promise.withResolvers<void>();
-    const sink = setUp({
+    const sink = setUpSink({
       flushIntervalMs: 1,
       task: {
         flush: () => {
@@ -165,7 +52,7 @@ describe("sink task", () => {
   });
 
   it("does not commit what put refused (invariant 2; guard: processed only after put)", async () => {
-    const sink = setUp({
+    const sink = setUpSink({
       task: {
         put: async (records) => {
           if (records.some((record) => record.offset === 1n)) throw new Error("table is full");
@@ -187,7 +74,7 @@ describe("sink task", () => {
 
   it("goes back and does not commit when a flush fails (invariant 2)", async () => {
     let failures = 1;
-    const sink = setUp({
+    const sink = setUpSink({
       flushIntervalMs: 30,
       task: {
         flush: async () => {
@@ -207,7 +94,7 @@ describe("sink task", () => {
   it("delivers the same batch again after RetriableError, paused but polled meanwhile", async () => {
     let failures = 2;
     const puts: string[] = [];
-    const sink = setUp({
+    const sink = setUpSink({
       task: {
         put: async (records) => {
           if (records.length === 0) return;
@@ -229,7 +116,7 @@ describe("sink task", () => {
 
   it("drops a revoked partition from a batch that waits for redelivery, and does not commit it (invariants 2, 3; guard: #dropFromRedelivery)", async () => {
     let busy = true;
-    const sink = setUp({
+    const sink = setUpSink({
       task: {
         async put(records) {
           if (records.length > 0 && busy) throw new RetriableError("busy");
@@ -251,7 +138,7 @@ describe("sink task", () => {
 
   it("takes up a batch that arrives while another waits for redelivery, in order (invariant 4)", async () => {
     let busy = true;
-    const sink = setUp({
+    const sink = setUpSink({
       task: {
         async put(records) {
           if (records.length > 0 && busy) throw new RetriableError("busy");
@@ -272,26 +159,20 @@ describe("sink task", () => {
   });
 
   it("flushes, commits and releases before it gives a partition up (invariants 2, 3; guard: acknowledge comes last in #revoked)", async () => {
-    const sink = setUp();
+    const sink = setUpSink();
     const run = runTask(sink.body);
     sink.assign(0, 1);
     sink.deliver(at(3n), at(4n, "x", 1));
     sink.revoke(false, 1);
     await sink.consumer.drained();
-    assert.deepEqual(sink.acts().slice(2), [
-      "put 0:3=v 1:4=x",
-      "flush",
-      "commit t-0@4 t-1@5",
-      "release 1",
-      "acknowledge",
-    ]);
+    assert.deepEqual(sink.acts().slice(2), ["put 0:3=v 1:4=x", "flush", "release 1", "commit t-1@5", "acknowledge"]);
     await run.runner.stop(1_000);
-    assert.deepEqual(sink.acts().slice(7), ["release 0", "close task", "close"]);
+    assert.deepEqual(sink.acts().slice(7), ["flush", "release 0", "commit t-0@4", "close task", "close"]);
   });
 
   it("gives a partition up only after a put in progress has ended (invariant 3)", async () => {
     const written = Promise.withResolvers<void>();
-    const sink = setUp({ task: { put: (records) => (records.length > 0 ? written.promise : Promise.resolve()) } });
+    const sink = setUpSink({ task: { put: (records) => (records.length > 0 ? written.promise : Promise.resolve()) } });
     const run = runTask(sink.body);
     sink.assign(0);
     sink.deliver(at(0n));
@@ -306,7 +187,7 @@ describe("sink task", () => {
   });
 
   it("commits nothing for lost partitions (invariant 3; guard: lost in #revoked)", async () => {
-    const sink = setUp();
+    const sink = setUpSink();
     const run = runTask(sink.body);
     sink.assign(0);
     sink.deliver(at(0n));
@@ -317,7 +198,7 @@ describe("sink task", () => {
   });
 
   it("commits what preCommit calls safe, at most what was put", async () => {
-    const sink = setUp({
+    const sink = setUpSink({
       flushIntervalMs: 5,
       task: {
         preCommit: async () => [
@@ -337,19 +218,19 @@ describe("sink task", () => {
   });
 
   it("puts nothing when the lease ran out before (invariant 3; guard: permit in #deliver)", async () => {
-    const sink = setUp();
+    const sink = setUpSink();
     const run = runTask(sink.body);
     sink.assign(0);
     await sink.consumer.drained();
     run.loseLease();
     sink.deliver(at(0n));
     await eventually("the end", () => sink.log.includes("close"));
-    assert.deepEqual(sink.acts(), ["open 0", "acknowledge", "release 0", "close task", "close"]);
+    assert.deepEqual(sink.acts(), ["open 0", "acknowledge", "lost 0", "close task", "close"]);
     assert.deepEqual(run.states, ["RUNNING"]);
   });
 
-  it("commits nothing when the lease ran out after the put (invariant 3; guard: permit in #commit)", async () => {
-    const sink = setUp();
+  it("commits nothing when the lease ran out after the put (invariant 3; guard: permit in #flush)", async () => {
+    const sink = setUpSink();
     const run = runTask(sink.body);
     sink.assign(0);
     sink.deliver(at(0n));
@@ -361,7 +242,7 @@ describe("sink task", () => {
 
   it("leaves the group at once when it is killed, even in the middle of a put, and commits nothing (invariant 3)", async () => {
     const putting = Promise.withResolvers<void>();
-    const sink = setUp({
+    const sink = setUpSink({
       task: {
         put: () => {
           putting.resolve();
@@ -381,7 +262,7 @@ describe("sink task", () => {
   it("lets a put end within a stop's time, and commits it (invariant 6)", async () => {
     const putting = Promise.withResolvers<void>();
     const written = Promise.withResolvers<void>();
-    const sink = setUp({
+    const sink = setUpSink({
       task: {
         put: (records) => {
           if (records.length === 0) return Promise.resolve();
@@ -402,7 +283,7 @@ describe("sink task", () => {
 
   it("says that it did not stop when a put never ends", async () => {
     const putting = Promise.withResolvers<void>();
-    const sink = setUp({
+    const sink = setUpSink({
       task: {
         put: () => {
           putting.resolve();
@@ -419,7 +300,7 @@ describe("sink task", () => {
   });
 
   it("pauses its partitions, commits, and resumes without a restart", async () => {
-    const sink = setUp();
+    const sink = setUpSink();
     const run = runTask(sink.body);
     sink.assign(0);
     sink.deliver(at(0n));
@@ -435,7 +316,7 @@ describe("sink task", () => {
   });
 
   it("starts from the offsets that open asked for, and rewinds before the next delivery", async () => {
-    const sink = setUp({
+    const sink = setUpSink({
       task: {
         open: () => sink.context().rewind({ topic: "t", partition: 0, offset: 42n }),
       },
@@ -450,7 +331,7 @@ describe("sink task", () => {
   });
 
   it("keeps partitions paused that the task paused", async () => {
-    const sink = setUp();
+    const sink = setUpSink();
     const run = runTask(sink.body);
     sink.assign(0, 1);
     await sink.consumer.drained();
@@ -465,12 +346,12 @@ describe("sink task", () => {
 
   it("skips what cannot be converted under tolerance all; commits only after the dead letters are safe (guard: deadLetters.flush)", async () => {
     const safe = Promise.withResolvers<void>();
-    const sink = setUp({
+    const sink = setUpSink({
       json: true,
       policy: { ...STRICT, tolerance: "all" },
       flushIntervalMs: 5,
       deadLetters: (log) => ({
-        add: async (batch: InboundBatch, index: number) => void log.push(`dead ${batch.offsets[index]}`),
+        add: async (record) => void log.push(`dead ${record.offset}`),
         flush: () => safe.promise,
       }),
     });
@@ -486,7 +367,7 @@ describe("sink task", () => {
   });
 
   it("fails on what cannot be converted under tolerance none", async () => {
-    const sink = setUp({ json: true });
+    const sink = setUpSink({ json: true });
     const run = runTask(sink.body);
     sink.assign(0);
     sink.deliver(at(0n, "{broken"));
@@ -499,7 +380,7 @@ describe("sink task", () => {
 
   it("commits where a record lies, whatever a transform made of its topic", async () => {
     const rename: TransformStep = { plugin: "rename", when: null, apply: (record) => ({ ...record, topic: "other" }) };
-    const sink = setUp({ transforms: [rename] });
+    const sink = setUpSink({ transforms: [rename] });
     const run = runTask(sink.body);
     sink.assign(0);
     sink.deliver(at(4n));
@@ -509,7 +390,7 @@ describe("sink task", () => {
   });
 
   it("keeps running when a commit is refused, and commits again later", async () => {
-    const sink = setUp({ flushIntervalMs: 5 });
+    const sink = setUpSink({ flushIntervalMs: 5 });
     let refusals = 1;
     sink.consumer.onCommit = async () => {
       if (refusals-- > 0) throw new Error("rebalance in progress");
