@@ -12,6 +12,7 @@ import { createGroupQueries } from "./herder/group-queries.ts";
 import { createHerder } from "./herder/herder.ts";
 import { createCommitPlan } from "./herder/leader-client.ts";
 import { runLeaderDuties } from "./herder/leader-duties.ts";
+import { createLeaderSteps } from "./herder/leader-steps.ts";
 import { createPluginQueries } from "./herder/plugin-queries.ts";
 import { openScope } from "./herder/request-scope.ts";
 import { type SessionKeyPolicy, verify } from "./herder/request-signature.ts";
@@ -150,12 +151,14 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     workers: () => workerIds(member().view()),
     planner,
     starts,
+    ended: ({ connector, task }) => taskMetrics.delete(`${connector}-${task}`),
     topicTracking: config["topic.tracking.enable"],
     gracefulTimeoutMs: config["task.shutdown.graceful.timeout.ms"],
     now,
     log,
   });
-  const commands = createCommands({ configStore, statusStore, member, herder, pool, views });
+  const steps = createLeaderSteps(member);
+  const commands = createCommands({ configStore, statusStore, herder, pool, views, steps });
   const keys: SessionKeyPolicy = {
     ttlMs: config["inter.worker.key.ttl.ms"],
     generationAlgorithm: config["inter.worker.key.generation.algorithm"],

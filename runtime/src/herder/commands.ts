@@ -1,35 +1,33 @@
 import type { ConnectorInfo, StringMap, TargetState } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { ExecutorPool } from "../executor/pool.ts";
-import type { GroupMember } from "../group/group.ts";
 import type { ClusterConfig, ConfigStore, StatusStore } from "../store/stores.ts";
-import type { Herder } from "./herder.ts";
-import { createLanes } from "./lanes.ts";
-import { pause } from "./pause.ts";
+import type { Outcome } from "./leader-steps.ts";
 import type { RequestScope } from "./request-scope.ts";
-import { type StableView, stableView } from "./stable-view.ts";
-import { requireValid } from "./validate.ts";
+import { createRestartCommands, type RestartCommands, type RestartCommandsOptions } from "./restart-commands.ts";
+import { requireValid, withName } from "./validate.ts";
 import type { Views } from "./views.ts";
 
-/** A request's end here, or the worker that has to do it: the leader, or the owner of a task. */
-export type Outcome<T> =
-  | { readonly kind: "done"; readonly value: T }
-  | { readonly kind: "forward"; readonly url: string };
-
 /** Everything that changes the cluster. Each rejects with a ConnectError whose code and text are the contract's (§5.3). */
-export interface Commands {
+export interface Commands extends RestartCommands {
   createConnector(request: CreateConnector, scope: RequestScope): Promise<Outcome<ConnectorInfo>>;
   putConfig(name: string, config: StringMap, scope: RequestScope): Promise<Outcome<PutResult>>;
+  /** Changes single keys; null removes one (KIP-477). */
+  patchConfig(name: string, patch: ConfigPatch, scope: RequestScope): Promise<Outcome<ConnectorInfo>>;
   deleteConnector(name: string, scope: RequestScope): Promise<Outcome<null>>;
   /** Pause and resume: any worker writes the target state. */
   setTargetState(name: string, state: "STARTED" | "PAUSED", scope: RequestScope): Promise<void>;
   /** Gives up the connector's tasks, then its instance. Idempotent. */
   stopConnector(name: string, scope: RequestScope): Promise<Outcome<null>>;
-  restart(name: string, task: number | null, scope: RequestScope): Promise<Outcome<null>>;
   /** Stores a connector's task configurations; the leader only. */
   commitTasks(name: string, tasks: readonly StringMap[], scope: RequestScope): Promise<Outcome<null>>;
+  /** For every worker of the group, until it ends (KIP-976); any worker writes it. */
+  setLoggerLevel(namespace: string, level: string, scope: RequestScope): Promise<void>;
   resetTopics(name: string): void;
 }
+
+/** Keys with their new values; null: without the key. */
+export type ConfigPatch = Readonly<Record<string, string | null>>;
 
 export interface CreateConnector {
   readonly name: string;
@@ -43,25 +41,26 @@ export interface PutResult {
   readonly info: ConnectorInfo;
 }
 
-export interface CommandsOptions {
+export interface CommandsOptions extends RestartCommandsOptions {
   readonly configStore: Pick<
     ConfigStore,
-    "config" | "putConnector" | "removeConnector" | "putTaskConfigs" | "putTargetState"
+    | "config"
+    | "putConnector"
+    | "removeConnector"
+    | "putTaskConfigs"
+    | "putTargetState"
+    | "putRestart"
+    | "putLoggerLevel"
   >;
   readonly statusStore: Pick<StatusStore, "resetTopics">;
-  readonly member: () => Pick<GroupMember, "view" | "onView" | "confirm">;
-  readonly herder: Pick<Herder, "owns" | "restart">;
   readonly pool: Pick<ExecutorPool, "validate">;
-  readonly views: Pick<Views, "info">;
+  readonly views: Pick<Views, "info" | "state">;
 }
-
-/** Pause before a membership that could not be confirmed is asked for again. */
-const CONFIRM_AGAIN_MS = 50;
 
 /** Creates the commands. Those of one connector are done in the order in which they came. */
 export function createCommands(options: CommandsOptions): Commands {
-  const { configStore, statusStore, member, herder, pool, views } = options;
-  const lanes = createLanes();
+  const { configStore, statusStore, pool, views, steps } = options;
+  const { asLeader } = steps;
 
   const config = (): ClusterConfig => configStore.config();
 
@@ -76,27 +75,6 @@ export function createCommands(options: CommandsOptions): Commands {
     if (info === null) throw new ConnectError("not-found", `Connector ${name} not found`);
     return info;
   };
-
-  const awaitGroup = (scope: RequestScope): Promise<StableView> => {
-    scope.enter("ensuring membership in the cluster");
-    return stableView(member(), scope.signal);
-  };
-
-  /** Confirms right before the write that this worker still is a member of the generation it leads (invariant 5). */
-  const asLeader = <T>(name: string, scope: RequestScope, write: () => Promise<T>): Promise<Outcome<T>> =>
-    lanes.enter(name, async () => {
-      for (;;) {
-        const view = await awaitGroup(scope);
-        if (!view.isLeader) return { kind: "forward", url: view.leaderUrl };
-        try {
-          await member().confirm(scope.signal);
-          return { kind: "done", value: await write() };
-        } catch (error) {
-          if (!isRebalance(error) || scope.signal.aborted) throw error;
-        }
-        await pause(CONFIRM_AGAIN_MS, scope.signal);
-      }
-    });
 
   const validate = async (name: string, connectorConfig: StringMap, scope: RequestScope) => {
     scope.enter(`validating the configuration of connector ${name}`);
@@ -121,7 +99,7 @@ export function createCommands(options: CommandsOptions): Commands {
 
   return {
     async createConnector({ name, config: wanted, initialState }, scope) {
-      const view = await awaitGroup(scope);
+      const view = await steps.group(scope);
       if (!view.isLeader) return { kind: "forward", url: view.leaderUrl };
       await validate(name, wanted, scope);
       return asLeader(name, scope, async () => {
@@ -134,7 +112,7 @@ export function createCommands(options: CommandsOptions): Commands {
     },
 
     async putConfig(name, wanted, scope) {
-      const view = await awaitGroup(scope);
+      const view = await steps.group(scope);
       if (!view.isLeader) return { kind: "forward", url: view.leaderUrl };
       await validate(name, wanted, scope);
       return asLeader(name, scope, async () => {
@@ -143,6 +121,16 @@ export function createCommands(options: CommandsOptions): Commands {
         return { created, info: infoOf(name) };
       });
     },
+
+    patchConfig: (name, patch, scope) =>
+      // Reading, checking and writing are one step: two patches of different keys must not undo one another.
+      asLeader(name, scope, async () => {
+        const before = requireConnector(name, `Connector ${name} not found`).config;
+        const wanted = withName(patched(before, patch), name);
+        await validate(name, wanted, scope);
+        await write(name, wanted, null, scope);
+        return infoOf(name);
+      }),
 
     deleteConnector: (name, scope) =>
       asLeader(name, scope, async () => {
@@ -153,7 +141,7 @@ export function createCommands(options: CommandsOptions): Commands {
       }),
 
     setTargetState: (name, state, scope) =>
-      lanes.enter(name, async () => {
+      steps.inOrder(name, async () => {
         requireConnector(name, `Unknown connector ${name}`);
         scope.enter(`writing the target state of connector ${name} to the config topic`);
         await configStore.putTargetState(name, state, scope.signal);
@@ -169,42 +157,17 @@ export function createCommands(options: CommandsOptions): Commands {
         return null;
       }),
 
-    async restart(name, task, scope) {
-      const view = await awaitGroup(scope);
-      const entry = requireConnector(name, `Unknown connector: ${name}`);
-      if (task !== null && entry.tasks?.[task] === undefined) {
-        throw new ConnectError("not-found", `Unknown task: ${name}-${task}`);
-      }
-      if (herder.owns(name, task)) {
-        scope.enter(task === null ? `restarting connector ${name}` : `restarting task ${name}-${task}`);
-        await herder.restart(name, task);
-        return { kind: "done", value: null };
-      }
-      return { kind: "forward", url: ownerUrl(view, name, task) };
-    },
-
+    ...createRestartCommands(options),
     commitTasks,
+    async setLoggerLevel(namespace, level, scope) {
+      scope.enter(`writing the level of logger ${namespace} to the config topic`);
+      await configStore.putLoggerLevel(namespace, level, scope.signal);
+    },
     resetTopics: (name) => statusStore.resetTopics(name),
   };
 }
 
-function isRebalance(error: unknown): boolean {
-  return error instanceof ConnectError && error.code === "rebalance";
-}
-
-/** Where a restart goes on: at the owner if this is the leader, which knows it; else at the leader. */
-function ownerUrl(view: StableView, name: string, task: number | null): string {
-  if (!view.isLeader) return view.leaderUrl;
-  const owner = view.members.find(({ assignment }) =>
-    task === null
-      ? assignment.connectors.includes(name)
-      : assignment.tasks.some((id) => id.connector === name && id.task === task),
-  );
-  if (owner === undefined || owner.memberId === view.memberId) {
-    throw new ConnectError(
-      "rebalance",
-      "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)",
-    );
-  }
-  return owner.url;
+function patched(config: StringMap, patch: ConfigPatch): StringMap {
+  const entries = Object.entries({ ...config, ...patch });
+  return Object.fromEntries(entries.flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
 }

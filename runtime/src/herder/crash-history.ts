@@ -1,3 +1,5 @@
+import { connectorOfKey } from "./work.ts";
+
 /** How often an item may lose its executor within the window before it is given up. */
 const LIMIT = 3;
 const WINDOW_MS = 5 * 60_000;
@@ -15,6 +17,8 @@ export type AfterCrash =
 export interface CrashHistory {
   record(item: string, crash: { readonly atMs: number; readonly alone: boolean }): AfterCrash;
   forget(item: string): void;
+  /** Forgets all items of a connector. */
+  forgetConnector(connector: string): void;
 }
 
 /** Creates an empty history. */
@@ -33,6 +37,9 @@ export function createCrashHistory(): CrashHistory {
     },
     forget(item) {
       crashes.delete(item);
+    },
+    forgetConnector(connector) {
+      for (const item of crashes.keys()) if (connectorOfKey(item) === connector) crashes.delete(item);
     },
   };
 }

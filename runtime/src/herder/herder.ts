@@ -1,10 +1,11 @@
 import type { ExecutorNotice } from "../executor/channel.ts";
 import type { ExecutorLost } from "../executor/pool.ts";
 import type { Assigned, GroupHost } from "../group/group.ts";
+import type { HerderOptions } from "./herder-options.ts";
 import { createInbox } from "./inbox.ts";
 import type { Message, Waiter } from "./messages.ts";
 import type { Work } from "./work.ts";
-import { type HerderOptions, WorkState } from "./work-state.ts";
+import { WorkState } from "./work-state.ts";
 
 /** Decides what runs on this worker, and sees to it. */
 export interface Herder extends GroupHost {

@@ -3,11 +3,14 @@ import type { Logger } from "../log.ts";
 import type { ConfigStore, StatusStore } from "../store/stores.ts";
 import { pause } from "./pause.ts";
 import { generateKey, needsNewKey, type SessionKeyPolicy } from "./request-signature.ts";
-import { staleStatuses } from "./stale-statuses.ts";
+import { type StaleStatuses, staleStatuses } from "./stale-statuses.ts";
 
 export interface LeaderDutiesOptions {
   readonly configStore: Pick<ConfigStore, "config" | "putSessionKey" | "onChange">;
-  readonly statusStore: Pick<StatusStore, "connectors" | "tasks" | "removeConnector" | "removeTask" | "onChange">;
+  readonly statusStore: Pick<
+    StatusStore,
+    "connectors" | "tasks" | "topics" | "removeConnector" | "removeTask" | "resetTopics" | "onChange"
+  >;
   readonly member: () => Pick<GroupMember, "view" | "confirm" | "onView">;
   readonly keys: SessionKeyPolicy;
   /** Milliseconds since the epoch. */
@@ -43,17 +46,32 @@ export async function runLeaderDuties(options: LeaderDutiesOptions, signal: Abor
 
 async function doDuties(options: LeaderDutiesOptions, signal: AbortSignal): Promise<void> {
   const { configStore, statusStore, member, keys, wallClock, log } = options;
-  const stale = staleStatuses(configStore.config(), statusStore);
-  for (const connector of stale.connectors) statusStore.removeConnector(connector);
-  for (const id of stale.tasks) statusStore.removeTask(id);
-  if (member().view().protocolVersion < 2) return;
-  if (!needsNewKey(configStore.config().sessionKey, keys, wallClock())) return;
+  const findStale = () => staleStatuses(configStore.config(), statusStore);
+  const stale = findStale();
+  const hasStale = stale.connectors.length + stale.tasks.length + stale.topics.length > 0;
+  const needsKey =
+    member().view().protocolVersion >= 2 && needsNewKey(configStore.config().sessionKey, keys, wallClock());
+  if (!hasStale && !needsKey) return;
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(WRITE_TIMEOUT_MS)]);
   try {
+    // A worker that was frozen may still take itself for the leader: its view of what is configured is as old (invariant 5).
     await member().confirm(deadline);
+    if (hasStale) removeStale(options, findStale());
+    if (!needsKey) return;
     await configStore.putSessionKey(generateKey(keys, wallClock()), deadline);
     log.info({ algorithm: keys.generationAlgorithm }, "session key written");
   } catch (error) {
-    if (!signal.aborted) log.warn({ error }, "writing the session key failed");
+    if (!signal.aborted) log.warn({ error }, "duties of the leader failed, they are tried again");
   }
+}
+
+function removeStale({ configStore, statusStore }: LeaderDutiesOptions, stale: StaleStatuses): void {
+  const entry = (connector: string) => configStore.config().connectors.get(connector);
+  for (const connector of stale.connectors) {
+    statusStore.removeConnector(connector, () => entry(connector) === undefined);
+  }
+  for (const id of stale.tasks) {
+    statusStore.removeTask(id, () => entry(id.connector)?.tasks?.[id.task] === undefined);
+  }
+  for (const connector of stale.topics) statusStore.resetTopics(connector);
 }

@@ -1,4 +1,5 @@
 import type { StatusEntry } from "../store/stores.ts";
+import { connectorOfKey } from "./work.ts";
 
 /** What is known of whoever ran a task before. */
 export interface Predecessors {
@@ -11,6 +12,9 @@ export interface Predecessors {
    * it was told of this task.
    */
   isDead(task: string, last: LastRun): boolean;
+  /** Forgets all tasks of a connector. */
+  forgetConnector(connector: string): void;
+  forget(task: string): void;
 }
 
 export interface LastRun {
@@ -27,6 +31,10 @@ export function createPredecessors(): Predecessors {
   return {
     stopped: (task) => void ends.set(task, "stopped"),
     died: (task) => void ends.set(task, "died"),
+    forgetConnector(connector) {
+      for (const task of ends.keys()) if (connectorOfKey(task) === connector) ends.delete(task);
+    },
+    forget: (task) => void ends.delete(task),
     isDead(task, last) {
       const end = ends.get(task);
       ends.delete(task);

@@ -1,5 +1,6 @@
 import type { TargetState } from "@headrace/contract";
 import type { ConnectorEntry } from "../store/stores.ts";
+import type { Released } from "./last-round.ts";
 import type { ConnectorShare, ConnectorWork, StartPlan, Work } from "./work.ts";
 
 /** Everything that decides what one connector's parts on this worker have to do now. */
@@ -9,10 +10,7 @@ export interface ReconcileInput {
   /** null: the last round gave nothing of it to this worker. */
   readonly share: ConnectorShare | null;
   readonly work: ConnectorWork;
-  /** Config topic read up to the last round's offset: connector instances may start. */
-  readonly instancesReleased: boolean;
-  /** The last round knew the present task set: nobody runs the former one any more, its tasks may start. */
-  readonly tasksReleased: boolean;
+  readonly released: Released;
   readonly nowMs: number;
 }
 
@@ -65,7 +63,7 @@ function reconcileOne(
 }
 
 function released(input: ReconcileInput, task: number | null): boolean {
-  return task === null ? input.instancesReleased : input.tasksReleased;
+  return task === null ? input.released.instances : input.released.tasks;
 }
 
 function start(entry: ConnectorEntry | null, task: number | null): WorkAction {
@@ -76,7 +74,13 @@ function start(entry: ConnectorEntry | null, task: number | null): WorkAction {
   return {
     kind: "start",
     task,
-    plan: { connectorConfig: config, taskConfig, targetState, taskGeneration: generation },
+    plan: {
+      connectorConfig: config,
+      taskConfig,
+      targetState,
+      taskGeneration: generation,
+      taskCount: entry.tasks?.length ?? 0,
+    },
   };
 }
 

@@ -5,6 +5,8 @@ import type { ClusterConfig, StatusStore } from "../store/stores.ts";
 export interface StaleStatuses {
   readonly connectors: readonly string[];
   readonly tasks: readonly TaskId[];
+  /** Connectors whose active topics are still listed. */
+  readonly topics: readonly string[];
 }
 
 /**
@@ -13,16 +15,20 @@ export interface StaleStatuses {
  */
 export function staleStatuses(
   config: ClusterConfig,
-  statuses: Pick<StatusStore, "connectors" | "tasks">,
+  statuses: Pick<StatusStore, "connectors" | "tasks" | "topics">,
 ): StaleStatuses {
   const connectors: string[] = [];
   const tasks: TaskId[] = [];
+  const topics: string[] = [];
   for (const connector of statuses.connectors()) {
     const entry = config.connectors.get(connector);
-    if (entry === undefined) connectors.push(connector);
+    if (entry === undefined) {
+      connectors.push(connector);
+      if (statuses.topics(connector).length > 0) topics.push(connector);
+    }
     const count = entry?.tasks?.length;
     if (count === undefined) continue;
     for (const task of statuses.tasks(connector).keys()) if (task >= count) tasks.push({ connector, task });
   }
-  return { connectors, tasks };
+  return { connectors, tasks, topics };
 }

@@ -25,6 +25,8 @@ export interface WorkOutcomesOptions {
   /** Configured and meant to run, on whichever worker. */
   readonly isConfigured: (work: Work) => boolean;
   readonly isOurs: (work: Work) => boolean;
+  /** It has ended, and is not started again at once. */
+  readonly ended: (item: { readonly connector: string; readonly task: number | null }) => void;
   /** Something may have to be started or stopped because of it. */
   readonly touch: (connector: string) => void;
   readonly post: (message: Message) => void;
@@ -78,10 +80,20 @@ export class WorkOutcomes {
     else predecessors.stopped(itemKey(work));
     // What was deleted has no status any more, or will have none by the leader's tombstone.
     const isConfigured = this.#options.isConfigured(work);
+    if (!isConfigured) this.#forget(work);
     const again = message.again && isConfigured && isOurs(work);
-    if (!again) restarts.givenUp(work);
+    if (!again) {
+      restarts.givenUp(work);
+      this.#options.ended(work);
+    }
     if (!again && isConfigured && !message.wasFailed) statuses.report(work, { state: "UNASSIGNED" });
     stops.stopped(work);
+  }
+
+  /** Names come and go: what is remembered by them must not outlive them. */
+  #forget(work: Work): void {
+    this.#options.predecessors.forget(itemKey(work));
+    this.#options.crashes.forget(itemKey(work));
   }
 
   /** What an executor says of an item; nothing that it says of one that is being stopped counts. */

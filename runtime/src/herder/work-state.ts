@@ -1,44 +1,19 @@
-import { ConnectError } from "../errors.ts";
-import type { ExecutorPool } from "../executor/pool.ts";
-import type { Assigned, GroupMember } from "../group/group.ts";
-import type { Logger } from "../log.ts";
-import type { ClusterConfig, ConfigChange, ConfigStore, StatusStore } from "../store/stores.ts";
+import type { Assigned } from "../group/group.ts";
+import type { ClusterConfig, ConfigChange } from "../store/stores.ts";
+import { type ActiveTopics, createActiveTopics } from "./active-topics.ts";
 import { createCrashHistory } from "./crash-history.ts";
+import type { HerderOptions } from "./herder-options.ts";
+import { LastRound } from "./last-round.ts";
 import type { Message, Waiter } from "./messages.ts";
 import { createPredecessors } from "./predecessors.ts";
 import { reconcileWork, type WorkAction } from "./reconcile-work.ts";
-import { createRejoins, type Rejoins } from "./rejoins.ts";
+import { RestartRequests } from "./restart-requests.ts";
 import { createRestarts } from "./restarts.ts";
-import type { StartCounters } from "./start-counters.ts";
-import type { StatusWriter } from "./status-writer.ts";
 import { createStopWaiters } from "./stop-waiters.ts";
-import type { TaskPlanner } from "./task-planner.ts";
-import { type ConnectorShare, itemKey, type Work } from "./work.ts";
+import { itemKey, type Work } from "./work.ts";
 import { WorkOutcomes } from "./work-outcomes.ts";
 import { createWorkRunner, type WorkRunner } from "./work-runner.ts";
-import { createWorkTable, toShares } from "./work-table.ts";
-
-/** What the herder works with. */
-export interface HerderOptions {
-  readonly configStore: Pick<ConfigStore, "config" | "onChange" | "readToEnd">;
-  readonly statusStore: Pick<StatusStore, "task" | "putTopic" | "topics" | "flush">;
-  readonly workerId: string;
-  /** Ids of the group's present workers; null if they are not known. */
-  readonly workers: () => ReadonlySet<string> | null;
-  readonly statuses: StatusWriter;
-  readonly pool: Pick<
-    ExecutorPool,
-    "startConnector" | "startTask" | "stopConnector" | "stopTask" | "setTargetState" | "renewLease"
-  >;
-  readonly member: () => Pick<GroupMember, "requestRejoin">;
-  readonly planner: Pick<TaskPlanner, "plan" | "cancel" | "stop">;
-  readonly starts: StartCounters;
-  readonly topicTracking: boolean;
-  readonly gracefulTimeoutMs: number;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
-  readonly log: Logger;
-}
+import { createWorkTable } from "./work-table.ts";
 
 const FLUSH_TIMEOUT_MS = 1_000;
 
@@ -52,7 +27,9 @@ const FLUSH_TIMEOUT_MS = 1_000;
 export class WorkState {
   readonly #options: HerderOptions;
   readonly #runner: WorkRunner;
-  readonly #rejoins: Rejoins;
+  readonly #round: LastRound;
+  readonly #requests: RestartRequests;
+  readonly #topics: ActiveTopics;
   readonly #outcomes: WorkOutcomes;
   readonly #table = createWorkTable();
   readonly #crashes = createCrashHistory();
@@ -60,25 +37,29 @@ export class WorkState {
   readonly #restarts = createRestarts();
   readonly #stops = createStopWaiters();
   readonly #dirty = new Set<string>();
-  /** Config offset at which a connector's present task set was committed, if that was seen as a change. */
-  readonly #taskSetOffsets = new Map<string, bigint>();
   #config: ClusterConfig;
-  #shares = new Map<string, ConnectorShare>();
-  /** Config offset of the last completed round; null: nothing may start. */
-  #roundOffset: bigint | null = null;
-  /** Offset of the last change that needs a round. */
-  #rejoinOffset = -1n;
   #ending = false;
 
   constructor(options: HerderOptions, post: (message: Message) => void) {
     const { pool, configStore, statusStore, workerId, workers, member, now, gracefulTimeoutMs, log } = options;
     this.#options = options;
     this.#config = configStore.config();
-    this.#rejoins = createRejoins({ rejoin: (reason) => member().requestRejoin(reason), now });
+    this.#round = new LastRound({ rejoin: (reason) => member().requestRejoin(reason), now });
+    this.#requests = new RestartRequests({
+      ...options,
+      table: this.#table,
+      restarts: this.#restarts,
+      isOurs: (connector, task) => this.owns(connector, task),
+      markStale: (connector, task) => this.#markStale(connector, task),
+    });
     const isPredecessorDead = (connector: string, task: number) => {
       const status = statusStore.task({ connector, task });
       return this.#predecessors.isDead(itemKey({ connector, task }), { status, workerId, workers: workers() });
     };
+    this.#topics = createActiveTopics({
+      ...options,
+      isConfigured: (connector) => this.#config.connectors.has(connector),
+    });
     this.#runner = createWorkRunner({ pool, isPredecessorDead, post, gracefulTimeoutMs, log });
     this.#outcomes = new WorkOutcomes({
       ...options,
@@ -100,12 +81,11 @@ export class WorkState {
   }
 
   end(): void {
-    this.#rejoins.cancel();
+    this.#round.end();
   }
 
   owns(connector: string, task: number | null): boolean {
-    const share = this.#shares.get(connector);
-    return task === null ? share?.instance === true : share?.tasks.has(task) === true;
+    return this.#round.owns(connector, task);
   }
 
   all(): readonly Work[] {
@@ -152,13 +132,13 @@ export class WorkState {
         this.#outcomes.refused(message.connector, message.message);
         return;
       case "activeTopic":
-        this.#recordTopic(message.connector, message.task, message.topic);
+        this.#topics.used(message);
         return;
       case "executorLost":
         this.#outcomes.executorLost(message.lost);
         return;
       case "restart":
-        this.#foldRestart(message.connector, message.task, message.done);
+        this.#requests.one(message.connector, message.task, message.done);
         return;
       case "due":
         this.#dirty.add(message.connector);
@@ -177,11 +157,10 @@ export class WorkState {
       done.resolve();
       return;
     }
-    for (const connector of this.#shares.keys()) this.#dirty.add(connector);
-    this.#shares = this.#ending ? new Map() : toShares(round.assignment);
-    for (const connector of [...this.#shares.keys(), ...this.#table.connectors()]) this.#dirty.add(connector);
-    this.#roundOffset = round.configOffset;
-    if (this.#rejoinOffset > round.configOffset) this.#rejoins.request("configuration changed during the round");
+    this.#touchAll();
+    if (this.#ending) this.#round.giveUp();
+    else this.#round.complete(round);
+    this.#touchAll();
     const { generation } = round.view;
     const counts = { connectors: round.assignment.connectors.length, tasks: round.assignment.tasks.length };
     log.info({ generation, ...counts, configOffset: round.configOffset }, "round completed");
@@ -193,11 +172,14 @@ export class WorkState {
   }
 
   #giveUpAll(done: Waiter): void {
-    for (const connector of [...this.#shares.keys(), ...this.#table.connectors()]) this.#dirty.add(connector);
-    this.#shares = new Map();
-    this.#roundOffset = null;
+    this.#touchAll();
+    this.#round.giveUp();
     this.settle();
     this.#whenGone(this.#table.all(), done);
+  }
+
+  #touchAll(): void {
+    for (const connector of [...this.#round.connectors(), ...this.#table.connectors()]) this.#dirty.add(connector);
   }
 
   #foldChange(change: ConfigChange, config: ClusterConfig): void {
@@ -206,22 +188,24 @@ export class WorkState {
     switch (change.kind) {
       case "connectorUpdated": {
         if (!before.connectors.has(change.connector))
-          this.#needRound(config.offset, `new connector ${change.connector}`);
+          this.#round.need(config.offset, `new connector ${change.connector}`);
         this.#markStale(change.connector, null);
-        break;
+        return;
       }
       case "connectorRemoved":
-        this.#taskSetOffsets.delete(change.connector);
-        this.#needRound(config.offset, `connector ${change.connector} deleted`);
+        this.#round.forget(change.connector);
+        this.#crashes.forgetConnector(change.connector);
+        this.#predecessors.forgetConnector(change.connector);
+        this.#round.need(config.offset, `connector ${change.connector} deleted`);
         break;
       case "tasksCommitted": {
-        this.#taskSetOffsets.set(change.connector, config.offset);
+        this.#round.taskSetCommitted(change.connector, config.offset);
         const tasks = (entry: ClusterConfig) => entry.connectors.get(change.connector)?.tasks?.length ?? 0;
-        if (tasks(before) + tasks(config) > 0) this.#needRound(config.offset, `tasks of ${change.connector} changed`);
+        if (tasks(before) + tasks(config) > 0) this.#round.need(config.offset, `tasks of ${change.connector} changed`);
         break;
       }
       case "restartRequested":
-        this.#foldRestartRequest(change);
+        this.#requests.requested(change.connector, change);
         return;
       case "targetStateChanged":
         break;
@@ -234,15 +218,11 @@ export class WorkState {
     this.#dirty.add(change.connector);
   }
 
-  #needRound(offset: bigint, reason: string): void {
-    this.#rejoinOffset = offset;
-    this.#rejoins.request(reason);
-  }
-
   #markStale(connector: string, task: number | null): void {
     const work = this.#table.find(connector, task);
     if (work !== null) work.stale = true;
     this.#crashes.forget(itemKey({ connector, task }));
+    this.#dirty.add(connector);
   }
 
   #isConfigured(work: Work): boolean {
@@ -257,54 +237,16 @@ export class WorkState {
     if (work?.phase === "running" && !work.stale && startable) this.#options.planner.plan(connector);
   }
 
-  #recordTopic(connector: string, task: number, topic: string): void {
-    const { statusStore, topicTracking } = this.#options;
-    if (!topicTracking || !this.#config.connectors.has(connector)) return;
-    if (statusStore.topics(connector).includes(topic)) return;
-    statusStore.putTopic(connector, topic, task);
-  }
-
-  #foldRestart(connector: string, task: number | null, done: Waiter): void {
-    const work = this.#table.find(connector, task);
-    if (!this.owns(connector, task)) {
-      done.reject(new ConnectError("rebalance", "The work has just moved to another worker"));
-      return;
-    }
-    this.#markStale(connector, task);
-    this.#dirty.add(connector);
-    // Not here yet, or wanted stopped: it starts when its time has come.
-    if (work === null || work.phase === "stopping") {
-      done.resolve();
-      return;
-    }
-    this.#restarts.awaitNext(work, done);
-  }
-
-  #foldRestartRequest(request: Extract<ConfigChange, { kind: "restartRequested" }>): void {
-    const parts = this.#table.peek(request.connector);
-    const chosen = (work: Work) => !request.onlyFailed || work.phase === "failed";
-    const works = [
-      ...(parts?.instance == null ? [] : [parts.instance]),
-      ...(request.includeTasks ? [...(parts?.tasks.values() ?? [])] : []),
-    ].filter((work) => work.phase !== "stopping" && chosen(work));
-    for (const work of works) {
-      this.#options.statuses.report(work, { state: "RESTARTING" });
-      this.#markStale(work.connector, work.task);
-    }
-    this.#dirty.add(request.connector);
-  }
-
   /** Brings every connector that something happened to in line with what is wanted. */
   settle(): void {
+    this.#requests.carryOut();
     for (const connector of this.#dirty) {
       const entry = this.#config.connectors.get(connector) ?? null;
-      const share = this.#shares.get(connector) ?? null;
+      const share = this.#round.share(connector);
       const work = this.#table.of(connector);
       if (entry?.targetState !== "STOPPED" || share?.instance !== true) work.stoppedReported = false;
-      const instancesReleased = this.#roundOffset !== null && this.#config.offset >= this.#roundOffset;
-      const tasksReleased =
-        instancesReleased && (this.#taskSetOffsets.get(connector) ?? -1n) <= (this.#roundOffset ?? -1n);
-      const input = { entry, share, work, instancesReleased, tasksReleased, nowMs: this.#options.now() };
+      const released = this.#round.released(connector, this.#config.offset);
+      const input = { entry, share, work, released, nowMs: this.#options.now() };
       for (const action of reconcileWork(input)) this.#act(connector, action);
       if (share === null) this.#table.prune(connector);
     }

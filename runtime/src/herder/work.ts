@@ -48,9 +48,16 @@ export interface StartPlan {
   readonly taskConfig: StringMap | null;
   readonly targetState: TargetState;
   readonly taskGeneration: number;
+  /** How many tasks the connector has. */
+  readonly taskCount: number;
 }
 
 /** Tells items apart: a connector may be called as Connect calls another one's task (`orders-1`). */
 export function itemKey({ connector, task }: { readonly connector: string; readonly task: number | null }): string {
   return `${task ?? ""}/${connector}`;
+}
+
+/** The connector of an {@link itemKey}. */
+export function connectorOfKey(key: string): string {
+  return key.slice(key.indexOf("/") + 1);
 }

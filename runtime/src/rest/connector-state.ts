@@ -44,17 +44,20 @@ export function connectorStateResource(app: FastifyInstance, api: RestApi): void
   resource(app, "/connectors/:connector/restart", {
     POST: (incoming) => {
       const name = incoming.param("connector");
-      const wide = incoming.query.get("includeTasks") === "true" || incoming.query.get("onlyFailed") === "true";
-      if (wide) {
-        throw new ConnectError(
-          "bad-request",
-          "includeTasks and onlyFailed are not supported yet: restart each task by itself",
-        );
+      const includeTasks = incoming.query.get("includeTasks")?.toLowerCase() === "true";
+      const onlyFailed = incoming.query.get("onlyFailed")?.toLowerCase() === "true";
+      const path = `connectors/${encodeURIComponent(name)}/restart`;
+      if (!includeTasks && !onlyFailed) {
+        return doOrForward(api, incoming, {
+          here: (scope) => commands.restart(name, null, scope),
+          answer: () => ({ status: 204 }),
+          there: { method: "POST", path, repeatOnConflict: true },
+        });
       }
       return doOrForward(api, incoming, {
-        here: (scope) => commands.restart(name, null, scope),
-        answer: () => ({ status: 204 }),
-        there: { method: "POST", path: `connectors/${encodeURIComponent(name)}/restart` },
+        here: (scope) => commands.restartParts(name, { includeTasks, onlyFailed }, scope),
+        answer: (state) => ({ status: 202, body: state }),
+        there: { method: "POST", path: `${path}?includeTasks=${includeTasks}&onlyFailed=${onlyFailed}` },
       });
     },
   });

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { ConnectError } from "../errors.ts";
 import { withName } from "../herder/validate.ts";
 import type { RestApi } from "./api.ts";
-import { parseConfig, parseObject } from "./body.ts";
+import { parseConfig, parseMap, parseObject } from "./body.ts";
 import { doOrForward } from "./forward.ts";
 import { type Answer, resource } from "./resource.ts";
 
@@ -60,6 +60,15 @@ export function connectorsResource(app: FastifyInstance, api: RestApi): void {
         there: { method: "PUT", path: `connectors/${encodeURIComponent(name)}/config`, body: config },
       });
     },
+    PATCH: (incoming) => {
+      const name = incoming.param("connector");
+      const patch = parseMap(incoming.body.json);
+      return doOrForward(api, incoming, {
+        here: (scope) => commands.patchConfig(name, patch, scope),
+        answer: (info) => ({ status: 200, body: info }),
+        there: { method: "PATCH", path: `connectors/${encodeURIComponent(name)}/config`, body: patch },
+      });
+    },
   });
 }
 
@@ -77,7 +86,8 @@ function toTargetState(given: unknown): TargetState | null {
   if (given === undefined || given === null) return null;
   const state = typeof given === "string" ? INITIAL_STATES[given.toUpperCase()] : undefined;
   if (state === undefined) {
-    throw new ConnectError("bad-request", `Invalid initial_state '${given}': must be RUNNING, PAUSED or STOPPED`);
+    // Java reads it into an enum, and what does not fit its types is a 500 (contract §5.0).
+    throw new ConnectError("internal", `Invalid initial_state '${given}': must be RUNNING, PAUSED or STOPPED`);
   }
   return state;
 }

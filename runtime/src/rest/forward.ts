@@ -1,5 +1,5 @@
 import { ConnectError } from "../errors.ts";
-import type { Outcome } from "../herder/commands.ts";
+import type { Outcome } from "../herder/leader-steps.ts";
 import { pause } from "../herder/pause.ts";
 import type { RequestScope } from "../herder/request-scope.ts";
 import type { RestApi } from "./api.ts";
@@ -7,10 +7,13 @@ import type { Answer, Incoming } from "./resource.ts";
 
 /** How a request that another worker has to answer is sent there (contract §5.1). */
 export interface ForwardedRequest {
-  readonly method: "POST" | "PUT" | "DELETE";
+  readonly method: "POST" | "PUT" | "PATCH" | "DELETE";
   /** Relative to the worker's URL, names encoded. */
   readonly path: string;
+  /** Bytes are sent as they are, anything else as JSON. */
   readonly body?: unknown;
+  /** A conflict there means that the work is moving, and that nothing was done: it is looked up anew who has to do it. */
+  readonly repeatOnConflict?: boolean;
 }
 
 const REFUSED_AGAIN_MS = 250;
@@ -40,7 +43,10 @@ export async function doOrForward<T>(
       const url = new URL(request.there.path, outcome.url);
       url.searchParams.set("forward", hop);
       try {
-        return await send(api.fetch, { url, incoming, request: request.there }, scope.signal);
+        const answer = await send(api.fetch, { url, incoming, request: request.there }, scope.signal);
+        if (answer.status !== 409 || request.there.repeatOnConflict !== true) return answer;
+        await pause(REFUSED_AGAIN_MS, scope.signal);
+        if (scope.signal.aborted) return answer;
       } catch (error) {
         if (!isRefused(error) || scope.signal.aborted) {
           throw new ConnectError("internal", `IO Error trying to forward REST request: ${messageOf(error)}`, {
@@ -73,7 +79,9 @@ async function send(
       "user-agent": "kafka-connect",
       ...(incoming.authorization === undefined ? {} : { authorization: incoming.authorization }),
     },
-    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    ...(request.body === undefined
+      ? {}
+      : { body: Buffer.isBuffer(request.body) ? request.body : JSON.stringify(request.body) }),
     signal,
   });
   const text = await response.text();

@@ -49,7 +49,11 @@ export function tasksResource(app: FastifyInstance, api: RestApi): void {
       return doOrForward(api, incoming, {
         here: (scope) => commands.restart(name, task, scope),
         answer: () => ({ status: 204 }),
-        there: { method: "POST", path: `connectors/${encodeURIComponent(name)}/tasks/${task}/restart` },
+        there: {
+          method: "POST",
+          path: `connectors/${encodeURIComponent(name)}/tasks/${task}/restart`,
+          repeatOnConflict: true,
+        },
       });
     },
   });

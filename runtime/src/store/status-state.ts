@@ -62,7 +62,7 @@ export function createStatusState(): StatusState {
     task: ({ connector, task }) => tasks.get(connector)?.get(task) ?? null,
     tasks: (connector) => new Map([...(tasks.get(connector) ?? NO_TASKS)].sort(([a], [b]) => a - b)),
     topics: (connector) => [...(topics.get(connector) ?? [])].sort(),
-    connectors: () => [...connectors.keys()],
+    connectors: () => [...new Set([...connectors.keys(), ...tasks.keys(), ...topics.keys()])],
     apply({ key, value }) {
       const record = readStatusRecord(key, value);
       switch (record.kind) {

@@ -92,13 +92,13 @@ export function createStatusStore(topic: TopicLog, { log, now = Date.now }: Stat
       const allowed = rule(safe, () => state.task(id), entry);
       put({ key: taskKey(id), value: statusValue(entry), allowed, careful: safe });
     },
-    removeConnector(connector) {
+    removeConnector(connector, isGone) {
       for (const task of state.tasks(connector).keys()) {
-        put({ key: taskKey({ connector, task }), value: null, allowed: always });
+        put({ key: taskKey({ connector, task }), value: null, allowed: isGone });
       }
-      put({ key: connectorKey(connector), value: null, allowed: always });
+      put({ key: connectorKey(connector), value: null, allowed: isGone });
     },
-    removeTask: (id) => put({ key: taskKey(id), value: null, allowed: always }),
+    removeTask: (id, isGone) => put({ key: taskKey(id), value: null, allowed: isGone }),
     putTopic(connector, name, task) {
       const key = topicKey(connector, name);
       if (newest.has(key)) return;

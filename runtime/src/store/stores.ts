@@ -98,7 +98,7 @@ export interface StatusStore {
   /** Statuses of the tasks of a connector, by task number. */
   tasks(connector: string): ReadonlyMap<number, StatusEntry>;
   topics(connector: string): readonly string[];
-  /** Names of all connectors that have a status. */
+  /** Names of all connectors that have a status, a task with one, or an active topic. */
   connectors(): readonly string[];
   onChange(listener: (change: StatusChange) => void): () => void;
   /**
@@ -107,9 +107,9 @@ export interface StatusStore {
    */
   putConnector(connector: string, entry: StatusEntry, options: { readonly safe: boolean }): void;
   putTask(id: TaskId, entry: StatusEntry, options: { readonly safe: boolean }): void;
-  /** Tombstones of a connector, its tasks and, if wanted, its active topics. */
-  removeConnector(connector: string): void;
-  removeTask(id: TaskId): void;
+  /** Tombstones of a connector and its tasks, withdrawn once `isGone` is false: it may be there again before they are written. */
+  removeConnector(connector: string, isGone: () => boolean): void;
+  removeTask(id: TaskId, isGone: () => boolean): void;
   putTopic(connector: string, topic: string, task: number): void;
   resetTopics(connector: string): void;
   /** Resolves when everything put so far was acknowledged or superseded. */

@@ -5,6 +5,7 @@ import { createCrashHistory } from "#runtime/herder/crash-history.ts";
 import { generateKey, needsNewKey, type SessionKeyPolicy, sign } from "#runtime/herder/request-signature.ts";
 import { staleStatuses } from "#runtime/herder/stale-statuses.ts";
 import { maxTasks, needsCommit, tooManyTasks } from "#runtime/herder/task-plan.ts";
+import { itemKey } from "#runtime/herder/work.ts";
 import type { ConnectorEntry } from "#runtime/store/stores.ts";
 import { FakeConfigStore, FakeStatusStore } from "./fakes.ts";
 
@@ -85,6 +86,12 @@ describe("crash history", () => {
     assert.deepEqual(history.record("a", { atMs: 300_001, alone: true }), { kind: "restart", delayMs: 0 });
     history.forget("a");
     assert.deepEqual(history.record("a", { atMs: 300_002, alone: true }), { kind: "restart", delayMs: 0 });
+    const task = itemKey({ connector: "a/b", task: 1 });
+    history.record(task, { atMs: 300_002, alone: true });
+    history.forgetConnector("b");
+    assert.deepEqual(history.record(task, { atMs: 300_003, alone: true }), { kind: "restart", delayMs: 1_000 });
+    history.forgetConnector("a/b");
+    assert.deepEqual(history.record(task, { atMs: 300_004, alone: true }), { kind: "restart", delayMs: 0 });
   });
 });
 
@@ -137,12 +144,14 @@ describe("stale statuses", () => {
       statuses.putConnector(connector, entry);
       for (const task of [0, 1]) statuses.putTask({ connector, task }, entry);
     }
+    for (const connector of ["known", "gone"]) statuses.putTopic(connector, "t");
     await config.putConnector("known", {}, null);
     await config.putTaskConfigs("known", [{}]);
     await config.putConnector("unset", {}, null);
     assert.deepEqual(staleStatuses(config.config(), statuses), {
       connectors: ["gone"],
       tasks: [{ connector: "known", task: 1 }],
+      topics: ["gone"],
     });
   });
 });

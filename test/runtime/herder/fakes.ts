@@ -128,7 +128,7 @@ export class FakeStatusStore implements StatusStore {
     return [...(this.#topics.get(connector) ?? [])];
   }
   connectors(): readonly string[] {
-    return [...new Set([...this.#connectors.keys(), ...this.#tasks.keys()])];
+    return [...new Set([...this.#connectors.keys(), ...this.#tasks.keys(), ...this.#topics.keys()])];
   }
   onChange(listener: (change: StatusChange) => void): () => void {
     this.#listeners.add(listener);
@@ -150,7 +150,6 @@ export class FakeStatusStore implements StatusStore {
     this.log.push(`${connector} DESTROYED`);
     this.#connectors.delete(connector);
     this.#tasks.delete(connector);
-    this.#topics.delete(connector);
     this.#tell({ kind: "connector", connector, entry: null });
   }
   removeTask(id: TaskId): void {

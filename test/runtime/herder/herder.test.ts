@@ -15,6 +15,8 @@ describe("herder", () => {
   let member: FakeMember;
   let herder: Herder;
   let nowMs: number;
+  /** What has ended for good, as `c/0`. */
+  let gone: string[];
   let ended: Promise<void>;
   let end: AbortController;
 
@@ -24,6 +26,7 @@ describe("herder", () => {
     pool = new FakePool();
     member = new FakeMember();
     nowMs = 0;
+    gone = [];
     end = new AbortController();
     const planner = createTaskPlanner({
       pool,
@@ -46,6 +49,7 @@ describe("herder", () => {
       workers: () => new Set(["self:8083", "peer:8083"]),
       planner,
       starts: createStartCounters(),
+      ended: ({ connector, task }) => gone.push(`${connector}/${task}`),
       topicTracking: true,
       gracefulTimeoutMs: 5_000,
       now: () => nowMs,
@@ -437,6 +441,87 @@ describe("herder", () => {
     await until("restarted", () => pool.calls.includes("start c-0"));
     assert.deepEqual(pool.calls, ["stop c-0", "start c-0"]);
     assert.deepEqual(statusStore.log, ["c-0 FAILED", "c-0 RESTARTING"]);
+  });
+
+  it("carries out the strongest of several restart requests, once", async () => {
+    await running();
+    for (const [includeTasks, onlyFailed] of [
+      [true, true],
+      [true, false],
+      [false, false],
+    ] as const) {
+      configStore.apply("c", (entry) => entry, { kind: "restartRequested", connector: "c", includeTasks, onlyFailed });
+    }
+    await until("restarted", () => pool.calls.includes("start c") && pool.calls.includes("start c-0"));
+    await idle();
+    assert.deepEqual(statusStore.log.slice(0, 2), ["c RESTARTING", "c-0 RESTARTING"]);
+    for (const call of ["stop c", "start c", "stop c-0", "start c-0"]) {
+      assert.equal(pool.calls.filter((done) => done === call).length, 1, call);
+    }
+  });
+
+  it("restarts nothing of a connector without a failure if only failures are asked for", async () => {
+    await running();
+    const request = { kind: "restartRequested", connector: "c", includeTasks: true, onlyFailed: true } as const;
+    configStore.apply("c", (entry) => entry, request);
+    await idle();
+    assert.deepEqual([pool.calls, statusStore.log], [[], []]);
+  });
+
+  it("restarts what has failed here even if its status is not read back yet", async () => {
+    await running();
+    notice("c", 0, "FAILED", "boom");
+    await until("FAILED", () => statusStore.stateOf("c-0") === "FAILED");
+    const stale = { state: "RUNNING", workerId: "self:8083", generation: 1, trace: null, version: null } as const;
+    statusStore.putTask({ connector: "c", task: 0 }, stale);
+    const request = { kind: "restartRequested", connector: "c", includeTasks: true, onlyFailed: true } as const;
+    configStore.apply("c", (entry) => entry, request);
+    await until("restarted", () => pool.calls.includes("start c-0"));
+  });
+
+  it("fails the tasks of a stored set that is larger than the connector may have", async () => {
+    await configStore.putConnector("c", { ...config, "tasks.max": "1" }, null);
+    await configStore.putTaskConfigs("c", [{}, {}]);
+    await give("c/0", "c/1");
+    await until("FAILED", () => statusStore.stateOf("c-0") === "FAILED" && statusStore.stateOf("c-1") === "FAILED");
+    assert.match(
+      statusStore.task({ connector: "c", task: 0 })?.trace ?? "",
+      /The connector c has generated 2 tasks, which is greater than 1, the maximum number of tasks it is configured to create\. /,
+    );
+    assert.deepEqual(pool.calls, []);
+  });
+
+  it("runs such a set if the limit is not enforced", async () => {
+    await configStore.putConnector("c", { ...config, "tasks.max": "1", "tasks.max.enforce": "false" }, null);
+    await configStore.putTaskConfigs("c", [{}, {}]);
+    await give("c/0", "c/1");
+    await until("both run", () => pool.live.has("c-0") && pool.live.has("c-1"));
+  });
+
+  it("tells what has ended for good, and not what starts again", async () => {
+    await running();
+    await herder.restart("c", 0);
+    assert.deepEqual(gone, []);
+    await configStore.removeConnector("c");
+    await give();
+    assert.deepEqual(gone.sort(), ["c/0", "c/null"]);
+  });
+
+  it("remembers nothing of a connector that was deleted: its successor evicts nobody", async () => {
+    await running();
+    pool.stopEnd = "killed";
+    await configStore.removeConnector("c");
+    await give();
+    await configStore.putConnector("c", config, null);
+    await configStore.putTaskConfigs("c", [{}]);
+    pool.evictions.clear();
+    statusStore.putTask(
+      { connector: "c", task: 0 },
+      { state: "UNASSIGNED", workerId: "self:8083", generation: 1, trace: null, version: null },
+    );
+    await give("c/0");
+    await until("task runs", () => pool.live.has("c-0"));
+    assert.equal(pool.evictions.get("c-0"), false);
   });
 
   describe("a predecessor that died", () => {

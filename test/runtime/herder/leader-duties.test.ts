@@ -10,6 +10,7 @@ describe("leader duties", () => {
   let member: FakeMember;
   let end: AbortController;
   let ended: Promise<void>;
+  let nowMs: number;
 
   const begin = () => {
     ended = runLeaderDuties(
@@ -24,7 +25,7 @@ describe("leader duties", () => {
           signatureAlgorithm: "HmacSHA256",
           verificationAlgorithms: ["HmacSHA256"],
         },
-        wallClock: () => 1_000,
+        wallClock: () => nowMs,
         log: silent,
       },
       end.signal,
@@ -37,6 +38,7 @@ describe("leader duties", () => {
     statusStore = new FakeStatusStore();
     member = new FakeMember();
     end = new AbortController();
+    nowMs = 1_000;
   });
   afterEach(async () => {
     end.abort();
@@ -51,7 +53,43 @@ describe("leader duties", () => {
     assert.deepEqual(configStore.privilegedWrites, ["putSessionKey"]);
   });
 
-  it("writes no key before it has confirmed its membership", async () => {
+  it("removes the active topics of a deleted connector", async () => {
+    statusStore.putTopic("ghost", "lines");
+    begin();
+    await until("topics gone", () => statusStore.topics("ghost").length === 0);
+  });
+
+  it("writes a new key when the present one is too old", async () => {
+    begin();
+    await until("key", () => configStore.config().sessionKey !== null);
+    const first = configStore.config().sessionKey;
+    nowMs += 59_999;
+    statusStore.putConnector("ghost", running);
+    await until("looked again", () => statusStore.connector("ghost") === null);
+    assert.equal(configStore.config().sessionKey, first);
+    nowMs += 1;
+    statusStore.putConnector("ghost", running);
+    await until("another key", () => configStore.config().sessionKey !== first);
+  });
+
+  it("removes no status before it has confirmed its membership, and looks again after that", async () => {
+    statusStore.putConnector("ghost", running);
+    statusStore.putConnector("back", running);
+    const confirmed = Promise.withResolvers<void>();
+    member.onConfirm = () => confirmed.promise;
+    begin();
+    await until("asked", () => member.confirms > 0);
+    await idle();
+    assert.deepEqual(statusStore.log, ["ghost RUNNING", "back RUNNING"]);
+    await configStore.putConnector("back", {}, null);
+    confirmed.resolve();
+    await until("ghost gone", () => statusStore.connector("ghost") === null);
+    await idle();
+    assert.notEqual(statusStore.connector("back"), null);
+  });
+
+  it("writes no key and removes nothing if its membership cannot be confirmed", async () => {
+    statusStore.putConnector("ghost", running);
     member.onConfirm = async () => {
       throw new ConnectError("rebalance", "no");
     };
@@ -59,6 +97,7 @@ describe("leader duties", () => {
     await until("asked", () => member.confirms > 0);
     await idle();
     assert.deepEqual(configStore.privilegedWrites, []);
+    assert.notEqual(statusStore.connector("ghost"), null);
   });
 
   it("a follower does nothing until it leads", async () => {

@@ -42,8 +42,7 @@ function decide(input: Partial<ReconcileInput>): string[] {
     entry: entry("STARTED", 1),
     share: { instance: true, tasks: new Set([0]) },
     work: holding(),
-    instancesReleased: true,
-    tasksReleased: true,
+    released: { instances: true, tasks: true },
     nowMs: 1_000,
     ...input,
   });
@@ -67,10 +66,14 @@ const TABLE: [fact: string, input: Partial<ReconcileInput>, actions: string[]][]
   ["starts what the round gave", {}, ["start c", "start 0"]],
   [
     "starts no instance before the config topic is read up to the round",
-    { instancesReleased: false, tasksReleased: false },
+    { released: { instances: false, tasks: false } },
     [],
   ],
-  ["starts no task before a round that knew its task set", { tasksReleased: false }, ["start c"]],
+  [
+    "starts no task before a round that knew its task set",
+    { released: { instances: true, tasks: false } },
+    ["start c"],
+  ],
   ["starts no task of an inconsistent set", { entry: entry("STARTED", null) }, ["start c"]],
   ["starts no task beyond the set", { share: { instance: false, tasks: new Set([0, 1]) } }, ["start 0"]],
   ["leaves alone what runs", { work: holding(work(null, "running"), work(0, "running")) }, []],
@@ -90,7 +93,11 @@ const TABLE: [fact: string, input: Partial<ReconcileInput>, actions: string[]][]
   ],
   [
     "stops tasks of a former set, to start them when a round has known the new one",
-    { entry: entry("STARTED", 1, 2), tasksReleased: false, work: holding(work(null, "running"), work(0, "running")) },
+    {
+      entry: entry("STARTED", 1, 2),
+      released: { instances: true, tasks: false },
+      work: holding(work(null, "running"), work(0, "running")),
+    },
     ["stop 0"],
   ],
   [
@@ -163,14 +170,19 @@ describe("reconcileWork", () => {
       entry: entry("PAUSED", 1, 7),
       share: { instance: true, tasks: new Set([0]) },
       work: holding(),
-      instancesReleased: true,
-      tasksReleased: true,
+      released: { instances: true, tasks: true },
       nowMs: 0,
     });
     assert.deepEqual(action, {
       kind: "start",
       task: 0,
-      plan: { connectorConfig: { name: "c" }, taskConfig: { index: "0" }, targetState: "PAUSED", taskGeneration: 7 },
+      plan: {
+        connectorConfig: { name: "c" },
+        taskConfig: { index: "0" },
+        targetState: "PAUSED",
+        taskGeneration: 7,
+        taskCount: 1,
+      },
     });
   });
 });

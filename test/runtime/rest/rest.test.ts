@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import type { GroupInfo } from "@headrace/contract";
+import { ConnectorStateInfo, type GroupInfo } from "@headrace/contract";
 import type { FastifyInstance } from "fastify";
 import { ConnectError } from "#runtime/errors.ts";
 import { createCatalog } from "#runtime/herder/catalog.ts";
 import { createClusterEvents } from "#runtime/herder/cluster-events.ts";
 import { createCommands } from "#runtime/herder/commands.ts";
 import { createGroupQueries } from "#runtime/herder/group-queries.ts";
+import { createLeaderSteps } from "#runtime/herder/leader-steps.ts";
 import { createPluginQueries } from "#runtime/herder/plugin-queries.ts";
 import { openScope } from "#runtime/herder/request-scope.ts";
 import { signatureHeaders, verify } from "#runtime/herder/request-signature.ts";
@@ -33,6 +34,7 @@ describe("REST", () => {
   let member: FakeMember;
   let owned: Set<string>;
   let restarted: string[];
+  let restartError: Error | null;
   let forwarded: { url: string; method: string; headers: Headers; body: string }[];
   let answer: (attempt: number) => Response;
   let tracking: { enabled: boolean; resetAllowed: boolean };
@@ -45,6 +47,7 @@ describe("REST", () => {
     member = new FakeMember();
     owned = new Set();
     restarted = [];
+    restartError = null;
     forwarded = [];
     answer = () => new Response(null, { status: 204 });
     tracking = { enabled: true, resetAllowed: true };
@@ -65,13 +68,21 @@ describe("REST", () => {
     const herder = {
       owns: (connector: string, task: number | null) => owned.has(`${connector}/${task}`),
       restart: async (connector: string, task: number | null) => {
+        if (restartError !== null) throw restartError;
         restarted.push(`${connector}/${task}`);
       },
     };
     const group = createGroupQueries({ member: () => member, fetch, drainTimeoutMs: 1_000, log: silent });
     app = createRestServer(
       {
-        commands: createCommands({ configStore, statusStore, member: () => member, herder, pool, views }),
+        commands: createCommands({
+          configStore,
+          statusStore,
+          herder,
+          pool,
+          views,
+          steps: createLeaderSteps(() => member),
+        }),
         views,
         plugins: createPluginQueries({ catalog: () => catalog, pool }),
         events: createClusterEvents({ configStore, statusStore, member: () => member, views, workerId: "self:8083" }),
@@ -197,7 +208,7 @@ describe("REST", () => {
       });
     }
     it("refuses an unknown initial_state", async () =>
-      error(400, /Invalid initial_state/, await ask("POST", "/connectors", { name: "c", config, initial_state: "X" })));
+      error(500, /Invalid initial_state/, await ask("POST", "/connectors", { name: "c", config, initial_state: "X" })));
     it("refuses a name that exists", async () => {
       await create();
       error(409, "Connector c already exists", await ask("POST", "/connectors", { name: "c", config }));
@@ -283,6 +294,50 @@ describe("REST", () => {
       await create();
       assert.equal((await ask("DELETE", "/connectors/c")).status, 204);
       error(404, "Connector c not found", await ask("DELETE", "/connectors/c"));
+    });
+  });
+
+  describe("PATCH /connectors/{c}/config", () => {
+    it("changes, adds and removes keys, and keeps the others", async () => {
+      await create();
+      const { status, body } = await ask("PATCH", "/connectors/c/config", {
+        topic: "u",
+        added: 3,
+        name: "c",
+        "x.y": null,
+      });
+      assert.equal(status, 200);
+      const changed = { ...config, topic: "u", added: "3" };
+      assert.deepEqual(configStore.config().connectors.get("c")?.config, changed);
+      assert.deepEqual(body, { name: "c", config: changed, tasks: [{ connector: "c", task: 0 }], type: "source" });
+      await ask("PATCH", "/connectors/c/config", { added: null });
+      assert.deepEqual(configStore.config().connectors.get("c")?.config, { ...config, topic: "u" });
+    });
+    it("loses none of two patches at once", async () => {
+      await create();
+      await Promise.all([
+        ask("PATCH", "/connectors/c/config", { one: "1" }),
+        ask("PATCH", "/connectors/c/config", { two: "2" }),
+      ]);
+      assert.deepEqual(configStore.config().connectors.get("c")?.config, { ...config, one: "1", two: "2" });
+    });
+    it("refuses what makes the configuration invalid, and another name", async () => {
+      await create();
+      error(400, /is invalid and contains/, await ask("PATCH", "/connectors/c/config", { bad: "worse" }));
+      error(400, /doesn't match connector name/, await ask("PATCH", "/connectors/c/config", { name: "d" }));
+      error(500, /Cannot deserialize/, await ask("PATCH", "/connectors/c/config", []));
+      assert.deepEqual(configStore.config().connectors.get("c")?.config, config);
+    });
+    it("does not find what is not there", async () =>
+      error(404, "Connector x not found", await ask("PATCH", "/connectors/x/config", {})));
+    it("goes to the leader, null values included", async () => {
+      follow();
+      answer = () => Response.json({ some: "info" });
+      await ask("PATCH", "/connectors/c/config", { a: null, b: "1" });
+      assert.deepEqual(
+        forwarded.map(({ method, url, body }) => [method, url, body]),
+        [["PATCH", "http://boss:8083/connectors/c/config?forward=true", '{"a":null,"b":"1"}']],
+      );
     });
   });
 
@@ -379,9 +434,76 @@ describe("REST", () => {
       await ask("POST", "/connectors/c/restart?forward=true");
       assert.equal(forwarded[0]?.url, "http://boss:8083/connectors/c/restart?forward=false");
     });
-    it("is a conflict if nobody has it", async () => {
+    it("is a conflict if nobody has it within the request's time", async () => {
       await create();
+      timeoutMs = 100;
       error(409, /stale configuration/, await ask("POST", "/connectors/c/restart"));
+    });
+    it("waits for the owner of what is moving", async () => {
+      await create();
+      const answered = ask("POST", "/connectors/c/tasks/0/restart");
+      await idle();
+      owned.add("c/0");
+      assert.equal((await answered).status, 204);
+      assert.deepEqual(restarted, ["c/0"]);
+    });
+    it("is repeated if it has moved away from the worker that it was sent to", async () => {
+      await create();
+      follow();
+      answer = (attempt) =>
+        attempt === 1
+          ? Response.json({ error_code: 409, message: "rebalance" }, { status: 409 })
+          : new Response(null, { status: 204 });
+      assert.equal((await ask("POST", "/connectors/c/tasks/0/restart")).status, 204);
+      assert.equal(forwarded.length, 2);
+    });
+    it("that fails to start is an error", async () => {
+      await create();
+      owned.add("c/0").add("c/null");
+      restartError = new Error("no such table");
+      error(500, "Failed to start task: c-0", await ask("POST", "/connectors/c/tasks/0/restart"));
+      error(500, "Failed to start connector: c", await ask("POST", "/connectors/c/restart"));
+    });
+
+    const withStatus = async () => {
+      await create();
+      statusStore.putConnector("c", entry("RUNNING"));
+      statusStore.putTask({ connector: "c", task: 0 }, entry("FAILED", "boom"));
+      statusStore.putTask({ connector: "c", task: 1 }, entry("RUNNING"));
+    };
+    const states = (body: unknown) => {
+      const { connector, tasks } = ConnectorStateInfo.parse(body);
+      return [connector.state, ...tasks.map(({ state }) => state)].join(" ");
+    };
+    for (const [query, planned] of [
+      ["includeTasks=true", "RESTARTING RESTARTING RESTARTING"],
+      ["onlyFailed=true", "RUNNING FAILED RUNNING"],
+      ["includeTasks=true&onlyFailed=true", "RUNNING RESTARTING RUNNING"],
+      ["includeTasks=TRUE&onlyFailed=no", "RESTARTING RESTARTING RESTARTING"],
+    ] as const) {
+      it(`with ${query} answers with the plan, and writes the request`, async () => {
+        await withStatus();
+        const { status, body } = await ask("POST", `/connectors/c/restart?${query}`);
+        assert.deepEqual([status, states(body)], [202, planned]);
+        assert.equal(configStore.privilegedWrites.at(-1), "putRestart c");
+        assert.equal(member.confirms, 1);
+      });
+    }
+    it("of parts is forwarded with both parameters", async () => {
+      await create(AWKWARD);
+      follow();
+      answer = () => Response.json({ some: "plan" }, { status: 202 });
+      const relayed = await ask("POST", `/connectors/${encodeURIComponent(AWKWARD)}/restart?includeTasks=true`);
+      assert.deepEqual([relayed.status, relayed.body], [202, { some: "plan" }]);
+      assert.equal(
+        forwarded[0]?.url,
+        `http://boss:8083/connectors/${encodeURIComponent(AWKWARD)}/restart?includeTasks=true&onlyFailed=false&forward=true`,
+      );
+    });
+    it("of parts does not find unknown connectors, nor those without a status", async () => {
+      error(404, "Unknown connector: x", await ask("POST", "/connectors/x/restart?includeTasks=true"));
+      await create();
+      error(404, "Status for connector c not found", await ask("POST", "/connectors/c/restart?onlyFailed=true"));
     });
     it("does not find connectors and tasks", async () => {
       error(404, "Unknown connector: x", await ask("POST", "/connectors/x/restart"));

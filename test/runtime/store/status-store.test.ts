@@ -145,7 +145,7 @@ describe("status store", () => {
     store.putConnector("c", entry("RUNNING", "a", 1), UNSAFE);
     for (const task of [0, 1]) store.putTask({ connector: "c", task }, entry("RUNNING", "a", 1), UNSAFE);
     await settle();
-    store.removeConnector("c");
+    store.removeConnector("c", () => true);
     await settle();
     assert.deepEqual([store.connectors(), store.tasks("c").size], [[], 0]);
     assert.deepEqual(
@@ -157,6 +157,30 @@ describe("status store", () => {
       ],
     );
     assert.equal(changes.slice(3).length, 3);
+  });
+
+  it("withdraws the tombstones of a connector that is there again before Kafka takes them", async () => {
+    const { store, topic, view, settle } = await openStore();
+    store.putConnector("c", entry("RUNNING", "a", 1), UNSAFE);
+    store.putTask(id, entry("RUNNING", "a", 1), UNSAFE);
+    await settle();
+    const before = topic.records.length;
+    let gone = true;
+    view.failNext(2, () => {
+      gone = false;
+    });
+    store.removeConnector("c", () => gone);
+    await settle();
+    assert.equal(topic.records.length, before);
+    assert.deepEqual(store.connectors(), ["c"]);
+  });
+
+  it("lists connectors of which only a task's status or an active topic is left", async () => {
+    const { store, settle } = await openStore();
+    store.putTask(id, entry("UNASSIGNED", "a", 1), UNSAFE);
+    store.putTopic("d", "lines", 0);
+    await settle();
+    assert.deepEqual(store.connectors(), ["c", "d"]);
   });
 
   it("drops the tasks of a connector whose tombstone another worker wrote", async () => {

@@ -134,7 +134,7 @@ describe("the stores of two workers on a real Kafka", () => {
     await one.statuses.flush(signal);
     await two.statuses.readToEnd(signal);
     assert.deepEqual(two.statuses.topics("c"), ["lines"]);
-    two.statuses.removeConnector("c");
+    two.statuses.removeConnector("c", () => true);
     two.statuses.resetTopics("c");
     await two.statuses.flush(signal);
     await one.statuses.readToEnd(signal);
