@@ -13,6 +13,7 @@ import { createHerder } from "./herder/herder.ts";
 import { createCommitPlan } from "./herder/leader-client.ts";
 import { runLeaderDuties } from "./herder/leader-duties.ts";
 import { createLeaderSteps } from "./herder/leader-steps.ts";
+import { createOffsetCommands } from "./herder/offset-commands.ts";
 import { createPluginQueries } from "./herder/plugin-queries.ts";
 import { openScope } from "./herder/request-scope.ts";
 import { type SessionKeyPolicy, verify } from "./herder/request-signature.ts";
@@ -34,6 +35,7 @@ import { reachKafka } from "./reach-kafka.ts";
 import { createRestServer } from "./rest/server.ts";
 import { createConfigStore } from "./store/config-store.ts";
 import { createOffsetStore } from "./store/offset-store.ts";
+import { createSourceOffsets } from "./store/source-offsets.ts";
 import { createStatusStore } from "./store/status-store.ts";
 
 /** What a worker is told besides its configuration. */
@@ -159,6 +161,14 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   });
   const steps = createLeaderSteps(member);
   const commands = createCommands({ configStore, statusStore, herder, pool, views, steps });
+  const offsets = createOffsetCommands({
+    configStore,
+    sourceOffsets: createSourceOffsets({ store: offsetStore, own: null, log }),
+    pool,
+    catalog: () => catalog,
+    steps,
+    fence: async () => {},
+  });
   const keys: SessionKeyPolicy = {
     ttlMs: config["inter.worker.key.ttl.ms"],
     generationAlgorithm: config["inter.worker.key.generation.algorithm"],
@@ -217,6 +227,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const app = createRestServer(
     {
       commands,
+      offsets,
       views,
       plugins: createPluginQueries({ catalog: () => catalog, pool }),
       events: createClusterEvents({ configStore, statusStore, member, views, workerId }),

@@ -92,6 +92,15 @@ export interface SinkDefinition<S extends z.ZodObject = z.ZodObject> {
     signal: AbortSignal,
   ): readonly RawConfig[] | Promise<readonly RawConfig[]>;
   openTask(config: z.output<S>, context: SinkTaskContext, signal: AbortSignal): Promise<SinkTask>;
+  /**
+   * Told of new positions in Kafka given over REST, before the consumer group's are changed; null: the position is forgotten. Throws if
+   * they are not acceptable. Returns true if nothing else is to be done, false if the sink keeps positions elsewhere that have
+   * to be changed by hand.
+   */
+  alterOffsets?(
+    config: z.output<S>,
+    offsets: readonly (TopicPartition & { readonly offset: bigint | null })[],
+  ): boolean | Promise<boolean>;
 }
 
 /** Declares a sink connector. */

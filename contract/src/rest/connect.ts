@@ -142,3 +142,22 @@ export const ConfigInfos = z.object({
   configs: z.array(z.object({ definition: ConfigKeyInfo, value: ConfigValueInfo })),
 });
 export type ConfigInfos = z.infer<typeof ConfigInfos>;
+
+/** A value of a partition or offset: 64-bit integers are `bigint` where a number would lose digits. */
+const OffsetValue = z.union([z.null(), z.boolean(), z.number(), z.bigint(), z.string()]);
+
+/** One entry of GET and PATCH /connectors/{c}/offsets. A sink's are `kafka_topic`, `kafka_partition` and `kafka_offset`. */
+export const ConnectorOffset = z.object({
+  partition: z.record(z.string(), OffsetValue),
+  /** null: forgets the partition. */
+  offset: z.record(z.string(), OffsetValue).nullable(),
+});
+export type ConnectorOffset = z.infer<typeof ConnectorOffset>;
+
+/** GET and PATCH /connectors/{c}/offsets (KIP-875) */
+export const ConnectorOffsets = z.object({ offsets: z.array(ConnectorOffset) });
+export type ConnectorOffsets = z.infer<typeof ConnectorOffsets>;
+
+/** Answer to PATCH and DELETE /connectors/{c}/offsets. */
+export const OffsetsMessage = z.object({ message: z.string() });
+export type OffsetsMessage = z.infer<typeof OffsetsMessage>;

@@ -29,6 +29,8 @@ export const fileSink = defineSink({
       close: () => handle.close(),
     };
   },
+  // All positions are in Kafka.
+  alterOffsets: () => true,
 });
 
 /** One append may take a part only, for instance when the disk is nearly full. */

@@ -39,6 +39,22 @@ export interface TaskStart {
   readonly evictPredecessor?: boolean;
 }
 
+/** A connector by its name and raw configuration. */
+export interface ConnectorOwner {
+  readonly connector: string;
+  readonly config: StringMap;
+}
+
+/** A position of a sink in Kafka: the next offset to read. */
+export interface SinkOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+/** A new position of a sink; null: none any more. */
+export type NewSinkOffset = Omit<SinkOffset, "offset"> & { readonly offset: bigint | null };
+
 /** Worker → executor calls, with their results. A thrown error travels as {@link ChannelError}. */
 export interface ExecutorCalls {
   setup: { args: ExecutorSetup; result: { features: readonly string[]; memoryBytes: number } };
@@ -54,6 +70,24 @@ export interface ExecutorCalls {
   setTargetState: { args: { connector: string; targetState: TargetState }; result: null };
   /** The connector's current plan, `task.class` and (sinks) topics added, `${…}` put back where the connector's raw value has it. */
   taskConfigs: { args: { connector: string; maxTasks: number }; result: readonly StringMap[] };
+  /**
+   * Tells a source connector of new offsets; null: the partition is forgotten. True if nothing else is to be done, false if the
+   * connector says or may have kept them elsewhere, too. Rejects with the connector's own words.
+   */
+  alterSourceOffsets: {
+    args: ConnectorOwner & { readonly offsets: readonly { partition: OffsetMap; offset: OffsetMap | null }[] };
+    result: boolean;
+  };
+  /** Committed offsets of a sink connector's consumer group. */
+  sinkOffsets: { args: ConnectorOwner; result: readonly SinkOffset[] };
+  /**
+   * Tells a sink connector, as `alterSourceOffsets`, then changes its consumer group's offsets; `offsets` null: removes the group.
+   * Rejects with `conflict` if the group has members.
+   */
+  alterSinkOffsets: {
+    args: ConnectorOwner & { readonly offsets: readonly NewSinkOffset[] | null };
+    result: boolean;
+  };
   /** Resolves when the task was accepted; RUNNING or FAILED follow as status notices. */
   startTask: { args: TaskStart; result: null };
   /** Resolves when the task has stopped, committed what it could within `timeoutMs`, and was forgotten. */

@@ -1,4 +1,5 @@
 import type { StringMap } from "@headrace/contract";
+import type { GroupOffsets } from "../kafka/group-offsets.ts";
 import type { RecordConsumer } from "../kafka/record-consumer.ts";
 import type { RecordProducer } from "../kafka/record-producer.ts";
 import type { TopicAdmin } from "../kafka/topic-admin.ts";
@@ -9,6 +10,12 @@ export interface ClientOwner {
   readonly connectorConfig: StringMap;
   readonly connector: string;
   readonly task: number;
+}
+
+/** A sink connector's consumer group, seen from outside. */
+export interface SinkGroup extends GroupOffsets {
+  readonly groupId: string;
+  readonly admin: TopicAdmin;
 }
 
 /** The Kafka clients that tasks use; the implementation stands in `kafka-clients.ts`, tests bring their own. */
@@ -25,6 +32,8 @@ export interface TaskClients {
   /** The group and client id that a sink's consumer has, overrides included. */
   sinkIdentity(owner: ClientOwner): { readonly groupId: string; readonly clientId: string };
   createAdmin(owner: ClientOwner, purpose: "connector-adminclient" | "connector-dlq-adminclient"): TopicAdmin;
+  /** For the offsets of a sink connector's consumer group, with the connector's admin settings. */
+  openSinkGroup(owner: Omit<ClientOwner, "task">): SinkGroup;
   /** What librdkafka was built with. */
   features(): readonly string[];
 }

@@ -19,6 +19,7 @@ import type {
 } from "./channel.ts";
 import type { TaskClients } from "./clients.ts";
 import { openConnector, type RunningConnector } from "./connector-instance.ts";
+import { alterSinkOffsets, alterSourceOffsets, listSinkOffsets } from "./connector-offsets.ts";
 import { createLease, type LeaseClock, type RenewableLease } from "./lease.ts";
 import { machineClockMs } from "./machine-clock.ts";
 import { createNoticeLog } from "./notice-log.ts";
@@ -98,6 +99,9 @@ class Host implements ExecutorHost {
     taskConfigs: ({ connector, maxTasks }, signal) => {
       const running = this.#connectors.get(connector);
       if (running === undefined) throw new ConnectError("not-found", `Connector ${connector} does not run here`);
+    alterSourceOffsets: (args, signal) => alterSourceOffsets(this.#ready(), args, signal),
+    sinkOffsets: (owner, signal) => listSinkOffsets(this.#ready(), owner, signal),
+    alterSinkOffsets: (args, signal) => alterSinkOffsets(this.#ready(), args, signal),
       return running.taskConfigs(maxTasks, signal);
     },
     startTask: (start) => this.#startTask(start),

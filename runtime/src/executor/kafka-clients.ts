@@ -1,11 +1,13 @@
 import type { Logger } from "@headrace/sdk";
 import {
   adminConfig,
+  connectorAdminConfig,
   dlqProducerConfig,
   type LibrdkafkaConfig,
   sinkConsumerConfig,
   sourceProducerConfig,
 } from "../kafka/client-config.ts";
+import { createGroupOffsets } from "../kafka/group-offsets.ts";
 import { openRecordConsumer } from "../kafka/native-consumer.ts";
 import { openRecordProducer } from "../kafka/native-producer.ts";
 import { createTopicAdmin } from "../kafka/topic-admin.ts";
@@ -52,6 +54,20 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
     sinkIdentity(owner) {
       const { properties } = sinkConsumerConfig(owner);
       return { groupId: properties["group.id"] ?? "", clientId: properties["client.id"] ?? "" };
+    },
+    openSinkGroup(owner) {
+      const { settings } = connectorAdminConfig(owner);
+      const admin = createTopicAdmin(settings, log);
+      const offsets = createGroupOffsets(settings, log);
+      return {
+        ...offsets,
+        groupId: sinkConsumerConfig({ ...owner, task: 0 }).properties["group.id"] ?? "",
+        admin,
+        close() {
+          offsets.close();
+          admin.close();
+        },
+      };
     },
     createAdmin: (owner, purpose) => createTopicAdmin(adminConfig(owner, purpose).settings, log),
   };

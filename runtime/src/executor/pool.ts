@@ -1,7 +1,15 @@
 import type { ConfigInfos, ConfigKeyInfo, PluginInfo, StringMap, TargetState } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { ConnectorStart, ExecutorCalls, ExecutorNotice, TaskKey, TaskStart } from "./channel.ts";
+import type {
+  ConnectorOwner,
+  ConnectorStart,
+  ExecutorCalls,
+  ExecutorNotice,
+  SinkOffset,
+  TaskKey,
+  TaskStart,
+} from "./channel.ts";
 import { machineClockMs } from "./machine-clock.ts";
 import { type Isolation, place, unitOf } from "./placement.ts";
 import { createQuarantine } from "./quarantine.ts";
@@ -36,8 +44,12 @@ export interface ExecutorPool {
   setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void>;
   taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]>;
   plugins(signal: AbortSignal): Promise<readonly PluginEntry[]>;
-  configDef(plugin: string, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]>;
-  validate(config: StringMap, signal: AbortSignal): Promise<ConfigInfos>;
+  configDef(plugin: string, version: string | null, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]>;
+  validate(config: Readonly<Record<string, string | null>>, signal: AbortSignal): Promise<ConfigInfos>;
+  /** See {@link ExecutorCalls}. */
+  alterSourceOffsets(args: ExecutorCalls["alterSourceOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
+  sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]>;
+  alterSinkOffsets(args: ExecutorCalls["alterSinkOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
   /** Executors may go on until then (performance.now); an instant in the past makes them stop at once. */
   renewLease(untilMs: number): void;
   /** Whether executors may still act. */
@@ -76,6 +88,8 @@ interface Executor {
 }
 
 const CONTROL_UNIT = "control";
+/** Calls that need no connector or task to run. */
+type ControlCall = "plugins" | "configDef" | "validate" | "alterSourceOffsets" | "sinkOffsets" | "alterSinkOffsets";
 /** An executor answers a stop within the given time; so much later it counts as hung. */
 const STOP_MARGIN_MS = 500;
 
@@ -153,6 +167,18 @@ class Pool implements ExecutorPool {
 
   validate(config: StringMap, signal: AbortSignal): Promise<ConfigInfos> {
     return this.#control("validate", { config }, signal);
+  }
+
+  alterSourceOffsets(args: ExecutorCalls["alterSourceOffsets"]["args"], signal: AbortSignal): Promise<boolean> {
+    return this.#control("alterSourceOffsets", args, signal);
+  }
+
+  sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]> {
+    return this.#control("sinkOffsets", owner, signal);
+  }
+
+  alterSinkOffsets(args: ExecutorCalls["alterSinkOffsets"]["args"], signal: AbortSignal): Promise<boolean> {
+    return this.#control("alterSinkOffsets", args, signal);
   }
 
   renewLease(untilMs: number): void {
@@ -275,7 +301,7 @@ class Pool implements ExecutorPool {
   }
 
   /** Plugin code that only answers questions runs where no task can suffer from it. */
-  async #control<N extends "plugins" | "configDef" | "validate">(
+  async #control<N extends ControlCall>(
     name: N,
     args: ExecutorCalls[N]["args"],
     signal: AbortSignal,

@@ -187,6 +187,28 @@ export const ConnectionPool: new (options: ConnectionPoolOptions) => ConnectionP
 
 export const Decoder: new (buffer: Buffer) => Decoder = load("kafkajs/src/protocol/decoder");
 
+export interface Encoder {
+  writeInt32(value: number): Encoder;
+  writeString(value: string): Encoder;
+}
+
+const Encoder: new () => Encoder = load("kafkajs/src/protocol/encoder");
+
+/** A request that kafkajs does not know, with the body that `write` gives it. */
+export function encodeWith(
+  header: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
+  write: (encoder: Encoder) => void,
+): object {
+  return {
+    ...header,
+    encode: async () => {
+      const encoder = new Encoder();
+      write(encoder);
+      return encoder;
+    },
+  };
+}
+
 /** Reads one record batch (magic 2). Throws KafkaJSPartialMessageError for a cut one. */
 export const decodeRecordBatch: (decoder: Decoder) => Promise<DecodedRecordBatch> = load(
   "kafkajs/src/protocol/recordBatch/v0/decoder",
@@ -214,7 +236,16 @@ export const fetchRequestV11: (options: {
   }[];
 }) => object = load("kafkajs/src/protocol/requests/fetch/v11/request");
 
-type Api = "Produce" | "ListOffsets" | "Metadata" | "CreateTopics" | "DescribeConfigs" | "OffsetFetch" | "JoinGroup";
+type Api =
+  | "Produce"
+  | "ListOffsets"
+  | "Metadata"
+  | "CreateTopics"
+  | "DescribeConfigs"
+  | "OffsetFetch"
+  | "OffsetCommit"
+  | "DeleteGroups"
+  | "JoinGroup";
 
 const protocol: { readonly requests: Readonly<Record<Api, ProtocolDefinition>> } = load(
   "kafkajs/src/protocol/requests",

@@ -2,6 +2,7 @@ import type { SelfInfo, WorkerHealth } from "@headrace/contract";
 import type { ClusterEvents } from "../herder/cluster-events.ts";
 import type { Commands } from "../herder/commands.ts";
 import type { GroupQueries } from "../herder/group-queries.ts";
+import type { OffsetCommands } from "../herder/offset-commands.ts";
 import type { PluginQueries } from "../herder/plugin-queries.ts";
 import type { RequestScope } from "../herder/request-scope.ts";
 import type { SignedRequest } from "../herder/request-signature.ts";
@@ -10,6 +11,7 @@ import type { Views } from "../herder/views.ts";
 /** What the REST resources work with. */
 export interface RestApi {
   readonly commands: Commands;
+  readonly offsets: OffsetCommands;
   readonly views: Views;
   readonly plugins: PluginQueries;
   readonly events: ClusterEvents;

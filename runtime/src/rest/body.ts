@@ -76,7 +76,8 @@ function isObject(json: unknown): json is Record<string, unknown> {
   return typeof json === "object" && json !== null && !Array.isArray(json);
 }
 
-function cannotDeserialize(wanted: string, json: unknown): ConnectError {
+/** JSON of another type than the one that is wanted: a 500, as Jackson has it (contract §5.0). */
+export function cannotDeserialize(wanted: string, json: unknown): ConnectError {
   const found = json === undefined ? "nothing" : Array.isArray(json) ? "a list" : json === null ? "null" : typeof json;
   return new ConnectError("internal", `Cannot deserialize value: expected ${wanted}, found ${found}`);
 }

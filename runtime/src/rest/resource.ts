@@ -13,10 +13,12 @@ export interface Incoming {
   readonly reply: FastifyReply;
 }
 
-/** An answer: `body` undefined means none. */
+/** An answer: neither `body` nor `text` means an empty one. */
 export interface Answer {
   readonly status: number;
   readonly body?: unknown;
+  /** JSON as it is sent, where a body could not hold all of it. */
+  readonly text?: string;
   readonly location?: string;
 }
 
@@ -39,6 +41,7 @@ export function resource(
         if (handle === undefined) throw methodNotAllowed();
         const answer = await handle(toIncoming(request, reply));
         if (answer.location !== undefined) reply.header("location", answer.location);
+        if (answer.text !== undefined) return reply.code(answer.status).type("application/json").send(answer.text);
         if (answer.body !== undefined) return reply.code(answer.status).send(answer.body);
         return reply.code(answer.status).send();
       },

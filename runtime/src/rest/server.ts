@@ -8,6 +8,7 @@ import { connectorsResource } from "./connectors.ts";
 import { sendError } from "./errors.ts";
 import { eventsResource } from "./events.ts";
 import { headraceResource } from "./headrace.ts";
+import { offsetsResource } from "./offsets.ts";
 import { pluginsResource } from "./plugins.ts";
 import { rootResource } from "./root.ts";
 import { tasksResource } from "./tasks.ts";
@@ -56,6 +57,7 @@ export function createRestServer(
   connectorsResource(app, api);
   connectorStateResource(app, api);
   tasksResource(app, api);
+  offsetsResource(app, api);
   pluginsResource(app, api);
   headraceResource(app, api);
   eventsResource(app, api);

@@ -110,7 +110,9 @@ describe("file source", () => {
       fileSource.alterOffsets?.(config, [{ partition, offset }]);
     assert.equal(alter({ filename: "f" }, { position: 3 }), true);
     assert.equal(alter({ filename: "f" }, null), true);
-    assert.throws(() => alter({ filename: "g" }, null), /only partition/);
+    assert.equal(alter({ filename: "of before" }, null), true);
+    assert.equal(alter({ filename: "of later" }, { position: 3 }), true);
+    assert.throws(() => alter({ name: "f" }, { position: 3 }), /A partition of this connector is/);
     assert.throws(() => alter({ filename: "f" }, { position: -1 }), /at least 0/);
   });
 });

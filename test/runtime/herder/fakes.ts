@@ -1,7 +1,7 @@
 import type { ConfigInfos, ConfigKeyInfo, InstanceState, StringMap, TargetState, TaskId } from "@headrace/contract";
 import { pino } from "pino";
 import { ConnectError } from "#runtime/errors.ts";
-import type { ConnectorStart, TaskKey, TaskStart } from "#runtime/executor/channel.ts";
+import type { ConnectorStart, ExecutorCalls, SinkOffset, TaskKey, TaskStart } from "#runtime/executor/channel.ts";
 import type { ExecutorPool, PluginEntry, StopEnd } from "#runtime/executor/pool.ts";
 import type { Assigned, Assignment, GroupMember, GroupView } from "#runtime/group/group.ts";
 import type {
@@ -195,6 +195,11 @@ export class FakePool implements ExecutorPool {
   /** Whether the last start of a task asked for its predecessor's eviction. */
   readonly evictions = new Map<string, boolean>();
   pluginEntries: readonly PluginEntry[] = [];
+  /** Offsets that connectors were asked to change, in order. */
+  readonly altered: unknown[] = [];
+  settles = true;
+  refusal: Error | null = null;
+  groupOffsets: readonly SinkOffset[] = [];
 
   startConnector(start: ConnectorStart): Promise<void> {
     return this.#do(`start ${start.connector}`, () => this.live.add(start.connector));
@@ -244,6 +249,19 @@ export class FakePool implements ExecutorPool {
     };
     const value = { name: "bad", value: null, recommended_values: [], errors, visible: true };
     return { name: "plugin", error_count: errors.length, groups: [], configs: [{ definition, value }] };
+  }
+  async alterSourceOffsets({ offsets }: ExecutorCalls["alterSourceOffsets"]["args"]): Promise<boolean> {
+    if (this.refusal !== null) throw this.refusal;
+    this.altered.push(offsets);
+    return this.settles;
+  }
+  async sinkOffsets(): Promise<readonly SinkOffset[]> {
+    return this.groupOffsets;
+  }
+  async alterSinkOffsets({ offsets }: ExecutorCalls["alterSinkOffsets"]["args"]): Promise<boolean> {
+    if (this.refusal !== null) throw this.refusal;
+    this.altered.push(offsets);
+    return this.settles;
   }
   renewLease(untilMs: number): void {
     this.leaseUntilMs = untilMs;

@@ -8,11 +8,13 @@ import { createClusterEvents } from "#runtime/herder/cluster-events.ts";
 import { createCommands } from "#runtime/herder/commands.ts";
 import { createGroupQueries } from "#runtime/herder/group-queries.ts";
 import { createLeaderSteps } from "#runtime/herder/leader-steps.ts";
+import { createOffsetCommands } from "#runtime/herder/offset-commands.ts";
 import { createPluginQueries } from "#runtime/herder/plugin-queries.ts";
 import { openScope } from "#runtime/herder/request-scope.ts";
 import { signatureHeaders, verify } from "#runtime/herder/request-signature.ts";
 import { createViews } from "#runtime/herder/views.ts";
 import { createRestServer } from "#runtime/rest/server.ts";
+import type { NewSourceOffset, StoredSourceOffset } from "#runtime/store/source-offsets.ts";
 import { FakeConfigStore, FakeMember, FakePool, FakeStatusStore, idle, silent, until } from "../herder/fakes.ts";
 
 const SOURCE = {
@@ -32,6 +34,9 @@ describe("REST", () => {
   let configStore: FakeConfigStore;
   let statusStore: FakeStatusStore;
   let member: FakeMember;
+  let pool: FakePool;
+  let sourceOffsets: ReturnType<typeof memorySourceOffsets>;
+  let fenced: string[];
   let owned: Set<string>;
   let restarted: string[];
   let restartError: Error | null;
@@ -53,7 +58,9 @@ describe("REST", () => {
     tracking = { enabled: true, resetAllowed: true };
     timeoutMs = 5_000;
     started = Promise.resolve();
-    const pool = new FakePool();
+    pool = new FakePool();
+    fenced = [];
+    sourceOffsets = memorySourceOffsets();
     const catalog = createCatalog([SOURCE, SINK, STRING]);
     const views = createViews({ config: () => configStore.config(), statuses: statusStore, catalog: () => catalog });
     const fetch: typeof globalThis.fetch = async (url, init) => {
@@ -73,6 +80,15 @@ describe("REST", () => {
       },
     };
     const group = createGroupQueries({ member: () => member, fetch, drainTimeoutMs: 1_000, log: silent });
+    const steps = createLeaderSteps(() => member);
+    const offsets = createOffsetCommands({
+      configStore,
+      sourceOffsets,
+      pool,
+      catalog: () => catalog,
+      steps,
+      fence: async (connector) => void fenced.push(connector),
+    });
     app = createRestServer(
       {
         commands: createCommands({
@@ -81,8 +97,9 @@ describe("REST", () => {
           herder,
           pool,
           views,
-          steps: createLeaderSteps(() => member),
+          steps,
         }),
+        offsets,
         views,
         plugins: createPluginQueries({ catalog: () => catalog, pool }),
         events: createClusterEvents({ configStore, statusStore, member: () => member, views, workerId: "self:8083" }),
@@ -512,6 +529,211 @@ describe("REST", () => {
     });
   });
 
+  describe("offsets of a source", () => {
+    const stopped = async (name = "c") => {
+      await configStore.putConnector(name, { ...config, name }, "STOPPED");
+      await configStore.putTaskConfigs(name, []);
+    };
+    const file = { filename: "f" };
+    const one = (partition: unknown, offset: unknown) => ({ offsets: [{ partition, offset }] });
+
+    it("are shown in every state, without losing a digit", async () => {
+      await create();
+      sourceOffsets.stored = [{ partition: file, offset: { position: 2n ** 63n - 1n } }];
+      const response = await app.inject({ method: "GET", url: "/connectors/c/offsets" });
+      assert.match(String(response.headers["content-type"]), /^application\/json/);
+      assert.equal(
+        response.body,
+        '{"offsets":[{"partition":{"filename":"f"},"offset":{"position":9223372036854775807}}]}',
+      );
+    });
+    it("of unknown connectors are not found", async () => {
+      error(404, "Connector x not found", await ask("GET", "/connectors/x/offsets"));
+      error(404, "Connector x not found", await ask("DELETE", "/connectors/x/offsets"));
+      error(404, "Connector x not found", await ask("PATCH", "/connectors/x/offsets", one(file, null)));
+    });
+    it("are changed after the connector was asked and its tasks were fenced, without losing a digit", async () => {
+      await stopped();
+      const sent = '{"offsets":[{"partition":{"filename":"f"},"offset":{"position":9007199254740993}}]}';
+      const { status, body } = await ask("PATCH", "/connectors/c/offsets", sent);
+      assert.deepEqual(
+        [status, body],
+        [200, { message: "The offsets for this connector have been altered successfully" }],
+      );
+      const altered = [{ partition: file, offset: { position: 9_007_199_254_740_993n } }];
+      assert.deepEqual([pool.altered, sourceOffsets.written, fenced], [[altered], [altered], ["c"]]);
+      assert.equal(member.confirms, 1);
+    });
+    it("are all forgotten by a reset", async () => {
+      await stopped();
+      sourceOffsets.stored = [{ partition: file, offset: { position: 1 } }];
+      assert.deepEqual((await ask("DELETE", "/connectors/c/offsets")).body, {
+        message: "The offsets for this connector have been reset successfully",
+      });
+      assert.deepEqual(sourceOffsets.written, [[{ partition: file, offset: null }]]);
+      assert.deepEqual(pool.altered, sourceOffsets.written);
+    });
+    it("are changed with a hint if the connector may keep others", async () => {
+      await stopped();
+      pool.settles = false;
+      const altered = await ask("PATCH", "/connectors/c/offsets", one(file, { position: 1 }));
+      assert.deepEqual(altered.body, {
+        message:
+          "The Connect framework-managed offsets for this connector have been altered successfully. However, if this connector " +
+          "manages offsets externally, they will need to be manually altered in the system that the connector uses.",
+      });
+      assert.match(JSON.stringify((await ask("DELETE", "/connectors/c/offsets")).body), /been reset .* manually reset/);
+    });
+    it("are not changed if the connector refuses", async () => {
+      await stopped();
+      pool.refusal = new ConnectError("config-invalid", "no such file");
+      error(500, "no such file", await ask("PATCH", "/connectors/c/offsets", one(file, { position: 1 })));
+      assert.deepEqual(sourceOffsets.written, []);
+    });
+    it("are changed of stopped connectors only", async () => {
+      await create();
+      const hint =
+        "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the specified " +
+        "connector by issuing a 'PUT' request to the '/connectors/c/stop' endpoint";
+      error(400, hint, await ask("PATCH", "/connectors/c/offsets", one(file, { position: 1 })));
+      await configStore.putTargetState("c", "STOPPED");
+      error(400, hint, await ask("DELETE", "/connectors/c/offsets"));
+      await configStore.putTaskConfigs("c", []);
+      await configStore.putTargetState("c", "PAUSED");
+      error(400, hint, await ask("DELETE", "/connectors/c/offsets"));
+    });
+    for (const body of ["{}", '{"offsets":null}', '{"offsets":[]}']) {
+      it(`refuses ${body}`, async () =>
+        error(
+          400,
+          "Partitions / offsets need to be provided for an alter offsets request",
+          await ask("PATCH", "/connectors/c/offsets", body),
+        ));
+    }
+    for (const [body, message] of [
+      ["[]", /Cannot deserialize/],
+      ['"x"', /Cannot deserialize/],
+      ["null", /Cannot deserialize/],
+      ['{"offsets":"x"}', /Cannot deserialize/],
+      ['{"offsets":[3]}', /Cannot deserialize/],
+      ['{"offsets":[{"partition":3,"offset":4}]}', /Cannot deserialize/],
+      ['{"offsets":[{"partition":{},"offset":{}}],"more":1}', /Unrecognized field "more"/],
+      ['{"offsets":[{"partition":{},"more":1}]}', /Unrecognized field "more"/],
+      ['{"offsets":[{"partition":{"a":{}},"offset":null}]}', /field a contains MAP/],
+      ['{"offsets":[{"partition":{},"offset":{"b":[]}}]}', /field b contains ARRAY/],
+    ] as const) {
+      it(`answers 500 to ${body}`, async () => {
+        await stopped();
+        error(500, message, await ask("PATCH", "/connectors/c/offsets", body));
+        assert.deepEqual(sourceOffsets.written, []);
+      });
+    }
+    it("without a partition are refused", async () => {
+      await stopped();
+      error(400, /cannot be null or missing/, await ask("PATCH", "/connectors/c/offsets", one(null, { position: 1 })));
+    });
+    it("are changed by the leader, which gets the very bytes", async () => {
+      await stopped(AWKWARD);
+      follow();
+      answer = () => Response.json({ message: "done" });
+      const sent = '{ "offsets": [ {"partition":{"a":9007199254740993},"offset":null} ] }';
+      const path = `connectors/${encodeURIComponent(AWKWARD)}/offsets`;
+      assert.deepEqual((await ask("PATCH", `/${path}`, sent)).body, { message: "done" });
+      await ask("DELETE", `/${path}?forward=true`);
+      assert.deepEqual(
+        forwarded.map(({ method, url, body }) => [method, url, body]),
+        [
+          ["PATCH", `http://boss:8083/${path}?forward=true`, sent],
+          ["DELETE", `http://boss:8083/${path}?forward=false`, ""],
+        ],
+      );
+    });
+  });
+
+  describe("offsets of a sink", () => {
+    const place = { kafka_topic: "t", kafka_partition: 0 };
+    const alter = (partition: unknown, offset: unknown) =>
+      ask("PATCH", "/connectors/s/offsets", { offsets: [{ partition, offset }] });
+    beforeEach(async () => {
+      await configStore.putConnector("s", { name: "s", "connector.class": "file-sink", topics: "t" }, "STOPPED");
+    });
+
+    it("are those of its group", async () => {
+      pool.groupOffsets = [{ topic: "t", partition: 3, offset: 42n }];
+      assert.deepEqual((await ask("GET", "/connectors/s/offsets")).body, {
+        offsets: [{ partition: { kafka_topic: "t", kafka_partition: 3 }, offset: { kafka_offset: 42 } }],
+      });
+    });
+    for (const [partition, offset, wanted] of [
+      [place, { kafka_offset: 5 }, 5n],
+      [{ kafka_topic: "t", kafka_partition: "0", more: 1 }, { kafka_offset: "6", more: 1 }, 6n],
+      [place, null, null],
+    ] as const) {
+      it(`are changed by ${JSON.stringify([partition, offset])}`, async () => {
+        assert.equal((await alter(partition, offset)).status, 200);
+        assert.deepEqual(pool.altered, [[{ topic: "t", partition: 0, offset: wanted }]]);
+      });
+    }
+    it("are all removed by a reset", async () => {
+      assert.equal((await ask("DELETE", "/connectors/s/offsets")).status, 200);
+      assert.deepEqual(pool.altered, [null]);
+    });
+    for (const [partition, offset, message] of [
+      [null, { kafka_offset: 5 }, "The partition for a sink connector offset cannot be null or missing"],
+      [
+        { kafka_topic: "t" },
+        { kafka_offset: 5 },
+        "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'",
+      ],
+      [
+        { ...place, kafka_topic: null },
+        { kafka_offset: 5 },
+        "Kafka topic names must be valid strings and may not be null",
+      ],
+      [
+        { ...place, kafka_partition: null },
+        { kafka_offset: 5 },
+        "Kafka partitions must be valid numbers and may not be null",
+      ],
+      [
+        { ...place, kafka_partition: 1.5 },
+        { kafka_offset: 5 },
+        "Failed to parse the following Kafka partition value in the provided offsets: '1.5'. " +
+          "Partition values for sink connectors need to be integers.",
+      ],
+      [
+        { ...place, kafka_partition: 2 ** 31 },
+        { kafka_offset: 5 },
+        "Failed to parse the following Kafka partition value in the provided offsets: '2147483648'. " +
+          "Partition values for sink connectors need to be integers.",
+      ],
+      [place, { offset: 5 }, "The offset for a sink connector should either be null or contain the key 'kafka_offset'"],
+      [
+        place,
+        { kafka_offset: null },
+        "Failed to parse the following Kafka offset value in the provided offsets: 'null'. " +
+          "Offset values for sink connectors need to be integers.",
+      ],
+    ] as const) {
+      it(`are refused: ${JSON.stringify([partition, offset])}`, async () => {
+        error(400, message, await alter(partition, offset));
+        assert.deepEqual(pool.altered, []);
+      });
+    }
+    it("are refused below 0", async () => error(500, /negative/, await alter(place, { kafka_offset: -5 })));
+    it("are not changed while the group has members", async () => {
+      pool.refusal = new ConnectError("conflict", "Consumer group 'connect-s' has members: connector-consumer-s-0");
+      error(500, /^Failed to alter consumer group offsets for connector s.*zombie sink task/, await alter(place, null));
+      const reset = await ask("DELETE", "/connectors/s/offsets");
+      error(500, /^Failed to reset consumer group offsets for connector s.*zombie sink task/, reset);
+    });
+    it("that Kafka refuses are an error that says why", async () => {
+      pool.refusal = new ConnectError("kafka", "Topic 't' has no partition 9");
+      const wanted = "Failed to alter consumer group offsets for connector s: Topic 't' has no partition 9";
+      error(500, wanted, await alter({ ...place, kafka_partition: 9 }, { kafka_offset: 5 }));
+    });
+  });
+
   describe("topics", () => {
     it("are shown and reset", async () => {
       statusStore.putTopic("c", "t1");
@@ -825,3 +1047,15 @@ describe("REST", () => {
     });
   });
 });
+
+/** Offsets of source connectors in memory: `stored` is what is listed, `written` what was written. */
+function memorySourceOffsets() {
+  const written: (readonly NewSourceOffset[])[] = [];
+  const state = {
+    stored: [] as readonly StoredSourceOffset[],
+    written,
+    list: async () => state.stored,
+    write: async (_owner: unknown, offsets: readonly NewSourceOffset[]) => void written.push(offsets),
+  };
+  return state;
+}
