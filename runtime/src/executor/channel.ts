@@ -68,8 +68,6 @@ export interface ExecutorCalls {
   stopConnector: { args: { connector: string }; result: null };
   /** Pauses or resumes a running connector instance and its tasks here; stopping is done by stop calls. */
   setTargetState: { args: { connector: string; targetState: TargetState }; result: null };
-  /** The connector's current plan, `task.class` and (sinks) topics added, `${…}` put back where the connector's raw value has it. */
-  taskConfigs: { args: { connector: string; maxTasks: number }; result: readonly StringMap[] };
   /**
    * Tells a source connector of new offsets; null: the partition is forgotten. True if nothing else is to be done, false if the
    * connector says or may have kept them elsewhere, too. Rejects with the connector's own words.
@@ -88,6 +86,8 @@ export interface ExecutorCalls {
     args: ConnectorOwner & { readonly offsets: readonly NewSinkOffset[] | null };
     result: boolean;
   };
+  /** The connector's current plan, `task.class` and (sinks) topics added, `${…}` put back where the connector's raw value has it. */
+  taskConfigs: { args: { connector: string; maxTasks: number }; result: readonly StringMap[] };
   /** Resolves when the task was accepted; RUNNING or FAILED follow as status notices. */
   startTask: { args: TaskStart; result: null };
   /** Resolves when the task has stopped, committed what it could within `timeoutMs`, and was forgotten. */

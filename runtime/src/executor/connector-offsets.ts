@@ -8,7 +8,7 @@ import type { SinkGroup, TaskClients } from "./clients.ts";
 /** What the offsets of connectors are read and changed with. */
 export interface OffsetsEnvironment {
   readonly worker: StringMap;
-  readonly plugins: PluginRegistry;
+  readonly plugins: Pick<PluginRegistry, "connector">;
   readonly resolver: Pick<ConfigResolver, "resolve">;
   readonly clients: Pick<TaskClients, "openSinkGroup">;
 }
@@ -65,7 +65,7 @@ export async function alterSinkOffsets(
   });
 }
 
-function definitionOf(plugins: PluginRegistry, config: StringMap) {
+function definitionOf(plugins: OffsetsEnvironment["plugins"], config: StringMap) {
   return plugins.connector(config["connector.class"]?.trim() ?? "", config["connector.plugin.version"]);
 }
 

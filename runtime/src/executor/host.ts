@@ -96,12 +96,12 @@ class Host implements ExecutorHost {
       await this.#connectors.get(connector)?.setTargetState(targetState, signal);
       return null;
     },
-    taskConfigs: ({ connector, maxTasks }, signal) => {
-      const running = this.#connectors.get(connector);
-      if (running === undefined) throw new ConnectError("not-found", `Connector ${connector} does not run here`);
     alterSourceOffsets: (args, signal) => alterSourceOffsets(this.#ready(), args, signal),
     sinkOffsets: (owner, signal) => listSinkOffsets(this.#ready(), owner, signal),
     alterSinkOffsets: (args, signal) => alterSinkOffsets(this.#ready(), args, signal),
+    taskConfigs: ({ connector, maxTasks }, signal) => {
+      const running = this.#connectors.get(connector);
+      if (running === undefined) throw new ConnectError("not-found", `Connector ${connector} does not run here`);
       return running.taskConfigs(maxTasks, signal);
     },
     startTask: (start) => this.#startTask(start),

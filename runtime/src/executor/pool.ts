@@ -10,6 +10,7 @@ import type {
   TaskKey,
   TaskStart,
 } from "./channel.ts";
+import type { PluginPackage } from "../plugins/plugin-package.ts";
 import { machineClockMs } from "./machine-clock.ts";
 import { type Isolation, place, unitOf } from "./placement.ts";
 import { createQuarantine } from "./quarantine.ts";
@@ -44,6 +45,8 @@ export interface ExecutorPool {
   setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void>;
   taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]>;
   plugins(signal: AbortSignal): Promise<readonly PluginEntry[]>;
+  /** Tells all executors which packages there are. `replaced`: what has loaded others takes no new work. */
+  usePackages(packages: readonly PluginPackage[], replaced: boolean): void;
   configDef(plugin: string, version: string | null, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]>;
   validate(config: Readonly<Record<string, string | null>>, signal: AbortSignal): Promise<ConfigInfos>;
   /** See {@link ExecutorCalls}. */
