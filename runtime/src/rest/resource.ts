@@ -26,6 +26,9 @@ export type Handle = (incoming: Incoming) => Promise<Answer> | Answer;
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
+/** Media ranges that JSON is in. */
+const ACCEPTED = /(?:^|,)\s*(?:application\/(?:json|\*)|\*\/\*)\s*(?:[;,]|$)/i;
+
 /** Serves a path; methods that it does not have are the contract's 405. */
 export function resource(
   app: FastifyInstance,
@@ -38,7 +41,9 @@ export function resource(
       method,
       url: path,
       handler: async (request, reply) => {
-        if (handle === undefined) throw methodNotAllowed();
+        if (handle === undefined) throw statusError(405, "HTTP 405 Method Not Allowed");
+        const { accept } = request.headers;
+        if (accept !== undefined && !ACCEPTED.test(accept)) throw statusError(406, "HTTP 406 Not Acceptable");
         const answer = await handle(toIncoming(request, reply));
         if (answer.location !== undefined) reply.header("location", answer.location);
         if (answer.text !== undefined) return reply.code(answer.status).type("application/json").send(answer.text);
@@ -47,10 +52,15 @@ export function resource(
       },
     });
   }
+  const allowed = [...(handlers.GET === undefined ? [] : ["HEAD"]), ...METHODS.filter((method) => method in handlers)];
+  app.options(path, (_request, reply) => {
+    const allow = [...allowed, "OPTIONS"].join(", ");
+    return reply.header("allow", allow).type("text/plain").send(allow);
+  });
 }
 
-function methodNotAllowed(): Error {
-  return Object.assign(new Error("HTTP 405 Method Not Allowed"), { statusCode: 405 });
+function statusError(statusCode: number, message: string): Error {
+  return Object.assign(new Error(message), { statusCode });
 }
 
 function toIncoming(request: FastifyRequest, reply: FastifyReply): Incoming {
@@ -83,6 +93,7 @@ function isJsonBody(value: unknown): value is JsonBody {
 
 /** The task number in a path; anything else is not found, as with Java's `{task}` of type Integer. */
 export function taskNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new ConnectError("not-found", "HTTP 404 Not Found");
-  return Number(text);
+  const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= -(2 ** 31) && number < 2 ** 31) return number;
+  throw new ConnectError("not-found", "HTTP 404 Not Found");
 }

@@ -526,6 +526,8 @@ describe("REST", () => {
       error(404, "Unknown connector: x", await ask("POST", "/connectors/x/restart"));
       await create();
       error(404, "Unknown task: c-7", await ask("POST", "/connectors/c/tasks/7/restart"));
+      error(404, "Unknown task: c--1", await ask("POST", "/connectors/c/tasks/-1/restart"));
+      error(404, "HTTP 404 Not Found", await ask("POST", "/connectors/c/tasks/x/restart"));
     });
   });
 
