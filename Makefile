@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node --conditions=source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clean
+.PHONY: help setup demo test interop chaos check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ demo: setup ## Kafka, Kubernetes, operator, workers: records flow, a worker is k
 
 test: setup check ## Check, then all tests: unit, component, integration
 	@$(NODE) dev/test.ts $(FILTER)
+
+interop: setup ## Compare with real JVM workers: mixed groups, take-over, REST, transforms; ends with a table
+	@$(NODE) dev/test.ts --group interop $(FILTER)
+
+chaos: setup ## Workers frozen and killed at random under load; records are counted
+	@$(NODE) dev/test.ts --group chaos $(FILTER)
 
 check: node_modules/.package-lock.json ## Format, lint, import boundaries, types, generated files
 	@$(NODE) dev/check.ts

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { repoRoot } from "./cache.ts";
 import { accepts, freePorts, type LocalProcess, startProcess, waitUntilReady } from "./process.ts";
-import { kafkaLibs } from "./setup/kafka.ts";
+import { classArchive, formattedData, kafkaLibs } from "./setup/kafka.ts";
 
 const run = promisify(execFile);
 
@@ -34,6 +34,8 @@ export interface KafkaOptions {
   /** Broker properties on top of the defaults. */
   readonly properties?: Readonly<Record<string, string>>;
   readonly detached?: boolean;
+  /** Options of the JVM on top of those for a quick start. */
+  readonly jvmOptions?: readonly string[];
 }
 
 const toProperties = (entries: Readonly<Record<string, string>>) =>
@@ -46,9 +48,11 @@ const QUICK_START = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:aut
 
 async function javaArgs(heap: string, main: string, args: readonly string[]): Promise<readonly string[]> {
   const libs = await kafkaLibs();
+  const archive = classArchive(libs);
   return [
     `-Xmx${heap}`,
     ...QUICK_START,
+    ...(existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []),
     `-Dlog4j2.configurationFile=${join(repoRoot, "dev/kafka/log4j2.properties")}`,
     "-cp",
     `${libs}/*`,
@@ -93,16 +97,12 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     }),
   );
   const heap = options.heap ?? "768m";
-  if (!existsSync(join(options.dir, "data", "meta.properties"))) {
-    const clusterId = randomBytes(16).toString("base64url");
-    const format = ["format", `--cluster-id=${clusterId}`, "-c", config, "--ignore-formatted"];
-    await run("java", [...(await javaArgs("128m", "kafka.tools.StorageTool", format))]);
-  }
+  if (!existsSync(join(options.dir, "data", "meta.properties"))) await formatData(options.dir, config);
   const logFile = join(options.dir, "kafka.log");
   const broker = await startProcess({
     name: "Kafka",
     command: "java",
-    args: await javaArgs(heap, "kafka.Kafka", [config]),
+    args: [...(options.jvmOptions ?? []), ...(await javaArgs(heap, "kafka.Kafka", [config]))],
     logFile,
     ...(options.detached !== undefined && { detached: options.detached }),
   });
@@ -118,6 +118,24 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
       return await startKafka({ ...options, port, controllerPort });
     },
   };
+}
+
+/** As `kafka-storage format`: by a copy of what set-up has formatted, with ids of its own, or else by the tool itself. */
+async function formatData(dir: string, config: string): Promise<void> {
+  const clusterId = randomBytes(16).toString("base64url");
+  const template = formattedData(await kafkaLibs());
+  if (!existsSync(template)) {
+    const format = ["format", `--cluster-id=${clusterId}`, "-c", config, "--ignore-formatted"];
+    await run("java", [...(await javaArgs("128m", "kafka.tools.StorageTool", format))]);
+    return;
+  }
+  const data = join(dir, "data");
+  cpSync(template, data, { recursive: true });
+  const meta = join(data, "meta.properties");
+  const text = readFileSync(meta, "utf8")
+    .replace(/^cluster\.id=.*$/m, `cluster.id=${clusterId}`)
+    .replace(/^directory\.id=.*$/m, `directory.id=${randomBytes(16).toString("base64url")}`);
+  writeFileSync(meta, text);
 }
 
 /** A worker of Apache Kafka Connect, the peer that judges compatibility. */

@@ -5,6 +5,9 @@ import { repoRoot } from "./cache.ts";
 /** Durations from which on a passing test is worth a line of its own. */
 const SLOW_MS = 10_000;
 
+/** What a test says with `t.diagnostic("interop | what | how much | result")` is a row of the table at the end. */
+const TABLE_ROW = "interop |";
+
 /** The counts of node:test's closing lines, in their order. */
 export type Totals = Map<string, number>;
 
@@ -19,6 +22,7 @@ export function allPassed(totals: Totals): boolean {
  */
 export async function* report(source: AsyncIterable<TestEvent>, totals: Totals): AsyncGenerator<string> {
   const failures: string[] = [];
+  const table: string[][] = [];
   for await (const event of source) {
     switch (event.type) {
       case "test:fail": {
@@ -53,6 +57,13 @@ export async function* report(source: AsyncIterable<TestEvent>, totals: Totals):
         break;
       }
       case "test:diagnostic": {
+        if (event.data.message.startsWith(TABLE_ROW))
+          table.push(
+            event.data.message
+              .split("|")
+              .slice(1)
+              .map((cell) => cell.trim()),
+          );
         const [, name, count] = /^(\w+) ([\d.]+)$/.exec(event.data.message) ?? [];
         if (event.data.nesting === 0 && name !== undefined) totals.set(name, (totals.get(name) ?? 0) + Number(count));
         break;
@@ -62,5 +73,22 @@ export async function* report(source: AsyncIterable<TestEvent>, totals: Totals):
     }
   }
   if (failures.length > 0) yield `\n${failures.length} failed, again:\n${failures.join("")}`;
+  if (table.length > 0) yield `\n${aligned(table)}\n`;
   yield [...totals].map(([name, count]) => `# ${name} ${count}\n`).join("");
+}
+
+/** Columns of equal width, one line per row. */
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (widest, row) => row.map((cell, index) => Math.max(cell.length, widest[index] ?? 0)),
+    [],
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import { run } from "node:test";
 import type { TestEvent } from "node:test/reporters";
 import { parseArgs } from "node:util";
-import { repoRoot } from "./cache.ts";
+import { cacheDir, repoRoot } from "./cache.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { type LocalKafka, startKafka } from "./kafka.ts";
 import { step } from "./progress.ts";
@@ -15,9 +15,10 @@ import { allPassed, report, type Totals } from "./test-reporter.ts";
  * share them (`HEADRACE_KAFKA_BOOTSTRAP`, `HEADRACE_KUBECONFIG`), runs node:test and ends with its closing lines.
  * Fails if either cannot be started, or if no test was found.
  */
-const HELP = `usage: npm test [-- [--unit] [WORD…]]
-  WORD    run only test files whose path contains it
-  --unit  leave out *.integration.test.ts: no Kafka, no Kubernetes`;
+const HELP = `usage: npm test [-- [--unit] [--group GROUP] [WORD…]]
+  WORD           run only test files whose path contains it, whatever their group
+  --group GROUP  test (default), interop (needs JVM workers) or chaos
+  --unit         leave out *.integration.test.ts: no Kafka, no Kubernetes`;
 
 /** Files at a time: integration tests wait more than they compute. */
 const CONCURRENCY = availableParallelism() + 1;
@@ -27,16 +28,26 @@ const TIMEOUT_MS = 300_000;
 /** Files that measure how long things take, or need the machine for themselves. */
 const ALONE: ReadonlySet<string> = new Set([
   "test/integration/failover.integration.test.ts",
-  "test/dev/demo/demo.integration.test.ts",
-  "test/native/broker-away.integration.test.ts",
   "test/chaos/frozen-worker.integration.test.ts",
   "test/chaos/random.integration.test.ts",
 ]);
 
+/** Files that take longest: started first, so that they do not run last and alone. */
+const LONG: readonly string[] = [
+  "test/dev/demo/demo.integration.test.ts",
+  "test/native/broker-away.integration.test.ts",
+  "test/dev/agent/pods.integration.test.ts",
+  "test/runtime/group/member.integration.test.ts",
+];
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { unit: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: {
+      unit: { type: "boolean" },
+      group: { type: "string", default: "test" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help === true) {
     console.log(HELP);
@@ -44,10 +55,12 @@ async function main(): Promise<number> {
   }
   const all = globSync("test/**/*.test.ts", { cwd: repoRoot }).sort(longestFirst);
   const wanted = all
-    .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
+    .filter((file) =>
+      positionals.length === 0 ? groupOf(file) === values.group : positionals.some((word) => file.includes(word)),
+    )
     .filter((file) => values.unit !== true || !isIntegration(file));
   if (wanted.length === 0) {
-    console.error(`no test file matches ${positionals.join(" ")}`);
+    console.error(`no test file matches ${positionals.length === 0 ? `group ${values.group}` : positionals.join(" ")}`);
     return 1;
   }
   const needsServers = wanted.some(isIntegration);
@@ -55,7 +68,8 @@ async function main(): Promise<number> {
   let kafka: LocalKafka | undefined;
   let controlPlane: ControlPlane | undefined;
   try {
-    const env: Record<string, string> = {};
+    // Workers, executors and operators are started often: what Node has compiled once is not compiled again.
+    const env: Record<string, string> = { NODE_COMPILE_CACHE: join(cacheDir(), "node-compile") };
     if (needsServers) {
       await step("start Kafka and the Kubernetes API for the tests", async () => {
         const starting = [
@@ -79,9 +93,21 @@ async function main(): Promise<number> {
 
 const isIntegration = (file: string) => file.endsWith(".integration.test.ts");
 
-/** Integration tests before the others, so that the last file to run is a short one. */
+/** Files under test/interop and test/chaos are groups of their own. */
+function groupOf(file: string): string {
+  const [, folder] = file.split("/");
+  return folder === "interop" || folder === "chaos" ? folder : "test";
+}
+
+/** Long ones first, then integration tests, so that the last file to run is a short one. */
 function longestFirst(left: string, right: string): number {
-  return Number(isIntegration(right)) - Number(isIntegration(left)) || left.localeCompare(right);
+  return rank(left) - rank(right) || left.localeCompare(right);
+}
+
+function rank(file: string): number {
+  const long = LONG.indexOf(file);
+  if (long >= 0) return long;
+  return isIntegration(file) ? LONG.length : LONG.length + 1;
 }
 
 /** First the files that share the machine, then those that measure, one by one. */

@@ -1,4 +1,5 @@
 import { kafkaLibs } from "./kafka.ts";
+import { prepareKafkaStart } from "./kafka-start.ts";
 import { buildKubernetes } from "./kubernetes.ts";
 import { buildNative } from "./native.ts";
 
@@ -12,6 +13,7 @@ async function main(): Promise<void> {
   await buildNative();
   await buildKubernetes();
   await kafka;
+  await prepareKafkaStart();
 }
 
 await main();
