@@ -6,6 +6,7 @@ import { ConnectError } from "../errors.ts";
 import { parseConfig } from "../plugins/config-def.ts";
 import { SINK_KEYS, SOURCE_KEYS } from "../plugins/connector-keys.ts";
 import type { ConnectorDefinition, PluginRegistry } from "../plugins/registry.ts";
+import { createTransitions } from "./transitions.ts";
 
 export type ConnectorState = "RUNNING" | "PAUSED" | "STOPPED" | "FAILED" | "UNASSIGNED";
 
@@ -59,18 +60,26 @@ export async function openConnector(
     await open?.close();
   }
 
-  async function setTargetState(wanted: TargetState, within: AbortSignal): Promise<void> {
-    if (wanted !== "STARTED") {
-      await close();
-      options.report(wanted, null, found.version);
-      return;
+  async function move(wanted: TargetState, within: AbortSignal, superseded: AbortSignal): Promise<void> {
+    try {
+      if (wanted === "STARTED") {
+        const context = { connector, log, requestTaskReconfiguration: options.requestTaskReconfiguration };
+        const limited = AbortSignal.any([within, superseded]);
+        instance ??= (await found.open?.(parsed, context, limited)) ?? null;
+      } else {
+        await close();
+      }
+    } catch (error) {
+      // What was given up for a newer wish has not failed.
+      if (!superseded.aborted) options.report("FAILED", error, found.version);
+      throw error;
     }
-    await attempt(async () => {
-      const context = { connector, log, requestTaskReconfiguration: options.requestTaskReconfiguration };
-      instance ??= (await found.open?.(parsed, context, within)) ?? null;
-    });
-    options.report("RUNNING", null, found.version);
+    if (!superseded.aborted) options.report(wanted === "STARTED" ? "RUNNING" : wanted, null, found.version);
   }
+
+  const transitions = createTransitions();
+  const setTargetState = (wanted: TargetState, within: AbortSignal) =>
+    transitions.enter((superseded) => move(wanted, within, superseded));
 
   await setTargetState(target, signal);
   return {
@@ -90,10 +99,11 @@ export async function openConnector(
         restorePlaceholders({ ...config, ...overlay, "task.class": taskClassOf(found) }, options.config),
       );
     },
-    async stop() {
-      await close();
-      options.report("UNASSIGNED", null, found.version);
-    },
+    stop: () =>
+      transitions.enter(async () => {
+        await close();
+        options.report("UNASSIGNED", null, found.version);
+      }),
   };
 }
 
