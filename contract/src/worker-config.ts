@@ -119,6 +119,8 @@ const COMMON = {
     "Response headers, [set|add|setDate|addDate] Name:Value, comma separated.",
   ).default(""),
   "ssl.client.auth": choice(["none", "requested", "required"], "none", "Whether REST clients need a certificate."),
+  "metrics.num.samples": int(2, "Samples over which recent values of metrics are kept.", 1),
+  "metrics.sample.window.ms": int(30_000, "Length of one such sample, ms.", 1),
   "metric.reporters": list("", "Accepted for compatibility; metrics are served as Prometheus text."),
   "topic.creation.enable": flag(true, "Whether source connectors may create topics with topic.creation.* settings."),
   "topic.tracking.enable": flag(true, "Whether the topics that a connector uses are recorded."),
@@ -191,6 +193,12 @@ const HEADRACE = {
     "An executor whose event loop is blocked for longer is killed and its tasks are restarted, ms.",
     1_000,
   ),
+  "headrace.executor.memory.max.mb": whole({ min: 64 })
+    .nullable()
+    .default(null)
+    .describe(
+      "An executor whose resident memory stays above this for two measurements is killed and its tasks are restarted, MiB; not given: no limit.",
+    ),
   "headrace.shutdown.grace.ms": int(
     25_000,
     "Time for an orderly end after SIGTERM, ms; half of it to hand work over.",

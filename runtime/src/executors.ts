@@ -34,6 +34,7 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
       return options.handlers.writeOffsets(args, signal);
     },
   };
+  const memoryMaxMb = config["headrace.executor.memory.max.mb"];
   const pool = createExecutorPool({
     start: (onNotice) =>
       startExecutor({
@@ -43,6 +44,7 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
         handlers,
         onNotice,
         blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
+        memoryMaxBytes: memoryMaxMb === null ? null : memoryMaxMb * 1024 * 1024,
         log,
       }),
     isolation: config["headrace.isolation"],

@@ -1,5 +1,5 @@
 import { type FastifyInstance, fastify } from "fastify";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 
 /** Builds the server of `/metrics` and of the kubelet's probes: `/healthz` (the event loop turns), `/readyz` (a member, config caught up). */
 export function createProbeServer(options: {

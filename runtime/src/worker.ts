@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { LoadedConfig } from "./config.ts";
-import type { ExecutorNotice, TaskMetrics } from "./executor/channel.ts";
+import type { ExecutorNotice } from "./executor/channel.ts";
 import { createWorkerExecutors } from "./executors.ts";
 import type { GroupMember, GroupView } from "./group/group.ts";
 import { createMember } from "./group/member.ts";
@@ -29,7 +29,9 @@ import { createTopicAdmin } from "./kafka/topic-admin.ts";
 import { createTopicLog } from "./kafka/topic-log.ts";
 import { advertised, metricsListener, requireListener } from "./listeners.ts";
 import type { Logger } from "./log.ts";
-import { Metrics } from "./metrics.ts";
+import { createGroupMetrics } from "./metrics/group-metrics.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { createTaskBook } from "./metrics/task-book.ts";
 import { createProbeServer } from "./probes.ts";
 import { reachKafka } from "./reach-kafka.ts";
 import { createRestServer } from "./rest/server.ts";
@@ -95,16 +97,20 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const offsetStore = createOffsetStore(topicLog("offsets", "offset"), { log });
 
   let clusterId = "";
-  const taskMetrics = new Map<string, TaskMetrics>();
+  const taskMetrics = createTaskBook(now);
+  const lostExecutors = { count: 0 };
   const hear = (notice: ExecutorNotice) => {
     switch (notice.kind) {
       case "log":
         log[notice.level](notice.fields, notice.message);
         break;
       case "metrics":
-        for (const metrics of notice.metrics) taskMetrics.set(`${metrics.key.connector}-${metrics.key.task}`, metrics);
+        taskMetrics.hear(notice);
         break;
       case "status":
+        taskMetrics.hear(notice);
+        herder.hear(notice);
+        break;
       case "taskReconfiguration":
       case "activeTopic":
         herder.hear(notice);
@@ -127,7 +133,10 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
       },
     },
     onNotice: hear,
-    onLost: (lost) => herder.executorLost(lost),
+    onLost: (lost) => {
+      lostExecutors.count += 1;
+      herder.executorLost(lost);
+    },
     log,
   });
   cleanup.defer(() => pool.close());
@@ -186,8 +195,14 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   });
   const group = createGroupQueries({ member, fetch, drainTimeoutMs: DRAIN_REQUEST_TIMEOUT_MS, log });
 
+  const groupMetrics = createGroupMetrics({
+    samples: config["metrics.num.samples"],
+    sampleWindowMs: config["metrics.sample.window.ms"],
+    now,
+  });
+  const groupSettings = groupClientConfig(properties, workerId).settings;
   const groupClient = createGroupClient({
-    settings: groupClientConfig(properties, workerId).settings,
+    settings: groupSettings,
     groupId: config["group.id"],
     sessionTimeoutMs: config["session.timeout.ms"],
     rebalanceTimeoutMs: config["rebalance.timeout.ms"],
@@ -198,7 +213,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   joined = createMember({
     groupId: config["group.id"],
     url,
-    client: groupClient,
+    client: groupMetrics.measure(groupClient),
     host: herder,
     protocol: config["connect.protocol"],
     sessionTimeoutMs: config["session.timeout.ms"],
@@ -211,13 +226,11 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
 
   // A worker was healthy once it has taken part in a first round.
   let hasJoined = false;
-  const rebalances = { completed: 0, lastMs: null as number | null };
   let generation = -1;
   member().onView((view) => {
+    groupMetrics.saw(view);
     if (view.rebalancing || view.leaderUrl === null || view.generation === generation) return;
     generation = view.generation;
-    rebalances.completed += 1;
-    rebalances.lastMs = now();
     hasJoined = true;
   });
   const started = Promise.withResolvers<void>();
@@ -265,14 +278,17 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const metrics = new Metrics({
     workerId,
     version: options.version,
-    protocol: config["connect.protocol"],
+    commit: options.commit,
+    clientId: groupSettings.clientId,
+    startedAtMs,
     view: () => member().view(),
     running: () => herder.running(),
     starts,
     tasks: taskMetrics,
-    rebalances,
+    group: groupMetrics,
+    plugin: (connector) => pluginOf(catalog, configStore.config().connectors.get(connector)?.config["connector.class"]),
     executors: () => pool.executors(),
-    now,
+    lostExecutors: () => lostExecutors.count,
   });
   await serveProbes(options, { metrics, isReady: () => hasJoined && isMember() }, cleanup);
 
@@ -314,6 +330,14 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   ending.abort();
   await Promise.all(running);
   log.info({}, "worker stopped");
+}
+
+function pluginOf(catalog: Catalog, name: string | undefined) {
+  const found = name === undefined ? null : catalog.find(name);
+  if (found === null) return null;
+  // The name that Connect's tools know: the Java class that it stands for, if there is one.
+  const javaClass = found.aliases.find((alias) => alias.includes("."));
+  return { type: found.type, class: javaClass ?? found.class, version: found.version ?? "undefined" };
 }
 
 async function serveProbes(

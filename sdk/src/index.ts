@@ -3,6 +3,7 @@ export * as config from "./config.ts";
 export type { Converter, ConverterDefinition, HeaderConverter } from "./converter.ts";
 export { defineConverter } from "./converter.ts";
 export { ConfigError, DataError, RetriableError } from "./errors.ts";
+export type { PluginCounter, PluginMetrics } from "./metrics.ts";
 export type { Field, Header, Schema, SchemaAndValue, SchemaType, Value } from "./schema.ts";
 export {
   arraySchema,

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { PluginMetrics } from "./metrics.ts";
 import type { Header, SchemaAndValue } from "./schema.ts";
 
 /** A scalar of a source partition or offset; 64-bit integers that a number cannot hold are `bigint`. */
@@ -34,6 +35,8 @@ export interface TaskContext {
   readonly connector: string;
   readonly task: number;
   readonly log: Logger;
+  /** Numbers of the task's own, served with the worker's. */
+  readonly metrics: PluginMetrics;
 }
 
 /** What the worker offers to a source task. */

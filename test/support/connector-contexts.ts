@@ -1,10 +1,18 @@
 import type { OffsetMap, SinkTaskContext, SourceRecord, SourceTask, SourceTaskContext } from "@headrace/sdk";
+import { createPluginMetrics } from "#runtime/task/plugin-metrics.ts";
 import { createLogRecorder } from "./task-run.ts";
 
 /** The context of a source task whose offsets stand in a function. */
 export function sourceContext(offset: (partition: OffsetMap) => OffsetMap | null = () => null) {
   const log = createLogRecorder();
-  const context: SourceTaskContext = { connector: "c", task: 0, log, offset: async (partition) => offset(partition) };
+  const { metrics } = createPluginMetrics();
+  const context: SourceTaskContext = {
+    connector: "c",
+    task: 0,
+    log,
+    metrics,
+    offset: async (partition) => offset(partition),
+  };
   return { context, log };
 }
 
@@ -15,6 +23,7 @@ export function sinkContext() {
     connector: "c",
     task: 0,
     log,
+    metrics: createPluginMetrics().metrics,
     errantRecords: null,
     assignment: () => [],
     rewind: () => {},

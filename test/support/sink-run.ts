@@ -4,6 +4,7 @@ import { byteArrayConverter } from "#runtime/converters/byte-array.ts";
 import { jsonConverter } from "#runtime/converters/json.ts";
 import { stringConverter } from "#runtime/converters/string.ts";
 import type { DeadLetters } from "#runtime/task/dead-letter.ts";
+import { createPluginMetrics } from "#runtime/task/plugin-metrics.ts";
 import { compileSinkPipeline, type TransformStep } from "#runtime/task/record-pipeline.ts";
 import { createSinkTask } from "#runtime/task/sink-task.ts";
 import type { TolerancePolicy } from "#runtime/task/tolerance.ts";
@@ -54,7 +55,7 @@ export function setUpSink(setup: SinkSetup = {}) {
   const deadLetters = setup.deadLetters?.(log);
   const body = createSinkTask({
     label: "c-0",
-    context: { connector: "c", task: 0, log: lines },
+    context: { connector: "c", task: 0, log: lines, metrics: createPluginMetrics().metrics },
     openTask: async (given) => {
       context = given;
       return task;

@@ -1,5 +1,6 @@
 import type { ConfigInfos, ConfigKeyInfo, InstanceState, PluginInfo, StringMap, TargetState } from "@headrace/contract";
 import type { OffsetMap } from "@headrace/sdk";
+import type { PluginMetricValue } from "../task/plugin-metrics.ts";
 
 /**
  * The control channel between the worker process and an executor process (Node IPC, `serialization: "advanced"`).
@@ -58,8 +59,8 @@ export type NewSinkOffset = Omit<SinkOffset, "offset"> & { readonly offset: bigi
 /** Worker → executor calls, with their results. A thrown error travels as {@link ChannelError}. */
 export interface ExecutorCalls {
   setup: { args: ExecutorSetup; result: { features: readonly string[]; memoryBytes: number } };
-  /** Answered by the event loop at once; one that does not answer for long is hung. */
-  ping: { args: null; result: null };
+  /** Answered by the event loop at once, with the resident memory; one that does not answer for long is hung. */
+  ping: { args: null; result: { readonly memoryBytes: number } };
   plugins: { args: null; result: readonly (PluginInfo & { readonly aliases: readonly string[] })[] };
   configDef: { args: { plugin: string }; result: readonly ConfigKeyInfo[] };
   validate: { args: { config: StringMap }; result: ConfigInfos };
@@ -126,11 +127,29 @@ export type ExecutorNotice =
       readonly message: string;
     };
 
-/** Counters of one task since its start. Sent every second while they change. */
+/** The classes and versions that a task is made of, by the attributes of connector-task-metrics. */
+export interface TaskClasses {
+  readonly attributes: StringMap;
+  readonly transforms: readonly AliasedPlugin[];
+  readonly predicates: readonly AliasedPlugin[];
+}
+
+export interface AliasedPlugin {
+  readonly alias: string;
+  readonly class: string;
+  readonly version: string;
+}
+
+/** Numbers of one task. Sent every second while they change. */
 export interface TaskMetrics {
   readonly key: TaskKey;
   readonly type: "source" | "sink";
+  /** By the names of contract §11. */
   readonly values: Readonly<Record<string, number>>;
+  /** null: the task could not be built. */
+  readonly classes: TaskClasses | null;
+  /** What the task has registered itself. */
+  readonly own: readonly PluginMetricValue[];
 }
 
 /** Worker → executor, without an answer. */

@@ -24,7 +24,7 @@ import { createLease, type LeaseClock, type RenewableLease } from "./lease.ts";
 import { machineClockMs } from "./machine-clock.ts";
 import { createNoticeLog } from "./notice-log.ts";
 import type { Handlers, Rpc } from "./rpc.ts";
-import { buildTask, type TaskEnvironment } from "./task-factory.ts";
+import { type BuiltTask, buildTask, type TaskEnvironment } from "./task-factory.ts";
 
 /** What the process gives to its host. */
 export interface HostOptions {
@@ -55,6 +55,8 @@ interface Task {
   readonly key: TaskKey;
   readonly runner: TaskRunner;
   readonly type: () => TaskMetrics["type"];
+  /** null until the task is built. */
+  readonly built: () => BuiltTask | null;
   lastMetrics: string;
 }
 
@@ -81,7 +83,7 @@ class Host implements ExecutorHost {
 
   readonly handlers: Handlers<ExecutorCalls> = {
     setup: (setup) => this.#setup(setup),
-    ping: () => null,
+    ping: () => ({ memoryBytes: this.#options.memoryBytes() }),
     plugins: () => this.#options.plugins.list(),
     configDef: ({ plugin }) => configDefOf(this.#options.plugins.any(plugin)),
     validate: ({ config }, signal) => validateConfig(this.#ready(), config, signal),
@@ -117,10 +119,12 @@ class Host implements ExecutorHost {
     const changed: TaskMetrics[] = [];
     for (const task of this.#tasks.values()) {
       const values = task.runner.metrics();
-      const text = JSON.stringify(values);
+      const built = task.built();
+      const own = built?.ownMetrics() ?? [];
+      const text = JSON.stringify([values, own, built === null]);
       if (text === task.lastMetrics) continue;
       task.lastMetrics = text;
-      changed.push({ key: task.key, type: task.type(), values });
+      changed.push({ key: task.key, type: task.type(), values, classes: built?.classes ?? null, own });
     }
     return changed;
   }
@@ -204,7 +208,7 @@ class Host implements ExecutorHost {
     if (this.#tasks.has(id)) throw new ConnectError("conflict", `Task ${id} runs here already`);
     const environment = this.#ready();
     const log = createNoticeLog((notice) => this.#notify(notice), { connector: key.connector, task: key.task });
-    const body = buildLate((signal) => buildTask(environment, start, log, signal));
+    const { body, built } = buildLate((signal) => buildTask(environment, start, log, signal));
     const plugin = findQuietly(this.#options.plugins, start.connectorConfig);
     const runner = startTask({
       label: id,
@@ -217,7 +221,8 @@ class Host implements ExecutorHost {
         this.#notify({ ...status, state, trace: traceOf(error), version: plugin?.version ?? null });
       },
     });
-    this.#tasks.set(id, { key, runner, type: () => (plugin?.kind === "sink" ? "sink" : "source"), lastMetrics: "{}" });
+    const type = () => (plugin?.kind === "sink" ? ("sink" as const) : ("source" as const));
+    this.#tasks.set(id, { key, runner, type, built, lastMetrics: "" });
     return null;
   }
 
@@ -245,14 +250,20 @@ class Host implements ExecutorHost {
 }
 
 /** A body whose parts are made when it runs, so that what its configuration has wrong fails the task, not its start. */
-function buildLate(build: (signal: AbortSignal) => Promise<TaskBody>): TaskBody {
-  let body: TaskBody | null = null;
+function buildLate(build: (signal: AbortSignal) => Promise<BuiltTask>): {
+  readonly body: TaskBody;
+  readonly built: () => BuiltTask | null;
+} {
+  let built: BuiltTask | null = null;
   return {
-    async run(control) {
-      body = await build(control.stopping);
-      await body.run(control);
+    body: {
+      async run(control) {
+        built = await build(control.stopping);
+        await built.body.run(control);
+      },
+      metrics: () => built?.body.metrics() ?? {},
     },
-    metrics: () => body?.metrics() ?? {},
+    built: () => built,
   };
 }
 

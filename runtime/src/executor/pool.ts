@@ -1,6 +1,7 @@
 import type { ConfigInfos, ConfigKeyInfo, PluginInfo, StringMap, TargetState } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import type { PluginPackage } from "../plugins/plugin-package.ts";
 import type {
   ConnectorOwner,
   ConnectorStart,
@@ -10,7 +11,6 @@ import type {
   TaskKey,
   TaskStart,
 } from "./channel.ts";
-import type { PluginPackage } from "../plugins/plugin-package.ts";
 import { machineClockMs } from "./machine-clock.ts";
 import { type Isolation, place, unitOf } from "./placement.ts";
 import { createQuarantine } from "./quarantine.ts";
@@ -58,9 +58,18 @@ export interface ExecutorPool {
   /** Whether executors may still act. */
   holdsLease(): boolean;
   /** Process ids and loads, for logs and metrics. */
-  executors(): readonly { readonly pid: number; readonly connectors: number; readonly tasks: number }[];
+  executors(): readonly ExecutorLoad[];
   /** Ends all executors; resolves when they are dead. */
   close(): Promise<void>;
+}
+
+/** What runs in an executor, and what it needs. */
+export interface ExecutorLoad {
+  readonly pid: number;
+  readonly connectors: number;
+  readonly tasks: number;
+  /** Resident memory, as it last told; 0 before. */
+  readonly memoryBytes: number;
 }
 
 export interface PoolOptions {
@@ -193,11 +202,12 @@ class Pool implements ExecutorPool {
     return this.#options.now() < this.#leaseUntilMs;
   }
 
-  executors(): readonly { readonly pid: number; readonly connectors: number; readonly tasks: number }[] {
+  executors(): readonly ExecutorLoad[] {
     return [...this.#executors.values()].map(({ supervisor, connectors, tasks }) => ({
       pid: supervisor.pid,
       connectors: connectors.size,
       tasks: tasks.size,
+      memoryBytes: supervisor.memoryBytes(),
     }));
   }
 

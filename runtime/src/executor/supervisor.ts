@@ -14,6 +14,8 @@ export interface SupervisorOptions {
   readonly onNotice: (notice: ExecutorNotice) => void;
   /** The executor is killed if its event loop answers no ping for so long. */
   readonly blockedTimeoutMs: number;
+  /** The executor is killed if it uses more resident memory twice in a row; null: no limit. */
+  readonly memoryMaxBytes: number | null;
   readonly log: Logger;
 }
 
@@ -26,6 +28,8 @@ export interface Supervisor {
   readonly ready: Promise<void>;
   /** Resolves with the reason when the process has ended for certain. Never rejects. */
   readonly gone: Promise<string>;
+  /** Resident memory, as it last told; 0 before. */
+  memoryBytes(): number;
   /** Kills it at once. The first reason counts. */
   kill(reason: string): void;
   /** Lets it end by itself: closes the channel, kills it after a second. */
@@ -45,6 +49,7 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
   const pid = child.pid ?? 0;
   const log = options.log.child({ executor: pid });
   let reason: string | null = null;
+  let memoryBytes = 0;
   const kill = (why: string) => {
     reason ??= why;
     child.kill("SIGKILL");
@@ -68,7 +73,11 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
 
   const ready = setUp(rpc, options.setup).then((features) => {
     log.info({ features }, "executor started");
-    void watchLoop({ rpc, blockedTimeoutMs: options.blockedTimeoutMs, kill }, watch.signal);
+    const { blockedTimeoutMs, memoryMaxBytes } = options;
+    const tell = (bytes: number) => {
+      memoryBytes = bytes;
+    };
+    void watchLoop({ rpc, blockedTimeoutMs, memoryMaxBytes, tell, kill }, watch.signal);
   });
   ready.catch((error: unknown) => kill(`executor process ${pid} could not be set up: ${messageOf(error)}`));
 
@@ -77,6 +86,7 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
     rpc,
     ready,
     gone,
+    memoryBytes: () => memoryBytes,
     kill,
     async close() {
       reason ??= "closed";
@@ -105,18 +115,32 @@ function ended(child: ChildProcess): Promise<string> {
 }
 
 interface Watched {
-  readonly rpc: Rpc<ExecutorCalls, WorkerNotice>;
+  readonly rpc: Pick<Rpc<ExecutorCalls, WorkerNotice>, "call" | "closed">;
   readonly blockedTimeoutMs: number;
+  readonly memoryMaxBytes: number | null;
+  readonly tell: (memoryBytes: number) => void;
   readonly kill: (reason: string) => void;
 }
 
-/** Pings one after the other; the first that stays unanswered for too long ends the executor. */
+/**
+ * Pings one after the other. The first that stays unanswered for too long ends the executor, and so do two in a row that tell of more
+ * memory than allowed: one may have come before a garbage collection.
+ */
 async function watchLoop(watched: Watched, signal: AbortSignal): Promise<void> {
-  const { rpc, blockedTimeoutMs, kill } = watched;
+  const { rpc, blockedTimeoutMs, memoryMaxBytes, tell, kill } = watched;
+  let wasTooLarge = false;
   while (!signal.aborted) {
     const deadline = AbortSignal.timeout(blockedTimeoutMs);
     try {
-      await rpc.call("ping", null, AbortSignal.any([signal, deadline]));
+      const { memoryBytes } = await rpc.call("ping", null, AbortSignal.any([signal, deadline]));
+      tell(memoryBytes);
+      const isTooLarge = memoryMaxBytes !== null && memoryBytes > memoryMaxBytes;
+      if (isTooLarge && wasTooLarge) {
+        return kill(
+          `executor used ${mebibytes(memoryBytes)} MiB of memory; headrace.executor.memory.max.mb allows ${mebibytes(memoryMaxBytes)}`,
+        );
+      }
+      wasTooLarge = isTooLarge;
     } catch {
       if (signal.aborted || rpc.closed.aborted) return;
       if (deadline.aborted) return kill(`event loop blocked for more than ${blockedTimeoutMs} ms`);
@@ -124,6 +148,8 @@ async function watchLoop(watched: Watched, signal: AbortSignal): Promise<void> {
     await pause(blockedTimeoutMs / 10, signal);
   }
 }
+
+const mebibytes = (bytes: number) => Math.round(bytes / 1024 / 1024);
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

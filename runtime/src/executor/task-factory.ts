@@ -1,5 +1,12 @@
 import type { StringMap } from "@headrace/contract";
-import { ConfigError, type Logger, type OffsetMap, type SinkDefinition, type SourceDefinition } from "@headrace/sdk";
+import {
+  ConfigError,
+  type Logger,
+  type OffsetMap,
+  type PluginMetrics,
+  type SinkDefinition,
+  type SourceDefinition,
+} from "@headrace/sdk";
 import { z } from "zod";
 import type { ConfigResolver } from "../config-providers/resolver.ts";
 import type { TopicAdmin } from "../kafka/topic-admin.ts";
@@ -8,15 +15,18 @@ import { parseConfig } from "../plugins/config-def.ts";
 import { SINK_KEYS, type SinkConfig, SOURCE_KEYS, type SourceConfig } from "../plugins/connector-keys.ts";
 import type { ConnectorDefinition, PluginRegistry } from "../plugins/registry.ts";
 import { createDeadLetters } from "../task/dead-letter.ts";
+import type { MetricSettings } from "../task/metric-window.ts";
 import type { PartitionOffset } from "../task/pending-offsets.ts";
-import { compileSinkPipeline, compileSourcePipeline } from "../task/record-pipeline.ts";
+import { createPluginMetrics, type PluginMetricValue } from "../task/plugin-metrics.ts";
+import { compileSinkPipeline, compileSourcePipeline, type PipelineParts } from "../task/record-pipeline.ts";
 import type { TaskBody } from "../task/runner.ts";
 import { createSinkTask } from "../task/sink-task.ts";
 import { createSourceTask } from "../task/source-task.ts";
 import type { TolerancePolicy } from "../task/tolerance.ts";
 import { parseTopicCreation, type TopicCreation } from "../task/topic-creation.ts";
-import type { TaskStart } from "./channel.ts";
+import type { TaskClasses, TaskStart } from "./channel.ts";
 import type { ClientOwner, TaskClients } from "./clients.ts";
+import { taskClassesOf, withClassNames } from "./task-classes.ts";
 
 /** What the tasks of one executor share. */
 export interface TaskEnvironment {
@@ -42,6 +52,8 @@ const WORKER_KEYS = z.object({
   "retry.backoff.ms": z.coerce.number().int().nonnegative().default(100),
   "retry.backoff.max.ms": z.coerce.number().int().nonnegative().default(1_000),
   "topic.creation.enable": z.stringbool({ truthy: ["true"], falsy: ["false"] }).default(true),
+  "metrics.num.samples": z.coerce.number().int().positive().default(2),
+  "metrics.sample.window.ms": z.coerce.number().int().positive().default(30_000),
   "topic.tracking.enable": z.stringbool({ truthy: ["true"], falsy: ["false"] }).default(true),
 });
 
@@ -54,6 +66,15 @@ interface Prepared<D extends ConnectorDefinition, C> {
   readonly label: string;
   readonly log: Logger;
   readonly worker: z.output<typeof WORKER_KEYS>;
+  readonly metrics: PluginMetrics;
+  readonly metricSettings: MetricSettings;
+}
+
+/** A task that is ready to run, and what its metrics tell besides its counters. */
+export interface BuiltTask {
+  readonly body: TaskBody;
+  readonly classes: TaskClasses;
+  readonly ownMetrics: () => readonly PluginMetricValue[];
 }
 
 /**
@@ -65,26 +86,38 @@ export async function buildTask(
   start: TaskStart,
   log: Logger,
   signal: AbortSignal,
-): Promise<TaskBody> {
+): Promise<BuiltTask> {
   const { plugins, resolver } = environment;
   const { connector, task } = start.key;
   const connectorConfig = await resolver.resolve(start.connectorConfig, signal);
   const resolved = await resolver.resolve(start.taskConfig, signal);
   const definition = plugins.connector(connectorConfig["connector.class"] ?? "");
   const owner = { worker: environment.worker, connectorConfig, connector, task };
+  const workerKeys = WORKER_KEYS.parse(environment.worker);
+  const own = createPluginMetrics();
   const prepared = {
     owner,
     taskConfig: orThrow(parseConfig(definition.config, resolved)),
     label: `${connector}-${task}`,
     log,
-    worker: WORKER_KEYS.parse(environment.worker),
+    worker: workerKeys,
+    metrics: own.metrics,
+    metricSettings: {
+      samples: workerKeys["metrics.num.samples"],
+      sampleWindowMs: workerKeys["metrics.sample.window.ms"],
+      now: environment.now,
+    },
+  };
+  const built = (body: TaskBody): BuiltTask => {
+    const classes = taskClassesOf(plugins, definition, environment.worker, connectorConfig);
+    return { body, classes, ownMetrics: own.values };
   };
   if (definition.kind === "source") {
     const common = orThrow(parseConfig(SOURCE_KEYS, connectorConfig));
-    return buildSource(environment, { ...prepared, definition, common });
+    return built(buildSource(environment, { ...prepared, definition, common }));
   }
   const common = orThrow(parseConfig(SINK_KEYS, connectorConfig));
-  return buildSink(environment, { ...prepared, definition, common }, start.evictPredecessor === true);
+  return built(buildSink(environment, { ...prepared, definition, common }, start.evictPredecessor === true));
 }
 
 function buildSource(environment: TaskEnvironment, prepared: Prepared<SourceDefinition, SourceConfig>): TaskBody {
@@ -95,10 +128,11 @@ function buildSource(environment: TaskEnvironment, prepared: Prepared<SourceDefi
   const admin = creation === null ? null : clients.createAdmin(owner, "connector-adminclient");
   const body = createSourceTask({
     label,
-    context: { connector, task, log },
+    context: { connector, task, log, metrics: prepared.metrics },
     openTask: (context, signal) => definition.openTask(taskConfig, context, signal),
-    pipeline: compileSourcePipeline(compilePipeline(environment.plugins, owner.worker, owner.connectorConfig)),
+    pipeline: compileSourcePipeline(pipelineOf(environment, owner)),
     policy: policyOf(common),
+    metricSettings: prepared.metricSettings,
     openProducer: (options) => clients.openSourceProducer(owner, options),
     ensureTopic: creation === null || admin === null ? null : ensureTopicBy(creation, admin, log),
     async readOffset(partition, signal) {
@@ -140,10 +174,11 @@ function buildSink(
   const subscription = topics.length > 0 ? { topics } : { regex: common["topics.regex"] };
   return createSinkTask({
     label,
-    context: { connector, task, log },
+    context: { connector, task, log, metrics: prepared.metrics },
     openTask: (context, signal) => definition.openTask(taskConfig, context, signal),
-    pipeline: compileSinkPipeline(compilePipeline(environment.plugins, owner.worker, owner.connectorConfig)),
+    pipeline: compileSinkPipeline(pipelineOf(environment, owner)),
     policy: policyOf(common),
+    metricSettings: prepared.metricSettings,
     async openConsumer(signal) {
       if (evictPredecessor) await evict(clients, owner, log, signal);
       return await clients.openSinkConsumer(owner, subscription);
@@ -214,6 +249,10 @@ function activeTopicOf(
 ): (topic: string) => void {
   if (!worker["topic.tracking.enable"]) return () => {};
   return (topic) => environment.activeTopic(owner.connector, owner.task, topic);
+}
+
+function pipelineOf({ plugins }: TaskEnvironment, owner: ClientOwner): PipelineParts {
+  return withClassNames(plugins, compilePipeline(plugins, owner.worker, owner.connectorConfig));
 }
 
 function policyOf(common: SourceConfig | SinkConfig): TolerancePolicy {

@@ -21,7 +21,7 @@ import { abortable, createTurnKeeper } from "./waiting.ts";
 /** All that a sink task needs from outside. */
 export interface SinkTaskOptions {
   readonly label: string;
-  readonly context: Pick<SinkTaskContext, "connector" | "task" | "log">;
+  readonly context: Pick<SinkTaskContext, "connector" | "task" | "log" | "metrics">;
   readonly openTask: (context: SinkTaskContext, signal: AbortSignal) => Promise<SinkTask>;
   readonly pipeline: SinkPipeline;
   readonly policy: TolerancePolicy;

@@ -10,6 +10,7 @@ import {
 import { ConnectError } from "../errors.ts";
 import type { DeliveryFailure, RecordProducer, SettledBatch } from "../kafka/record-producer.ts";
 import { ErrorHandler } from "./error-handler.ts";
+import type { MetricSettings } from "./metric-window.ts";
 import { type PartitionOffset, PendingOffsets } from "./pending-offsets.ts";
 import type { OutboundBatch, SourcePipeline } from "./record-pipeline.ts";
 import type { TaskBody, TaskControl } from "./runner.ts";
@@ -34,6 +35,8 @@ export interface SourceTaskOptions {
   readonly activeTopic: (topic: string) => void;
   readonly flushIntervalMs: number;
   readonly flushTimeoutMs: number;
+  /** Not given: Kafka's defaults. */
+  readonly metricSettings?: MetricSettings;
   readonly log: Logger;
   readonly now: () => number;
   readonly random: () => number;
@@ -75,7 +78,7 @@ interface Sent {
  * committing; the first that fails ends all. Assumption: the producer settles each batch once, under the number of its `send` call.
  */
 export function createSourceTask(options: SourceTaskOptions): TaskBody {
-  const metrics = createSourceMetrics();
+  const metrics = createSourceMetrics(options.metricSettings);
   const handler = new ErrorHandler(options);
   return {
     async run(control) {

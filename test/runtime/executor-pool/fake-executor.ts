@@ -3,7 +3,8 @@ import { connectRpc, ipcPort, type Rpc } from "#runtime/executor/rpc.ts";
 
 /**
  * An executor for tests. A connector's or task's configuration says what it does under `do`: `crash` or `block` when it starts,
- * `slow-stop` never answers a stop, `block-stop` blocks the event loop when it is stopped.
+ * `slow-stop` never answers a stop, `block-stop` blocks the event loop when it is stopped,
+ * `hungry` uses 1 GiB.
  */
 const behaviours = new Map<string, string>();
 const never = new Promise<null>(() => {});
@@ -34,7 +35,7 @@ const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNo
       if (setup.worker["setup"] === "crash") process.exit(3);
       return { features: [], memoryBytes: 0 };
     },
-    ping: () => null,
+    ping: () => ({ memoryBytes: [...behaviours.values()].includes("hungry") ? 2 ** 30 : 2 ** 20 }),
     plugins: () => [],
     configDef: () => [],
     validate: ({ config }) => {

@@ -15,7 +15,9 @@ describe("executor pool", () => {
   let lost: ExecutorLost[];
   let notices: ExecutorNotice[];
 
-  const create = (options: Partial<PoolOptions> & { blockedTimeoutMs?: number; setup?: string } = {}) => {
+  const create = (
+    options: Partial<PoolOptions> & { blockedTimeoutMs?: number; memoryMaxBytes?: number; setup?: string } = {},
+  ) => {
     lost = [];
     notices = [];
     const pool = createExecutorPool({
@@ -30,6 +32,7 @@ describe("executor pool", () => {
           },
           onNotice,
           blockedTimeoutMs: options.blockedTimeoutMs ?? 30_000,
+          memoryMaxBytes: options.memoryMaxBytes ?? null,
           log: silent,
         }),
       isolation: "shared",
@@ -81,6 +84,27 @@ describe("executor pool", () => {
         .map(({ tasks }) => tasks)
         .sort(),
       [1, 2],
+    );
+  });
+
+  it("kills an executor that outgrows its memory, with the reason, and no other; tells how much the rest uses", async () => {
+    const pool = create({ isolation: "connector", blockedTimeoutMs: 1_000, memoryMaxBytes: 512 * 2 ** 20 });
+    await startTask(pool, "small", 0);
+    await startTask(pool, "big", 0, "hungry");
+    await eventually("the end of the large one", () => lost.length === 1, 20_000);
+    assert.deepEqual(
+      lost.map(({ reason, tasks, alone }) => [reason, tasks, alone]),
+      [
+        [
+          "executor used 1024 MiB of memory; headrace.executor.memory.max.mb allows 512",
+          [{ connector: "big", task: 0 }],
+          true,
+        ],
+      ],
+    );
+    assert.deepEqual(
+      pool.executors().map(({ memoryBytes }) => memoryBytes),
+      [2 ** 20],
     );
   });
 

@@ -132,7 +132,7 @@ describe("executor host", () => {
   it("answers what it is and has", async () => {
     const host = setUp();
     assert.deepEqual(await host.call("setup", setup), { features: ["gzip"], memoryBytes: 42 });
-    assert.equal(await host.call("ping", null), null);
+    assert.deepEqual(await host.call("ping", null), { memoryBytes: 42 });
     assert.ok((await host.call("plugins", null)).some((plugin) => plugin.class === "counter"));
     assert.equal((await host.call("configDef", { plugin: "counter" }))[0]?.name, "topic");
     assert.equal((await host.call("validate", { config: { ...connectorConfig, topic: "" } })).error_count, 1);

@@ -12,6 +12,7 @@ import {
 import { byteArrayConverter } from "#runtime/converters/byte-array.ts";
 import { stringConverter } from "#runtime/converters/string.ts";
 import { canonicalKey, type PartitionOffset } from "#runtime/task/pending-offsets.ts";
+import { createPluginMetrics } from "#runtime/task/plugin-metrics.ts";
 import { compileSourcePipeline, type TransformStep } from "#runtime/task/record-pipeline.ts";
 import { createSourceTask, type SourceTaskOptions } from "#runtime/task/source-task.ts";
 import type { TolerancePolicy } from "#runtime/task/tolerance.ts";
@@ -68,7 +69,7 @@ function setUp(setup: Setup = {}) {
   const text = stringConverter.compile({ "converter.encoding": "UTF-8" }, false);
   const body = createSourceTask({
     label: "c-0",
-    context: { connector: "c", task: 0, log },
+    context: { connector: "c", task: 0, log, metrics: createPluginMetrics().metrics },
     openTask: async () => task,
     pipeline: compileSourcePipeline({
       transforms: setup.transforms ?? [],

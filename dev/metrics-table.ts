@@ -1,0 +1,9 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { metricsTable } from "#runtime/metrics/families.ts";
+
+/** Writes the table of docs/metrics.md anew from the declaration: `node --conditions=source dev/metrics-table.ts`. */
+const page = new URL("../docs/metrics.md", import.meta.url);
+const BEGIN = "<!-- table: written by dev/metrics-table.ts -->";
+const END = "<!-- end of table -->";
+const [before] = readFileSync(page, "utf8").split(BEGIN);
+writeFileSync(page, `${before}${BEGIN}\n${metricsTable()}\n${END}\n`);
