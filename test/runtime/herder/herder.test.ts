@@ -259,6 +259,33 @@ describe("herder", () => {
     await until("started", () => pool.calls.includes("start c"));
   });
 
+  it("pauses a stopped connector without tasks, and plans them anew when it is resumed", async () => {
+    await running();
+    await configStore.putTaskConfigs("c", []);
+    await configStore.putTargetState("c", "STOPPED");
+    await until("STOPPED", () => statusStore.stateOf("c") === "STOPPED");
+    pool.calls.length = 0;
+    await configStore.putTargetState("c", "PAUSED");
+    await give("c");
+    await until("started", () => pool.calls.includes("start c"));
+    await idle();
+    assert.deepEqual(pool.calls, ["start c"]);
+    await configStore.putTargetState("c", "STARTED");
+    await until("planned", () => configStore.config().connectors.get("c")?.tasks?.length === 1);
+  });
+
+  it("leaves what has failed alone when its connector is paused and resumed", async () => {
+    await running();
+    notice("c", null, "FAILED", "boom");
+    notice("c", 0, "FAILED", "boom");
+    await until("FAILED", () => statusStore.stateOf("c-0") === "FAILED");
+    await configStore.putTargetState("c", "PAUSED");
+    await configStore.putTargetState("c", "STARTED");
+    await idle();
+    assert.deepEqual(pool.calls, []);
+    assert.deepEqual([statusStore.stateOf("c"), statusStore.stateOf("c-0")], ["FAILED", "FAILED"]);
+  });
+
   it("reports a start that failed with its trace", async () => {
     await configStore.putConnector("c", config, null);
     pool.automatic = false;

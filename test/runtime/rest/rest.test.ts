@@ -464,6 +464,17 @@ describe("REST", () => {
       assert.equal((await answered).status, 204);
       assert.deepEqual(restarted, ["c/0"]);
     });
+    it("goes on at the new owner of what has moved away while it was restarted here", async () => {
+      await create();
+      owned.add("c/0");
+      restartError = new ConnectError("rebalance", "It was stopped instead");
+      const answered = ask("POST", "/connectors/c/tasks/0/restart");
+      await idle();
+      owned.clear();
+      follow();
+      assert.equal((await answered).status, 204);
+      assert.equal(forwarded[0]?.url, "http://boss:8083/connectors/c/tasks/0/restart?forward=true");
+    });
     it("is repeated if it has moved away from the worker that it was sent to", async () => {
       await create();
       follow();
