@@ -24,6 +24,7 @@ import { createSinkTask } from "../task/sink-task.ts";
 import { createSourceTask } from "../task/source-task.ts";
 import type { TolerancePolicy } from "../task/tolerance.ts";
 import { parseTopicCreation, type TopicCreation } from "../task/topic-creation.ts";
+import { createTopicTeller } from "../task/topic-teller.ts";
 import type { TaskClasses, TaskStart } from "./channel.ts";
 import type { ClientOwner, TaskClients } from "./clients.ts";
 import { taskClassesOf, withClassNames } from "./task-classes.ts";
@@ -248,7 +249,7 @@ function activeTopicOf(
   { owner, worker }: Pick<Prepared<ConnectorDefinition, unknown>, "owner" | "worker">,
 ): (topic: string) => void {
   if (!worker["topic.tracking.enable"]) return () => {};
-  return (topic) => environment.activeTopic(owner.connector, owner.task, topic);
+  return createTopicTeller((topic) => environment.activeTopic(owner.connector, owner.task, topic), environment.now);
 }
 
 function pipelineOf({ plugins }: TaskEnvironment, owner: ClientOwner): PipelineParts {

@@ -29,7 +29,7 @@ export interface SinkTaskOptions {
   readonly openConsumer: (signal: AbortSignal) => Promise<RecordConsumer>;
   /** Opens the dead letter queue; null: none is configured. */
   readonly openDeadLetters: (() => Promise<DeadLetters>) | null;
-  /** A record was consumed from this topic; told once per topic. */
+  /** A record was consumed from this topic; told for each batch. */
   readonly activeTopic: (topic: string) => void;
   readonly flushIntervalMs: number;
   readonly flushTimeoutMs: number;
@@ -131,7 +131,6 @@ class SinkRun {
   readonly #parts: SinkRunParts;
   readonly #calls: SinkCalls;
   readonly #commits: SinkCommits;
-  readonly #activeTopics = new Set<string>();
   #redelivery: Redelivery | null = null;
 
   constructor(parts: SinkRunParts) {
@@ -206,7 +205,7 @@ class SinkRun {
     const { control, deadLetters, errants, handler, metrics, options, positions } = this.#parts;
     const { starts, ends } = spanOf(batch);
     positions.reached(starts);
-    for (const { topic } of starts) this.#tellTopic(topic);
+    for (const { topic } of starts) options.activeTopic(topic);
     metrics.read(batch.count);
     const records: SinkRecord[] = [];
     await handler.guard(
@@ -339,12 +338,6 @@ class SinkRun {
     } catch (error) {
       this.#warn(error, "task did not close cleanly");
     }
-  }
-
-  #tellTopic(topic: string): void {
-    if (this.#activeTopics.has(topic)) return;
-    this.#activeTopics.add(topic);
-    this.#parts.options.activeTopic(topic);
   }
 
   #warn(error: unknown, message: string): void {

@@ -31,7 +31,7 @@ export interface SourceTaskOptions {
   readonly readOffset: (partition: OffsetMap, signal: AbortSignal) => Promise<OffsetMap | null>;
   /** Resolves when Kafka has acknowledged them all. */
   readonly writeOffsets: (offsets: readonly PartitionOffset[], signal: AbortSignal) => Promise<void>;
-  /** A record was acknowledged in this topic; told once per topic. */
+  /** A record was acknowledged in this topic; told for each batch. */
   readonly activeTopic: (topic: string) => void;
   readonly flushIntervalMs: number;
   readonly flushTimeoutMs: number;
@@ -145,7 +145,6 @@ class SourceRun {
   readonly #failing = new AbortController();
   /** Aborts when a batch must not be waited for any longer. */
   readonly #givingUp: AbortSignal;
-  readonly #activeTopics = new Set<string>();
   readonly #ensuredTopics = new Set<string>();
   readonly #untold: (readonly CommittedRecord[])[] = [];
   #sequence = 0;
@@ -372,8 +371,6 @@ class SourceRun {
     for (const [index, { topic }] of out.records.entries()) {
       if (topic === last || refused.has(index)) continue;
       last = topic;
-      if (this.#activeTopics.has(topic)) continue;
-      this.#activeTopics.add(topic);
       this.#options.activeTopic(topic);
     }
   }
