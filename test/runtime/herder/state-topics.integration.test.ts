@@ -110,6 +110,23 @@ describe("a worker's state topics", { timeout: 240_000 }, () => {
     await eventually("its status is gone", isGone);
   });
 
+  it("know the active topics of a connector, which come back after a reset and go with it", async () => {
+    const topics = async (name: string) => JSON.stringify((await call("GET", `/connectors/${name}/topics`)).body);
+    await call("POST", "/connectors", { name: "topics", config: datagen("topics", 1) });
+    await eventually("topic seen", async () => (await topics("topics")).includes('"t-topics"'));
+    await call("PUT", "/connectors/topics/topics/reset");
+    const log = await openLog({ bootstrap: kafka.bootstrap, topic: `${group}-status`, partitions: 5 });
+    await eventually("written again after the reset", async () => {
+      await log.readToEnd(AbortSignal.timeout(10_000));
+      const own = log.records.filter(({ key }) => key?.toString() === "status-topic-t-topics:connector-topics");
+      return own.some(({ value }) => value === null) && own.at(-1)?.value != null;
+    });
+    await log.stop();
+    await eventually("seen again", async () => (await topics("topics")).includes('"t-topics"'));
+    await call("DELETE", "/connectors/topics");
+    await eventually("forgotten", async () => (await topics("topics")) === '{"topics":{"topics":[]}}');
+  });
+
   it("keep a source's offsets, which are altered and reset while it is stopped", async () => {
     writeFileSync(input, "");
     appendFileSync(input, `${numbered(0, 10).join("\n")}\n`);
