@@ -112,6 +112,30 @@ describe("errant records", () => {
     );
   });
 
+  it("that are reported after their put keep their offsets from being committed, if they fail the task (invariant 2; guard: throwIfFailed in #flush)", async () => {
+    const kept: SinkRecord[] = [];
+    const sink = setUpSink({
+      policy: { ...STRICT, logEnable: true },
+      flushIntervalMs: 5,
+      task: {
+        put: async (records) => void kept.push(...records),
+        async flush() {
+          for (const record of kept)
+            sink
+              .context()
+              .errantRecords?.report(record, new Error("refused later"))
+              .catch(() => {});
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    sink.deliver(at(0n));
+    await run.until("FAILED");
+    await run.runner.stop(1_000);
+    assert.equal(sink.consumer.committed.size, 0);
+  });
+
   it("fail the task when they cannot be stored", async () => {
     const sink = setUpSink({
       policy: TOLERANT,
