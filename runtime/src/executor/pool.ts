@@ -1,7 +1,6 @@
 import type { ConfigInfos, ConfigKeyInfo, PluginInfo, StringMap, TargetState } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { PluginPackage } from "../plugins/plugin-package.ts";
 import type {
   ConnectorOwner,
   ConnectorStart,
@@ -45,10 +44,8 @@ export interface ExecutorPool {
   setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void>;
   taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]>;
   plugins(signal: AbortSignal): Promise<readonly PluginEntry[]>;
-  /** Tells all executors which packages there are. `replaced`: what has loaded others takes no new work. */
-  usePackages(packages: readonly PluginPackage[], replaced: boolean): void;
-  configDef(plugin: string, version: string | null, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]>;
-  validate(config: Readonly<Record<string, string | null>>, signal: AbortSignal): Promise<ConfigInfos>;
+  configDef(plugin: string, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]>;
+  validate(config: StringMap, signal: AbortSignal): Promise<ConfigInfos>;
   /** See {@link ExecutorCalls}. */
   alterSourceOffsets(args: ExecutorCalls["alterSourceOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
   sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]>;

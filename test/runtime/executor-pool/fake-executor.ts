@@ -49,6 +49,9 @@ const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNo
       rpc.notify({ kind: "status", ...status, state: targetState === "PAUSED" ? "PAUSED" : "RUNNING" });
       return null;
     },
+    alterSourceOffsets: () => true,
+    sinkOffsets: () => [],
+    alterSinkOffsets: () => true,
     taskConfigs: async ({ connector }) => {
       const offsets = await rpc.call("readOffsets", { connector, partitions: [{ p: 1 }] }, AbortSignal.timeout(5_000));
       return [{ pid: String(process.pid), offset: String(offsets[0]?.["o"]), lease: String(leaseMs > 0) }];

@@ -77,6 +77,7 @@ function setUp() {
       openDeadLetterProducer: unused,
       openSinkConsumer: async () => consumer,
       sinkIdentity: unused,
+      openSinkGroup: unused,
       createAdmin: unused,
       features: () => ["gzip"],
     }),
