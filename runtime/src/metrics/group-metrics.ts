@@ -32,7 +32,9 @@ export function createGroupMetrics(settings: MetricSettings): GroupMetrics {
   const secondsSince = (ms: number | null) => (ms === null ? -1 : Math.floor((now() - ms) / 1_000));
   return {
     measure: (client) => ({
-      ...client,
+      leave: (memberId, signal) => client.leave(memberId, signal),
+      members: (signal) => client.members(signal),
+      close: () => client.close(),
       async join(request, signal) {
         const startedMs = now();
         joiningSinceMs ??= startedMs;
