@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { fullMatch } from "./java-regex.ts";
+
+export { fullMatch };
 
 /**
  * Building blocks for a plugin's configuration schema. Configurations arrive as flat maps of strings; each helper turns the text of one
@@ -20,6 +23,8 @@ export interface KeyMeta {
   readonly dependents?: readonly string[];
   /** Values to offer to the user. */
   readonly recommended?: readonly string[];
+  /** Whether a number has bounds; set by {@link int}, {@link long} and {@link double}. */
+  readonly bounded?: boolean;
 }
 
 /** Inclusive bounds of a number. */
@@ -30,7 +35,7 @@ export interface Range {
 
 type Parsed<T> = { readonly value: T } | { readonly fault: string };
 
-function parsed<T>(configType: KeyMeta["configType"], parse: (text: string) => Parsed<T>) {
+function parsed<T>(configType: KeyMeta["configType"], parse: (text: string) => Parsed<T>, bounded = false) {
   return z
     .string()
     .transform((text, context): T => {
@@ -39,7 +44,11 @@ function parsed<T>(configType: KeyMeta["configType"], parse: (text: string) => P
       context.addIssue({ code: "custom", message: result.fault, input: text });
       return z.NEVER;
     })
-    .meta({ configType });
+    .meta(bounded ? { configType, bounded } : { configType });
+}
+
+function isBounded(range: Range): boolean {
+  return range.min !== undefined || range.max !== undefined;
 }
 
 function within(value: number, range: Range): Parsed<number> {
@@ -48,14 +57,22 @@ function within(value: number, range: Range): Parsed<number> {
   return { value };
 }
 
-function integer(configType: "INT" | "LONG", limit: number, range: Range) {
-  return parsed<number>(configType, (text) => {
-    const trimmed = text.trim();
-    const value = Number(trimmed);
-    if (!/^[+-]?\d+$/.test(trimmed) || Math.abs(value) > limit) return { fault: `Not a number of type ${configType}` };
-    return within(value, range);
-  });
+function integer(configType: "SHORT" | "INT" | "LONG", limit: number, range: Range) {
+  return parsed<number>(
+    configType,
+    (text) => {
+      const trimmed = text.trim();
+      const value = Number(trimmed);
+      if (!/^[+-]?\d+$/.test(trimmed) || Math.abs(value) > limit)
+        return { fault: `Not a number of type ${configType}` };
+      return within(value, range);
+    },
+    isBounded(range),
+  );
 }
+
+/** A 16-bit integer. */
+export const short = (range: Range = {}) => integer("SHORT", 2 ** 15 - 1, range);
 
 /** A 32-bit integer. */
 export const int = (range: Range = {}) => integer("INT", 2 ** 31 - 1, range);
@@ -65,11 +82,15 @@ export const long = (range: Range = {}) => integer("LONG", Number.MAX_SAFE_INTEG
 
 /** A floating-point number. */
 export const double = (range: Range = {}) =>
-  parsed<number>("DOUBLE", (text) => {
-    const value = Number(text);
-    if (text.trim() === "" || Number.isNaN(value)) return { fault: "Not a number of type DOUBLE" };
-    return within(value, range);
-  });
+  parsed<number>(
+    "DOUBLE",
+    (text) => {
+      const value = Number(text);
+      if (text.trim() === "" || Number.isNaN(value)) return { fault: "Not a number of type DOUBLE" };
+      return within(value, range);
+    },
+    isBounded(range),
+  );
 
 /** "true" or "false", in any case. */
 export const boolean = () =>
@@ -104,11 +125,6 @@ export const pattern = () =>
       return { fault: "Invalid regex" };
     }
   });
-
-/** Compiles a regular expression for a whole text, as Java's `matches` takes it. Throws SyntaxError. */
-export function fullMatch(regex: string): RegExp {
-  return new RegExp(`^(?:${regex})$`, "s");
-}
 
 /** One of the given words, exactly. */
 export const oneOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>

@@ -2,8 +2,22 @@ export type { KeyMeta, Range } from "./config.ts";
 export * as config from "./config.ts";
 export type { Converter, ConverterDefinition, HeaderConverter } from "./converter.ts";
 export { defineConverter } from "./converter.ts";
+export { dateOf, writeDate } from "./dates.ts";
+export type { BigDecimal } from "./decimal.ts";
+export {
+  decimalSchema,
+  decimalText,
+  fromDecimalText,
+  fromUnscaled,
+  parseBigDecimal,
+  scaleOf,
+  toUnscaled,
+  truncate,
+} from "./decimal.ts";
 export { ConfigError, DataError, RetriableError } from "./errors.ts";
+export { javaClassOf, typeOfValue } from "./java-class.ts";
 export type { PluginCounter, PluginMetrics } from "./metrics.ts";
+export { toPlain } from "./plain.ts";
 export type { Field, Header, Schema, SchemaAndValue, SchemaType, Value } from "./schema.ts";
 export {
   arraySchema,
@@ -28,6 +42,9 @@ export {
   TIMESTAMP_NAME,
   TIMESTAMP_SCHEMA,
 } from "./schema.ts";
+export { schemasEqual, valuesEqual } from "./schema-equality.ts";
+export type { DateFormat } from "./simple-date-format.ts";
+export { compileDateFormat } from "./simple-date-format.ts";
 export type {
   ErrantRecordReporter,
   SinkDefinition,
@@ -42,6 +59,7 @@ export type {
   CommittedRecord,
   ConnectorContext,
   ConnectorInstance,
+  ExactlyOnceSupport,
   Logger,
   OffsetMap,
   OffsetScalar,
@@ -51,8 +69,12 @@ export type {
   SourceTask,
   SourceTaskContext,
   TaskContext,
+  TransactionContext,
 } from "./source.ts";
 export { defineSource } from "./source.ts";
-export { javaFloat, toText } from "./text.ts";
+export { javaFloat, shortestSingle, toText } from "./text.ts";
 export type { ConnectRecord, PredicateDefinition, TransformDefinition, TransformFunction } from "./transform.ts";
 export { definePredicate, defineTransform } from "./transform.ts";
+export { parseValueText } from "./value-text-parser.ts";
+export { writeValueText } from "./value-text-writer.ts";
+export { toDouble, WholeDouble } from "./whole-double.ts";

@@ -10,9 +10,15 @@
  * | MAP | `Map` |
  * | STRUCT | plain object, one property per field |
  *
- * Without a schema: integers are `number` up to 2^53 and `bigint` beyond, objects are plain objects, the rest as above.
+ * Logical types have the value of their base type: Decimal its unscaled integer as `Buffer` (two's complement, big-endian), Date its days,
+ * Time and Timestamp their milliseconds.
+ *
+ * Without a schema: integers are `number` up to 2^53 and `bigint` beyond, objects are plain objects, the rest as above. A floating-point
+ * number without a fraction is a {@link WholeDouble} between converters and transforms, so that 10.0 stays what it is; connectors get
+ * the plain number. `Date` is what a schemaless transform makes of a timestamp.
  * Source: org.apache.kafka.connect.data.
  */
+import type { WholeDouble } from "./whole-double.ts";
 
 export type SchemaType =
   | "INT8"
@@ -36,6 +42,8 @@ export type Value =
   | bigint
   | string
   | Buffer
+  | WholeDouble
+  | Date
   | readonly Value[]
   | ReadonlyMap<Value, Value>
   | { readonly [field: string]: Value };

@@ -1,8 +1,18 @@
-import type { Schema, SchemaAndValue, Value } from "./schema.ts";
+import { decimalText, scaleOf } from "./decimal.ts";
+import {
+  DATE_NAME,
+  DECIMAL_NAME,
+  type Schema,
+  type SchemaAndValue,
+  TIME_NAME,
+  TIMESTAMP_NAME,
+  type Value,
+} from "./schema.ts";
+import { WholeDouble } from "./whole-double.ts";
 
 /**
  * A value as Java's `toString` shows it: `{a=1, b=x}` for maps, `[1, 2]` for lists, `Struct{a=1,b=x}` for structs (null fields left
- * out), floating-point numbers with their point.
+ * out), floating-point numbers with their point. Bytes, of which Java shows the address, are taken for UTF-8 text.
  */
 export function toText(data: SchemaAndValue): string {
   return textOf(data.value, data.schema);
@@ -10,25 +20,55 @@ export function toText(data: SchemaAndValue): string {
 
 function textOf(value: Value, schema: Schema | null | undefined): string {
   if (value === null) return "null";
+  if (schema?.name !== undefined) {
+    const logical = logicalText(value, schema);
+    if (logical !== null) return logical;
+  }
   if (typeof value === "string") return value;
   if (typeof value === "number") return numberText(value, schema);
   if (typeof value !== "object") return String(value);
   if (Buffer.isBuffer(value)) return value.toString("utf8");
+  if (value instanceof WholeDouble) return javaFloat(value.value, false);
+  if (value instanceof Date) return dateText(value);
   if (Array.isArray(value)) return `[${value.map((item: Value) => textOf(item, schema?.valueSchema)).join(", ")}]`;
-  if (value instanceof Map) {
-    const entries = [...value].map(
-      ([key, item]: [Value, Value]) => `${textOf(key, schema?.keySchema)}=${textOf(item, schema?.valueSchema)}`,
-    );
-    return `{${entries.join(", ")}}`;
+  if (schema?.type === "STRUCT") return structText(value, schema);
+  const entries: Iterable<[Value, Value]> = value instanceof Map ? value : Object.entries(value);
+  const texts = [...entries].map(
+    ([key, item]) => `${textOf(key, schema?.keySchema)}=${textOf(item, schema?.valueSchema)}`,
+  );
+  return `{${texts.join(", ")}}`;
+}
+
+function structText(value: object, schema: Schema): string {
+  const struct = new Map<string, Value>(Object.entries(value));
+  const texts: string[] = [];
+  for (const field of schema.fields ?? []) {
+    const item = struct.get(field.name) ?? null;
+    if (item !== null) texts.push(`${field.name}=${textOf(item, field.schema)}`);
   }
-  const entries: [string, Value][] = Object.entries(value);
-  if (schema?.type === "STRUCT") {
-    const shown = entries.filter(([, item]) => item !== null);
-    const text = (field: string, item: Value) =>
-      textOf(item, schema.fields?.find((each) => each.name === field)?.schema);
-    return `Struct{${shown.map(([field, item]) => `${field}=${text(field, item)}`).join(",")}}`;
+  return `Struct{${texts.join(",")}}`;
+}
+
+function logicalText(value: NonNullable<Value>, schema: Schema): string | null {
+  switch (schema.name) {
+    case DECIMAL_NAME:
+      return Buffer.isBuffer(value) ? decimalText(value, scaleOf(schema)) : null;
+    case DATE_NAME:
+      return typeof value === "number" ? dateText(new Date(value * 86_400_000)) : null;
+    case TIME_NAME:
+      return typeof value === "number" ? dateText(new Date(value)) : null;
+    case TIMESTAMP_NAME:
+      return typeof value === "bigint" ? dateText(new Date(Number(value))) : null;
+    default:
+      return null;
   }
-  return `{${entries.map(([field, item]) => `${field}=${textOf(item, null)}`).join(", ")}}`;
+}
+
+/** Source: java.util.Date.toString, in UTC. */
+function dateText(date: Date): string {
+  const [, weekday = "", day = "", month = "", year = "", time = ""] =
+    /^(\w+), (\d+) (\w+) (-?\d+) ([\d:]+)/.exec(date.toUTCString()) ?? [];
+  return `${weekday} ${month} ${day} ${time} UTC ${year}`;
 }
 
 function numberText(value: number, schema: Schema | null | undefined): string {
@@ -56,7 +96,7 @@ function withPoint(text: string): string {
 }
 
 /** The double whose shortest form has just the digits that tell this float from its neighbours. */
-function shortestSingle(value: number): number {
+export function shortestSingle(value: number): number {
   const single = Math.fround(value);
   for (let precision = 1; precision <= 9; precision += 1) {
     const candidate = Number(single.toPrecision(precision));

@@ -3,6 +3,7 @@ import {
   DataError,
   defineConverter,
   type HeaderConverter,
+  javaClassOf,
   OPTIONAL_BYTES_SCHEMA,
   type SchemaAndValue,
 } from "@headrace/sdk";
@@ -13,7 +14,9 @@ function encode(_: string, data: SchemaAndValue): Buffer | null {
     throw new DataError(`Invalid schema type for ByteArrayConverter: ${data.schema.type}`);
   }
   if (data.value !== null && !Buffer.isBuffer(data.value)) {
-    throw new DataError(`ByteArrayConverter is not compatible with objects of type ${typeof data.value}`);
+    throw new DataError(
+      `ByteArrayConverter is not compatible with objects of type class ${javaClassOf(data.value, data.schema)}`,
+    );
   }
   return data.value;
 }

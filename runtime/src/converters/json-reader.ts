@@ -2,167 +2,250 @@ import {
   DATE_NAME,
   DataError,
   DECIMAL_NAME,
+  fromDecimalText,
+  parseBigDecimal,
   type Schema,
-  type SchemaType,
+  scaleOf,
   TIME_NAME,
   TIMESTAMP_NAME,
+  toUnscaled,
+  truncate,
   type Value,
+  WholeDouble,
 } from "@headrace/sdk";
-import { fromDecimalText } from "./decimal.ts";
+import { JsonDecimal, type JsonNode } from "./json-text.ts";
 
-/** Parsed JSON; integers that a number cannot hold are `bigint`. */
-export type JsonNode =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | readonly JsonNode[]
-  | { readonly [member: string]: JsonNode };
+/**
+ * Reads payload nodes as Java's JsonConverter does: a node of another kind than the schema's counts as that type's zero (a number for
+ * text counts as null), integers narrow silently, and only structs, maps, logical types and null for what is required are refused.
+ */
 
-/** Sixteen digits in a row: only then can a number have lost precision. */
-const LONG_NUMBER = /\d{16}/;
-const INTEGER = /^-?\d+$/;
+/** Reads the values of one schema. Throws DataError where node and schema do not agree. */
+export type JsonReader = (node: JsonNode | undefined) => Value;
 
-/** Parses JSON without losing 64-bit integers. Throws DataError. */
-export function parseJson(text: string): JsonNode {
-  try {
-    return LONG_NUMBER.test(text) ? JSON.parse(text, keepInteger) : JSON.parse(text);
-  } catch (cause) {
-    throw new DataError("Converting byte[] to Kafka Connect data failed due to serialization error", { cause });
+/** Compiles the reader of a schema; call it once per schema. */
+export function compileJsonReader(schema: Schema, replaceNull: boolean): JsonReader {
+  const read = compileNonNull(schema, replaceNull);
+  const fallback = schema.default;
+  return (node) => {
+    if (node !== null && node !== undefined) return read(node);
+    if (replaceNull && fallback !== undefined && fallback !== null) return fallback;
+    if (schema.optional) return null;
+    throw new DataError(`Invalid null value for required ${schema.type} field`);
+  };
+}
+
+type Read = (node: Exclude<JsonNode, null>) => Value;
+
+const BITS = { INT8: 8, INT16: 16, INT32: 32 } as const;
+
+function compileNonNull(schema: Schema, replaceNull: boolean): Read {
+  switch (schema.name) {
+    case DECIMAL_NAME:
+      return compileDecimal(schema);
+    case DATE_NAME:
+      return (node) => readInt(node, "Date");
+    case TIME_NAME:
+      return (node) => requireTimeOfDay(readInt(node, "Time"));
+    case TIMESTAMP_NAME:
+      return (node) => {
+        if (typeof node === "bigint" || Number.isInteger(node)) return integerOf(node, 64);
+        throw new DataError(
+          `Invalid type for Timestamp, underlying representation should be integral but was ${kindOf(node)}`,
+        );
+      };
+    default:
+      return compilePlain(schema, replaceNull);
   }
 }
 
-/** A reviver; its third argument, the source text, is newer than TypeScript's library. */
-function keepInteger(_key: string, value: unknown, ...context: { source?: string }[]): unknown {
-  const source = context[0]?.source;
-  if (typeof value !== "number" || Number.isSafeInteger(value) || source === undefined) return value;
-  return INTEGER.test(source) ? BigInt(source) : value;
-}
-
-const LOGICAL_BASES: Readonly<Record<string, SchemaType>> = {
-  [DATE_NAME]: "INT32",
-  [TIME_NAME]: "INT32",
-  [TIMESTAMP_NAME]: "INT64",
-};
-
-const INTEGER_LIMITS = { INT8: 2 ** 7, INT16: 2 ** 15, INT32: 2 ** 31 } as const;
-
-/** The value that a payload node stands for under a schema. Throws DataError where they do not agree. */
-export function readJsonValue(schema: Schema, node: JsonNode, replaceNull = true): Value {
-  if (node === null) return readNull(schema, replaceNull);
-  if (schema.name === DECIMAL_NAME) return readDecimal(schema, node);
-  const base = schema.name === undefined ? undefined : LOGICAL_BASES[schema.name];
-  if (base !== undefined && base !== schema.type) throw mismatch(schema, node);
-  switch (schema.type) {
+function compilePlain(schema: Schema, replaceNull: boolean): Read {
+  const { type } = schema;
+  switch (type) {
     case "BOOLEAN":
-      if (typeof node === "boolean") return node;
-      throw mismatch(schema, node);
+      return (node) => node === true;
     case "INT8":
     case "INT16":
-    case "INT32":
-      if (typeof node !== "number") throw mismatch(schema, node);
-      return narrow(Math.trunc(node), INTEGER_LIMITS[schema.type]);
+    case "INT32": {
+      const limit = 2 ** (BITS[type] - 1);
+      return (node) => {
+        const plain = typeof node === "number" && Number.isInteger(node) && node >= -limit && node < limit;
+        return plain ? node : Number(BigInt.asIntN(BITS[type], integerOf(node, 32)));
+      };
+    }
     case "INT64":
-      if (typeof node === "bigint") return node;
-      if (typeof node === "number") return BigInt(Math.trunc(node));
-      throw mismatch(schema, node);
+      return (node) => integerOf(node, 64);
     case "FLOAT32":
-      return Math.fround(readFloat(schema, node));
+      return (node) => Math.fround(floatOf(node));
     case "FLOAT64":
-      return readFloat(schema, node);
+      return floatOf;
     case "STRING":
-      if (typeof node === "string") return node;
-      throw mismatch(schema, node);
+      return compileString(schema);
     case "BYTES":
-      if (typeof node === "string") return Buffer.from(node, "base64");
-      throw mismatch(schema, node);
+      return (node) => (typeof node === "string" ? readBase64(node, "Invalid bytes field") : absent(schema));
     case "ARRAY": {
-      if (!Array.isArray(node)) throw mismatch(schema, node);
-      const items = schema.valueSchema;
-      return node.map((item: JsonNode) =>
-        items === undefined ? toSchemaless(item) : readJsonValue(items, item, replaceNull),
-      );
+      const readItem = compileItems(schema, replaceNull);
+      return (node) => itemsOf(node).map(readItem);
     }
     case "MAP":
-      return readMap(schema, node, replaceNull);
+      return compileMap(schema, replaceNull);
     case "STRUCT":
-      return readStruct(schema, node, replaceNull);
+      return compileStruct(schema, replaceNull);
     default:
-      throw new Error(`unreachable: ${schema.type satisfies never}`);
+      throw new Error(`unreachable: ${type satisfies never}`);
   }
 }
 
-function readNull(schema: Schema, replaceNull: boolean): Value {
-  if (schema.default !== undefined && (replaceNull || !schema.optional)) return schema.default;
+function compileString(schema: Schema): Read {
+  return (node) => (typeof node === "string" ? node : absent(schema));
+}
+
+/** A node of a kind that cannot become the value counts as null. */
+function absent(schema: Schema): null {
   if (schema.optional) return null;
   throw new DataError(`Invalid null value for required ${schema.type} field`);
 }
 
-function readFloat(schema: Schema, node: JsonNode): number {
-  if (typeof node === "number") return node;
-  if (typeof node === "bigint") return Number(node);
-  if (node === "NaN" || node === "Infinity" || node === "-Infinity") return Number(node);
-  throw mismatch(schema, node);
+function compileItems(schema: Schema, replaceNull: boolean): JsonReader {
+  return schema.valueSchema === undefined
+    ? (node) => toSchemaless(node ?? null)
+    : compileJsonReader(schema.valueSchema, replaceNull);
 }
 
-/** Java narrows silently. */
-function narrow(value: number, limit: number): number {
-  const width = limit * 2;
-  const wrapped = ((value % width) + width) % width;
-  return wrapped >= limit ? wrapped - width : wrapped;
+function itemsOf(node: JsonNode): readonly JsonNode[] {
+  if (isArray(node)) return node;
+  return isObject(node) ? Object.values(node) : [];
 }
 
-function readDecimal(schema: Schema, node: JsonNode): Value {
-  if (typeof node === "string") return Buffer.from(node, "base64");
-  if (typeof node === "number" || typeof node === "bigint") {
-    return fromDecimalText(String(node), Number(schema.parameters?.["scale"] ?? 0));
-  }
-  throw mismatch(schema, node);
-}
-
-function readMap(schema: Schema, node: JsonNode, replaceNull: boolean): Value {
+function compileMap(schema: Schema, replaceNull: boolean): Read {
   const { keySchema, valueSchema } = schema;
   if (keySchema === undefined || valueSchema === undefined)
     throw new DataError("MAP schema without key or value schema");
-  if (Array.isArray(node)) {
+  const readKey = compileJsonReader(keySchema, replaceNull);
+  const readItem = compileJsonReader(valueSchema, replaceNull);
+  if (keySchema.type === "STRING") {
+    return (node) => {
+      if (isObject(node)) return new Map(Object.entries(node).map(([key, item]) => [key, readItem(item)]));
+      throw new DataError(`Maps with string fields should be encoded as JSON objects, but found ${kindOf(node)}`);
+    };
+  }
+  return (node) => {
+    if (!isArray(node)) {
+      throw new DataError(
+        `Maps with non-string fields should be encoded as JSON array of tuples, but found ${kindOf(node)}`,
+      );
+    }
     return new Map(
-      node.map((entry: JsonNode): [Value, Value] => {
-        if (!Array.isArray(entry) || entry.length !== 2)
-          throw new DataError("Found invalid map entry, expected length 2");
-        const [key, item]: readonly JsonNode[] = entry;
-        return [
-          readJsonValue(keySchema, key ?? null, replaceNull),
-          readJsonValue(valueSchema, item ?? null, replaceNull),
-        ];
+      node.map((entry): [Value, Value] => {
+        if (!isArray(entry)) {
+          throw new DataError(`Found invalid map entry instead of array tuple: ${kindOf(entry)}`);
+        }
+        if (entry.length !== 2) {
+          throw new DataError(`Found invalid map entry, expected length 2 but found :${entry.length}`);
+        }
+        return [readKey(entry[0]), readItem(entry[1])];
       }),
     );
-  }
-  if (typeof node !== "object") throw mismatch(schema, node);
-  return new Map(
-    Object.entries(node ?? {}).map(([key, item]: [string, JsonNode]) => [
-      key,
-      readJsonValue(valueSchema, item, replaceNull),
-    ]),
+  };
+}
+
+function compileStruct(schema: Schema, replaceNull: boolean): Read {
+  const fields = (schema.fields ?? []).map((field) => ({
+    name: field.name,
+    inherited: field.name in Object.prototype,
+    read: compileJsonReader(field.schema, replaceNull),
+  }));
+  return (node) => {
+    if (!isObject(node)) throw new DataError(`Structs should be encoded as JSON objects, but found ${kindOf(node)}`);
+    const struct: Record<string, Value> = {};
+    for (const { name, inherited, read } of fields) {
+      if (inherited) {
+        const value = read(Object.hasOwn(node, name) ? node[name] : null);
+        Object.defineProperty(struct, name, { value, writable: true, enumerable: true, configurable: true });
+      } else struct[name] = read(node[name]);
+    }
+    return struct;
+  };
+}
+
+function compileDecimal(schema: Schema): Read {
+  const scale = scaleOf(schema);
+  return (node) => {
+    if (typeof node === "string") {
+      const bytes = readBase64(node, "Invalid bytes for Decimal field");
+      toUnscaled(bytes);
+      return bytes;
+    }
+    const text = numberText(node);
+    if (text !== null) return fromDecimalText(text, scale);
+    throw new DataError(
+      `Invalid type for Decimal, underlying representation should be numeric or bytes but was ${kindOf(node)}`,
+    );
+  };
+}
+
+function numberText(node: JsonNode): string | null {
+  if (typeof node === "number" || typeof node === "bigint") return String(node);
+  if (node instanceof JsonDecimal) return node.text;
+  return node instanceof WholeDouble ? String(node.value) : null;
+}
+
+function readInt(node: JsonNode, type: "Date" | "Time"): number {
+  if (typeof node === "number" && (node | 0) === node) return node;
+  throw new DataError(`Invalid type for ${type}, underlying representation should be integer but was ${kindOf(node)}`);
+}
+
+function requireTimeOfDay(millis: number): number {
+  if (millis >= 0 && millis <= 86_400_000) return millis;
+  throw new DataError("Time values must use number of milliseconds greater than 0 and less than 86400000");
+}
+
+/** The integer that a number narrows to; 0 for what is no number. */
+function integerOf(node: JsonNode, bits: 32 | 64): bigint {
+  if (typeof node === "bigint") return BigInt.asIntN(bits, node);
+  if (typeof node === "number" && Number.isInteger(node)) return BigInt.asIntN(bits, BigInt(node));
+  const text = numberText(node);
+  const decimal = text === null ? null : parseBigDecimal(text);
+  return decimal === null ? 0n : BigInt.asIntN(bits, truncate(decimal));
+}
+
+function floatOf(node: JsonNode): number {
+  if (typeof node === "number") return node;
+  if (node === "NaN" || node === "Infinity" || node === "-Infinity") return Number(node);
+  const text = numberText(node);
+  return text === null ? 0 : Number(text);
+}
+
+function readBase64(text: string, fault: string): Buffer {
+  const bare = text.replace(/[\0- ]/g, "");
+  if (bare.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(bare)) throw new DataError(fault);
+  return Buffer.from(bare, "base64");
+}
+
+function isArray(node: JsonNode): node is readonly JsonNode[] {
+  return Array.isArray(node);
+}
+
+function isObject(node: JsonNode): node is { readonly [member: string]: JsonNode } {
+  return (
+    typeof node === "object" &&
+    node !== null &&
+    !Array.isArray(node) &&
+    !(node instanceof WholeDouble) &&
+    !(node instanceof JsonDecimal)
   );
 }
 
-function readStruct(schema: Schema, node: JsonNode, replaceNull: boolean): Value {
-  if (node === null || typeof node !== "object" || Array.isArray(node)) throw mismatch(schema, node);
-  const members = node as Readonly<Record<string, JsonNode>>;
-  const struct: Record<string, Value> = {};
-  for (const field of schema.fields ?? []) {
-    struct[field.name] = readJsonValue(field.schema, members[field.name] ?? null, replaceNull);
-  }
-  return struct;
+/** The name that Jackson has for a node's kind. */
+function kindOf(node: JsonNode): string {
+  if (node === null) return "NULL";
+  if (isArray(node)) return "ARRAY";
+  if (isObject(node)) return "OBJECT";
+  if (typeof node === "string") return "STRING";
+  return typeof node === "boolean" ? "BOOLEAN" : "NUMBER";
 }
 
 /** Schemaless data is the parsed JSON itself. */
 export function toSchemaless(node: JsonNode): Value {
-  return node;
-}
-
-function mismatch(schema: Schema, node: JsonNode): DataError {
-  const found = Array.isArray(node) ? "array" : typeof node;
-  return new DataError(`Invalid type for ${schema.name ?? schema.type}: found JSON ${found}`);
+  return node as Value;
 }

@@ -1,5 +1,7 @@
 import { DataError, type Schema, type SchemaType, type Value } from "@headrace/sdk";
-import { type JsonNode, readJsonValue } from "./json-reader.ts";
+import { compileJsonReader } from "./json-reader.ts";
+import type { JsonNode } from "./json-text.ts";
+import { writeString } from "./json-writer.ts";
 
 /** Names of the types in a JSON schema. Source: org.apache.kafka.connect.json.JsonSchema. */
 const TYPE_NAMES = {
@@ -38,17 +40,24 @@ function membersOf(schema: Schema, writeDefault: (schema: Schema, value: Value) 
   if (schema.type === "STRUCT") {
     const fields = (schema.fields ?? []).map((field) => {
       const inner = membersOf(field.schema, writeDefault);
-      return `{${[...inner, `"field":${JSON.stringify(field.name)}`].join(",")}}`;
+      return `{${[...inner, `"field":${writeString(field.name)}`].join(",")}}`;
     });
     members.push(`"fields":[${fields.join(",")}]`);
   }
   members.push(`"optional":${schema.optional}`);
-  if (schema.name !== undefined) members.push(`"name":${JSON.stringify(schema.name)}`);
+  if (schema.name !== undefined) members.push(`"name":${writeString(schema.name)}`);
   if (schema.version !== undefined) members.push(`"version":${schema.version}`);
-  if (schema.doc !== undefined) members.push(`"doc":${JSON.stringify(schema.doc)}`);
-  if (schema.parameters !== undefined) members.push(`"parameters":${JSON.stringify(schema.parameters)}`);
-  if (schema.default !== undefined) members.push(`"default":${writeDefault(schema, schema.default)}`);
+  if (schema.doc !== undefined) members.push(`"doc":${writeString(schema.doc)}`);
+  if (schema.parameters !== undefined) members.push(`"parameters":${writeParameters(schema.parameters)}`);
+  if (schema.default !== undefined && schema.default !== null)
+    members.push(`"default":${writeDefault(schema, schema.default)}`);
   return members;
+}
+
+function writeParameters(parameters: Readonly<Record<string, string>>): string {
+  return `{${Object.entries(parameters)
+    .map(([name, value]) => `${writeString(name)}:${writeString(value)}`)
+    .join(",")}}`;
 }
 
 function required(inner: Schema | undefined, outer: Schema): Schema {
@@ -56,76 +65,87 @@ function required(inner: Schema | undefined, outer: Schema): Schema {
   return inner;
 }
 
-/** The schema that a JSON schema node describes; throws DataError for what is none. `null` describes schemaless data. */
-export function readSchema(node: JsonNode): Schema | null {
+/**
+ * The schema that a JSON schema node describes; throws DataError for what is none. `null` describes schemaless data. Attributes of a wrong
+ * type are left out, as Java's JsonConverter does. `replaceNull` is the converter's, for defaults.
+ */
+export function readSchema(node: JsonNode, replaceNull = true): Schema | null {
   if (node === null) return null;
-  const object = objectOf(node);
+  const object = membersOfNode(node);
   const typeName = object["type"];
   if (typeof typeName !== "string") throw new DataError("Schema must contain 'type' field");
   const type = TYPES.get(typeName);
   if (type === undefined) throw new DataError(`Unknown schema type: ${typeName}`);
+  const parts = nested(type, object, replaceNull);
+  const { name, version, doc } = object;
+  const parameters = readParameters(object["parameters"]);
   const schema: Schema = {
     type,
     optional: object["optional"] === true,
-    ...text(object, "name"),
-    ...version(object["version"]),
-    ...text(object, "doc"),
-    ...parameters(object["parameters"]),
-    ...nested(type, object),
+    ...(typeof name === "string" && { name }),
+    ...((typeof version === "number" || typeof version === "bigint") &&
+      Number.isInteger(Number(version)) && { version: Number(BigInt.asIntN(32, BigInt(version))) }),
+    ...(typeof doc === "string" && { doc }),
+    ...(parameters !== null && { parameters }),
+    ...parts,
   };
   const fallback = object["default"];
-  return fallback === undefined || fallback === null ? schema : { ...schema, default: readJsonValue(schema, fallback) };
+  if (fallback === undefined) return schema;
+  const value = compileJsonReader(schema, replaceNull)(fallback);
+  return value === null ? schema : { ...schema, default: value };
 }
 
-function nested(type: SchemaType, object: Readonly<Record<string, JsonNode>>): Partial<Schema> {
-  if (type === "ARRAY") return { valueSchema: element(object, "items") };
-  if (type === "MAP") return { keySchema: element(object, "keys"), valueSchema: element(object, "values") };
+function nested(type: SchemaType, object: Members, replaceNull: boolean): Partial<Schema> {
+  if (type === "ARRAY") {
+    const items = object["items"] ?? null;
+    if (items === null) throw new DataError("Array schema did not specify the element type");
+    const valueSchema = readSchema(items, replaceNull);
+    return valueSchema === null ? {} : { valueSchema };
+  }
+  if (type === "MAP") {
+    return {
+      keySchema: entrySchema(object, "keys", "key", replaceNull),
+      valueSchema: entrySchema(object, "values", "value", replaceNull),
+    };
+  }
   if (type !== "STRUCT") return {};
   const fields = object["fields"];
   if (!Array.isArray(fields)) throw new DataError('Struct schema\'s "fields" argument is not an array.');
+  const known = new Set<string>();
   return {
     fields: fields.map((field: JsonNode) => {
-      const name = objectOf(field)["field"];
+      const name = membersOfNode(field)["field"];
       if (typeof name !== "string") throw new DataError("Struct schema's field name not specified properly");
-      const schema = readSchema(field);
-      if (schema === null) throw new DataError(`Struct schema's field ${name} has no schema`);
+      const schema = readSchema(field, replaceNull);
+      if (schema === null) throw new DataError(`fieldSchema for field ${name} cannot be null.`);
+      if (name === "") throw new DataError("fieldName cannot be null.");
+      if (known.has(name)) throw new DataError(`Cannot create field because of field name duplication ${name}`);
+      known.add(name);
       return { name, schema };
     }),
   };
 }
 
-function element(object: Readonly<Record<string, JsonNode>>, member: string): Schema {
-  const schema = readSchema(object[member] ?? null);
-  if (schema === null) throw new DataError(`Array or map schema did not specify its "${member}"`);
+function entrySchema(object: Members, member: "keys" | "values", what: "key" | "value", replaceNull: boolean): Schema {
+  const node = object[member];
+  if (node === undefined) throw new DataError(`Map schema did not specify the ${what} type`);
+  const schema = readSchema(node, replaceNull);
+  if (schema === null) throw new DataError(`${what}Schema cannot be null.`);
   return schema;
 }
 
-function text(object: Readonly<Record<string, JsonNode>>, member: "name" | "doc"): Partial<Schema> {
-  const value = object[member];
-  if (value === undefined || value === null) return {};
-  if (typeof value !== "string") throw new DataError(`Invalid schema: "${member}" must be a string`);
-  return { [member]: value };
-}
-
-function version(value: JsonNode | undefined): Partial<Schema> {
-  if (value === undefined || value === null) return {};
-  if (typeof value !== "number" || !Number.isInteger(value))
-    throw new DataError("Invalid schema: version must be an integer");
-  return { version: value };
-}
-
-function parameters(value: JsonNode | undefined): Partial<Schema> {
-  if (value === undefined || value === null) return {};
-  const entries = Object.entries(objectOf(value)).map(([key, item]): [string, string] => {
+function readParameters(value: JsonNode | undefined): Readonly<Record<string, string>> | null {
+  if (value === undefined || value === null || typeof value !== "object" || Array.isArray(value)) return null;
+  const entries = Object.entries(membersOfNode(value)).map(([key, item]): [string, string] => {
     if (typeof item !== "string") throw new DataError("Schema parameters must have string values.");
     return [key, item];
   });
-  return { parameters: Object.fromEntries(entries) };
+  return entries.length === 0 ? null : Object.fromEntries(entries);
 }
 
-function objectOf(node: JsonNode): Readonly<Record<string, JsonNode>> {
-  if (node === null || typeof node !== "object" || Array.isArray(node)) {
-    throw new DataError("Schema must be a JSON object");
-  }
-  return node as Readonly<Record<string, JsonNode>>;
+type Members = Readonly<Record<string, JsonNode>>;
+
+/** The members of an object; none of anything else. */
+function membersOfNode(node: JsonNode): Members {
+  return node === null || typeof node !== "object" || Array.isArray(node) ? {} : (node as Members);
 }

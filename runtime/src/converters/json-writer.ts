@@ -1,5 +1,19 @@
-import { DataError, DECIMAL_NAME, javaFloat, type Schema, type Value } from "@headrace/sdk";
-import { toDecimalText } from "./decimal.ts";
+import {
+  DATE_NAME,
+  DataError,
+  DECIMAL_NAME,
+  decimalText,
+  javaClassOf,
+  javaFloat,
+  type Schema,
+  type SchemaType,
+  scaleOf,
+  TIME_NAME,
+  TIMESTAMP_NAME,
+  toText,
+  type Value,
+  WholeDouble,
+} from "@headrace/sdk";
 
 export interface JsonWriterOptions {
   /** Decimals as JSON numbers instead of base64 text. */
@@ -11,14 +25,24 @@ export interface JsonWriterOptions {
 /** Writes the values of one schema. Throws DataError for values that do not fit. */
 export type JsonWriter = (value: Value) => string;
 
+/** A JSON string with Jackson's escapes, whose hexadecimal digits are upper case. */
+export function writeString(text: string): string {
+  const json = JSON.stringify(text);
+  if (!json.includes("\\u00")) return json;
+  return json.replace(/\\(?:u00([01][0-9a-f])|.)/g, (found, code?: string) =>
+    code === undefined ? found : `\\u00${code.toUpperCase()}`,
+  );
+}
+
 /** Schemaless data: bytes as base64, 64-bit integers as numbers, maps with string keys as objects and others as lists of pairs. */
 export function writeSchemaless(value: Value): string {
   if (value === null) return "null";
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value);
+      return writeString(value);
     case "number":
-      return Number.isFinite(value) ? String(value) : `"${value}"`;
+      if (Number.isInteger(value)) return String(value);
+      return Number.isFinite(value) ? javaFloat(value, false) : `"${value}"`;
     case "boolean":
     case "bigint":
       return String(value);
@@ -30,11 +54,15 @@ export function writeSchemaless(value: Value): string {
 function writeComposite(value: Exclude<Value, null | string | number | boolean | bigint>): string {
   if (Buffer.isBuffer(value)) return `"${value.toString("base64")}"`;
   if (Array.isArray(value)) return `[${value.map(writeSchemaless).join(",")}]`;
+  if (value instanceof WholeDouble) return toText({ schema: null, value });
   if (value instanceof Map) return writeMap(value, writeSchemaless, writeSchemaless, allStrings(value));
+  if (value instanceof Date) {
+    throw new DataError(`Java class class ${javaClassOf(value, null)} does not have corresponding schema type.`);
+  }
   let text = "";
   for (const [field, item] of Object.entries(value) as [string, Value | undefined][]) {
     if (item === undefined) continue;
-    text += `${text === "" ? "" : ","}${JSON.stringify(field)}:${writeSchemaless(item)}`;
+    text += `${text === "" ? "" : ","}${writeString(field)}:${writeSchemaless(item)}`;
   }
   return `{${text}}`;
 }
@@ -51,7 +79,7 @@ function writeMap(
   asObject: boolean,
 ): string {
   const entries = [...map].map(([key, item]) =>
-    asObject ? `${JSON.stringify(String(key))}:${writeItem(item)}` : `[${writeKey(key)},${writeItem(item)}]`,
+    asObject ? `${writeString(String(key))}:${writeItem(item)}` : `[${writeKey(key)},${writeItem(item)}]`,
   );
   return asObject ? `{${entries.join(",")}}` : `[${entries.join(",")}]`;
 }
@@ -68,10 +96,29 @@ export function compileJsonWriter(schema: Schema, options: JsonWriterOptions): J
   };
 }
 
+/** Logical types by name: their base type, and what messages call them. */
+const LOGICAL: ReadonlyMap<string, { readonly base: SchemaType; readonly label: string; readonly wanted: string }> =
+  new Map([
+    [DECIMAL_NAME, { base: "BYTES", label: "Decimal", wanted: "BigDecimal" }],
+    [DATE_NAME, { base: "INT32", label: "Date", wanted: "Date" }],
+    [TIME_NAME, { base: "INT32", label: "Time", wanted: "Date" }],
+    [TIMESTAMP_NAME, { base: "INT64", label: "Timestamp", wanted: "Date" }],
+  ]);
+
 function compileNonNull(schema: Schema, options: JsonWriterOptions): (value: NonNullable<Value>) => string {
-  if (schema.name === DECIMAL_NAME && options.numericDecimals) {
-    const scale = Number(schema.parameters?.["scale"] ?? 0);
-    return (value) => (Buffer.isBuffer(value) ? toDecimalText(value, scale) : mismatch(schema, value));
+  const logical = schema.name === undefined ? undefined : LOGICAL.get(schema.name);
+  if (logical !== undefined && logical.base !== schema.type) {
+    const { name: _, ...bare } = schema;
+    return (value) => {
+      const found = javaClassOf(value, bare);
+      throw new DataError(`Invalid type for ${logical.label}, expected ${logical.wanted} but was class ${found}`);
+    };
+  }
+  if (schema.name === DECIMAL_NAME) {
+    const scale = scaleOf(schema);
+    if (options.numericDecimals) {
+      return (value) => (Buffer.isBuffer(value) ? decimalText(value, scale) : mismatch(schema, value));
+    }
   }
   switch (schema.type) {
     case "BOOLEAN":
@@ -91,7 +138,7 @@ function compileNonNull(schema: Schema, options: JsonWriterOptions): (value: Non
       };
     }
     case "STRING":
-      return (value) => (typeof value === "string" ? JSON.stringify(value) : mismatch(schema, value));
+      return (value) => (typeof value === "string" ? writeString(value) : mismatch(schema, value));
     case "BYTES":
       return (value) => (Buffer.isBuffer(value) ? `"${value.toString("base64")}"` : mismatch(schema, value));
     case "ARRAY": {
@@ -102,7 +149,7 @@ function compileNonNull(schema: Schema, options: JsonWriterOptions): (value: Non
       const { keySchema, valueSchema } = schema;
       const writeKey = keySchema === undefined ? writeSchemaless : compileJsonWriter(keySchema, options);
       const writeItem = valueSchema === undefined ? writeSchemaless : compileJsonWriter(valueSchema, options);
-      const asObject = keySchema?.type === "STRING" && !keySchema.optional;
+      const asObject = keySchema?.type === "STRING";
       return (value) =>
         value instanceof Map ? writeMap(value, writeKey, writeItem, asObject) : mismatch(schema, value);
     }
@@ -116,22 +163,32 @@ function compileNonNull(schema: Schema, options: JsonWriterOptions): (value: Non
 function compileStruct(schema: Schema, options: JsonWriterOptions): (value: NonNullable<Value>) => string {
   const fields = (schema.fields ?? []).map((field, index) => ({
     name: field.name,
-    prefix: `${index === 0 ? "" : ","}${JSON.stringify(field.name)}:`,
+    inherited: field.name in Object.prototype,
+    prefix: `${index === 0 ? "" : ","}${writeString(field.name)}:`,
     write: compileJsonWriter(field.schema, options),
   }));
   return (value) => {
-    if (!isPlainObject(value)) return mismatch(schema, value);
+    if (!isStruct(value)) return mismatch(schema, value);
     let text = "{";
-    for (const field of fields) text += field.prefix + field.write(value[field.name] ?? null);
+    for (const field of fields) {
+      const absent = field.inherited && !Object.hasOwn(value, field.name);
+      text += field.prefix + field.write(absent ? null : (value[field.name] ?? null));
+    }
     return `${text}}`;
   };
 }
 
-function isPlainObject(value: NonNullable<Value>): value is { readonly [field: string]: Value } {
-  return typeof value === "object" && !Buffer.isBuffer(value) && !Array.isArray(value) && !(value instanceof Map);
+function isStruct(value: NonNullable<Value>): value is { readonly [field: string]: Value } {
+  return (
+    typeof value === "object" &&
+    !Buffer.isBuffer(value) &&
+    !Array.isArray(value) &&
+    !(value instanceof Map) &&
+    !(value instanceof Date) &&
+    !(value instanceof WholeDouble)
+  );
 }
 
 function mismatch(schema: Schema, value: NonNullable<Value>): never {
-  const found = Array.isArray(value) ? "array" : Buffer.isBuffer(value) ? "bytes" : typeof value;
-  throw new DataError(`Invalid value: ${found} used for schema type ${schema.type}`);
+  throw new DataError(`Invalid type for ${schema.type}: class ${javaClassOf(value, null)}`);
 }

@@ -1,6 +1,7 @@
 import {
   type Converter,
   DataError,
+  DECIMAL_NAME,
   defineConverter,
   type HeaderConverter,
   config as key,
@@ -9,23 +10,51 @@ import {
   type SchemaAndValue,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { type JsonNode, parseJson, readJsonValue, toSchemaless } from "./json-reader.ts";
+import { compileJsonReader, type JsonReader, toSchemaless } from "./json-reader.ts";
 import { readSchema, writeSchema } from "./json-schema.ts";
+import { type JsonNode, type NumberMode, parseJson, toJsonText } from "./json-text.ts";
 import { compileJsonWriter, type JsonWriter, writeSchemaless } from "./json-writer.ts";
 
-const CONFIG = z.object({
-  "schemas.enable": key.boolean().default(true).describe("Wrap each value in an envelope that carries its schema."),
-  "schemas.cache.size": key.int({ min: 0 }).default(1000).describe("Number of schemas to keep."),
-  "decimal.format": key
-    .oneOf("BASE64", "NUMERIC", "base64", "numeric")
-    .default("BASE64")
-    .describe("How decimals are written: BASE64 or NUMERIC."),
-  "replace.null.with.default": key
-    .boolean()
-    .default(true)
-    .describe("Write and read the default of a field that has one in place of null."),
-});
+const CONFIG = z
+  .object({
+    "schemas.enable": key
+      .boolean()
+      .default(true)
+      .describe("Wrap each value in an envelope that carries its schema.")
+      .meta({ importance: "HIGH" }),
+    "schemas.cache.size": key.int().default(1000).describe("Number of schemas to keep.").meta({ importance: "HIGH" }),
+    "schema.content": z
+      .string()
+      .optional()
+      .describe("A JSON schema for all messages read; these come without an envelope then. Needs schemas.enable.")
+      .meta({ importance: "HIGH" }),
+    "decimal.format": z
+      .string()
+      .regex(/^(?:base64|numeric)$/i, "String must be one of (case insensitive): BASE64, NUMERIC")
+      .default("BASE64")
+      .describe("How decimals are written: BASE64 or NUMERIC.")
+      .meta({ configType: "STRING", importance: "LOW", recommended: ["BASE64", "NUMERIC"] }),
+    "replace.null.with.default": key
+      .boolean()
+      .default(true)
+      .describe("Write and read the default of a field that has one in place of null.")
+      .meta({ importance: "LOW" }),
+  })
+  .superRefine((config, context) => {
+    try {
+      fixedSchema(config);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      context.addIssue(`schema.content: ${error.message}`);
+    }
+  });
 type Config = z.output<typeof CONFIG>;
+
+/** The schema of `schema.content`; null if there is none. */
+function fixedSchema(config: { readonly "schema.content"?: string | undefined }): Schema | null {
+  const content = config["schema.content"] ?? "";
+  return content === "" ? null : readSchema(parseJson(content, "value"));
+}
 
 const ENVELOPE_ERROR =
   'JsonConverter with schemas.enable requires "schema" and "payload" fields and may not contain additional fields. If you are trying to deserialize plain JSON data, set schemas.enable=false in your converter configuration.';
@@ -54,7 +83,8 @@ function withoutEnvelope(config: Config): Codec {
     },
     decode(payload) {
       if (payload === null) return NULL_VALUE;
-      return { schema: null, value: toSchemaless(parseJson(payload.toString("utf8"))) };
+      const text = toJsonText(payload);
+      return text.trim() === "" ? NULL_VALUE : { schema: null, value: toSchemaless(parseJson(text, "whole")) };
     },
   };
 }
@@ -62,8 +92,6 @@ function withoutEnvelope(config: Config): Codec {
 function withEnvelope(config: Config): Codec {
   const writerOf = createWriters(config);
   const prefixes = new WeakMap<Schema, string>();
-  const schemas = new Map<string, Schema | null>();
-  const replaceNull = config["replace.null.with.default"];
 
   function prefixOf(schema: Schema): string {
     const known = prefixes.get(schema);
@@ -74,29 +102,95 @@ function withEnvelope(config: Config): Codec {
     return prefix;
   }
 
-  function schemaOf(node: JsonNode): Schema | null {
-    const text = writeSchemaless(toSchemaless(node));
-    const known = schemas.get(text);
-    if (known !== undefined) return known;
-    const schema = readSchema(node);
-    if (schemas.size >= config["schemas.cache.size"]) schemas.clear();
-    schemas.set(text, schema);
-    return schema;
-  }
-
   return {
     encode({ schema, value }) {
       if (schema !== null) return `${prefixOf(schema)}${writerOf(schema)(value)}}`;
       return value === null ? null : `{"schema":null,"payload":${writeSchemaless(value)}}`;
     },
-    decode(payload) {
-      if (payload === null) return NULL_VALUE;
-      const { schemaNode, payloadNode } = openEnvelope(parseJson(payload.toString("utf8")));
-      const schema = schemaOf(schemaNode);
-      const value = schema === null ? toSchemaless(payloadNode) : readJsonValue(schema, payloadNode, replaceNull);
-      return { schema, value };
-    },
+    decode: createEnvelopeReader(config),
   };
+}
+
+/** What reads the payloads of one schema. */
+interface Known {
+  readonly schema: Schema | null;
+  readonly mode: NumberMode;
+  readonly read: JsonReader;
+}
+
+function createEnvelopeReader(config: Config): (payload: Buffer | null) => SchemaAndValue {
+  const replaceNull = config["replace.null.with.default"];
+  const fixed = fixedSchema(config);
+  const all = fixed === null ? null : toKnown(fixed, replaceNull);
+  const schemas = new Map<string, Known>();
+  let latest: { readonly prefix: Buffer; readonly known: Known } | null = null;
+
+  function knownOf(node: JsonNode): Known {
+    const text = JSON.stringify(node, (_, value) => (typeof value === "bigint" ? `${value}n` : value));
+    const found = schemas.get(text);
+    if (found !== undefined) return found;
+    const known = toKnown(readSchema(node, replaceNull), replaceNull);
+    if (schemas.size >= config["schemas.cache.size"]) schemas.clear();
+    schemas.set(text, known);
+    return known;
+  }
+
+  return (payload) => {
+    if (payload === null) return NULL_VALUE;
+    if (all !== null) return { schema: all.schema, value: all.read(parseJson(toJsonText(payload), all.mode)) };
+    if (latest !== null) {
+      const node = readBehind(latest.prefix, payload, latest.known.mode);
+      if (node !== undefined) return { schema: latest.known.schema, value: latest.known.read(node) };
+    }
+    const text = toJsonText(payload);
+    const { schemaNode, payloadNode } = openEnvelope(parseJson(text, "value"));
+    const known = knownOf(schemaNode);
+    latest = rememberPrefix(text, known) ?? latest;
+    const node = known.mode === "value" ? payloadNode : openEnvelope(parseJson(text, known.mode)).payloadNode;
+    return { schema: known.schema, value: known.read(node) };
+  };
+}
+
+function toKnown(schema: Schema | null, replaceNull: boolean): Known {
+  if (schema === null) return { schema, mode: "whole", read: (node) => toSchemaless(node ?? null) };
+  return { schema, mode: hasDecimals(schema) ? "exact" : "value", read: compileJsonReader(schema, replaceNull) };
+}
+
+function hasDecimals(schema: Schema): boolean {
+  const inner = [schema.keySchema, schema.valueSchema, ...(schema.fields ?? []).map((field) => field.schema)];
+  return schema.name === DECIMAL_NAME || inner.some((each) => each !== undefined && hasDecimals(each));
+}
+
+/**
+ * Messages of one schema mostly start with the same bytes. If a text starts with `{"schema":S,"payload":`, S being JSON by itself, then
+ * whatever follows those bytes in another message up to its last brace is that message's payload, provided that it is JSON by itself.
+ */
+function rememberPrefix(text: string, known: Known): { readonly prefix: Buffer; readonly known: Known } | null {
+  const opening = '{"schema":';
+  const middle = ',"payload":';
+  const at = text.indexOf(middle);
+  if (at < 0 || !text.startsWith(opening)) return null;
+  try {
+    JSON.parse(text.slice(opening.length, at));
+  } catch {
+    return null; // The member's name stands inside the schema as well.
+  }
+  return { prefix: Buffer.from(text.slice(0, at + middle.length)), known };
+}
+
+const CLOSING_BRACE = 0x7d;
+
+/** The payload behind a known start; undefined if the message is not of that form. */
+function readBehind(prefix: Buffer, payload: Buffer, mode: NumberMode): JsonNode | undefined {
+  const end = payload.length - 1;
+  if (end <= prefix.length || payload[end] !== CLOSING_BRACE) return undefined;
+  if (payload.compare(prefix, 0, prefix.length, 0, prefix.length) !== 0) return undefined;
+  try {
+    return parseJson(toJsonText(payload, prefix.length, end), mode);
+  } catch (error) {
+    if (error instanceof DataError) return undefined;
+    throw error;
+  }
 }
 
 function openEnvelope(node: JsonNode): { schemaNode: JsonNode; payloadNode: JsonNode } {

@@ -3,12 +3,11 @@ import {
   defineConverter,
   type HeaderConverter,
   NULL_VALUE,
-  type Schema,
+  parseValueText,
   type SchemaAndValue,
+  writeValueText,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { parseValueText } from "./value-text-parser.ts";
-import { writeValueText } from "./value-text-writer.ts";
 
 function encode(data: SchemaAndValue): string | null {
   return data.value === null ? null : writeValueText(data);
@@ -16,13 +15,8 @@ function encode(data: SchemaAndValue): string | null {
 
 function decode(payload: Buffer | null): SchemaAndValue {
   if (payload === null) return NULL_VALUE;
-  const text = payload.toString("utf8");
-  if (text.includes("\ufffd") && !Buffer.from(text).equals(payload))
-    return { schema: BYTES, value: Buffer.from(payload) };
-  return parseValueText(text);
+  return parseValueText(payload.toString("utf8"));
 }
-
-const BYTES: Schema = { type: "BYTES", optional: false };
 
 function compileSimple(): Converter & HeaderConverter {
   return {

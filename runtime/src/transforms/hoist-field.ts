@@ -1,9 +1,11 @@
-import { defineTransform, config as key, type Schema } from "@headrace/sdk";
+import { defineTransform, type Schema } from "@headrace/sdk";
 import { z } from "zod";
-import { javaName, KEY, memoizeSchema, type Side, VALUE } from "./side.ts";
+import { memoizeSchema, structOf } from "./derived-schema.ts";
+import { admit } from "./fields.ts";
+import { javaName, KEY, type Side, VALUE } from "./side.ts";
 
 const CONFIG = z.object({
-  field: key.nonEmpty().describe("Name of the one field of the new struct or map.").meta({ importance: "MEDIUM" }),
+  field: z.string().describe("Name of the one field of the new struct or map.").meta({ importance: "MEDIUM" }),
 });
 
 /** Wraps the key or value into a struct (with schema) or map of one field. Source: org.apache.kafka.connect.transforms.HoistField. */
@@ -14,12 +16,12 @@ function defineHoistField(side: Side) {
     aliases: [javaName("HoistField", side)],
     config: CONFIG,
     compile({ field }) {
-      const wrap = memoizeSchema(
-        (schema: Schema): Schema => ({ type: "STRUCT", optional: false, fields: [{ name: field, schema }] }),
-      );
+      const wrap = memoizeSchema((schema: Schema) => structOf([{ name: field, schema }]));
       return (record) => {
         const { schema, value } = side.get(record);
-        return side.with(record, { schema: schema === null ? null : wrap(schema), value: { [field]: value } });
+        if (schema === null) return side.with(record, { schema: null, value: { [field]: value } });
+        const wrapped = wrap(schema);
+        return side.with(record, { schema: wrapped, value: { [field]: admit(value, field, schema) } });
       };
     },
   });

@@ -4,7 +4,6 @@ import {
   defineTransform,
   INT32_SCHEMA,
   INT64_SCHEMA,
-  config as key,
   optional,
   type Schema,
   STRING_SCHEMA,
@@ -12,12 +11,13 @@ import {
   type Value,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { fieldValue, javaName, KEY, memoizeSchema, requireFields, type Side, VALUE } from "./side.ts";
+import { basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { admit, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
+import { javaName, KEY, type Side, VALUE } from "./side.ts";
 
 const field = (what: string) =>
   z
     .string()
-    .min(1)
     .optional()
     .describe(`Field for the ${what}. A suffix of ! makes it a required field, ? an optional one (the default).`)
     .meta({ importance: "MEDIUM" });
@@ -30,11 +30,7 @@ const CONFIG = z
     "timestamp.field": field("record's timestamp"),
     "static.field": field("static value"),
     "static.value": z.string().optional().describe("The static value.").meta({ importance: "MEDIUM" }),
-    "replace.null.with.default": key
-      .boolean()
-      .default(true)
-      .describe("Read a null field that has a default as its default.")
-      .meta({ importance: "MEDIUM" }),
+    "replace.null.with.default": REPLACE_NULL,
   })
   .superRefine((config, context) => {
     const fields = ["topic.field", "partition.field", "offset.field", "timestamp.field", "static.field"] as const;
@@ -45,6 +41,7 @@ const CONFIG = z
   });
 
 const PURPOSE = "field insertion";
+const SOURCE_RECORD = "org.apache.kafka.connect.source.SourceRecord";
 
 /** One field to insert. `typed` and `plain` give its value with and without a schema; null: none for this record. */
 interface Insertion {
@@ -61,7 +58,8 @@ function insertionOf(spec: string, schema: Schema, typed: Insertion["typed"], pl
 }
 
 function offsetOf(record: ConnectRecord): bigint {
-  if (record.offset === null) throw new DataError(`Only SinkRecord supported for [${PURPOSE}]`);
+  if (record.offset === null)
+    throw new DataError(`Only SinkRecord supported for [${PURPOSE}], found: ${SOURCE_RECORD}`);
   return record.offset;
 }
 
@@ -104,7 +102,7 @@ function defineInsertField(side: Side) {
       const replaceNull = config["replace.null.with.default"];
       const extend = memoizeSchema((schema: Schema): Schema => {
         const added = insertions.map(({ name, schema: inserted }) => ({ name, schema: inserted }));
-        return { ...schema, fields: [...(schema.fields ?? []), ...added] };
+        return structOf([...fieldsOf(schema), ...added], basicsOf(schema));
       });
       return (record) => {
         const data = side.get(record);
@@ -114,16 +112,17 @@ function defineInsertField(side: Side) {
           const value: Record<string, Value> = { ...fields };
           for (const each of insertions) {
             const inserted = each.plain(record);
-            if (inserted !== null) value[each.name] = inserted;
+            if (inserted !== null) setField(value, each.name, inserted);
           }
           return side.with(record, { schema: null, value });
         }
         const value: Record<string, Value> = {};
-        for (const each of data.schema.fields ?? []) {
-          value[each.name] = fieldValue(fields[each.name], each.schema, replaceNull);
+        const schema = extend(data.schema);
+        for (const each of fieldsOf(data.schema)) {
+          setField(value, each.name, admit(readField(fields, each, replaceNull), each.name, each.schema));
         }
-        for (const each of insertions) value[each.name] = each.typed(record);
-        return side.with(record, { schema: extend(data.schema), value });
+        for (const each of insertions) setField(value, each.name, each.typed(record));
+        return side.with(record, { schema, value });
       };
     },
   });

@@ -1,5 +1,6 @@
 import { defineTransform, config as key } from "@headrace/sdk";
 import { z } from "zod";
+import { parseReplacement } from "./replacement.ts";
 
 const CONFIG = z.object({
   regex: key
@@ -16,23 +17,16 @@ export const regexRouter = defineTransform({
   aliases: ["org.apache.kafka.connect.transforms.RegexRouter"],
   config: CONFIG,
   compile(config) {
-    const replacement = toReplacement(config.replacement);
+    const replace = parseReplacement(config.replacement);
     const known = new Map<string, string>();
     return (record) => {
       let topic = known.get(record.topic);
       if (topic === undefined) {
-        topic = record.topic.replace(config.regex, replacement);
+        const match = config.regex.exec(record.topic);
+        topic = match === null ? record.topic : replace(match);
         known.set(record.topic, topic);
       }
       return topic === record.topic ? record : { ...record, topic };
     };
   },
 });
-
-/** Java's `$1`, `${name}` and `\x` as a replacement of JavaScript. */
-function toReplacement(text: string): string {
-  return text.replace(/\\(.)|\$\{(\w+)\}|\$(?!\d)/gs, (_, escaped?: string, group?: string) => {
-    if (group !== undefined) return `$<${group}>`;
-    return escaped === undefined || escaped === "$" ? "$$" : escaped;
-  });
-}

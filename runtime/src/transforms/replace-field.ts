@@ -1,27 +1,29 @@
 import { defineTransform, type Field, config as key, type Schema, type Value } from "@headrace/sdk";
 import { z } from "zod";
-import { fieldValue, javaName, KEY, memoizeSchema, requireFields, type Side, VALUE } from "./side.ts";
+import { basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { admit, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
+import { names } from "./names.ts";
+import { javaName, KEY, type Side, VALUE } from "./side.ts";
 
-const RENAME = /^[^:]+:[^:]+$/;
+/** Java's split drops empty parts at the end: `a:b:` is a rename as well. */
+const RENAME = /^([^:]*):([^:]+):*$/;
 
 const CONFIG = z.object({
-  exclude: key.list().default([]).describe("Fields to leave out; wins over include.").meta({ importance: "MEDIUM" }),
-  include: key.list().default([]).describe("Fields to keep; empty: all.").meta({ importance: "MEDIUM" }),
+  exclude: names(true).default([]).describe("Fields to leave out; wins over include.").meta({ importance: "MEDIUM" }),
+  include: names(true).default([]).describe("Fields to keep; empty: all.").meta({ importance: "MEDIUM" }),
   renames: key
     .list()
-    .refine((pairs) => pairs.every((pair) => RENAME.test(pair)), "Must be a list of renames old:new")
+    .superRefine((pairs, context) => {
+      for (const pair of pairs) if (!RENAME.test(pair)) context.addIssue(`Invalid rename mapping: ${pair}`);
+    })
     .default([])
     .describe("Fields to rename, as old:new.")
     .meta({ importance: "MEDIUM" }),
-  "replace.null.with.default": key
-    .boolean()
-    .default(true)
-    .describe("Read a null field that has a default as its default.")
-    .meta({ importance: "MEDIUM" }),
+  "replace.null.with.default": REPLACE_NULL,
 });
 
 interface Kept {
-  readonly from: string;
+  readonly from: Field;
   readonly field: Field;
 }
 
@@ -37,7 +39,7 @@ function defineReplaceField(side: Side) {
       const include = new Set(config.include);
       const renames = new Map(
         config.renames.map((pair): [string, string] => {
-          const [from = "", to = ""] = pair.split(":");
+          const [, from = "", to = ""] = RENAME.exec(pair) ?? [];
           return [from, to];
         }),
       );
@@ -45,10 +47,11 @@ function defineReplaceField(side: Side) {
       const rename = (name: string) => renames.get(name) ?? name;
       const replaceNull = config["replace.null.with.default"];
       const reshape = memoizeSchema((schema: Schema): { schema: Schema; kept: readonly Kept[] } => {
-        const kept = (schema.fields ?? [])
+        const kept = fieldsOf(schema)
           .filter((field) => keeps(field.name))
-          .map((field) => ({ from: field.name, field: { name: rename(field.name), schema: field.schema } }));
-        return { schema: { ...schema, fields: kept.map(({ field }) => field) }, kept };
+          .map((field) => ({ from: field, field: { name: rename(field.name), schema: field.schema } }));
+        const fields = kept.map(({ field }) => field);
+        return { schema: structOf(fields, basicsOf(schema)), kept };
       });
       return (record) => {
         const data = side.get(record);
@@ -56,11 +59,13 @@ function defineReplaceField(side: Side) {
         const fields = requireFields(data, "field replacement");
         const value: Record<string, Value> = {};
         if (data.schema === null) {
-          for (const [name, item] of Object.entries(fields)) if (keeps(name)) value[rename(name)] = item;
+          for (const [name, item] of Object.entries(fields)) if (keeps(name)) setField(value, rename(name), item);
           return side.with(record, { schema: null, value });
         }
         const { schema, kept } = reshape(data.schema);
-        for (const { from, field } of kept) value[field.name] = fieldValue(fields[from], field.schema, replaceNull);
+        for (const { from, field } of kept) {
+          setField(value, field.name, admit(readField(fields, from, replaceNull), field.name, field.schema));
+        }
         return side.with(record, { schema, value });
       };
     },

@@ -7,6 +7,7 @@ import {
   DataError,
   FLOAT32_SCHEMA,
   FLOAT64_SCHEMA,
+  fromUnscaled,
   INT8_SCHEMA,
   INT32_SCHEMA,
   INT64_SCHEMA,
@@ -16,9 +17,10 @@ import {
   type Schema,
   STRING_SCHEMA,
   structSchema,
+  toPlain,
   type Value,
 } from "@headrace/sdk";
-import { fromUnscaled } from "#runtime/converters/decimal.ts";
+
 import { jsonConverter } from "#runtime/converters/json.ts";
 
 const compile = (config: Record<string, string>) => jsonConverter.compile(jsonConverter.config.parse(config), false);
@@ -51,6 +53,26 @@ describe("json converter without schemas", () => {
     });
   }
 
+  it("keeps what is written as a fraction a fraction, and tolerates leading zeros", () => {
+    for (const text of ["[10.0,1.5]", '{"a":1.0E10}', "[0.0,-0.0]", "3.0"]) {
+      assert.equal(plain.encode("t", plain.decode("t", Buffer.from(text))), text);
+    }
+    assert.deepEqual(plain.decode("t", Buffer.from('{"a":007,"b":"007","c":1.005}')).value, {
+      a: 7,
+      b: "007",
+      c: 1.005,
+    });
+    assert.deepEqual(toPlain(plain.decode("t", Buffer.from('{"a":[10.0]}'))).value, { a: [10] });
+  });
+
+  it("takes no text at all for nothing", () => {
+    assert.deepEqual(plain.decode("t", Buffer.from(" ")), { schema: null, value: null });
+  });
+
+  it("writes control characters as Jackson does", () => {
+    assert.equal(plain.encode("t", { schema: null, value: "\u001b\\u001b\n" }), '"\\u001B\\\\u001b\\n"');
+  });
+
   it("takes null bytes for nothing, and writes nothing as null bytes", () => {
     assert.deepEqual(plain.decode("t", null), { schema: null, value: null });
     assert.equal(plain.encode("t", { schema: null, value: null }), null);
@@ -68,7 +90,8 @@ describe("json converter without schemas", () => {
   });
 
   it("refuses what is not JSON", () => {
-    for (const text of ["", "{", "nul", "1 2"]) assert.throws(() => plain.decode("t", Buffer.from(text)), DataError);
+    for (const text of ["{", "nul", "1 2"]) assert.throws(() => plain.decode("t", Buffer.from(text)), DataError);
+    assert.throws(() => plain.decode("t", Buffer.from([0x22, 0xff, 0x22])), DataError);
   });
 });
 
@@ -160,12 +183,50 @@ describe("json converter with schemas", () => {
     for (const text of ['{"a":1}', "5", '{"schema":null,"payload":1,"more":2}', '{"payload":1}']) {
       assert.throws(() => enveloped.decode("t", Buffer.from(text)), /requires "schema" and "payload" fields/);
     }
-    const wrong = '{"schema":{"type":"int32","optional":false},"payload":"x"}';
-    assert.throws(() => enveloped.decode("t", Buffer.from(wrong)), DataError);
     assert.throws(
       () => enveloped.decode("t", Buffer.from('{"schema":{"type":"what"},"payload":1}')),
       /Unknown schema type: what/,
     );
     assert.throws(() => enveloped.encode("t", { schema: INT64_SCHEMA, value: 1 }), DataError);
+  });
+
+  it("reads a payload of another kind as Java does: zero of a number, null of text", () => {
+    const read = (type: string, payload: string, isOptional = false) =>
+      enveloped.decode("t", Buffer.from(`{"schema":{"type":"${type}","optional":${isOptional}},"payload":${payload}}`))
+        .value;
+    assert.deepEqual(
+      [read("int32", '"x"'), read("int8", "300"), read("int64", "1.9"), read("double", "true"), read("boolean", "1")],
+      [0, 44, 1n, 0, false],
+    );
+    assert.equal(read("string", "5", true), null);
+    assert.throws(() => read("struct", "5"), DataError);
+  });
+
+  it("takes whatever follows a known start for the payload, and only what is one", () => {
+    const start = '{"schema":{"type":"int32","optional":false},"payload":';
+    const converter = compile({});
+    const read = (text: string) => converter.decode("t", Buffer.from(text)).value;
+    assert.deepEqual([read(`${start}1}`), read(`${start}2}`), read(`${start} 3 }`), read(`${start}4} `)], [1, 2, 3, 4]);
+    assert.throws(() => read(`${start}1,"more":2}`), /may not contain additional fields/);
+    assert.throws(() => read(`${start}1]`), DataError);
+    assert.equal(read('{"schema":{"type":"string","optional":false},"payload":"x"}'), "x");
+    const tricky = '{"schema":{"type":"string","optional":false,"doc":",\\"payload\\":"},"payload":"y"}';
+    assert.deepEqual([read(tricky), read(tricky)], ["y", "y"]);
+  });
+
+  it("reads decimals of any length", () => {
+    const schema =
+      '{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"5"}}';
+    for (let times = 0; times < 2; times += 1) {
+      const text = `{"schema":${schema},"payload":12345678901234567890.12345}`;
+      assert.deepEqual(enveloped.decode("t", Buffer.from(text)).value, fromUnscaled(1234567890123456789012345n));
+    }
+  });
+
+  it("takes a fixed schema for all messages", () => {
+    const fixed = compile({ "schema.content": '{"type":"int64","optional":true}' });
+    assert.deepEqual(fixed.decode("t", Buffer.from("7")), { schema: optional(INT64_SCHEMA), value: 7n });
+    const wrong = jsonConverter.config.safeParse({ "schema.content": '{"type":"what"}' });
+    assert.equal(wrong.error?.issues[0]?.message, "schema.content: Unknown schema type: what");
   });
 });

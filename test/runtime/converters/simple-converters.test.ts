@@ -10,7 +10,7 @@ import {
   STRING_SCHEMA,
 } from "@headrace/sdk";
 import { byteArrayConverter } from "#runtime/converters/byte-array.ts";
-import { fromDecimalText, fromUnscaled, toDecimalText, toUnscaled } from "#runtime/converters/decimal.ts";
+
 import { stringConverter } from "#runtime/converters/string.ts";
 
 describe("string converter", () => {
@@ -57,30 +57,5 @@ describe("byte array converter", () => {
   it("refuses everything else", () => {
     assert.throws(() => converter.encode("t", { schema: INT32_SCHEMA, value: 1 }), DataError);
     assert.throws(() => converter.encode("t", { schema: null, value: "x" }), DataError);
-  });
-});
-
-describe("decimal", () => {
-  const rows: readonly [bigint, string][] = [
-    [0n, "00"],
-    [127n, "7f"],
-    [128n, "0080"],
-    [-1n, "ff"],
-    [-128n, "80"],
-    [-129n, "ff7f"],
-    [2n ** 64n, "010000000000000000"],
-  ];
-  for (const [unscaled, hex] of rows) {
-    it(`writes ${unscaled} as java.math.BigInteger does`, () => {
-      assert.equal(fromUnscaled(unscaled).toString("hex"), hex);
-      assert.equal(toUnscaled(Buffer.from(hex, "hex")), unscaled);
-    });
-  }
-
-  it("is text with its scale", () => {
-    assert.equal(toDecimalText(fromUnscaled(-5n), 2), "-0.05");
-    assert.equal(toDecimalText(fromUnscaled(12n), -2), "1200");
-    assert.equal(toUnscaled(fromDecimalText("1.5e1", 2)), 1500n);
-    assert.throws(() => fromDecimalText("1.005", 2), /does not fit the scale 2/);
   });
 });

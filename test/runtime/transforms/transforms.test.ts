@@ -86,11 +86,11 @@ describe("InsertField", () => {
     assert.equal(apply(insertFieldValue, { "topic.field": "t" }, keyed), keyed);
     assert.throws(
       () => apply(insertFieldValue, { "topic.field": "t" }, record(null, "text")),
-      /Only Map objects supported in absence of schema for \[field insertion\], found: string/,
+      /Only Map objects supported in absence of schema for \[field insertion\], found: java\.lang\.String/,
     );
     assert.throws(
       () => apply(insertFieldValue, { "topic.field": "t" }, record(STRING_SCHEMA, "text")),
-      /Only Struct objects supported for \[field insertion\], found: string/,
+      /Only Struct objects supported for \[field insertion\], found: java\.lang\.String/,
     );
   });
 

@@ -1,0 +1,84 @@
+import { isUtf8 } from "node:buffer";
+import { DataError, WholeDouble } from "@headrace/sdk";
+
+/** Parsed JSON; numbers that a `number` cannot hold, or not as they were written, have a form of their own. */
+export type JsonNode =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | WholeDouble
+  | JsonDecimal
+  | readonly JsonNode[]
+  | { readonly [member: string]: JsonNode };
+
+/** A number with a fraction, as it was written. */
+export class JsonDecimal {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** What numbers have to keep beyond their value: `whole` that 10.0 is no integer, `exact` all their digits. */
+export type NumberMode = "whole" | "exact" | "value";
+
+/** Sixteen digits in a row: only then can an integer have lost precision. */
+const LONG_NUMBER = /\d{16}/;
+
+/** A number that is written as a fraction but may be whole, with the syntax around it. */
+const WHOLE_FRACTION = /(?:^|[[:,])\s*-?\d+(?:\.\d+[eE]|[eE]|\.0+\s*(?:[,}\]]|$))/;
+
+const FRACTION = /\d[.eE]/;
+const INTEGER = /^-?\d+$/;
+
+const FAILED = "Converting byte[] to Kafka Connect data failed due to serialization error: ";
+
+/** The text of a payload. Throws DataError for bytes that are no UTF-8. */
+export function toJsonText(payload: Buffer, start = 0, end = payload.length): string {
+  const text = payload.toString("utf8", start, end);
+  if (text.includes("\ufffd") && !isUtf8(payload)) {
+    throw new DataError(FAILED, { cause: new Error("the bytes are not UTF-8") });
+  }
+  return text;
+}
+
+/** Parses JSON. Leading zeros of numbers are tolerated. Throws DataError. */
+export function parseJson(text: string, mode: NumberMode): JsonNode {
+  const revive = needsReviver(text, mode) ? reviverOf(mode) : undefined;
+  try {
+    return JSON.parse(text, revive);
+  } catch (cause) {
+    const lenient = dropLeadingZeros(text);
+    if (lenient === text) throw new DataError(FAILED, { cause });
+    try {
+      return JSON.parse(lenient, revive);
+    } catch {
+      throw new DataError(FAILED, { cause });
+    }
+  }
+}
+
+function needsReviver(text: string, mode: NumberMode): boolean {
+  if (LONG_NUMBER.test(text)) return true;
+  if (mode === "whole") return WHOLE_FRACTION.test(text);
+  return mode === "exact" && FRACTION.test(text);
+}
+
+/** A reviver; its third argument, the source text, is newer than TypeScript's library. */
+function reviverOf(mode: NumberMode) {
+  return (_key: string, value: unknown, ...context: { source?: string }[]): unknown => {
+    if (typeof value !== "number") return value;
+    const source = context[0]?.source ?? String(value);
+    if (INTEGER.test(source)) return Number.isSafeInteger(value) ? value : BigInt(source);
+    if (mode === "exact") return new JsonDecimal(source);
+    return mode === "whole" && Number.isInteger(value) ? new WholeDouble(value) : value;
+  };
+}
+
+function dropLeadingZeros(text: string): string {
+  const bare = text.replace(/^\ufeff/, "");
+  return bare.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.eE+])0+(?=\d)/gs, (found) => (found.startsWith('"') ? found : ""));
+}
