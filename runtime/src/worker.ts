@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { LoadedConfig } from "./config.ts";
 import type { ExecutorNotice } from "./executor/channel.ts";
 import { createWorkerExecutors } from "./executors.ts";
-import type { GroupMember, GroupView } from "./group/group.ts";
+import type { GroupMember } from "./group/group.ts";
 import { createMember } from "./group/member.ts";
 import { createHealth } from "./health.ts";
 import { type Catalog, createCatalog } from "./herder/catalog.ts";
@@ -159,7 +159,6 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     pool,
     member,
     workerId,
-    workers: () => workerIds(member().view()),
     planner,
     starts,
     ended: ({ connector, task }) => taskMetrics.delete(`${connector}-${task}`),
@@ -357,12 +356,6 @@ async function serveProbes(
     if (listener.explicit) throw error;
     options.log.warn({ error, ...listener }, "metrics and health checks are off: their address is in use");
   }
-}
-
-/** Host and port of each member's URL; null if this worker knows itself only. */
-function workerIds(view: GroupView): ReadonlySet<string> | null {
-  if (!view.isLeader && view.members.length <= 1) return null;
-  return new Set(view.members.map((member) => new URL(member.url).host));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

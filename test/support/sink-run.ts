@@ -71,6 +71,7 @@ export function setUpSink(setup: SinkSetup = {}) {
     }),
     policy: setup.policy ?? STRICT,
     openConsumer: async () => consumer,
+    removeMember: async () => void log.push("remove member"),
     openDeadLetters:
       deadLetters === undefined
         ? null

@@ -184,6 +184,7 @@ function buildSink(
       if (evictPredecessor) await evict(clients, owner, log, signal);
       return await clients.openSinkConsumer(owner, subscription);
     },
+    removeMember: (signal) => evict(clients, owner, log, signal),
     openDeadLetters: deadLettersOf(clients, prepared),
     activeTopic: activeTopicOf(environment, prepared),
     flushIntervalMs: worker["offset.flush.interval.ms"],
@@ -199,7 +200,7 @@ function buildSink(
 /** Longest wait for the group's coordinator when a dead predecessor is looked for. */
 const EVICT_TIMEOUT_MS = 5_000;
 
-/** Members with the client id of this task are its dead predecessor: the partitions they hold would stall until their session ends. */
+/** Members with the client id of this task are dead while it does not run: the partitions they hold would stall until their session ends. */
 async function evict(clients: TaskClients, owner: ClientOwner, log: Logger, signal: AbortSignal): Promise<void> {
   const { groupId, clientId } = clients.sinkIdentity(owner);
   const admin = clients.createAdmin(owner, "connector-adminclient");
@@ -209,11 +210,11 @@ async function evict(clients: TaskClients, owner: ClientOwner, log: Logger, sign
     for (const member of members) {
       if (member.clientId !== clientId) continue;
       await admin.removeGroupMember(groupId, member.memberId, deadline);
-      log.info({ groupId, memberId: member.memberId }, "dead predecessor removed from the consumer group");
+      log.info({ groupId, memberId: member.memberId }, "dead member removed from the consumer group");
     }
   } catch (error) {
     if (signal.aborted) throw error;
-    log.warn({ groupId, error: String(error) }, "dead predecessor could not be looked for");
+    log.warn({ groupId, error: String(error) }, "dead member could not be looked for");
   } finally {
     admin.close();
   }

@@ -11,8 +11,6 @@ export interface HerderOptions {
   readonly configStore: Pick<ConfigStore, "config" | "onChange" | "readToEnd">;
   readonly statusStore: Pick<StatusStore, "connector" | "task" | "tasks" | "putTopic" | "topics" | "flush">;
   readonly workerId: string;
-  /** Ids of the group's present workers; null if they are not known. */
-  readonly workers: () => ReadonlySet<string> | null;
   readonly statuses: StatusWriter;
   readonly pool: Pick<
     ExecutorPool,

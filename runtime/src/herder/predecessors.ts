@@ -21,8 +21,6 @@ export interface LastRun {
   readonly status: StatusEntry | null;
   /** This worker's id. */
   readonly workerId: string;
-  /** The ids of the group's present workers; null if they are not known. */
-  readonly workers: ReadonlySet<string> | null;
 }
 
 /** Creates an empty memory. */
@@ -46,12 +44,13 @@ export function createPredecessors(): Predecessors {
 }
 
 /**
- * Whoever stops in order writes UNASSIGNED, so a task whose status still says that it runs was cut off: with a worker that has left
- * the group, or with this worker's former process. Two Connect clusters with one connector name do not take each other for dead this way.
+ * Whoever stops in order writes UNASSIGNED before it gives its work back, so a task whose status still says that it runs was cut off: with
+ * a worker that has left the group, with this worker's former process, or with a worker that had lost its membership and is back.
+ * Each Connect cluster has statuses of its own: two of them with one connector name do not take each other for dead this way.
  */
-function diedElsewhere({ status, workerId, workers }: LastRun): boolean {
-  if (status === null) return false;
-  if (status.state === "RESTARTING") return true;
-  if (status.state !== "RUNNING" && status.state !== "PAUSED") return false;
-  return status.workerId === workerId || workers === null || !workers.has(status.workerId);
+function diedElsewhere({ status }: LastRun): boolean {
+  return status !== null && CUT_OFF.has(status.state);
 }
+
+/** States that an end in order replaces. */
+const CUT_OFF: ReadonlySet<string> = new Set(["RESTARTING", "RUNNING", "PAUSED"]);

@@ -86,7 +86,9 @@ export class WorkOutcomes {
       restarts.givenUp(work);
       this.#options.ended(work);
     }
-    if (!again && isConfigured && !message.wasFailed) statuses.report(work, { state: "UNASSIGNED" });
+    // A task that had to be killed has left its consumer group behind: whoever starts it next learns that from the status it had.
+    const isCutOff = work.task !== null && message.end === "killed";
+    if (!again && isConfigured && !message.wasFailed && !isCutOff) statuses.report(work, { state: "UNASSIGNED" });
     stops.stopped(work);
   }
 

@@ -41,7 +41,7 @@ export class WorkState {
   #ending = false;
 
   constructor(options: HerderOptions, post: (message: Message) => void) {
-    const { pool, configStore, statusStore, workerId, workers, member, now, gracefulTimeoutMs, log } = options;
+    const { pool, configStore, statusStore, workerId, member, now, gracefulTimeoutMs, log } = options;
     this.#options = options;
     this.#config = configStore.config();
     this.#round = new LastRound({ rejoin: (reason) => member().requestRejoin(reason), now });
@@ -54,7 +54,7 @@ export class WorkState {
     });
     const isPredecessorDead = (connector: string, task: number) => {
       const status = statusStore.task({ connector, task });
-      return this.#predecessors.isDead(itemKey({ connector, task }), { status, workerId, workers: workers() });
+      return this.#predecessors.isDead(itemKey({ connector, task }), { status, workerId });
     };
     this.#topics = createActiveTopics({
       ...options,

@@ -27,6 +27,8 @@ export interface SinkTaskOptions {
   readonly policy: TolerancePolicy;
   /** Opens the consumer, subscribed; whatever a dead predecessor left in the group is gone when it resolves. */
   readonly openConsumer: (signal: AbortSignal) => Promise<RecordConsumer>;
+  /** Removes this task's member from its consumer group, for a consumer that could not leave it itself. */
+  readonly removeMember: (signal: AbortSignal) => Promise<void>;
   /** Opens the dead letter queue; null: none is configured. */
   readonly openDeadLetters: (() => Promise<DeadLetters>) | null;
   /** A record was consumed from this topic; told for each batch. */
@@ -115,6 +117,14 @@ async function leave(consumer: RecordConsumer, options: SinkTaskOptions): Promis
     await consumer.close(AbortSignal.timeout(CLOSE_MS));
   } catch (error) {
     options.log.warn({ task: options.label, error: String(error) }, "consumer did not close cleanly");
+    // Its partitions would wait for the end of its session.
+    const signal = AbortSignal.timeout(CLOSE_MS);
+    await options.removeMember(signal).catch((cause: unknown) => {
+      options.log.warn(
+        { task: options.label, error: String(cause) },
+        "its member stays in the consumer group until its session ends",
+      );
+    });
   }
 }
 

@@ -564,7 +564,7 @@ describe("herder", () => {
       ["with a worker that has left the group", "RUNNING", "gone:8083", true],
       ["with this worker's former process", "PAUSED", "self:8083", true],
       ["with an executor", "RESTARTING", "peer:8083", true],
-      ["not: a present worker has it", "RUNNING", "peer:8083", false],
+      ["with the membership of a worker that is back", "RUNNING", "peer:8083", true],
       ["not: it stopped in order", "UNASSIGNED", "gone:8083", false],
     ] as const) {
       it(`${evicted ? "is evicted" : "is left alone"} (${fact})`, async () => {

@@ -177,4 +177,18 @@ describe("offset commits of a sink", () => {
     );
     await run.runner.stop(1_000);
   });
+
+  it("leave nothing in the consumer group when the consumer cannot leave it itself", async () => {
+    const sink = setUpSink();
+    const close = sink.consumer.close;
+    sink.consumer.close = async (signal) => {
+      await close(signal);
+      throw new Error("the group rebalances");
+    };
+    const run = runTask(sink.body);
+    sink.assign(0);
+    await eventually("the assignment", () => sink.log.includes("open 0"));
+    await run.runner.stop(1_000);
+    assert.deepEqual(sink.log.slice(-2), ["close", "remove member"]);
+  });
 });
