@@ -208,6 +208,16 @@ const HEADRACE = {
   "headrace.metrics.listener": optional(
     "Address of metrics and health checks, http://host:port; not given: port 9404 of the first listener's host; empty or port 0: off.",
   ),
+  "headrace.plugin.scan.interval.ms": int(
+    10_000,
+    "Pause between two looks at plugin.path for new packages, and first pause before a broken one is tried again, ms.",
+    100,
+  ),
+  "headrace.plugin.load.timeout.ms": int(
+    10_000,
+    "Time for a package of plugins to be loaded; one that takes longer counts as broken, ms.",
+    100,
+  ),
   "headrace.log.level": choice(["error", "warn", "info", "debug"], "info", "Least severity that is logged."),
 } as const;
 

@@ -1,14 +1,18 @@
 import { readFileSync } from "node:fs";
 import { type ConfigProblem, parseWorkerConfig, type StringMap, type WorkerConfig } from "@headrace/contract";
 import { parse } from "dot-properties";
+import type { ProviderEnvironment } from "./config-providers/config-provider.ts";
+import { type ConfigResolver, createConfigResolver } from "./config-providers/resolver.ts";
 import { parseListener } from "./listeners.ts";
-import { createProviders, resolvePlaceholders } from "./placeholders.ts";
+import { POLICY_KEY, parseOverridePolicy } from "./plugins/override-policy.ts";
 
 /** A worker's configuration, checked, and all its properties as they are passed on to executors and clients. */
 export interface LoadedConfig {
   readonly config: WorkerConfig;
   /** Every key of the file with its placeholders resolved, known or not. */
   readonly properties: StringMap;
+  /** What providers refused to read. */
+  readonly warnings: readonly string[];
 }
 
 /** The configuration file cannot be used; the message has one line per problem. */
@@ -28,16 +32,21 @@ export class InvalidConfigError extends Error {
 
 const SECRET = /password|secret|jaas|token|\.key$/i;
 
-/** Reads and checks a worker's properties file. Throws {@link InvalidConfigError} with every problem. */
-export function loadConfig(file: string, env: StringMap): LoadedConfig {
+/** Reads and checks a worker's properties file. Rejects with {@link InvalidConfigError}, which has every problem. */
+export async function loadConfig(file: string, env: StringMap, signal: AbortSignal): Promise<LoadedConfig> {
   const raw = readProperties(file);
   const problems: ConfigProblem[] = [];
-  const properties = resolveAll(raw, env, problems);
+  const warnings: string[] = [];
+  const environment = {
+    env,
+    warn: (fields: object, message: string) => void warnings.push(`${message}: ${JSON.stringify(fields)}`),
+  };
+  const properties = await resolveAll(raw, environment, problems, signal);
   const parsed = parseWorkerConfig(properties);
   if (parsed.kind === "invalid") problems.push(...parsed.problems);
-  else problems.push(...unsupported(parsed.config));
+  else problems.push(...unsupported(parsed.config, properties));
   if (problems.length > 0 || parsed.kind === "invalid") throw new InvalidConfigError(file, problems);
-  return { config: parsed.config, properties };
+  return { config: parsed.config, properties, warnings };
 }
 
 function readProperties(file: string): StringMap {
@@ -52,37 +61,45 @@ function readProperties(file: string): StringMap {
   return Object.fromEntries(values.flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])));
 }
 
-function resolveAll(raw: StringMap, env: StringMap, problems: ConfigProblem[]): StringMap {
-  const attempt = (key: string, value: string, step: () => string): string => {
+/** Providers that are there without being named in `config.providers`. */
+const ALWAYS_THERE = ["env", "file", "directory"];
+/** A provider may be far away. */
+const RESOLVE_TIMEOUT_MS = 30_000;
+
+async function resolveAll(
+  raw: StringMap,
+  environment: ProviderEnvironment,
+  problems: ConfigProblem[],
+  signal: AbortSignal,
+): Promise<StringMap> {
+  const resolver = createdOrProblem(raw, environment, problems);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(RESOLVE_TIMEOUT_MS)]);
+  const attempt = async (key: string, value: string): Promise<readonly [string, string]> => {
+    // Plugins are found before anything else is there (contract §6.1).
+    if (key === "plugin.path") return [key, value];
     try {
-      return step();
+      return [key, (await resolver.resolve({ [key]: value }, deadline))[key] ?? value];
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       problems.push({ key, value, expected: `has a placeholder that cannot be resolved: ${message}` });
-      return value;
+      return [key, value];
     }
   };
-  const providers = createdOrProblem(raw, env, problems);
-  return Object.fromEntries(
-    Object.entries(raw).map(([key, value]) => [
-      key,
-      key === "plugin.path" ? value : attempt(key, value, () => resolvePlaceholders(value, providers)),
-    ]),
-  );
+  return Object.fromEntries(await Promise.all(Object.entries(raw).map(([key, value]) => attempt(key, value))));
 }
 
-function createdOrProblem(raw: StringMap, env: StringMap, problems: ConfigProblem[]) {
+function createdOrProblem(raw: StringMap, environment: ProviderEnvironment, problems: ConfigProblem[]): ConfigResolver {
   try {
-    return createProviders(raw, env);
+    return createConfigResolver(raw, environment, ALWAYS_THERE);
   } catch (error) {
     const expected = `cannot be set up: ${error instanceof Error ? error.message : error}`;
     problems.push({ key: "config.providers", value: raw["config.providers"] ?? null, expected });
-    return createProviders({}, env);
+    return createConfigResolver({}, environment, ALWAYS_THERE);
   }
 }
 
 /** What the contract allows and this version cannot do. */
-function unsupported(config: WorkerConfig): ConfigProblem[] {
+function unsupported(config: WorkerConfig, properties: StringMap): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const listener of config.listeners) {
     const parsed = parseListener(listener);
@@ -95,6 +112,12 @@ function unsupported(config: WorkerConfig): ConfigProblem[] {
       value: eos,
       expected: "must be disabled: exactly-once is not supported yet",
     });
+  }
+  try {
+    parseOverridePolicy(properties);
+  } catch (error) {
+    const expected = error instanceof Error ? error.message : String(error);
+    problems.push({ key: POLICY_KEY, value: properties[POLICY_KEY] ?? null, expected });
   }
   const metrics = config["headrace.metrics.listener"];
   if (metrics !== null && metrics !== "") {

@@ -4,17 +4,21 @@ import type { LoadedConfig } from "./config.ts";
 import { ConnectError } from "./errors.ts";
 import type { ExecutorNotice, WorkerCalls } from "./executor/channel.ts";
 import { createExecutorPool, type ExecutorLost, type ExecutorPool } from "./executor/pool.ts";
+import { probePackage } from "./executor/probe.ts";
 import type { Handlers } from "./executor/rpc.ts";
 import { startExecutor } from "./executor/supervisor.ts";
 import type { Logger } from "./log.ts";
+import { createInventory, type Inventory } from "./plugins/inventory.ts";
+import type { PluginPackage } from "./plugins/plugin-package.ts";
 
 /** `main.ts`, or `main.js` once compiled. */
 const EXECUTOR_MAIN = fileURLToPath(new URL(`./executor/main${import.meta.url.slice(-3)}`, import.meta.url));
 
-export interface WorkerExecutorsOptions extends LoadedConfig {
+export interface WorkerExecutorsOptions extends Pick<LoadedConfig, "config" | "properties"> {
   readonly workerId: string;
   /** Asked for at each start of an executor. */
   readonly clusterId: () => string;
+  readonly packages: () => readonly PluginPackage[];
   /** Node's options for executors, so that they find the same modules. */
   readonly execArgv: readonly string[];
   readonly handlers: Handlers<WorkerCalls>;
@@ -40,7 +44,7 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
       startExecutor({
         script: EXECUTOR_MAIN,
         execArgv: options.execArgv,
-        setup: { worker: properties, workerId, kafkaClusterId: options.clusterId() },
+        setup: { worker: properties, workerId, kafkaClusterId: options.clusterId(), packages: options.packages() },
         handlers,
         onNotice,
         blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
@@ -56,4 +60,43 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
     log,
   });
   return pool;
+}
+
+/** The packages of the worker's `plugin.path`, each tried in a process of its own. */
+export function createWorkerInventory(
+  options: Pick<WorkerExecutorsOptions, "config" | "properties" | "execArgv" | "log"> & {
+    readonly onChange: (replaced: boolean) => void;
+  },
+): Inventory {
+  const { config, properties, execArgv, log, onChange } = options;
+  const unavailable = () => {
+    throw new Error("nothing runs in a probe");
+  };
+  const start = () =>
+    startExecutor({
+      script: EXECUTOR_MAIN,
+      execArgv,
+      memoryMaxBytes: null,
+      setup: { worker: properties, workerId: "probe", kafkaClusterId: "", packages: [] },
+      handlers: {
+        readOffsets: unavailable,
+        offsetKeys: unavailable,
+        writeOffsets: unavailable,
+        fenceZombies: unavailable,
+        isCurrentTask: unavailable,
+      },
+      onNotice: (notice) => {
+        if (notice.kind === "log") log[notice.level](notice.fields, notice.message);
+      },
+      blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
+      log,
+    });
+  return createInventory({
+    paths: (config["plugin.path"] ?? "").split(",").flatMap((path) => (path.trim() === "" ? [] : [path.trim()])),
+    probe: (manifest, signal) => probePackage(start, manifest, config["headrace.plugin.load.timeout.ms"], signal),
+    onChange,
+    intervalMs: config["headrace.plugin.scan.interval.ms"],
+    now: () => performance.now(),
+    log,
+  });
 }

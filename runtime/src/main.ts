@@ -38,10 +38,10 @@ function environment(): Record<string, string> {
 }
 
 async function check(file: string): Promise<number> {
-  const loaded = loadConfig(file, environment());
-  const log = createLog({ level: "error", destination: process.stderr });
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  const loaded = await loadConfig(file, environment(), stop.signal);
+  const log = createLog({ level: "error", destination: process.stderr });
   const findings = await checkWorker({ ...loaded, execArgv: EXEC_ARGV, log }, stop.signal);
   process.stdout.write("ok      configuration\n");
   for (const { what, problem } of findings) {
@@ -52,8 +52,9 @@ async function check(file: string): Promise<number> {
 
 async function distributed(file: string): Promise<number> {
   const env = environment();
-  const loaded = loadConfig(file, env);
+  const loaded = await loadConfig(file, env, new AbortController().signal);
   const log = createLog({ level: loaded.config["headrace.log.level"] });
+  for (const warning of loaded.warnings) log.warn({ file }, warning);
 
   const stop = new AbortController();
   const hurry = new AbortController();

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import type { LoadedConfig } from "./config.ts";
 import type { ExecutorNotice } from "./executor/channel.ts";
-import { createWorkerExecutors } from "./executors.ts";
+import { createWorkerExecutors, createWorkerInventory } from "./executors.ts";
 import type { GroupMember } from "./group/group.ts";
 import { createMember } from "./group/member.ts";
 import { createHealth } from "./health.ts";
@@ -15,6 +15,7 @@ import { runLeaderDuties } from "./herder/leader-duties.ts";
 import { createLeaderSteps } from "./herder/leader-steps.ts";
 import { createOffsetCommands } from "./herder/offset-commands.ts";
 import { createPluginQueries } from "./herder/plugin-queries.ts";
+import { createReloads } from "./herder/reloads.ts";
 import { openScope } from "./herder/request-scope.ts";
 import { type SessionKeyPolicy, verify } from "./herder/request-signature.ts";
 import { createStartCounters } from "./herder/start-counters.ts";
@@ -32,6 +33,7 @@ import type { Logger } from "./log.ts";
 import { createGroupMetrics } from "./metrics/group-metrics.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { createTaskBook } from "./metrics/task-book.ts";
+import type { Inventory } from "./plugins/inventory.ts";
 import { createProbeServer } from "./probes.ts";
 import { reachKafka } from "./reach-kafka.ts";
 import { createRestServer } from "./rest/server.ts";
@@ -101,6 +103,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const lostExecutors = { count: 0 };
   const hear = (notice: ExecutorNotice) => {
     switch (notice.kind) {
+      case "expiry":
+        reloads.schedule(notice);
+        break;
       case "log":
         log[notice.level](notice.fields, notice.message);
         break;
@@ -119,11 +124,19 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         throw new Error(`unreachable: ${notice satisfies never}`);
     }
   };
+  const inventory = createWorkerInventory({
+    ...options,
+    onChange: (replaced) => {
+      pool.usePackages(inventory.packages(), replaced);
+      if (catalog.plugins.length > 0) void recatalog(ending.signal);
+    },
+  });
   const pool = createWorkerExecutors({
     config,
     properties,
     workerId,
     clusterId: () => clusterId,
+    packages: () => inventory.packages(),
     execArgv: options.execArgv,
     handlers: {
       readOffsets: ({ connector, partitions }, limit) => offsetStore.read(connector, partitions, limit),
@@ -142,6 +155,14 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   cleanup.defer(() => pool.close());
 
   let catalog: Catalog = createCatalog([]);
+  const recatalog = async (limit: AbortSignal): Promise<void> => {
+    try {
+      catalog = createCatalog(await pool.plugins(limit));
+      log.info({ plugins: catalog.plugins.length }, "plugins found");
+    } catch (error) {
+      if (!limit.aborted) log.error({ error }, "plugins could not be listed; the former list stays");
+    }
+  };
   const views = createViews({ config: () => configStore.config(), statuses: statusStore, catalog: () => catalog });
   const scope = () => openScope(config["headrace.request.timeout.ms"], wallClock);
   const starts = createStartCounters();
@@ -167,6 +188,16 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     now,
     log,
   });
+  const reloads = createReloads({
+    owns: (connector, task) => herder.owns(connector, task),
+    restart: (connector, task) => herder.restart(connector, task),
+    setTimer(action, ms) {
+      const timer = setTimeout(action, ms);
+      return () => clearTimeout(timer);
+    },
+    log,
+  });
+  cleanup.defer(() => reloads.close());
   const steps = createLeaderSteps(member);
   const commands = createCommands({ configStore, statusStore, herder, pool, views, steps });
   const offsets = createOffsetCommands({
@@ -241,7 +272,20 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
       commands,
       offsets,
       views,
-      plugins: createPluginQueries({ catalog: () => catalog, pool }),
+      plugins: createPluginQueries({
+        catalog: () => catalog,
+        pool,
+        packages: () => [
+          ...inventory.packages().map(({ directory, name, version, plugins }) => ({
+            directory,
+            name,
+            version,
+            plugins: plugins.map((plugin) => plugin.name),
+            problem: null,
+          })),
+          ...inventory.broken().map((broken) => ({ ...broken, plugins: [] })),
+        ],
+      }),
       events: createClusterEvents({ configStore, statusStore, member, views, workerId }),
       group,
       server: { version: options.version, commit: options.commit, clusterId: () => clusterId },
@@ -298,10 +342,12 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   log.info({ clusterId }, "connected to Kafka");
   const stores = [configStore, statusStore, offsetStore];
   for (const store of stores) cleanup.defer(() => store.stop());
-  const cataloged = pool.plugins(signal).then((plugins) => {
-    catalog = createCatalog(plugins);
-    log.info({ plugins: plugins.length }, "plugins found");
-  });
+  const cataloged = firstScan(inventory, log, signal)
+    .then(() => pool.plugins(signal))
+    .then((plugins) => {
+      catalog = createCatalog(plugins);
+      log.info({ plugins: plugins.length }, "plugins found");
+    });
   cataloged.catch(() => undefined); // Told below, or pointless because the start has failed otherwise.
   await Promise.all(stores.map((store) => store.start(signal)));
   cataloged.then(started.resolve, () => undefined);
@@ -309,6 +355,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
 
   const membership = new AbortController();
   const running = [
+    inventory.watch(ending.signal),
     herder.run(ending.signal),
     runLeaderDuties({ configStore, statusStore, member, keys, wallClock, log }, ending.signal),
   ];
@@ -356,6 +403,19 @@ async function serveProbes(
     if (listener.explicit) throw error;
     options.log.warn({ error, ...listener }, "metrics and health checks are off: their address is in use");
   }
+}
+
+/** A package that hangs while it is loaded must not keep the worker from starting. */
+const FIRST_SCAN_MS = 20_000;
+
+/** Connectors of packages are started as soon as the worker has joined, so the packages are known before, if that is possible in time. */
+async function firstScan(inventory: Inventory, log: Logger, signal: AbortSignal): Promise<void> {
+  const late = AbortSignal.timeout(FIRST_SCAN_MS);
+  const scanned = inventory.scan(signal);
+  scanned.catch((error: unknown) => {
+    if (!signal.aborted) log.error({ error }, "plugin.path could not be looked at");
+  });
+  await Promise.race([scanned.catch(() => undefined), aborted(late)]);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

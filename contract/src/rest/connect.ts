@@ -121,7 +121,7 @@ export const ConfigKeyInfo = z.object({
   width: z.enum(["NONE", "SHORT", "MEDIUM", "LONG"]),
   display_name: z.string(),
   dependents: z.array(z.string()),
-  order: z.int(),
+  order_in_group: z.int(),
 });
 export type ConfigKeyInfo = z.infer<typeof ConfigKeyInfo>;
 
@@ -139,7 +139,8 @@ export const ConfigInfos = z.object({
   name: z.string(),
   error_count: z.int(),
   groups: z.array(z.string()),
-  configs: z.array(z.object({ definition: ConfigKeyInfo, value: ConfigValueInfo })),
+  /** `definition` is null for a key that nobody knows but that something is wrong with. */
+  configs: z.array(z.object({ definition: ConfigKeyInfo.nullable(), value: ConfigValueInfo })),
 });
 export type ConfigInfos = z.infer<typeof ConfigInfos>;
 

@@ -1,7 +1,14 @@
+/** What a provider found. */
+export interface Provided {
+  readonly values: ReadonlyMap<string, string>;
+  /** For how long the values are good, ms; not given: for as long as they are used. */
+  readonly ttlMs?: number;
+}
+
 /** Looks values up outside of a configuration (contract §10). Source: org.apache.kafka.common.config.provider.ConfigProvider. */
 export interface ConfigProvider {
-  /** The values of those keys that exist under `path`; others are left out. Throws for a source that cannot be read. */
-  get(path: string, keys: ReadonlySet<string>, signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** The values of those keys that exist under `path`; others are left out. Throws ConfigError for a source that cannot be read. */
+  get(path: string, keys: ReadonlySet<string>, signal: AbortSignal): Promise<Provided>;
 }
 
 /** What providers may use of their surroundings. */
@@ -14,5 +21,6 @@ export interface ProviderEnvironment {
 export interface ConfigProviderDefinition {
   readonly name: string;
   readonly aliases: readonly string[];
+  /** Throws ConfigError for parameters that are wrong. */
   create(params: Readonly<Record<string, string>>, environment: ProviderEnvironment): ConfigProvider;
 }

@@ -1,5 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { ConfigError } from "@headrace/sdk";
 import { createAllowedPaths } from "./allowed-paths.ts";
 import type { ConfigProviderDefinition } from "./config-provider.ts";
 
@@ -12,27 +13,39 @@ export const directoryProvider: ConfigProviderDefinition = {
     return {
       async get(path, keys, signal) {
         const values = new Map<string, string>();
-        if (path === "") return values;
+        if (path === "") return { values };
         const allowed = allow(path);
         if (allowed === null) {
           warn({ path }, "config provider path is not within allowed.paths");
-          return values;
+          return { values };
+        }
+        const names = await namesIn(allowed);
+        if (names === null) {
+          warn({ path }, "config provider path is not a directory that can be read");
+          return { values };
         }
         for (const key of keys) {
-          if (key.includes("/")) continue;
-          const file = join(allowed, key);
-          if (await isFile(file)) values.set(key, await readFile(file, { encoding: "utf8", signal }));
+          if (names.has(key)) await read(join(allowed, key), signal, (text) => values.set(key, text));
         }
-        return values;
+        return { values };
       },
     };
   },
 };
 
-async function isFile(path: string): Promise<boolean> {
+async function namesIn(directory: string): Promise<ReadonlySet<string> | null> {
   try {
-    return (await stat(path)).isFile();
+    return new Set(await readdir(directory));
   } catch {
-    return false;
+    return null; // Told by the caller.
+  }
+}
+
+/** Regular files only, links to them included: the files of a mounted Secret are links. */
+async function read(file: string, signal: AbortSignal, found: (text: string) => void): Promise<void> {
+  try {
+    if ((await stat(file)).isFile()) found(await readFile(file, { encoding: "utf8", signal }));
+  } catch (cause) {
+    throw new ConfigError(`Could not read file ${file}`, { cause });
   }
 }

@@ -12,14 +12,14 @@ export const fileProvider: ConfigProviderDefinition = {
     const allow = createAllowedPaths(params["allowed.paths"]);
     return {
       async get(path, keys, signal) {
-        if (path === "") return new Map();
+        if (path === "") return { values: new Map() };
         const allowed = allow(path);
         if (allowed === null) {
           warn({ path }, "config provider path is not within allowed.paths");
-          return new Map();
+          return { values: new Map() };
         }
         const properties = await read(allowed, signal);
-        return new Map(Object.entries(properties).filter(([key]) => keys.has(key)));
+        return { values: new Map(Object.entries(properties).filter(([key]) => keys.has(key))) };
       },
     };
   },

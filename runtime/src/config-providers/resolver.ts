@@ -1,106 +1,130 @@
 import { ConfigError, config } from "@headrace/sdk";
-import type { ConfigProvider, ConfigProviderDefinition, ProviderEnvironment } from "./config-provider.ts";
+import type { ConfigProvider, ConfigProviderDefinition, Provided, ProviderEnvironment } from "./config-provider.ts";
 import { directoryProvider } from "./directory.ts";
 import { envProvider } from "./env.ts";
 import { fileProvider } from "./file.ts";
+import { configMapProvider, secretProvider } from "./kubernetes.ts";
+import { fillPlaceholders, placeholdersOf } from "./placeholders.ts";
 
-const BUILT_IN: readonly ConfigProviderDefinition[] = [fileProvider, directoryProvider, envProvider];
+const BUILT_IN: readonly ConfigProviderDefinition[] = [
+  fileProvider,
+  directoryProvider,
+  envProvider,
+  secretProvider,
+  configMapProvider,
+];
 
-/** `${provider:key}` or `${provider:path:key}`. Source: org.apache.kafka.common.config.ConfigTransformer. */
-const PLACEHOLDER = /\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}/g;
+type Config = Readonly<Record<string, string>>;
+
+/** Values that are good for a time only. */
+export interface Expiry {
+  /** `provider:path`. */
+  readonly source: string;
+  readonly ttlMs: number;
+}
+
+/** A configuration with its values put in. */
+export interface Resolved {
+  readonly config: Record<string, string>;
+  /** One per source whose values run out. */
+  readonly expiries: readonly Expiry[];
+}
 
 /** Replaces placeholders by what the configured providers say. */
 export interface ConfigResolver {
-  /** Unknown providers and missing keys are left as they are; values are not resolved again. */
-  resolve(config: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Record<string, string>>;
+  /** Unknown providers and missing keys are left as they are; values are not resolved again. Throws ConfigError if a provider fails. */
+  resolve(config: Config, signal: AbortSignal): Promise<Record<string, string>>;
+  /** As {@link resolve}, and says which of the values run out. */
+  resolveTimed(config: Config, signal: AbortSignal): Promise<Resolved>;
 }
 
-/** Makes the providers that the worker's `config.providers` names. Throws ConfigError for a class that is not known. */
+/**
+ * Makes the providers that the worker's `config.providers` names; `also` are there without being named, by their own names. Throws
+ * ConfigError for a class that is not known or parameters that are wrong.
+ */
 export function createConfigResolver(
-  worker: Readonly<Record<string, string>>,
+  worker: Config,
   environment: ProviderEnvironment,
+  also: readonly string[] = [],
 ): ConfigResolver {
   const providers = new Map<string, ConfigProvider>();
-  for (const name of config.splitList(worker["config.providers"])) {
-    const prefix = `config.providers.${name}.`;
-    const definition = findProvider(worker[`${prefix}class`] ?? name);
-    if (definition === null) {
-      const text = worker[`${prefix}class`] ?? name;
-      throw new ConfigError(
-        `Invalid value ${text} for configuration ${prefix}class: Class ${text} could not be found.`,
-      );
-    }
-    const params: Record<string, string> = {};
-    for (const [key, value] of Object.entries(worker)) {
-      if (key.startsWith(`${prefix}param.`)) params[key.slice(`${prefix}param.`.length)] = value;
-    }
-    providers.set(name, definition.create(params, environment));
+  for (const name of new Set([...config.splitList(worker["config.providers"]), ...also])) {
+    providers.set(name, createProvider(name, worker, environment));
   }
-  return { resolve: (raw, signal) => resolve(raw, providers, signal) };
+  const resolveTimed = (raw: Config, signal: AbortSignal) => resolve(raw, providers, signal);
+  return {
+    resolveTimed,
+    resolve: async (raw, signal) => (await resolveTimed(raw, signal)).config,
+  };
+}
+
+function createProvider(name: string, worker: Config, environment: ProviderEnvironment): ConfigProvider {
+  const prefix = `config.providers.${name}.`;
+  const className = worker[`${prefix}class`]?.trim() ?? name;
+  const definition = findProvider(className);
+  if (definition === null) {
+    const known = BUILT_IN.flatMap((each) => each.aliases).join(", ");
+    throw new ConfigError(
+      `Invalid value ${className} for configuration ${prefix}class: Class ${className} could not be found; known are ${known}`,
+    );
+  }
+  const params: Record<string, string> = {};
+  for (const [key, value] of Object.entries(worker)) {
+    if (key.startsWith(`${prefix}param.`)) params[key.slice(`${prefix}param.`.length)] = value;
+  }
+  try {
+    return withTtl(definition.create(params, environment), params["ttl.ms"]);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`Config provider ${name} cannot be set up: ${error.message}`, { cause: error });
+  }
 }
 
 function findProvider(name: string): ConfigProviderDefinition | null {
-  const simple = name.slice(name.lastIndexOf(".") + 1);
+  const isSimple = !name.includes(".");
   return (
     BUILT_IN.find((each) => each.name === name || each.aliases.includes(name)) ??
-    BUILT_IN.find((each) => !name.includes(".") && each.aliases.some((alias) => alias.endsWith(`.${simple}`))) ??
+    BUILT_IN.find((each) => isSimple && each.aliases.some((alias) => alias.endsWith(`.${name}`))) ??
     null
   );
 }
 
+/** `param.ttl.ms` of any provider, our addition: values are read again after that time. */
+function withTtl(provider: ConfigProvider, text: string | undefined): ConfigProvider {
+  if (text === undefined) return provider;
+  const ttlMs = Number(text.trim());
+  if (text.trim() === "" || !Number.isSafeInteger(ttlMs) || ttlMs < 0) {
+    throw new ConfigError(`param.ttl.ms must be a whole number of milliseconds, found ${text}`);
+  }
+  return { get: async (path, keys, signal) => ({ ttlMs, ...(await provider.get(path, keys, signal)) }) };
+}
+
 async function resolve(
-  raw: Readonly<Record<string, string>>,
+  raw: Config,
   providers: ReadonlyMap<string, ConfigProvider>,
   signal: AbortSignal,
-): Promise<Record<string, string>> {
+): Promise<Resolved> {
   const wanted = new Map<string, { provider: string; path: string; keys: Set<string> }>();
   for (const value of Object.values(raw)) {
     for (const { provider, path, key } of placeholdersOf(value)) {
       if (!providers.has(provider)) continue;
-      const id = `${provider}:${path}`;
-      const known = wanted.get(id);
-      if (known === undefined) wanted.set(id, { provider, path, keys: new Set([key]) });
+      const source = `${provider}:${path}`;
+      const known = wanted.get(source);
+      if (known === undefined) wanted.set(source, { provider, path, keys: new Set([key]) });
       else known.keys.add(key);
     }
   }
-  const found = new Map<string, ReadonlyMap<string, string>>();
-  for (const [id, { provider, path, keys }] of wanted) {
-    const values = await providers.get(provider)?.get(path, keys, signal);
-    if (values !== undefined) found.set(id, values);
+  const found = new Map<string, Provided>();
+  for (const [source, { provider, path, keys }] of wanted) {
+    const provided = await providers.get(provider)?.get(path, keys, signal);
+    if (provided !== undefined) found.set(source, provided);
   }
   const resolved: Record<string, string> = {};
   for (const [name, value] of Object.entries(raw)) {
-    resolved[name] = value.replace(
-      PLACEHOLDER,
-      (text, provider: string, _: unknown, path: string | undefined, key: string) => {
-        return found.get(`${provider}:${path ?? ""}`)?.get(key) ?? text;
-      },
+    resolved[name] = fillPlaceholders(value, ({ provider, path, key }) =>
+      found.get(`${provider}:${path}`)?.values.get(key),
     );
   }
-  return resolved;
-}
-
-function placeholdersOf(value: string): { provider: string; path: string; key: string }[] {
-  return [...value.matchAll(PLACEHOLDER)].map(([, provider = "", , path = "", key = ""]) => ({ provider, path, key }));
-}
-
-/** Whether a raw value contains a placeholder. */
-export function hasPlaceholder(value: string): boolean {
-  return value.search(PLACEHOLDER) >= 0;
-}
-
-/**
- * What may be stored of a configuration made from resolved values: every key whose raw value has a placeholder gets the raw value back
- * (contract §2.5).
- */
-export function restorePlaceholders(
-  made: Readonly<Record<string, string>>,
-  raw: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const restored: Record<string, string> = { ...made };
-  for (const key of Object.keys(made)) {
-    const rawValue = raw[key];
-    if (rawValue !== undefined && hasPlaceholder(rawValue)) restored[key] = rawValue;
-  }
-  return restored;
+  const expiries = [...found].flatMap(([source, { ttlMs }]) => (ttlMs === undefined ? [] : [{ source, ttlMs }]));
+  return { config: resolved, expiries };
 }

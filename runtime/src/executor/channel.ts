@@ -1,5 +1,6 @@
 import type { ConfigInfos, ConfigKeyInfo, InstanceState, PluginInfo, StringMap, TargetState } from "@headrace/contract";
 import type { OffsetMap } from "@headrace/sdk";
+import type { PackagedPlugin, PackageManifest, PluginPackage } from "../plugins/plugin-package.ts";
 import type { PluginMetricValue } from "../task/plugin-metrics.ts";
 
 /**
@@ -18,6 +19,8 @@ export interface ExecutorSetup {
   readonly worker: StringMap;
   readonly workerId: string;
   readonly kafkaClusterId: string;
+  /** The packages of `plugin.path` that can be loaded. */
+  readonly packages: readonly PluginPackage[];
 }
 
 export interface ConnectorStart {
@@ -33,6 +36,8 @@ export interface TaskStart {
   readonly connectorConfig: StringMap;
   readonly taskConfig: StringMap;
   readonly targetState: TargetState;
+  /** Of the task set that it belongs to; see {@link WorkerCalls.isCurrentTask}. */
+  readonly taskGeneration: number;
   /**
    * Sinks: the task's last status names a worker that has left the group, so members of its consumer group with the task's own
    * client id are dead and are removed before it starts.
@@ -62,8 +67,12 @@ export interface ExecutorCalls {
   /** Answered by the event loop at once, with the resident memory; one that does not answer for long is hung. */
   ping: { args: null; result: { readonly memoryBytes: number } };
   plugins: { args: null; result: readonly (PluginInfo & { readonly aliases: readonly string[] })[] };
-  configDef: { args: { plugin: string }; result: readonly ConfigKeyInfo[] };
-  validate: { args: { config: StringMap }; result: ConfigInfos };
+  /** Loads a package of plugins to see what it has; may never answer, or end the process. */
+  probePackage: { args: { manifest: PackageManifest }; result: readonly PackagedPlugin[] };
+  /** `version`: exact or a range; null: the latest. */
+  configDef: { args: { plugin: string; version: string | null }; result: readonly ConfigKeyInfo[] };
+  /** Null values are possible in what a client sends. */
+  validate: { args: { config: Readonly<Record<string, string | null>> }; result: ConfigInfos };
   /** Resolves when the connector runs (or is paused); rejects if it could not start. */
   startConnector: { args: ConnectorStart; result: null };
   stopConnector: { args: { connector: string }; result: null };
@@ -77,6 +86,21 @@ export interface ExecutorCalls {
     args: ConnectorOwner & { readonly offsets: readonly { partition: OffsetMap; offset: OffsetMap | null }[] };
     result: boolean;
   };
+  /** What a source connector has in an offsets topic of its own; empty if it has none. */
+  ownOffsets: { args: ConnectorOwner; result: readonly { partition: OffsetMap; offset: OffsetMap }[] };
+  /**
+   * Writes to a source connector's own offsets topic, with exactly-once delivery in a transaction. `records`: what the worker's topic would
+   * get, for connectors that keep their offsets there.
+   */
+  writeOwnOffsets: {
+    args: ConnectorOwner & {
+      readonly offsets: readonly { partition: OffsetMap; offset: OffsetMap | null }[];
+      readonly records: readonly { readonly key: Buffer; readonly value: Buffer | null }[];
+    };
+    result: null;
+  };
+  /** Fences the producers of a source connector's tasks, by the number of tasks that it may have had. */
+  fenceProducers: { args: ConnectorOwner & { readonly tasks: number }; result: null };
   /** Committed offsets of a sink connector's consumer group. */
   sinkOffsets: { args: ConnectorOwner; result: readonly SinkOffset[] };
   /**
@@ -99,6 +123,12 @@ export interface ExecutorCalls {
 export interface WorkerCalls {
   /** Reads the offsets topic to its end, then looks the partitions up; null where nothing is stored. */
   readOffsets: { args: { connector: string; partitions: readonly OffsetMap[] }; result: readonly (OffsetMap | null)[] };
+  /** The key bytes under which the offsets topic has, or would have, these partitions. */
+  offsetKeys: { args: { connector: string; partitions: readonly OffsetMap[] }; result: readonly Buffer[] };
+  /** Has the leader fence the producers of the connector's former tasks (KIP-618). */
+  fenceZombies: { args: { connector: string }; result: null };
+  /** Reads the config topic to its end; false if there is a newer task set, or the task belongs to another worker. */
+  isCurrentTask: { args: { key: TaskKey; taskGeneration: number }; result: boolean };
   /** Resolves when Kafka has acknowledged all of them. */
   writeOffsets: {
     args: { connector: string; offsets: readonly { partition: OffsetMap; offset: OffsetMap | null }[] };
@@ -118,6 +148,15 @@ export type ExecutorNotice =
       readonly version: string | null;
     }
   | { readonly kind: "taskReconfiguration"; readonly connector: string }
+  /** The connector's instance (`task` null) or task has read values that are good for so long; told only if it wants to be restarted then. */
+  | {
+      readonly kind: "expiry";
+      readonly connector: string;
+      readonly task: number | null;
+      /** `provider:path`. */
+      readonly source: string;
+      readonly ttlMs: number;
+    }
   | { readonly kind: "activeTopic"; readonly connector: string; readonly task: number; readonly topic: string }
   | { readonly kind: "metrics"; readonly metrics: readonly TaskMetrics[] }
   | {
@@ -158,7 +197,9 @@ export type WorkerNotice =
    * Nothing may be polled, put or produced later than `ttlMs` after `sentAtMs` (of the machine's clock, so that a notice that lay
    * unread does not count from its reading), unless renewed. 0: stop at once.
    */
-  { readonly kind: "lease"; readonly ttlMs: number; readonly sentAtMs: number };
+  | { readonly kind: "lease"; readonly ttlMs: number; readonly sentAtMs: number }
+  /** These are the packages of `plugin.path` from now on. */
+  | { readonly kind: "packages"; readonly packages: readonly PluginPackage[] };
 
 export interface ChannelError {
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { StringMap, TargetState } from "@headrace/contract";
 import { ConfigError, type ConnectorInstance, type Logger } from "@headrace/sdk";
+import { restorePlaceholders } from "../config-providers/placeholders.ts";
 import type { ConfigResolver } from "../config-providers/resolver.ts";
-import { restorePlaceholders } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
 import { parseConfig } from "../plugins/config-def.ts";
 import { SINK_KEYS, SOURCE_KEYS } from "../plugins/connector-keys.ts";
@@ -15,7 +15,7 @@ export interface ConnectorOptions {
   /** Raw: with placeholders. */
   readonly config: StringMap;
   readonly plugins: PluginRegistry;
-  readonly resolver: ConfigResolver;
+  readonly resolver: Pick<ConfigResolver, "resolve">;
   readonly log: Logger;
   readonly report: (state: ConnectorState, error: unknown, version: string | null) => void;
   readonly requestTaskReconfiguration: () => void;
@@ -50,7 +50,7 @@ export async function openConnector(
 
   const { config, parsed, found } = await attempt(async () => {
     const resolved = await resolver.resolve(options.config, signal);
-    definition = plugins.connector(resolved["connector.class"] ?? "");
+    definition = plugins.connector(resolved["connector.class"]?.trim() ?? "", resolved["connector.plugin.version"]);
     return { config: resolved, parsed: parse(definition, resolved), found: definition };
   });
 

@@ -1,7 +1,8 @@
 import type { StringMap } from "@headrace/contract";
 import type { ProviderEnvironment } from "../config-providers/config-provider.ts";
-import { createConfigResolver } from "../config-providers/resolver.ts";
+import { type ConfigResolver, createConfigResolver } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
+import { type PluginStore, pluginNames } from "../plugins/plugin-store.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import { configDefOf, validateConfig } from "../plugins/validate.ts";
 import { LeaseLost, startTask, type TaskBody, type TaskRunner } from "../task/runner.ts";
@@ -19,10 +20,17 @@ import type {
 } from "./channel.ts";
 import type { TaskClients } from "./clients.ts";
 import { openConnector, type RunningConnector } from "./connector-instance.ts";
-import { alterSinkOffsets, alterSourceOffsets, listSinkOffsets } from "./connector-offsets.ts";
+import {
+  alterSinkOffsets,
+  alterSourceOffsets,
+  listOwnOffsets,
+  listSinkOffsets,
+  writeOwnOffsets,
+} from "./connector-offsets.ts";
 import { createLease, type LeaseClock, type RenewableLease } from "./lease.ts";
 import { machineClockMs } from "./machine-clock.ts";
 import { createNoticeLog } from "./notice-log.ts";
+import type { OffsetsTopics } from "./offsets-topics.ts";
 import type { Handlers, Rpc } from "./rpc.ts";
 import { type BuiltTask, buildTask, type TaskEnvironment } from "./task-factory.ts";
 
@@ -30,8 +38,9 @@ import { type BuiltTask, buildTask, type TaskEnvironment } from "./task-factory.
 export interface HostOptions {
   /** The calling half of the channel; asked for when the first message goes out. */
   readonly rpc: () => Rpc<WorkerCalls, ExecutorNotice>;
-  readonly plugins: PluginRegistry;
+  readonly plugins: PluginStore;
   readonly createClients: (setup: ExecutorSetup) => TaskClients;
+  readonly offsetsTopics: OffsetsTopics;
   readonly env: ProviderEnvironment["env"];
   readonly memoryBytes: () => number;
   readonly now: () => number;
@@ -75,6 +84,7 @@ class Host implements ExecutorHost {
   readonly #tasks = new Map<string, Task>();
   readonly #lease: RenewableLease;
   #environment: TaskEnvironment | null = null;
+  #resolver: ConfigResolver | null = null;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -85,7 +95,12 @@ class Host implements ExecutorHost {
     setup: (setup) => this.#setup(setup),
     ping: () => ({ memoryBytes: this.#options.memoryBytes() }),
     plugins: () => this.#options.plugins.list(),
-    configDef: ({ plugin }) => configDefOf(this.#options.plugins.any(plugin)),
+    probePackage: ({ manifest }) => this.#options.plugins.probe(manifest),
+    configDef: async ({ plugin, version }) => {
+      const { plugins } = this.#options;
+      await plugins.ensure([plugin]);
+      return configDefOf(plugins, plugins.any(plugin, version ?? undefined));
+    },
     validate: ({ config }, signal) => validateConfig(this.#ready(), config, signal),
     startConnector: (start, signal) => this.#startConnector(start, signal),
     stopConnector: ({ connector }) => this.#stopConnector(connector),
@@ -99,6 +114,14 @@ class Host implements ExecutorHost {
       return null;
     },
     alterSourceOffsets: (args, signal) => alterSourceOffsets(this.#ready(), args, signal),
+    ownOffsets: (owner, signal) => listOwnOffsets(this.#ready(), owner, signal),
+    writeOwnOffsets: (args, signal) => writeOwnOffsets(this.#ready(), args, signal),
+    fenceProducers: async ({ connector, config, tasks }, signal) => {
+      const { clients, resolver, worker } = this.#ready();
+      const connectorConfig = await resolver.resolve(config, signal);
+      await clients.fenceProducers({ worker, connectorConfig, connector }, tasks, signal);
+      return null;
+    },
     sinkOffsets: (owner, signal) => listSinkOffsets(this.#ready(), owner, signal),
     alterSinkOffsets: (args, signal) => alterSinkOffsets(this.#ready(), args, signal),
     taskConfigs: ({ connector, maxTasks }, signal) => {
@@ -111,6 +134,10 @@ class Host implements ExecutorHost {
   };
 
   hear(notice: WorkerNotice): void {
+    if (notice.kind === "packages") {
+      this.#options.plugins.use(notice.packages);
+      return;
+    }
     const ageMs = Math.max(0, (this.#options.machineNow ?? machineClockMs)() - notice.sentAtMs);
     this.#lease.renew(notice.ttlMs - ageMs);
   }
@@ -137,14 +164,24 @@ class Host implements ExecutorHost {
     const { plugins, env, now, random } = this.#options;
     const log = createNoticeLog((notice) => this.#notify(notice), {});
     const clients = this.#options.createClients(setup);
+    plugins.use(setup.packages);
     const resolver = createConfigResolver(setup.worker, { env, warn: (fields, message) => log.warn(fields, message) });
+    this.#resolver = resolver;
     this.#environment = {
       worker: setup.worker,
       plugins,
-      resolver,
+      resolver: this.#loading(resolver.resolve),
       clients,
+      offsetsTopics: this.#options.offsetsTopics,
       now,
       random,
+      offsetKeys: (connector, partitions, signal) =>
+        this.#options.rpc().call("offsetKeys", { connector, partitions }, signal),
+      async fenceZombies(connector, signal) {
+        await options.rpc().call("fenceZombies", { connector }, signal);
+      },
+      isCurrentTask: (key, taskGeneration, signal) =>
+        this.#options.rpc().call("isCurrentTask", { key, taskGeneration }, signal),
       readOffsets: (connector, partitions, signal) =>
         this.#options.rpc().call("readOffsets", { connector, partitions }, signal),
       async writeOffsets(connector, offsets, signal) {
@@ -156,6 +193,29 @@ class Host implements ExecutorHost {
     return { features: clients.features(), memoryBytes: this.#options.memoryBytes() };
   }
 
+  /** Resolves configurations and loads the packages of the plugins that they and the worker name. */
+  #loading(resolve: ConfigResolver["resolve"]): Pick<ConfigResolver, "resolve"> {
+    return {
+      resolve: async (raw, signal) => {
+        const config = await resolve(raw, signal);
+        await this.#options.plugins.ensure(pluginNames(config, this.#ready().worker));
+        return config;
+      },
+    };
+  }
+
+  /** As {@link #loading}; and tells the worker about values that run out, if the connector is to be restarted then. */
+  #expiring(connector: string, task: number | null, connectorConfig: StringMap): Pick<ConfigResolver, "resolve"> {
+    const resolver = this.#resolver;
+    if (resolver === null) throw new Error("the executor has not been set up");
+    const restarts = connectorConfig["config.action.reload"]?.trim() !== "none";
+    return this.#loading(async (raw, signal) => {
+      const { config, expiries } = await resolver.resolveTimed(raw, signal);
+      for (const expiry of restarts ? expiries : []) this.#notify({ kind: "expiry", connector, task, ...expiry });
+      return config;
+    });
+  }
+
   #ready(): TaskEnvironment {
     if (this.#environment === null) throw new Error("the executor has not been set up");
     return this.#environment;
@@ -165,14 +225,14 @@ class Host implements ExecutorHost {
     const { connector, config, targetState } = start;
     if (this.#connectors.has(connector) || this.#opening.has(connector))
       throw new ConnectError("conflict", `Connector ${connector} runs here already`);
-    const { plugins, resolver } = this.#ready();
+    const { plugins } = this.#ready();
     const log = createNoticeLog((notice) => this.#notify(notice), { connector });
     const opened = openConnector(
       {
         connector,
         config,
         plugins,
-        resolver,
+        resolver: this.#expiring(connector, null, config),
         log,
         report: (state, error, version) =>
           this.#notify({ kind: "status", connector, task: null, state, trace: traceOf(error), version }),
@@ -206,7 +266,10 @@ class Host implements ExecutorHost {
     const { key } = start;
     const id = idOf(key);
     if (this.#tasks.has(id)) throw new ConnectError("conflict", `Task ${id} runs here already`);
-    const environment = this.#ready();
+    const environment = {
+      ...this.#ready(),
+      resolver: this.#expiring(key.connector, key.task, start.connectorConfig),
+    };
     const log = createNoticeLog((notice) => this.#notify(notice), { connector: key.connector, task: key.task });
     const { body, built } = buildLate((signal) => buildTask(environment, start, log, signal));
     const plugin = findQuietly(this.#options.plugins, start.connectorConfig);

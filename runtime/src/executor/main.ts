@@ -1,6 +1,8 @@
 import { dieWithParent, features } from "@headrace/native";
+import { createOffsetsTopics } from "../offsets-topics.ts";
 import { BUILT_IN_PLUGINS } from "../plugins/built-in.ts";
-import { createPluginRegistry } from "../plugins/registry.ts";
+import { shareSdk } from "../plugins/loader.ts";
+import { createPluginStore } from "../plugins/plugin-store.ts";
 import type { ExecutorCalls, ExecutorNotice, WorkerCalls, WorkerNotice } from "./channel.ts";
 import { createHost } from "./host.ts";
 import { createKafkaClients } from "./kafka-clients.ts";
@@ -22,11 +24,18 @@ process.title = "headrace-executor";
 // Signals of a terminal or a container go to the whole process group; the worker decides when this process ends.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
+shareSdk();
 const port = ipcPort(process);
 const host = createHost({
   rpc: () => rpc,
-  plugins: createPluginRegistry(BUILT_IN_PLUGINS),
+  plugins: createPluginStore(BUILT_IN_PLUGINS, () => log),
   createClients: () => createKafkaClients(log, features),
+  offsetsTopics: createOffsetsTopics({
+    error: (fields, message) => log.error(fields, message),
+    warn: (fields, message) => log.warn(fields, message),
+    info: (fields, message) => log.info(fields, message),
+    debug: (fields, message) => log.debug(fields, message),
+  }),
   env: process.env,
   memoryBytes: () => process.memoryUsage.rss(),
   now: () => performance.now(),

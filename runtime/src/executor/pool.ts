@@ -1,6 +1,7 @@
 import type { ConfigInfos, ConfigKeyInfo, PluginInfo, StringMap, TargetState } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import type { PluginPackage } from "../plugins/plugin-package.ts";
 import type {
   ConnectorOwner,
   ConnectorStart,
@@ -44,10 +45,15 @@ export interface ExecutorPool {
   setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void>;
   taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]>;
   plugins(signal: AbortSignal): Promise<readonly PluginEntry[]>;
-  configDef(plugin: string, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]>;
-  validate(config: StringMap, signal: AbortSignal): Promise<ConfigInfos>;
+  /** Tells all executors which packages there are. `replaced`: what has loaded others takes no new work. */
+  usePackages(packages: readonly PluginPackage[], replaced: boolean): void;
+  configDef(plugin: string, version: string | null, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]>;
+  validate(config: Readonly<Record<string, string | null>>, signal: AbortSignal): Promise<ConfigInfos>;
   /** See {@link ExecutorCalls}. */
   alterSourceOffsets(args: ExecutorCalls["alterSourceOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
+  ownOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<ExecutorCalls["ownOffsets"]["result"]>;
+  writeOwnOffsets(args: ExecutorCalls["writeOwnOffsets"]["args"], signal: AbortSignal): Promise<void>;
+  fenceProducers(args: ExecutorCalls["fenceProducers"]["args"], signal: AbortSignal): Promise<void>;
   sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]>;
   alterSinkOffsets(args: ExecutorCalls["alterSinkOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
   /** Executors may go on until then (performance.now); an instant in the past makes them stop at once. */
@@ -93,12 +99,23 @@ interface Executor {
   idle: NodeJS.Timeout | null;
   /** Killed because of one item that would not stop; whatever else ran in it did nothing wrong. */
   culpritKnown: boolean;
+  /** Takes no new work: it has loaded a package that is another one now. */
+  outdated: boolean;
   dead: boolean;
 }
 
 const CONTROL_UNIT = "control";
 /** Calls that need no connector or task to run. */
-type ControlCall = "plugins" | "configDef" | "validate" | "alterSourceOffsets" | "sinkOffsets" | "alterSinkOffsets";
+type ControlCall =
+  | "plugins"
+  | "configDef"
+  | "validate"
+  | "alterSourceOffsets"
+  | "ownOffsets"
+  | "writeOwnOffsets"
+  | "fenceProducers"
+  | "sinkOffsets"
+  | "alterSinkOffsets";
 /** An executor answers a stop within the given time; so much later it counts as hung. */
 const STOP_MARGIN_MS = 500;
 
@@ -166,20 +183,41 @@ class Pool implements ExecutorPool {
     return this.#call(executor, "taskConfigs", { connector, maxTasks }, signal);
   }
 
+  usePackages(packages: readonly PluginPackage[], replaced: boolean): void {
+    for (const executor of this.#executors.values()) {
+      executor.supervisor.rpc.notify({ kind: "packages", packages });
+      if (!replaced) continue;
+      executor.outdated = true;
+      this.#retire(executor);
+    }
+  }
+
   plugins(signal: AbortSignal): Promise<readonly PluginEntry[]> {
     return this.#control("plugins", null, signal);
   }
 
-  configDef(plugin: string, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]> {
-    return this.#control("configDef", { plugin }, signal);
+  configDef(plugin: string, version: string | null, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]> {
+    return this.#control("configDef", { plugin, version }, signal);
   }
 
-  validate(config: StringMap, signal: AbortSignal): Promise<ConfigInfos> {
+  validate(config: Readonly<Record<string, string | null>>, signal: AbortSignal): Promise<ConfigInfos> {
     return this.#control("validate", { config }, signal);
   }
 
   alterSourceOffsets(args: ExecutorCalls["alterSourceOffsets"]["args"], signal: AbortSignal): Promise<boolean> {
     return this.#control("alterSourceOffsets", args, signal);
+  }
+
+  ownOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<ExecutorCalls["ownOffsets"]["result"]> {
+    return this.#control("ownOffsets", owner, signal);
+  }
+
+  async writeOwnOffsets(args: ExecutorCalls["writeOwnOffsets"]["args"], signal: AbortSignal): Promise<void> {
+    await this.#control("writeOwnOffsets", args, signal);
+  }
+
+  async fenceProducers(args: ExecutorCalls["fenceProducers"]["args"], signal: AbortSignal): Promise<void> {
+    await this.#control("fenceProducers", args, signal);
   }
 
   sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]> {
@@ -221,7 +259,8 @@ class Pool implements ExecutorPool {
   #place(connector: string, task: number | null): Executor {
     const { isolation, maxShared, now } = this.#options;
     const unit = unitOf(isolation, connector, task) ?? this.#quarantine.unit(connector, now());
-    const places = [...this.#executors.values()].map(({ id, unit, tasks, connectors }) => ({
+    const usable = [...this.#executors.values()].filter((executor) => !executor.outdated);
+    const places = usable.map(({ id, unit, tasks, connectors }) => ({
       id,
       unit,
       tasks: tasks.size,
@@ -244,6 +283,7 @@ class Pool implements ExecutorPool {
       calls: 0,
       idle: null,
       culpritKnown: false,
+      outdated: false,
       dead: false,
     };
     this.#executors.set(executor.id, executor);
@@ -316,7 +356,8 @@ class Pool implements ExecutorPool {
     args: ExecutorCalls[N]["args"],
     signal: AbortSignal,
   ): Promise<ExecutorCalls[N]["result"]> {
-    const executor = this.#find((candidate) => candidate.unit === CONTROL_UNIT) ?? this.#fork(CONTROL_UNIT);
+    const executor =
+      this.#find((candidate) => candidate.unit === CONTROL_UNIT && !candidate.outdated) ?? this.#fork(CONTROL_UNIT);
     try {
       return await this.#call(executor, name, args, signal);
     } catch (error) {

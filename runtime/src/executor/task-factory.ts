@@ -2,7 +2,6 @@ import type { StringMap } from "@headrace/contract";
 import {
   ConfigError,
   type Logger,
-  type OffsetMap,
   type PluginMetrics,
   type SinkDefinition,
   type SourceDefinition,
@@ -10,37 +9,38 @@ import {
 import { z } from "zod";
 import type { ConfigResolver } from "../config-providers/resolver.ts";
 import type { TopicAdmin } from "../kafka/topic-admin.ts";
+import { isExactlyOnce } from "../offsets-place.ts";
 import { compilePipeline } from "../plugins/compile-pipeline.ts";
 import { parseConfig } from "../plugins/config-def.ts";
 import { SINK_KEYS, type SinkConfig, SOURCE_KEYS, type SourceConfig } from "../plugins/connector-keys.ts";
 import type { ConnectorDefinition, PluginRegistry } from "../plugins/registry.ts";
 import { createDeadLetters } from "../task/dead-letter.ts";
 import type { MetricSettings } from "../task/metric-window.ts";
-import type { PartitionOffset } from "../task/pending-offsets.ts";
 import { createPluginMetrics, type PluginMetricValue } from "../task/plugin-metrics.ts";
 import { compileSinkPipeline, compileSourcePipeline, type PipelineParts } from "../task/record-pipeline.ts";
 import type { TaskBody } from "../task/runner.ts";
 import { createSinkTask } from "../task/sink-task.ts";
+import type { ExactlyOnceOptions } from "../task/source-options.ts";
 import { createSourceTask } from "../task/source-task.ts";
 import type { TolerancePolicy } from "../task/tolerance.ts";
 import { parseTopicCreation, type TopicCreation } from "../task/topic-creation.ts";
 import { createTopicTeller } from "../task/topic-teller.ts";
-import type { TaskClasses, TaskStart } from "./channel.ts";
+import type { TaskClasses, TaskKey, TaskStart } from "./channel.ts";
 import type { ClientOwner, TaskClients } from "./clients.ts";
+import type { OffsetsTopics } from "./offsets-topics.ts";
+import { createTaskOffsets, type OpenTaskOffsets, type WorkerOffsets } from "./task-offsets.ts";
 import { taskClassesOf, withClassNames } from "./task-classes.ts";
 
 /** What the tasks of one executor share. */
-export interface TaskEnvironment {
+export interface TaskEnvironment extends WorkerOffsets {
   readonly worker: StringMap;
   readonly plugins: PluginRegistry;
-  readonly resolver: ConfigResolver;
+  readonly resolver: Pick<ConfigResolver, "resolve">;
   readonly clients: TaskClients;
-  readonly readOffsets: (
-    connector: string,
-    partitions: readonly OffsetMap[],
-    signal: AbortSignal,
-  ) => Promise<readonly (OffsetMap | null)[]>;
-  readonly writeOffsets: (connector: string, offsets: readonly PartitionOffset[], signal: AbortSignal) => Promise<void>;
+  readonly offsetsTopics: OffsetsTopics;
+  /** See {@link WorkerCalls}. */
+  readonly fenceZombies: (connector: string, signal: AbortSignal) => Promise<void>;
+  readonly isCurrentTask: (key: TaskKey, taskGeneration: number, signal: AbortSignal) => Promise<boolean>;
   readonly activeTopic: (connector: string, task: number, topic: string) => void;
   readonly now: () => number;
   readonly random: () => number;
@@ -92,7 +92,10 @@ export async function buildTask(
   const { connector, task } = start.key;
   const connectorConfig = await resolver.resolve(start.connectorConfig, signal);
   const resolved = await resolver.resolve(start.taskConfig, signal);
-  const definition = plugins.connector(connectorConfig["connector.class"] ?? "");
+  const definition = plugins.connector(
+    connectorConfig["connector.class"]?.trim() ?? "",
+    connectorConfig["connector.plugin.version"],
+  );
   const owner = { worker: environment.worker, connectorConfig, connector, task };
   const workerKeys = WORKER_KEYS.parse(environment.worker);
   const own = createPluginMetrics();
@@ -115,18 +118,23 @@ export async function buildTask(
   };
   if (definition.kind === "source") {
     const common = orThrow(parseConfig(SOURCE_KEYS, connectorConfig));
-    return built(buildSource(environment, { ...prepared, definition, common }));
+    return built(buildSource(environment, { ...prepared, definition, common }, start.taskGeneration));
   }
   const common = orThrow(parseConfig(SINK_KEYS, connectorConfig));
   return built(buildSink(environment, { ...prepared, definition, common }, start.evictPredecessor === true));
 }
 
-function buildSource(environment: TaskEnvironment, prepared: Prepared<SourceDefinition, SourceConfig>): TaskBody {
+function buildSource(
+  environment: TaskEnvironment,
+  prepared: Prepared<SourceDefinition, SourceConfig>,
+  taskGeneration: number,
+): TaskBody {
   const { clients } = environment;
   const { definition, owner, common, taskConfig, label, log, worker } = prepared;
   const { connector, task } = owner;
   const creation = worker["topic.creation.enable"] ? parseTopicCreation(owner.connectorConfig) : null;
   const admin = creation === null ? null : clients.createAdmin(owner, "connector-adminclient");
+  const offsets = createTaskOffsets(environment, environment.offsetsTopics, owner, log);
   const body = createSourceTask({
     label,
     context: { connector, task, log, metrics: prepared.metrics },
@@ -136,11 +144,10 @@ function buildSource(environment: TaskEnvironment, prepared: Prepared<SourceDefi
     metricSettings: prepared.metricSettings,
     openProducer: (options) => clients.openSourceProducer(owner, options),
     ensureTopic: creation === null || admin === null ? null : ensureTopicBy(creation, admin, log),
-    async readOffset(partition, signal) {
-      const [offset = null] = await environment.readOffsets(connector, [partition], signal);
-      return offset;
-    },
-    writeOffsets: (offsets, signal) => environment.writeOffsets(connector, offsets, signal),
+    offsets,
+    exactlyOnce: isExactlyOnce(environment.worker)
+      ? exactlyOnceOf(environment, prepared, { offsets, taskGeneration })
+      : null,
     activeTopic: activeTopicOf(environment, prepared),
     flushIntervalMs: worker["offset.flush.interval.ms"],
     flushTimeoutMs: worker["offset.flush.timeout.ms"],
@@ -148,7 +155,29 @@ function buildSource(environment: TaskEnvironment, prepared: Prepared<SourceDefi
     now: environment.now,
     random: environment.random,
   });
-  return closingAfterwards(body, admin);
+  return endingWith(body, async () => {
+    admin?.close();
+    await offsets.stop();
+  });
+}
+
+/** What exactly-once delivery needs besides (KIP-618). */
+function exactlyOnceOf(
+  environment: TaskEnvironment,
+  { owner, common, worker }: Prepared<SourceDefinition, SourceConfig>,
+  { offsets, taskGeneration }: { readonly offsets: OpenTaskOffsets; readonly taskGeneration: number },
+): ExactlyOnceOptions {
+  const { connector, task } = owner;
+  const kind = common["transaction.boundary"];
+  const intervalMs = common["transaction.boundary.interval.ms"] ?? worker["offset.flush.interval.ms"];
+  return {
+    boundary: kind === "interval" ? { kind, intervalMs } : { kind },
+    fence: (signal) => environment.fenceZombies(connector, signal),
+    openProducer: (options) => environment.clients.openTransactionalProducer(owner, options),
+    isCurrent: (signal) => environment.isCurrentTask({ connector, task }, taskGeneration, signal),
+    offsetsTopic: offsets.topic,
+    offsets,
+  };
 }
 
 function ensureTopicBy(creation: TopicCreation, admin: TopicAdmin, log: Logger) {
@@ -267,14 +296,13 @@ function policyOf(common: SourceConfig | SinkConfig): TolerancePolicy {
   };
 }
 
-function closingAfterwards(body: TaskBody, admin: TopicAdmin | null): TaskBody {
-  if (admin === null) return body;
+function endingWith(body: TaskBody, close: () => Promise<void>): TaskBody {
   return {
     async run(control) {
       try {
         await body.run(control);
       } finally {
-        admin.close();
+        await close();
       }
     },
     metrics: () => body.metrics(),

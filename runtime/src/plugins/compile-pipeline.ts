@@ -10,24 +10,34 @@ const DEFAULT_HEADER_CONVERTER = "org.apache.kafka.connect.storage.SimpleHeaderC
 
 export type ConverterUse = "key" | "value" | "header";
 
+/** A converter by name. */
+export interface ConverterChoice {
+  readonly plugin: string;
+  /** Exact or a range; not given: the latest. */
+  readonly version: string | undefined;
+  readonly config: StringMap;
+}
+
 /**
  * Which converter a connector uses, and its configuration: the connector's own with the connector's sub-properties, or the worker's
  * with the worker's; never a mixture (contract §6.4). Null: none is configured.
  */
-export function chooseConverter(
-  use: ConverterUse,
-  worker: StringMap,
-  connector: StringMap,
-): { readonly plugin: string; readonly config: StringMap } | null {
+export function chooseConverter(use: ConverterUse, worker: StringMap, connector: StringMap): ConverterChoice | null {
   const name = `${use}.converter`;
   const type = use === "header" ? "header" : use;
   for (const source of [connector, worker]) {
     const plugin = source[name]?.trim();
     if (plugin !== undefined && plugin !== "") {
-      return { plugin, config: { ...below(source, `${name}.`), "converter.type": type } };
+      return {
+        plugin,
+        version: source[`${name}.plugin.version`],
+        config: { ...below(source, `${name}.`), "converter.type": type },
+      };
     }
   }
-  return use === "header" ? { plugin: DEFAULT_HEADER_CONVERTER, config: { "converter.type": type } } : null;
+  return use === "header"
+    ? { plugin: DEFAULT_HEADER_CONVERTER, version: undefined, config: { "converter.type": type } }
+    : null;
 }
 
 /** Compiles the transforms and converters of a connector. Both configurations are resolved. Throws ConfigError. */
@@ -44,7 +54,7 @@ function compileConverter(registry: PluginRegistry, use: "key" | "value", worker
   const chosen = chooseConverter(use, worker, connector);
   if (chosen === null)
     throw new ConfigError(`Missing required configuration "${use}.converter" which has no default value.`);
-  const definition = registry.converter(chosen.plugin);
+  const definition = registry.converter(chosen.plugin, chosen.version);
   const config = parseOrThrow(definition.config, chosen.config, `${use}.converter`);
   return { plugin: chosen.plugin, converter: definition.compile(config, use === "key") };
 }
@@ -52,7 +62,7 @@ function compileConverter(registry: PluginRegistry, use: "key" | "value", worker
 function compileHeaderConverter(registry: PluginRegistry, worker: StringMap, connector: StringMap) {
   const chosen = chooseConverter("header", worker, connector);
   const plugin = chosen?.plugin ?? DEFAULT_HEADER_CONVERTER;
-  const definition = registry.headerConverter(plugin);
+  const definition = registry.headerConverter(plugin, chosen?.version);
   const config = parseOrThrow(definition.config, chosen?.config ?? {}, "header.converter");
   return { plugin, converter: definition.compileHeader(config) };
 }
@@ -61,12 +71,15 @@ function compileTransforms(registry: PluginRegistry, connector: StringMap): read
   return key.splitList(connector["transforms"]).map((alias) => {
     const own = below(connector, `transforms.${alias}.`);
     const common = parseOrThrow(TRANSFORM_KEYS, own, `transforms.${alias}`);
-    const definition = registry.transform(common.type);
+    const definition = registry.transform(common.type, common["plugin.version"]);
     const config = parseOrThrow(definition.config, own, `transforms.${alias}`);
     return {
       plugin: common.type,
       apply: definition.compile(config),
-      when: common.predicate === "" ? null : compilePredicate(registry, connector, common.predicate, common.negate),
+      when:
+        (common.predicate ?? "") === ""
+          ? null
+          : compilePredicate(registry, connector, common.predicate ?? "", common.negate),
     };
   });
 }
@@ -78,8 +91,8 @@ function compilePredicate(
   negate: boolean,
 ): (record: ConnectRecord) => boolean {
   const own = below(connector, `predicates.${alias}.`);
-  const { type } = parseOrThrow(PREDICATE_KEYS, own, `predicates.${alias}`);
-  const definition = registry.predicate(type);
+  const common = parseOrThrow(PREDICATE_KEYS, own, `predicates.${alias}`);
+  const definition = registry.predicate(common.type, common["plugin.version"]);
   const test = definition.compile(parseOrThrow(definition.config, own, `predicates.${alias}`));
   return negate ? (record) => !test(record) : test;
 }

@@ -12,6 +12,10 @@ export interface KeyDefinition {
   readonly info: ConfigKeyInfo;
   readonly schema: z.ZodType;
   readonly recommended: readonly string[];
+  /** Whether it is a number with bounds. */
+  readonly bounded: boolean;
+  /** What messages call it; not given: `info.name`. Of keys with a prefix Java names some without it. */
+  readonly called?: { readonly parsing: string; readonly checking: string; readonly missing: string };
 }
 
 /** The keys of a schema, in their order. */
@@ -30,6 +34,7 @@ const META = z.looseObject({
   width: z.enum(["NONE", "SHORT", "MEDIUM", "LONG"]).optional(),
   dependents: z.array(z.string()).optional(),
   recommended: z.array(z.string()).optional(),
+  bounded: z.boolean().optional(),
 });
 type Meta = KeyMeta & { readonly description?: string };
 
@@ -41,6 +46,7 @@ function describeKey(name: string, schema: z.ZodType): KeyDefinition {
   const required = !layers.some((layer) => layer.admitsAbsence);
   return {
     schema,
+    bounded: meta.bounded ?? false,
     recommended: meta.recommended ?? (innermost instanceof z.ZodEnum ? innermost.options.map(String) : []),
     info: {
       name,
@@ -53,7 +59,7 @@ function describeKey(name: string, schema: z.ZodType): KeyDefinition {
       width: meta.width ?? "NONE",
       display_name: meta.displayName ?? name,
       dependents: [...(meta.dependents ?? [])],
-      order: meta.order ?? -1,
+      order_in_group: meta.order ?? -1,
     },
   };
 }
@@ -116,14 +122,58 @@ export function checkKeys(
   return errors;
 }
 
-function checkKey({ info, schema }: KeyDefinition, value: string | undefined, shown: string): readonly string[] {
+function checkKey(key: KeyDefinition, value: string | undefined, shown: string): readonly string[] {
+  const { info, schema, bounded } = key;
   const result = schema.safeParse(value);
   if (result.success) return [];
-  if (value === undefined) return [`Missing required configuration "${info.name}" which has no default value.`];
-  const visible = info.type === "PASSWORD" ? "[hidden]" : shown;
-  return result.error.issues.map(
-    (issue) => `Invalid value ${visible} for configuration ${info.name}: ${wordIssue(issue, info.type)}`,
-  );
+  const called = key.called ?? { parsing: info.name, checking: info.name, missing: info.name };
+  if (value === undefined) return [`Missing required configuration "${called.missing}" which has no default value.`];
+  const visible = info.type === "PASSWORD" ? "[hidden]" : info.type === "LIST" ? toJavaList(shown) : shown.trim();
+  return result.error.issues.flatMap((issue) => {
+    const message = wordIssue(issue, info.type);
+    if (message.startsWith("Configuration '")) return [message];
+    if (!isUnparsable(message)) return [`Invalid value ${visible} for configuration ${called.checking}: ${message}`];
+    const unparsable = `Invalid value ${visible} for configuration ${called.parsing}: ${message}`;
+    const empty = `Invalid value null for configuration ${called.checking}: Value must be non-null`;
+    return bounded ? [unparsable, empty] : [unparsable];
+  });
+}
+
+/** What `ConfigDef.parseType` complains about, before any validator sees the value. */
+function isUnparsable(message: string): boolean {
+  return message.startsWith("Not a number of type ") || message === "Expected value to be either true or false";
+}
+
+/** The value as Java shows it once it is parsed; null if it cannot be parsed. */
+export function shownValue({ info, schema }: KeyDefinition, text: string): string | null {
+  const trimmed = text.trim();
+  switch (info.type) {
+    case "PASSWORD":
+      return "[hidden]";
+    case "LIST":
+      return trimmed === "" ? "" : trimmed.split(/\s*,\s*/).join(",");
+    case "BOOLEAN":
+    case "INT":
+    case "SHORT":
+    case "LONG":
+    case "DOUBLE": {
+      const result = schema.safeParse(text);
+      const unparsable = !result.success && result.error.issues.some(({ message }) => isUnparsable(message));
+      return unparsable ? null : info.type === "BOOLEAN" ? trimmed.toLowerCase() : trimmed;
+    }
+    case "STRING":
+    case "CLASS":
+      return trimmed;
+    default:
+      throw new Error(`unreachable: ${info.type satisfies never}`);
+  }
+}
+
+function toJavaList(text: string): string {
+  return `[${text
+    .trim()
+    .split(/\s*,\s*/)
+    .join(", ")}]`;
 }
 
 /** Source: org.apache.kafka.common.config.ConfigDef (parseType, Range, ValidString, NonEmptyString). */

@@ -12,85 +12,155 @@ export const PREDICATES = "Predicates";
 export const ERRORS = "Error Handling";
 export const TOPIC_CREATION = "Topic Creation";
 export const EXACTLY_ONCE = "Exactly Once Support";
-export const OFFSETS_TOPIC = "Offsets Topic";
+export const OFFSETS_TOPIC = "offsets.topic";
 
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 
-const aliases = (what: string) =>
+const aliases = () =>
   key.list().superRefine((names, context) => {
     if (new Set(names).size !== names.length) context.addIssue("Duplicate alias provided.");
-    if (names.some((name) => name === "")) context.addIssue(`Empty ${what} alias provided.`);
   });
 
+/** A list that Java's `ValidList` checks: no empty items, none twice. */
+const strictList = (name: string) =>
+  key.list().superRefine((items, context) => {
+    const filled = items.filter((item) => item !== "");
+    if (new Set(items).size !== items.length) {
+      context.addIssue(`Configuration '${name}' values must not be duplicated.`);
+    } else if (filled.length !== items.length) {
+      context.addIssue(`Configuration '${name}' values must not be empty.`);
+    }
+  });
+
+/** One of some words in any case; `order` is that of Java's message. */
+const anyCase = <const Words extends readonly [string, ...string[]]>(...order: Words) =>
+  z
+    .string()
+    .transform((text, context) => {
+      const word = order.find((each) => each === text.trim().toLowerCase());
+      if (word !== undefined) return word;
+      context.addIssue(`String must be one of (case insensitive): ${order.join(", ").toUpperCase()}`);
+      return z.NEVER;
+    })
+    .meta({ configType: "STRING" });
+
+/** Milliseconds; anything below 0 means for ever. */
+const anyLong = () => key.long().meta({ configType: "LONG" });
+
+function controlCharacters(text: string): string {
+  return [...text].flatMap((char) => (CONTROL_CHARACTERS.test(char) ? [String(char.codePointAt(0))] : [])).join(", ");
+}
+
+const pluginVersion = (doc: string) => z.string().optional().describe(doc);
+
 const COMMON_KEYS = {
-  name: key
-    .nonEmpty()
-    .refine((name) => !CONTROL_CHARACTERS.test(name), "Connector name may not contain control sequences")
-    .describe("Globally unique name of this connector.")
+  name: z
+    .string()
+    .superRefine((name, context) => {
+      if (name.trim() === "") context.addIssue("String may not be empty");
+      else if (CONTROL_CHARACTERS.test(name)) {
+        const codes = controlCharacters(name);
+        context.addIssue(`String may not contain control sequences but had the following ASCII chars: ${codes}`);
+      }
+    })
+    .describe("Name of this connector, unique in its cluster.")
     .meta({ importance: "HIGH", group: COMMON, order: 1, width: "MEDIUM", displayName: "Connector name" }),
-  "connector.class": key
-    .nonEmpty()
-    .describe("The connector's plugin: its short name, or a Java class name.")
+  "connector.class": z
+    .string()
+    .describe("The connector's plugin: its short name, or a Java class name, with or without package and suffix.")
     .meta({ importance: "HIGH", group: COMMON, order: 2, width: "LONG", displayName: "Connector class" }),
+  "connector.plugin.version": pluginVersion(
+    "Version of the connector's plugin: exact, or a range as Maven writes it; not given: the latest.",
+  ).meta({ importance: "MEDIUM", group: COMMON, order: 3, width: "MEDIUM", displayName: "Connector version" }),
   "tasks.max": key
     .int({ min: 1 })
     .default(1)
     .describe("The largest number of tasks to use for this connector.")
-    .meta({ importance: "HIGH", group: COMMON, order: 3, width: "SHORT", displayName: "Tasks max" }),
+    .meta({ importance: "HIGH", group: COMMON, order: 4, width: "SHORT", displayName: "Tasks max" }),
   "tasks.max.enforce": key
     .boolean()
     .default(true)
-    .describe("Fail the connector if it makes more tasks than tasks.max.")
-    .meta({ importance: "LOW", group: COMMON, order: 4, width: "SHORT", displayName: "Enforce tasks max" }),
+    .describe("Fail the connector if it makes more tasks than tasks.max (deprecated in Kafka Connect).")
+    .meta({ importance: "LOW", group: COMMON, order: 5, width: "SHORT", displayName: "Enforce tasks max" }),
   "key.converter": key
     .className()
     .optional()
-    .describe("Converter of record keys; not given: the worker's.")
-    .meta({ importance: "LOW", group: COMMON, order: 5, width: "SHORT", displayName: "Key converter class" }),
+    .describe("Converter of record keys; not given: the worker's, with the worker's settings for it.")
+    .meta({ importance: "LOW", group: COMMON, order: 6, width: "SHORT", displayName: "Key converter class" }),
+  "key.converter.plugin.version": pluginVersion("Version of the key converter.").meta({
+    importance: "LOW",
+    group: COMMON,
+    order: 7,
+    width: "SHORT",
+    displayName: "Key converter version",
+  }),
   "value.converter": key
     .className()
     .optional()
-    .describe("Converter of record values; not given: the worker's.")
-    .meta({ importance: "LOW", group: COMMON, order: 6, width: "SHORT", displayName: "Value converter class" }),
+    .describe("Converter of record values; not given: the worker's, with the worker's settings for it.")
+    .meta({ importance: "LOW", group: COMMON, order: 8, width: "SHORT", displayName: "Value converter class" }),
+  "value.converter.plugin.version": pluginVersion("Version of the value converter.").meta({
+    importance: "LOW",
+    group: COMMON,
+    order: 9,
+    width: "SHORT",
+    displayName: "Value converter version",
+  }),
   "header.converter": key
     .className()
     .optional()
-    .describe("Converter of record headers; not given: the worker's.")
-    .meta({ importance: "LOW", group: COMMON, order: 7, width: "SHORT", displayName: "Header converter class" }),
-  transforms: aliases("transformation")
+    .describe("Converter of record headers; not given: the worker's, with the worker's settings for it.")
+    .meta({ importance: "LOW", group: COMMON, order: 10, width: "SHORT", displayName: "Header converter class" }),
+  "header.converter.plugin.version": pluginVersion("Version of the header converter.").meta({
+    importance: "LOW",
+    group: COMMON,
+    order: 11,
+    width: "SHORT",
+    displayName: "Header converter version",
+  }),
+  transforms: aliases()
     .default([])
     .describe("Aliases of the transformations to apply to each record, in this order.")
-    .meta({ importance: "LOW", group: TRANSFORMS, order: 8, width: "LONG", displayName: "Transforms" }),
-  predicates: aliases("predicate")
+    .meta({ importance: "LOW", group: TRANSFORMS, order: 12, width: "LONG", displayName: "Transforms" }),
+  predicates: aliases()
     .default([])
     .describe("Aliases of the predicates that transformations may refer to.")
-    .meta({ importance: "LOW", group: PREDICATES, order: 9, width: "LONG", displayName: "Predicates" }),
+    .meta({ importance: "LOW", group: PREDICATES, order: 13, width: "LONG", displayName: "Predicates" }),
   "config.action.reload": key
     .oneOf("none", "restart")
     .default("restart")
-    .describe("What to do when a value from an external provider has changed.")
-    .meta({ importance: "LOW", group: COMMON, order: 10, width: "MEDIUM", displayName: "Reload Action" }),
-  "errors.retry.timeout": key
-    .long({ min: -1 })
+    .describe("What to do when a value of a config provider that has a time to live runs out.")
+    .meta({
+      importance: "LOW",
+      group: COMMON,
+      order: 14,
+      width: "MEDIUM",
+      displayName: "Reload Action",
+      recommended: [],
+    }),
+  "errors.retry.timeout": anyLong()
     .default(0)
     .describe("How long a failed operation on a record is retried, ms; 0: not at all, -1: for ever.")
     .meta({ importance: "MEDIUM", group: ERRORS, order: 1, width: "MEDIUM", displayName: "Retry Timeout for Errors" }),
-  "errors.retry.delay.max.ms": key
-    .long({ min: 1 })
-    .default(60_000)
-    .describe("Longest pause between two retries, ms.")
-    .meta({
-      importance: "MEDIUM",
-      group: ERRORS,
-      order: 2,
-      width: "MEDIUM",
-      displayName: "Maximum Delay Between Retries",
-    }),
+  "errors.retry.delay.max.ms": anyLong().default(60_000).describe("Longest pause between two retries, ms.").meta({
+    importance: "MEDIUM",
+    group: ERRORS,
+    order: 2,
+    width: "MEDIUM",
+    displayName: "Maximum Delay Between Retries for Errors",
+  }),
   "errors.tolerance": key
     .oneOf("none", "all")
     .default("none")
     .describe("none: a record that cannot be processed fails the task; all: it is skipped.")
-    .meta({ importance: "MEDIUM", group: ERRORS, order: 3, width: "SHORT", displayName: "Error Tolerance" }),
+    .meta({
+      importance: "MEDIUM",
+      group: ERRORS,
+      order: 3,
+      width: "SHORT",
+      displayName: "Error Tolerance",
+      recommended: [],
+    }),
   "errors.log.enable": key
     .boolean()
     .default(false)
@@ -106,24 +176,18 @@ const COMMON_KEYS = {
 /** Keys of a source connector. */
 export const SOURCE_KEYS = z.object({
   ...COMMON_KEYS,
-  "topic.creation.groups": aliases("topic creation")
+  "topic.creation.groups": aliases()
     .default([])
-    .describe("Aliases of topic creation groups, in the order in which they are tried.")
+    .describe("Aliases of topic creation groups, in the order in which they are tried; `default` always exists.")
     .meta({ importance: "LOW", group: TOPIC_CREATION, order: 1, width: "LONG", displayName: "Topic Creation Groups" }),
-  "exactly.once.support": z
-    .string()
-    .transform((text) => text.toLowerCase())
-    .pipe(key.oneOf("requested", "required"))
+  "exactly.once.support": anyCase("required", "requested")
     .default("requested")
     .describe("required: refuse to start without exactly-once delivery.")
     .meta({ importance: "MEDIUM", group: EXACTLY_ONCE, order: 1, width: "SHORT", displayName: "Exactly once support" }),
-  "transaction.boundary": z
-    .string()
-    .transform((text) => text.toLowerCase())
-    .pipe(key.oneOf("poll", "interval", "connector"))
+  "transaction.boundary": anyCase("interval", "poll", "connector")
     .default("poll")
     .describe("Which records make one transaction, with exactly-once delivery.")
-    .meta({ importance: "MEDIUM", group: EXACTLY_ONCE, order: 2, width: "SHORT", displayName: "Transaction Boundary" }),
+    .meta({ importance: "MEDIUM", group: EXACTLY_ONCE, order: 3, width: "SHORT", displayName: "Transaction Boundary" }),
   "transaction.boundary.interval.ms": key
     .long({ min: 0 })
     .optional()
@@ -131,12 +195,13 @@ export const SOURCE_KEYS = z.object({
     .meta({
       importance: "LOW",
       group: EXACTLY_ONCE,
-      order: 3,
+      order: 4,
       width: "SHORT",
       displayName: "Transaction boundary interval",
     }),
-  "offsets.storage.topic": key
-    .nonEmpty()
+  "offsets.storage.topic": z
+    .string()
+    .refine((topic) => topic.trim() !== "", "String must be non-empty")
     .optional()
     .describe("A topic of its own for this connector's offsets; not given: the worker's.")
     .meta({ importance: "LOW", group: OFFSETS_TOPIC, order: 1, width: "LONG", displayName: "Offsets topic" }),
@@ -145,8 +210,7 @@ export const SOURCE_KEYS = z.object({
 /** Keys of a sink connector. */
 export const SINK_KEYS = z.object({
   ...COMMON_KEYS,
-  topics: key
-    .list()
+  topics: strictList("topics")
     .default([])
     .describe("Topics to consume.")
     .meta({ importance: "HIGH", group: COMMON, order: 4, width: "LONG", displayName: "Topics" }),
@@ -167,7 +231,7 @@ export const SINK_KEYS = z.object({
       displayName: "Dead Letter Queue Topic Name",
     }),
   "errors.deadletterqueue.topic.replication.factor": key
-    .int()
+    .short()
     .default(3)
     .describe("Replication factor of that topic if it has to be created.")
     .meta({
@@ -199,16 +263,22 @@ export const TRANSFORM_KEYS = z.object({
     .className()
     .describe("The transformation's plugin.")
     .meta({ importance: "HIGH", order: 0, width: "LONG", displayName: "Transformation type" }),
+  "plugin.version": pluginVersion("Version of the transformation's plugin.").meta({
+    importance: "HIGH",
+    order: 1,
+    width: "LONG",
+    displayName: "Transformation version",
+  }),
   predicate: z
     .string()
-    .default("")
+    .optional()
     .describe("Alias of a predicate: apply the transformation only to records for which it holds.")
-    .meta({ importance: "MEDIUM", order: 1, width: "MEDIUM", displayName: "Predicate" }),
+    .meta({ importance: "MEDIUM" }),
   negate: key
     .boolean()
     .default(false)
     .describe("Apply the transformation to the other records instead.")
-    .meta({ importance: "MEDIUM", order: 2, width: "MEDIUM", displayName: "Negate" }),
+    .meta({ importance: "MEDIUM" }),
 });
 
 /** The keys of one predicate alias, without its plugin's own. */
@@ -217,6 +287,12 @@ export const PREDICATE_KEYS = z.object({
     .className()
     .describe("The predicate's plugin.")
     .meta({ importance: "HIGH", order: 0, width: "LONG", displayName: "Predicate type" }),
+  "plugin.version": pluginVersion("Version of the predicate's plugin.").meta({
+    importance: "HIGH",
+    order: 1,
+    width: "LONG",
+    displayName: "Predicate version",
+  }),
 });
 
 /** The part of a configuration below a prefix, the prefix removed. */

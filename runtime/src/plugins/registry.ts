@@ -7,6 +7,8 @@ import {
   type SourceDefinition,
   type TransformDefinition,
 } from "@headrace/sdk";
+import { namesOf, simpleNames } from "./plugin-names.ts";
+import { compareVersions, parseVersionRange } from "./version.ts";
 
 export type ConnectorDefinition = SourceDefinition | SinkDefinition;
 
@@ -18,27 +20,33 @@ export type HeaderConverterDefinition = ConverterDefinition & Required<Pick<Conv
 
 /**
  * The plugins of this process by every name that a configuration may use: their own, their aliases, and of a Java class name also the
- * simple name, with or without the suffix of its kind. Lookups throw ConfigError in Connect's words.
+ * simple name, with or without the suffix of its kind. Of several versions the latest that `version` (exact, or a range as Maven writes
+ * it) admits is taken. Lookups throw ConfigError in Connect's words, {@link VersionError} if only the version is wrong.
  */
 export interface PluginRegistry {
-  connector(name: string): ConnectorDefinition;
-  converter(name: string): ConverterDefinition;
-  headerConverter(name: string): HeaderConverterDefinition;
-  transform(name: string): TransformDefinition;
-  predicate(name: string): PredicateDefinition;
+  connector(name: string, version?: string): ConnectorDefinition;
+  converter(name: string, version?: string): ConverterDefinition;
+  headerConverter(name: string, version?: string): HeaderConverterDefinition;
+  transform(name: string, version?: string): TransformDefinition;
+  predicate(name: string, version?: string): PredicateDefinition;
   /** A plugin of any kind; throws `Unknown plugin X.` */
-  any(name: string): PluginDefinition;
+  any(name: string, version?: string): PluginDefinition;
+  /** Every version of a plugin, oldest first; none for a name that is not known. */
+  versions(name: string): readonly string[];
   /** As `GET /connector-plugins?connectorsOnly=false` lists them: sinks, sources, transformations, predicates, converters, header converters. */
   list(): readonly PluginEntry[];
 }
 
 export type PluginEntry = PluginInfo & { readonly aliases: readonly string[] };
 
+/** The plugin is there, the wanted version of it is not; or the wanted version cannot be read. */
+export class VersionError extends ConfigError {}
+
 type Kind = PluginDefinition["kind"];
 type OfKind<K extends Kind> = Extract<PluginDefinition, { kind: K }>;
 
-/** Suffixes that Java leaves out of a plugin's short alias (PluginUtils.prunedName). */
-const SUFFIX = {
+/** What Java's message calls the interface that a class of the wrong kind lacks. */
+const INTERFACE = {
   source: "Connector",
   sink: "Connector",
   converter: "Converter",
@@ -46,90 +54,139 @@ const SUFFIX = {
   predicate: "Predicate",
 } as const satisfies Record<Kind, string>;
 
-/** Builds the registry. Throws if two plugins of one kind share their own name. */
-export function createPluginRegistry(definitions: readonly PluginDefinition[]): PluginRegistry {
-  const names = new Map<string, Set<PluginDefinition>>();
+/**
+ * Builds the registry. Of two plugins of one kind, name and version the first counts. `known` are names of connectors that could be
+ * there as well, for the message of one that is not.
+ */
+export function createPluginRegistry(
+  given: readonly PluginDefinition[],
+  known: () => readonly string[] = () => [],
+): PluginRegistry {
+  const definitions = given.filter(
+    (definition, index) => given.findIndex((other) => isSame(other, definition)) === index,
+  );
+  const exact = new Map<string, PluginDefinition[]>();
+  const simple = new Map<string, PluginDefinition[]>();
   for (const definition of definitions) {
-    for (const name of namesOf(definition)) {
-      const known = names.get(name);
-      if (known === undefined) names.set(name, new Set([definition]));
-      else known.add(definition);
-    }
-  }
-  for (const definition of definitions) {
-    const namesakes = definitions.filter((other) => other.kind === definition.kind && other.name === definition.name);
-    if (namesakes.length > 1) throw new Error(`two plugins of kind ${definition.kind} are named ${definition.name}`);
+    for (const name of [definition.name, ...(definition.aliases ?? [])]) push(exact, name, definition);
+    for (const name of simpleNames(definition)) push(simple, name, definition);
   }
 
-  function matches<K extends Kind>(name: string, kinds: readonly K[]): OfKind<K>[] {
-    return [...(names.get(name) ?? [])].filter((found): found is OfKind<K> =>
-      kinds.some((kind) => kind === found.kind),
-    );
+  function matches<K extends Kind>(name: string, kinds: readonly K[]): readonly OfKind<K>[] {
+    const ofKind = (found: PluginDefinition): found is OfKind<K> => kinds.some((kind) => kind === found.kind);
+    const fully = (exact.get(name) ?? []).filter(ofKind);
+    return fully.length > 0 ? fully : (simple.get(name) ?? []).filter(ofKind);
   }
 
-  function one<K extends Kind>(name: string, kinds: readonly K[], notFound: () => string): OfKind<K> {
+  function one<K extends Kind>(
+    name: string,
+    version: string | undefined,
+    kinds: readonly K[],
+    notFound: () => string,
+  ): OfKind<K> {
     const found = matches(name, kinds);
-    const [first] = found;
-    if (first === undefined) throw new ConfigError(notFound());
-    if (found.length > 1) {
-      const classes = found.map((definition) => definition.name).join(", ");
+    if (found.length === 0) throw new ConfigError(notFound());
+    const classes = new Set(found.map((definition) => definition.name));
+    if (classes.size > 1) {
       throw new ConfigError(
-        `More than one connector matches alias ${name}. Please use full package and class name instead. Classes found: ${classes}`,
+        `More than one ${INTERFACE[kinds[0] ?? "source"].toLowerCase()} matches alias ${name}. Please use full package and class name instead. Classes found: ${[...classes].join(", ")}`,
       );
     }
-    return first;
+    return pick(name, found, version);
   }
 
-  const classNotFound = (name: string) => () => `Class ${name} could not be found.`;
+  const classNotFound = (name: string, kind: Kind) => () =>
+    exact.has(name)
+      ? `Class ${name} does not implement the ${INTERFACE[kind]} interface`
+      : `Class ${name} could not be found.`;
   return {
-    connector: (name) =>
-      one(name, ["source", "sink"], () => {
+    connector: (name, version) =>
+      one(name, version, ["source", "sink"], () => {
         const available = definitions.filter((each) => each.kind === "source" || each.kind === "sink");
-        return `Failed to find any class that implements Connector and which name matches ${name}, available connectors are: ${available.map((each) => each.name).join(", ")}`;
+        const names = [...new Set([...available.map((each) => each.name), ...known()])];
+        return `Failed to find any class that implements Connector and which name matches ${name}, available connectors are: ${names.join(", ")}`;
       }),
-    converter: (name) => one(name, ["converter"], classNotFound(name)),
-    headerConverter(name) {
-      const found = one(name, ["converter"], classNotFound(name));
-      if (!hasHeaders(found)) throw new ConfigError(`Class ${name} is not a HeaderConverter.`);
+    converter: (name, version) => one(name, version, ["converter"], classNotFound(name, "converter")),
+    headerConverter(name, version) {
+      const found = one(name, version, ["converter"], () =>
+        exact.has(name)
+          ? `Class ${name} does not implement the HeaderConverter interface`
+          : `Class ${name} could not be found.`,
+      );
+      if (!hasHeaders(found)) throw new ConfigError(`Class ${name} does not implement the HeaderConverter interface`);
       return found;
     },
-    transform: (name) => one(name, ["transform"], classNotFound(name)),
-    predicate: (name) => one(name, ["predicate"], classNotFound(name)),
-    any(name) {
-      const [found] = names.get(name) ?? [];
-      if (found === undefined) throw new ConfigError(`Unknown plugin ${name}.`);
-      return found;
+    transform: (name, version) => one(name, version, ["transform"], classNotFound(name, "transform")),
+    predicate: (name, version) => one(name, version, ["predicate"], classNotFound(name, "predicate")),
+    any(name, version) {
+      const found = exact.get(name) ?? simple.get(name) ?? [];
+      const [first] = found;
+      if (first === undefined) throw new ConfigError(`Unknown plugin ${name}.`);
+      return pick(
+        name,
+        found.filter((each) => each.name === first.name && each.kind === first.kind),
+        version,
+      );
+    },
+    versions(name) {
+      const found = exact.get(name) ?? simple.get(name) ?? [];
+      const [first] = found;
+      return byVersion(found.filter((each) => each.name === first?.name && each.kind === first.kind)).map(
+        (each) => each.version,
+      );
     },
     list: () => listPlugins(definitions),
   };
+}
+
+/** The latest version that is admitted; what is shown of a Java class stays the name that was asked for. */
+function pick<D extends PluginDefinition>(name: string, versions: readonly D[], wanted: string | undefined): D {
+  const sorted = byVersion(versions);
+  let range: ReturnType<typeof parseVersionRange>;
+  try {
+    range = parseVersionRange(wanted);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new VersionError(error.message, { cause: error });
+  }
+  const found = sorted.findLast((each) => range === null || range.includes(each.version));
+  if (found !== undefined) return found;
+  const available = sorted.map((each) => each.version).join(", ");
+  throw new VersionError(
+    `Plugin ${name} not found that matches the version range ${range?.text ?? ""}, available versions: [${available}]`,
+  );
+}
+
+function byVersion<D extends PluginDefinition>(versions: readonly D[]): readonly D[] {
+  return versions.toSorted((a, b) => compareVersions(a.version, b.version));
+}
+
+function isSame(a: PluginDefinition, b: PluginDefinition): boolean {
+  return a.kind === b.kind && a.name === b.name && a.version === b.version;
+}
+
+function push(map: Map<string, PluginDefinition[]>, name: string, definition: PluginDefinition): void {
+  const list = map.get(name);
+  if (list === undefined) map.set(name, [definition]);
+  else if (!list.includes(definition)) list.push(definition);
 }
 
 function hasHeaders(definition: ConverterDefinition): definition is HeaderConverterDefinition {
   return definition.compileHeader !== undefined;
 }
 
-function namesOf(definition: PluginDefinition): Set<string> {
-  const names = new Set([definition.name]);
-  for (const alias of definition.aliases ?? []) {
-    names.add(alias);
-    const simple = alias.slice(alias.lastIndexOf(".") + 1);
-    names.add(simple);
-    const suffix = SUFFIX[definition.kind];
-    if (simple.endsWith(suffix) && simple.length > suffix.length) names.add(simple.slice(0, -suffix.length));
-  }
-  return names;
-}
+const TYPE = {
+  sink: "sink",
+  source: "source",
+  transform: "transformation",
+  predicate: "predicate",
+  converter: "converter",
+} as const satisfies Record<Kind, PluginInfo["type"]>;
 
 function listPlugins(definitions: readonly PluginDefinition[]): readonly PluginEntry[] {
-  const groups = [
-    { kind: "sink", type: "sink" },
-    { kind: "source", type: "source" },
-    { kind: "transform", type: "transformation" },
-    { kind: "predicate", type: "predicate" },
-    { kind: "converter", type: "converter" },
-  ] as const;
-  const entries: PluginEntry[] = groups.flatMap(({ kind, type }) =>
-    definitions.filter((each) => each.kind === kind).map((each) => toEntry(each, type)),
+  const kinds: readonly Kind[] = ["sink", "source", "transform", "predicate", "converter"];
+  const entries = kinds.flatMap((kind) =>
+    definitions.filter((each) => each.kind === kind).map((each) => toEntry(each, TYPE[kind])),
   );
   const headerConverters = definitions.filter((each) => each.kind === "converter" && hasHeaders(each));
   return [...entries, ...headerConverters.map((each) => toEntry(each, "header_converter"))];

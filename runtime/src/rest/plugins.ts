@@ -1,5 +1,4 @@
 import type { FastifyInstance } from "fastify";
-import { ConnectError } from "../errors.ts";
 import type { RestApi } from "./api.ts";
 import { parseMap } from "./body.ts";
 import { resource } from "./resource.ts";
@@ -9,25 +8,29 @@ export function pluginsResource(app: FastifyInstance, api: Pick<RestApi, "plugin
   const { plugins } = api;
 
   resource(app, "/connector-plugins", {
-    GET: ({ query }) => ({ status: 200, body: plugins.list(query.get("connectorsOnly") !== "false") }),
+    GET: ({ query }) => ({ status: 200, body: plugins.list(connectorsOnly(query.get("connectorsOnly"))) }),
   });
 
+  resource(app, "/headrace/plugins", { GET: () => ({ status: 200, body: plugins.packages() }) });
+
   resource(app, "/connector-plugins/:plugin/config", {
-    GET: async ({ param }) => {
+    GET: async ({ param, query }) => {
       const scope = api.openScope();
-      return { status: 200, body: await scope.run(async () => plugins.configDef(param("plugin"), scope)) };
+      const version = query.get("version");
+      return { status: 200, body: await scope.run(async () => plugins.configDef(param("plugin"), version, scope)) };
     },
   });
 
   resource(app, "/connector-plugins/:plugin/config/validate", {
     PUT: async ({ param, body }) => {
       const scope = api.openScope();
-      const config = Object.entries(parseMap(body.json)).map(([key, value]) => {
-        if (value !== null) return [key, value] as const;
-        throw new ConnectError("bad-request", `Null value can not be supplied as the configuration value. (${key})`);
-      });
-      const infos = await scope.run(async () => plugins.validate(param("plugin"), Object.fromEntries(config), scope));
+      const infos = await scope.run(async () => plugins.validate(param("plugin"), parseMap(body.json), scope));
       return { status: 200, body: infos };
     },
   });
+}
+
+/** As a JAX-RS boolean with default true: anything but "true" is false, nothing is the default. */
+function connectorsOnly(given: string | null): boolean {
+  return given === null || given === "" || given.toLowerCase() === "true";
 }

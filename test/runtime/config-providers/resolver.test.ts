@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { createConfigResolver, restorePlaceholders } from "#runtime/config-providers/resolver.ts";
+import { restorePlaceholders } from "#runtime/config-providers/placeholders.ts";
+import { createConfigResolver } from "#runtime/config-providers/resolver.ts";
 
 const signal = new AbortController().signal;
 

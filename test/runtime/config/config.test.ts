@@ -31,11 +31,11 @@ describe("worker configuration", () => {
     const file = join(dir, "worker.properties");
     const text = Object.entries(properties).map(([key, value]) => `${key}=${value}`);
     writeFileSync(file, `# a comment\n! another\n${text.join("\n")}\n`);
-    return loadConfig(file, env);
+    return loadConfig(file, env, new AbortController().signal);
   };
-  const problems = (properties: Record<string, string>) => {
+  const problems = async (properties: Record<string, string>) => {
     try {
-      load(properties);
+      await load(properties);
     } catch (error) {
       assert.ok(error instanceof InvalidConfigError);
       return { keys: error.problems.map(({ key }) => key), message: error.message };
@@ -43,8 +43,8 @@ describe("worker configuration", () => {
     return { keys: [], message: "" };
   };
 
-  it("has Java's defaults, and keeps keys that it does not know", () => {
-    const { config, properties } = load({
+  it("has Java's defaults, and keeps keys that it does not know", async () => {
+    const { config, properties } = await load({
       ...REQUIRED,
       "producer.linger.ms": "5",
       "key.converter.schemas.enable": "false",
@@ -58,17 +58,17 @@ describe("worker configuration", () => {
     assert.equal(properties["key.converter.schemas.enable"], "false");
   });
 
-  it("reads Java's properties syntax", () => {
+  it("reads Java's properties syntax", async () => {
     const file = join(dir, "java.properties");
     const lines = Object.entries(REQUIRED).map(([key, value]) => `${key} : ${value}`);
     writeFileSync(file, `${lines.join("\n")}\nbootstrap.servers = a:1,\\\n   b:2\nclient.id=\\u00e4\n`);
-    const { config } = loadConfig(file, {});
+    const { config } = await loadConfig(file, {}, new AbortController().signal);
     assert.equal(config["bootstrap.servers"], "a:1,b:2");
     assert.equal(config["client.id"], "ä");
   });
 
-  it("names every problem with the value and what would be right", () => {
-    const { keys, message } = problems({
+  it("names every problem with the value and what would be right", async () => {
+    const { keys, message } = await problems({
       "group.id": "g",
       "key.converter": "string",
       "config.storage.topic": "bad topic",
@@ -111,40 +111,43 @@ describe("worker configuration", () => {
     ],
     ["a secrets file that is missing", { "sasl.jaas.config": `\${file:/not/there:k}` }, "sasl.jaas.config"],
   ] as const) {
-    it(`refuses ${fact}`, () => assert.deepEqual(problems({ ...REQUIRED, ...change }).keys, [key]));
+    it(`refuses ${fact}`, async () => assert.deepEqual((await problems({ ...REQUIRED, ...change })).keys, [key]));
   }
 
-  it("shows no secrets", () => {
-    const { message } = problems({ ...REQUIRED, "ssl.keystore.password": `\${env:a:hunter2}` });
+  it("shows no secrets", async () => {
+    const { message } = await problems({ ...REQUIRED, "ssl.keystore.password": `\${env:a:hunter2}` });
     assert.match(message, /ssl\.keystore\.password/);
     assert.doesNotMatch(message, /hunter2/);
   });
 
-  it("says that the file is missing", () => {
-    assert.throws(() => loadConfig(join(dir, "nope"), {}), /the file must be readable/);
+  it("says that the file is missing", async () => {
+    await assert.rejects(loadConfig(join(dir, "nope"), {}, new AbortController().signal), /the file must be readable/);
   });
 
   describe("placeholders", () => {
-    const resolve = (value: string, more: Record<string, string> = {}, env: Record<string, string> = {}) =>
-      load({ ...REQUIRED, ...more, probe: value }, env).properties["probe"];
+    const resolve = async (value: string, more: Record<string, string> = {}, env: Record<string, string> = {}) =>
+      (await load({ ...REQUIRED, ...more, probe: value }, env)).properties["probe"];
 
-    it("are there without configuration", () => {
-      assert.equal(resolve(`http://\${env:POD_IP}:8083`, {}, { POD_IP: "10.0.0.7" }), "http://10.0.0.7:8083");
-      assert.equal(resolve(`\${file:${dir}/secret.properties:password}`), "from-file");
-      assert.equal(resolve(`<\${directory:${dir}/secrets:password}>`), "<from-directory\n>");
+    it("are there without configuration", async () => {
+      assert.equal(await resolve(`http://\${env:POD_IP}:8083`, {}, { POD_IP: "10.0.0.7" }), "http://10.0.0.7:8083");
+      assert.equal(await resolve(`\${file:${dir}/secret.properties:password}`), "from-file");
+      assert.equal(await resolve(`<\${directory:${dir}/secrets:password}>`), "<from-directory\n>");
     });
-    it("stay as they are for unknown providers and missing keys", () => {
-      assert.equal(resolve(`\${vault:a:b}`), `\${vault:a:b}`);
-      assert.equal(resolve(`\${env:MISSING}`), `\${env:MISSING}`);
-      assert.equal(resolve(`\${file:${dir}/secret.properties:none}`), `\${file:${dir}/secret.properties:none}`);
+    it("stay as they are for unknown providers and missing keys", async () => {
+      assert.equal(await resolve(`\${vault:a:b}`), `\${vault:a:b}`);
+      assert.equal(await resolve(`\${env:MISSING}`), `\${env:MISSING}`);
+      assert.equal(await resolve(`\${file:${dir}/secret.properties:none}`), `\${file:${dir}/secret.properties:none}`);
     });
-    it("are not resolved twice", () => {
-      assert.equal(resolve(`\${env:A}`, {}, { A: `\${env:B}`, B: "b" }), `\${env:B}`);
+    it("are not resolved twice", async () => {
+      assert.equal(await resolve(`\${env:A}`, {}, { A: `\${env:B}`, B: "b" }), `\${env:B}`);
     });
-    it("of plugin.path are left alone", () => {
-      assert.equal(load({ ...REQUIRED, "plugin.path": `\${env:A}` }, { A: "a" }).config["plugin.path"], `\${env:A}`);
+    it("of plugin.path are left alone", async () => {
+      assert.equal(
+        (await load({ ...REQUIRED, "plugin.path": `\${env:A}` }, { A: "a" })).config["plugin.path"],
+        `\${env:A}`,
+      );
     });
-    it("obey what a configured provider allows", () => {
+    it("obey what a configured provider allows", async () => {
       const providers = {
         "config.providers": "e,f",
         "config.providers.e.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
@@ -152,16 +155,16 @@ describe("worker configuration", () => {
         "config.providers.f.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
         "config.providers.f.param.allowed.paths": join(dir, "secrets"),
       };
-      assert.equal(resolve(`\${e:APP_X} \${e:OTHER}`, providers, { APP_X: "x", OTHER: "o" }), `x \${e:OTHER}`);
+      assert.equal(await resolve(`\${e:APP_X} \${e:OTHER}`, providers, { APP_X: "x", OTHER: "o" }), `x \${e:OTHER}`);
       const file = `\${f:${dir}/secret.properties:password}`;
-      assert.equal(resolve(file, providers), file);
+      assert.equal(await resolve(file, providers), file);
       const around = `\${f:${dir}/secrets/../secret.properties:password}`;
-      assert.equal(resolve(around, providers), around);
+      assert.equal(await resolve(around, providers), around);
     });
   });
 
-  it("gives topics their settings, except those that the worker decides", () => {
-    const { config, properties } = load({
+  it("gives topics their settings, except those that the worker decides", async () => {
+    const { config, properties } = await load({
       ...REQUIRED,
       "offset.storage.partitions": "-1",
       "offset.storage.cleanup.policy": "delete",
@@ -179,25 +182,37 @@ describe("worker configuration", () => {
       ["HTTP://10.0.0.1:0", { host: "10.0.0.1", port: 0 }],
       ["http://[::1]:8083", { host: "::1", port: 8083 }],
     ] as const) {
-      it(`${text} is a listener`, () => assert.deepEqual(parseListener(text), { kind: "valid", listener }));
+      it(`${text} is a listener`, async () => assert.deepEqual(parseListener(text), { kind: "valid", listener }));
     }
     for (const text of ["http://a", "a:1", "http://a:99999", "ftp://a:1", "https://a:1"]) {
-      it(`${text} is none`, () => assert.equal(parseListener(text).kind, "invalid"));
+      it(`${text} is none`, async () => assert.equal(parseListener(text).kind, "invalid"));
     }
-    it("advertises the listener, unless told otherwise", () => {
-      const { config } = load(REQUIRED);
+    it("advertises the listener, unless told otherwise", async () => {
+      const { config } = await load(REQUIRED);
       const bound = { host: "10.0.0.1", port: 8083 };
       assert.deepEqual(advertised(config, bound, "me"), { workerId: "10.0.0.1:8083", url: "http://10.0.0.1:8083/" });
       assert.equal(advertised(config, { host: null, port: 1 }, "me").url, "http://me:1/");
-      const other = load({ ...REQUIRED, "rest.advertised.host.name": "::1", "rest.advertised.port": "9" }).config;
+      const { config: other } = await load({
+        ...REQUIRED,
+        "rest.advertised.host.name": "::1",
+        "rest.advertised.port": "9",
+      });
       assert.deepEqual(advertised(other, bound, "me"), { workerId: "[::1]:9", url: "http://[::1]:9/" });
     });
-    it("serves metrics beside REST, elsewhere, or nowhere", () => {
-      const at = (more: Record<string, string>) => metricsListener(load({ ...REQUIRED, ...more }).config);
-      assert.deepEqual(at({ listeners: "http://10.0.0.1:8083" }), { host: "10.0.0.1", port: 9404, explicit: false });
-      assert.deepEqual(at({ "headrace.metrics.listener": "http://:1234" }), { host: null, port: 1234, explicit: true });
-      assert.equal(at({ "headrace.metrics.listener": "" }), null);
-      assert.equal(at({ "headrace.metrics.listener": "http://:0" }), null);
+    it("serves metrics beside REST, elsewhere, or nowhere", async () => {
+      const at = async (more: Record<string, string>) => metricsListener((await load({ ...REQUIRED, ...more })).config);
+      assert.deepEqual(await at({ listeners: "http://10.0.0.1:8083" }), {
+        host: "10.0.0.1",
+        port: 9404,
+        explicit: false,
+      });
+      assert.deepEqual(await at({ "headrace.metrics.listener": "http://:1234" }), {
+        host: null,
+        port: 1234,
+        explicit: true,
+      });
+      assert.equal(await at({ "headrace.metrics.listener": "" }), null);
+      assert.equal(await at({ "headrace.metrics.listener": "http://:0" }), null);
     });
   });
 });

@@ -28,7 +28,7 @@ function stop(name: string): null | Promise<null> {
 const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNotice, ExecutorCalls, WorkerNotice>({
   port: ipcPort(process),
   onNotice: (notice) => {
-    leaseMs = notice.ttlMs;
+    if (notice.kind === "lease") leaseMs = notice.ttlMs;
   },
   handlers: {
     setup: (setup) => {
@@ -37,9 +37,10 @@ const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNo
     },
     ping: () => ({ memoryBytes: [...behaviours.values()].includes("hungry") ? 2 ** 30 : 2 ** 20 }),
     plugins: () => [],
+    probePackage: () => [],
     configDef: () => [],
     validate: ({ config }) => {
-      behave("validated", config["do"]);
+      behave("validated", config["do"] ?? undefined);
       return { name: String(process.pid), error_count: 0, groups: [], configs: [] };
     },
     startConnector: ({ connector, config }) => behave(connector, config["do"]),

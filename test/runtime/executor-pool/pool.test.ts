@@ -25,7 +25,7 @@ describe("executor pool", () => {
         startExecutor({
           script: SCRIPT,
           execArgv: ["--conditions=source"],
-          setup: { worker: { setup: options.setup ?? "" }, workerId: "w", kafkaClusterId: "k" },
+          setup: { worker: { setup: options.setup ?? "" }, workerId: "w", kafkaClusterId: "k", packages: [] },
           handlers: {
             readOffsets: ({ partitions }) => partitions.map(() => ({ o: 42 })),
             writeOffsets: () => null,

@@ -8,12 +8,13 @@ import { createHost } from "#runtime/executor/host.ts";
 import { machineClockMs } from "#runtime/executor/machine-clock.ts";
 import { connectRpc, type Rpc } from "#runtime/executor/rpc.ts";
 import { BUILT_IN_PLUGINS } from "#runtime/plugins/built-in.ts";
-import { createPluginRegistry } from "#runtime/plugins/registry.ts";
+import { createPluginStore } from "#runtime/plugins/plugin-store.ts";
 import { canonicalKey } from "#runtime/task/pending-offsets.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeConsumer } from "#support/fake-record-consumer.ts";
 import { createFakeProducer } from "#support/fake-record-producer.ts";
 import { createPortPair } from "#support/message-ports.ts";
+import { createSilentLog } from "#support/silent-log.ts";
 
 const signal = AbortSignal.timeout(30_000);
 
@@ -71,7 +72,7 @@ function setUp() {
   });
   const host = createHost({
     rpc: () => executor,
-    plugins: createPluginRegistry([...BUILT_IN_PLUGINS, counter]),
+    plugins: createPluginStore([...BUILT_IN_PLUGINS, counter], createSilentLog),
     createClients: () => ({
       openSourceProducer: async () => producer,
       openDeadLetterProducer: unused,
@@ -121,7 +122,7 @@ const WORKER = {
   "offset.flush.interval.ms": "5",
   "config.providers": "env",
 };
-const setup = { worker: WORKER, workerId: "w", kafkaClusterId: "k" };
+const setup = { worker: WORKER, workerId: "w", kafkaClusterId: "k", packages: [] };
 const connectorConfig: StringMap = { name: "c", "connector.class": "counter", topic: `\${env:TOPIC}` };
 const key = { connector: "c", task: 0 };
 const taskStart = (more: StringMap = {}) => {
@@ -135,7 +136,7 @@ describe("executor host", () => {
     assert.deepEqual(await host.call("setup", setup), { features: ["gzip"], memoryBytes: 42 });
     assert.deepEqual(await host.call("ping", null), { memoryBytes: 42 });
     assert.ok((await host.call("plugins", null)).some((plugin) => plugin.class === "counter"));
-    assert.equal((await host.call("configDef", { plugin: "counter" }))[0]?.name, "topic");
+    assert.equal((await host.call("configDef", { plugin: "counter", version: null }))[0]?.name, "topic");
     assert.equal((await host.call("validate", { config: { ...connectorConfig, topic: "" } })).error_count, 1);
   });
 

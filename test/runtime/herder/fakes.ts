@@ -229,6 +229,7 @@ export class FakePool implements ExecutorPool {
   async plugins(): Promise<readonly PluginEntry[]> {
     return this.pluginEntries;
   }
+  usePackages(): void {}
   async configDef(): Promise<never[]> {
     return [];
   }
@@ -245,7 +246,7 @@ export class FakePool implements ExecutorPool {
       width: "NONE",
       display_name: "bad",
       dependents: [],
-      order: 0,
+      order_in_group: 0,
     };
     const value = { name: "bad", value: null, recommended_values: [], errors, visible: true };
     return { name: "plugin", error_count: errors.length, groups: [], configs: [{ definition, value }] };

@@ -20,17 +20,25 @@ describe("chooseConverter", () => {
     [
       "the worker's",
       {},
-      { plugin: worker["value.converter"], config: { "schemas.enable": "false", "converter.type": "value" } },
+      {
+        plugin: worker["value.converter"],
+        version: undefined,
+        config: { "schemas.enable": "false", "converter.type": "value" },
+      },
     ],
     [
       "the connector's, without the worker's settings",
       { "value.converter": "json" },
-      { plugin: "json", config: { "converter.type": "value" } },
+      { plugin: "json", version: undefined, config: { "converter.type": "value" } },
     ],
     [
       "the worker's, without settings that the connector gave for no class",
       { "value.converter.schemas.enable": "true" },
-      { plugin: worker["value.converter"], config: { "schemas.enable": "false", "converter.type": "value" } },
+      {
+        plugin: worker["value.converter"],
+        version: undefined,
+        config: { "schemas.enable": "false", "converter.type": "value" },
+      },
     ],
   ];
   for (const [what, connector, chosen] of rows) {

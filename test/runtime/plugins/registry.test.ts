@@ -69,7 +69,7 @@ describe("plugin registry", () => {
       /More than one connector matches alias Thing.*Classes found: one, two/,
     );
     assert.equal(both.connector("org.a.ThingConnector").name, "one");
-    assert.throws(() => createPluginRegistry([source, source]), /two plugins of kind source are named one/);
+    assert.equal(createPluginRegistry([source, source]).list().length, 1);
   });
 
   it("lists sinks, sources, transformations, predicates, converters, header converters, in this order", () => {

@@ -32,7 +32,7 @@ async function errorsOf(given: StringMap, as?: StringMap): Promise<Record<string
   ConfigInfos.parse(infos);
   const errors = infos.configs.filter(({ value }) => value.errors.length > 0);
   assert.equal(infos.error_count, errors.flatMap(({ value }) => value.errors).length);
-  return Object.fromEntries(errors.map(({ definition, value }) => [definition.name, value.errors]));
+  return Object.fromEntries(errors.map(({ value }) => [value.name, value.errors]));
 }
 
 const source = { name: "s", "connector.class": "FileStreamSource", file: "f", topic: "t" };
@@ -48,14 +48,14 @@ describe("validateConfig", () => {
 
   it("answers with groups, framework keys first, defaults as values", async () => {
     const infos = await validate({ ...source, transforms: "t", "transforms.t.type": "Filter" });
-    assert.equal(infos.name, "file-source");
+    assert.equal(infos.name, "FileStreamSource");
     assert.deepEqual(infos.groups.slice(0, 4), ["Common", "Transforms", "Predicates", "Error Handling"]);
     assert.ok(infos.groups.includes("Transforms: t"));
-    const names = infos.configs.map(({ definition }) => definition.name);
-    assert.deepEqual(names.slice(0, 3), ["name", "connector.class", "tasks.max"]);
+    const names = infos.configs.map(({ value }) => value.name);
+    assert.deepEqual(names.slice(0, 3), ["name", "connector.class", "connector.plugin.version"]);
     assert.ok(names.indexOf("transforms.t.type") < names.indexOf("file"));
-    const value = (name: string) => infos.configs.find(({ definition }) => definition.name === name)?.value.value;
-    assert.deepEqual([value("tasks.max"), value("topic"), value("key.converter")], ["1", "t", null]);
+    const value = (name: string) => infos.configs.find(({ value }) => value.name === name)?.value.value;
+    assert.deepEqual([value("tasks.max"), value("topic"), value("key.converter")], ["1", "t", "json"]);
   });
 
   const rows: readonly [string, StringMap, Record<string, readonly string[]>][] = [
@@ -67,12 +67,17 @@ describe("validateConfig", () => {
     [
       "an empty name",
       { ...source, name: "" },
-      { name: ["Invalid value  for configuration name: String must be non-empty"] },
+      { name: ["Invalid value  for configuration name: String may not be empty"] },
     ],
     [
       "a number that is none",
       { ...source, "tasks.max": "x" },
-      { "tasks.max": ["Invalid value x for configuration tasks.max: Not a number of type INT"] },
+      {
+        "tasks.max": [
+          "Invalid value x for configuration tasks.max: Not a number of type INT",
+          "Invalid value null for configuration tasks.max: Value must be non-null",
+        ],
+      },
     ],
     [
       "no tasks",
@@ -98,7 +103,7 @@ describe("validateConfig", () => {
       { ...source, "value.converter": "json", "value.converter.schemas.enable": "maybe" },
       {
         "value.converter.schemas.enable": [
-          "Invalid value maybe for configuration value.converter.schemas.enable: Expected value to be either true or false",
+          "Invalid value maybe for configuration schemas.enable: Expected value to be either true or false",
         ],
       },
     ],
@@ -129,7 +134,7 @@ describe("validateConfig", () => {
     [
       "an alias given twice",
       { ...source, transforms: "a,a", "transforms.a.type": "Filter" },
-      { transforms: ["Invalid value a,a for configuration transforms: Duplicate alias provided."] },
+      { transforms: ["Invalid value [a, a] for configuration transforms: Duplicate alias provided."] },
     ],
     [
       "an unknown predicate alias",
@@ -143,7 +148,11 @@ describe("validateConfig", () => {
     [
       "negate without predicate",
       { ...source, transforms: "a", "transforms.a.type": "Filter", "transforms.a.negate": "true" },
-      { "transforms.a.negate": ["transforms.a.negate must not be set without transforms.a.predicate"] },
+      {
+        "transforms.a.type": [
+          "Config 'transforms.a.negate' was provided but there is no config 'transforms.a.predicate' defining a predicate to be negated.",
+        ],
+      },
     ],
     [
       "a predicate's own key",
@@ -171,14 +180,14 @@ describe("validateConfig", () => {
       { ...sink, "errors.deadletterqueue.topic.name": "b" },
       {
         topics: [
-          "The DLQ topic 'b' may not be included in the list of topics ('topics=a,b') consumed by the connector",
+          "The DLQ topic 'b' may not be included in the list of topics ('topics=[a, b]') consumed by the connector",
         ],
       },
     ],
     [
       "a consumer group that is the worker's",
       { ...sink, name: "taken" },
-      { name: ["Consumer group connect-taken conflicts with the Connect worker group"] },
+      { name: ["Consumer group for sink connector named taken conflicts with Connect worker group connect-taken"] },
     ],
     [
       "topic creation without defaults",
@@ -198,7 +207,7 @@ describe("validateConfig", () => {
         "transforms.a.regex": "(",
         "transforms.a.replacement": "x",
       },
-      { "transforms.a.regex": ["Invalid value ( for configuration transforms.a.regex: Invalid regex"] },
+      { "transforms.a.regex": ["Invalid value ( for configuration regex: Invalid regex"] },
     ],
     [
       "exactly-once required",
@@ -225,14 +234,14 @@ describe("validateConfig", () => {
     const raw = `\${env:TOPIC}`;
     const infos = await validate({ ...source, topic: raw });
     assert.equal(infos.error_count, 0);
-    assert.equal(infos.configs.find(({ definition }) => definition.name === "topic")?.value.value, raw);
+    assert.equal(infos.configs.find(({ value }) => value.name === "topic")?.value.value, raw);
   });
 
   it("asks the connector last, and hides resolved secrets in what it says", async () => {
     const given = { name: "p", "connector.class": "picky", password: `\${env:SECRET}` };
     assert.deepEqual(await errorsOf(given), {
       url: [`cannot log in with \${env:SECRET}`],
-      "connector.class": ["no such row"],
+      nowhere: ["no such row"],
     });
     assert.deepEqual(Object.keys(await errorsOf({ ...given, password: "" })), ["password"]);
   });
@@ -240,7 +249,7 @@ describe("validateConfig", () => {
   it("throws for a class that is missing or unknown", async () => {
     await assert.rejects(validate({ name: "x" }), {
       code: "bad-request",
-      message: "Connector config {name} contains no connector type",
+      message: "Connector config {name=x} contains no connector type",
     });
     await assert.rejects(validate({ name: "x", "connector.class": "org.x.Y" }), { name: "ConfigError" });
   });
@@ -248,10 +257,10 @@ describe("validateConfig", () => {
 
 describe("configDefOf", () => {
   it("gives a connector's own keys first, then the common ones; of others only their own", () => {
-    const keys = configDefOf(plugins.any("file-sink")).map((info) => info.name);
+    const keys = configDefOf(plugins, plugins.any("file-sink")).map((info) => info.name);
     assert.deepEqual(keys.slice(0, 3), ["file", "name", "connector.class"]);
     assert.deepEqual(
-      configDefOf(plugins.any("HoistField$Value")).map((info) => info.name),
+      configDefOf(plugins, plugins.any("HoistField$Value")).map((info) => info.name),
       ["field"],
     );
   });

@@ -101,7 +101,7 @@ describe("REST", () => {
         }),
         offsets,
         views,
-        plugins: createPluginQueries({ catalog: () => catalog, pool }),
+        plugins: createPluginQueries({ catalog: () => catalog, pool, packages: () => [] }),
         events: createClusterEvents({ configStore, statusStore, member: () => member, views, workerId: "self:8083" }),
         group,
         server: { version: "4.3.1", commit: "abc", clusterId: () => "kafka-1" },

@@ -1,0 +1,32 @@
+/** What names a plugin answers to. */
+export interface NamedPlugin {
+  readonly kind: "source" | "sink" | "converter" | "transform" | "predicate";
+  readonly name: string;
+  readonly aliases?: readonly string[];
+}
+
+/** Suffixes that Java leaves out of a plugin's short alias (PluginUtils.prunedName). */
+const SUFFIX = {
+  source: "Connector",
+  sink: "Connector",
+  converter: "Converter",
+  transform: "Transformation",
+  predicate: "Predicate",
+} as const satisfies Record<NamedPlugin["kind"], string>;
+
+/** Short forms of its aliases: the class without its package, with and without the suffix of its kind. */
+export function simpleNames(plugin: NamedPlugin): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const alias of plugin.aliases ?? []) {
+    const simple = alias.slice(alias.lastIndexOf(".") + 1);
+    names.add(simple);
+    const suffix = SUFFIX[plugin.kind];
+    if (simple.endsWith(suffix) && simple.length > suffix.length) names.add(simple.slice(0, -suffix.length));
+  }
+  return names;
+}
+
+/** Every name of a plugin, its own first. */
+export function namesOf(plugin: NamedPlugin): ReadonlySet<string> {
+  return new Set([plugin.name, ...(plugin.aliases ?? []), ...simpleNames(plugin)]);
+}
