@@ -46,7 +46,6 @@ describe("herder", () => {
       pool,
       member: () => member,
       workerId: "self:8083",
-      workers: () => new Set(["self:8083", "peer:8083"]),
       planner,
       starts: createStartCounters(),
       ended: ({ connector, task }) => gone.push(`${connector}/${task}`),
