@@ -83,7 +83,7 @@ export function assign(state: AssignorState, input: AssignorInput): AssignorResu
   const held: Loads = new Map(input.members.map((member) => [member.memberId, new Set(toKeys(member.holds))]));
   const active = new Set([...held.values()].flatMap((keys) => [...keys]));
   const previous = rememberedAssignment(state, input.lastGeneration, active);
-  const takers = input.members.filter((member) => !member.draining).map((member) => member.memberId);
+  const takers = input.members.flatMap((member) => (member.draining ? [] : [member.memberId])).sort();
 
   const loads: Loads = new Map([...held].map(([memberId, keys]) => [memberId, new Set(keys)]));
   const duplicated = keysHeldTwice(held);
@@ -176,7 +176,9 @@ function overload(loads: Loads, takers: readonly string[], configured: ReadonlyS
       if (keys.length <= floor) continue;
       const limit = extrasLeft > 0 ? floor + 1 : floor;
       extrasLeft -= limit - floor;
-      if (keys.length > limit) surplus.set(memberId, [...(surplus.get(memberId) ?? []), ...keys.slice(limit)]);
+      if (keys.length > limit) {
+        surplus.set(memberId, [...(surplus.get(memberId) ?? []), ...keys.slice(0, keys.length - limit)]);
+      }
     }
   }
   return surplus;
@@ -199,7 +201,10 @@ function decideBalancing(
   const revokedForBalance = state.revokedForBalance && !waited;
   const unchanged = { revoke: false, revokedForBalance, backOffUntilMs: null };
   if (waiting) return { ...unchanged, successiveRevocations: state.successiveRevocations };
-  if (needed.size === 0) return { ...unchanged, revokedForBalance: false, successiveRevocations: 0 };
+  if (needed.size === 0) {
+    const successiveRevocations = revokedForBalance ? 0 : state.successiveRevocations;
+    return { ...unchanged, revokedForBalance: false, successiveRevocations };
+  }
   if (state.backOffUntilMs !== null && nowMs < state.backOffUntilMs) {
     const { successiveRevocations, backOffUntilMs } = state;
     return { ...unchanged, successiveRevocations, backOffUntilMs };
@@ -214,33 +219,28 @@ function decideBalancing(
   return { revoke: false, revokedForBalance: false, successiveRevocations, backOffUntilMs: nowMs + delayMs };
 }
 
-/** Gives each item to the member with the fewest of its kind, then the fewest in all, then the lowest id. Returns what nobody can take. */
+/** Gives the items of each kind to the members with the fewest of it, level by level. Returns what nobody can take. */
 function fill(loads: Loads, takers: readonly string[], items: readonly ItemKey[]): ItemKey[] {
   if (takers.length === 0) return [...items];
-  const counts = takers.map((memberId) => {
-    const keys = [...(loads.get(memberId) ?? [])];
-    const connectors = keys.filter(isConnector).length;
-    return { memberId, connectors, tasks: keys.length - connectors };
-  });
-  for (const key of sortKeys(items)) {
-    const kind = isConnector(key) ? "connectors" : "tasks";
-    const least = counts.reduce((best, next) => (isLessLoaded(next, best, kind) ? next : best));
-    least[kind] += 1;
-    loads.get(least.memberId)?.add(key);
-  }
+  const sorted = sortKeys(items);
+  for (const ofKind of [isConnector, isTask]) fillLevels(loads, takers, { items: sorted.filter(ofKind), ofKind });
   return [];
 }
 
-interface LoadCount {
-  readonly memberId: string;
-  connectors: number;
-  tasks: number;
-}
-
-function isLessLoaded(one: LoadCount, other: LoadCount, kind: "connectors" | "tasks"): boolean {
-  if (one[kind] !== other[kind]) return one[kind] < other[kind];
-  const difference = one.connectors + one.tasks - other.connectors - other.tasks;
-  return difference === 0 ? one.memberId < other.memberId : difference < 0;
+/** The order of the members, by their load and then their id, is fixed at the start. Source: assignConnectors, assignTasks. */
+function fillLevels(
+  loads: Loads,
+  takers: readonly string[],
+  { items, ofKind }: { readonly items: readonly ItemKey[]; readonly ofKind: (key: ItemKey) => boolean },
+): void {
+  const ranked = takers
+    .map((memberId) => ({ memberId, count: [...(loads.get(memberId) ?? [])].filter(ofKind).length }))
+    .sort((one, other) => one.count - other.count || (one.memberId < other.memberId ? -1 : 1));
+  for (const key of items) {
+    const least = ranked.reduce((best, next) => (next.count < best.count ? next : best));
+    least.count += 1;
+    loads.get(least.memberId)?.add(key);
+  }
 }
 
 function isEven(loads: Loads, takers: readonly string[], configured: ReadonlySet<ItemKey>): boolean {
