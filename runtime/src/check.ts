@@ -40,7 +40,13 @@ export async function checkWorker(
     workerId: "check",
     clusterId: () => "",
     packages: () => inventory.packages(),
-    handlers: { readOffsets: unavailable, writeOffsets: unavailable },
+    handlers: {
+      readOffsets: unavailable,
+      writeOffsets: unavailable,
+      offsetKeys: unavailable,
+      fenceZombies: unavailable,
+      isCurrentTask: unavailable,
+    },
     onNotice: () => {},
     onLost: () => {},
   });

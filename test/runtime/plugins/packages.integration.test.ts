@@ -39,7 +39,13 @@ function setUp(dir: string) {
     workerId: "test",
     clusterId: () => "",
     packages: () => inventory.packages(),
-    handlers: { readOffsets: unavailable, writeOffsets: unavailable },
+    handlers: {
+      readOffsets: unavailable,
+      writeOffsets: unavailable,
+      offsetKeys: unavailable,
+      fenceZombies: unavailable,
+      isCurrentTask: unavailable,
+    },
     onNotice: () => {},
     onLost: () => {},
   });
