@@ -100,6 +100,10 @@ const COMMON = {
     "Names of configuration providers; each has config.providers.<name>.class and .param.*.",
   ),
   "connector.client.config.override.policy": text("Which client settings a connector may override.").default("All"),
+  "connector.client.config.override.allowlist": list(
+    "",
+    "Client settings that connectors may override under the Allowlist policy.",
+  ),
   listeners: list("http://:8083", "Addresses of the REST API, scheme://host:port; an empty host means all interfaces."),
   "rest.advertised.host.name": optional(
     "Host under which other workers reach this one; otherwise that of the first listener.",
@@ -110,7 +114,9 @@ const COMMON = {
     .describe("Port under which other workers reach this one."),
   "rest.advertised.listener": optional("Scheme of the listener that other workers use: http or https."),
   "admin.listeners": optional("Addresses of the admin endpoints; not given: those of the REST API; empty: none."),
-  "rest.extension.classes": text("REST extensions; Java classes cannot be loaded here.").default(""),
+  "rest.extension.classes": text("REST extensions; BasicAuthSecurityRestExtension is the one that is known.").default(
+    "",
+  ),
   "access.control.allow.origin": text("Value of Access-Control-Allow-Origin; empty: no cross-origin headers.").default(
     "",
   ),
@@ -122,6 +128,7 @@ const COMMON = {
   "metrics.num.samples": int(2, "Samples over which recent values of metrics are kept.", 1),
   "metrics.sample.window.ms": int(30_000, "Length of one such sample, ms.", 1),
   "metric.reporters": list("", "Accepted for compatibility; metrics are served as Prometheus text."),
+  "metrics.recording.level": choice(["info", "debug"], "info", "Accepted for compatibility."),
   "topic.creation.enable": flag(true, "Whether source connectors may create topics with topic.creation.* settings."),
   "topic.tracking.enable": flag(true, "Whether the topics that a connector uses are recorded."),
   "topic.tracking.allow.reset": flag(true, "Whether the recorded topics of a connector may be reset."),
@@ -140,8 +147,12 @@ const DISTRIBUTED = {
     "Exactly-once delivery for source connectors.",
   ),
   "metadata.max.age.ms": int(300_000, "Age at which cluster metadata is fetched anew, ms."),
+  "send.buffer.bytes": int(131_072, "Accepted for compatibility.", -1),
+  "receive.buffer.bytes": int(32_768, "Accepted for compatibility.", -1),
   "reconnect.backoff.ms": int(50, "First pause before a new connection to a broker, ms."),
   "reconnect.backoff.max.ms": int(1_000, "Longest pause before a new connection to a broker, ms."),
+  "socket.connection.setup.timeout.ms": int(10_000, "Time for a connection to a broker, ms."),
+  "socket.connection.setup.timeout.max.ms": int(30_000, "Accepted for compatibility."),
   "retry.backoff.ms": int(100, "First pause before a failed request is repeated, ms."),
   "retry.backoff.max.ms": int(1_000, "Longest pause before a failed request is repeated, ms."),
   "request.timeout.ms": int(40_000, "Time for a request to a broker, ms.", 1),
@@ -151,6 +162,8 @@ const DISTRIBUTED = {
     "plaintext",
     "Protocol towards the brokers: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.",
   ),
+  "metadata.recovery.strategy": choice(["none", "rebootstrap"], "rebootstrap", "Accepted for compatibility."),
+  "metadata.recovery.rebootstrap.trigger.ms": int(300_000, "Accepted for compatibility."),
   "worker.sync.timeout.ms": int(3_000, "Time to catch up with the config topic after a rebalance, ms."),
   "worker.unsync.backoff.ms": int(
     300_000,
@@ -217,6 +230,9 @@ const HEADRACE = {
     10_000,
     "Time for a package of plugins to be loaded; one that takes longer counts as broken, ms.",
     100,
+  ),
+  "headrace.rest.jaas.file": optional(
+    "JAAS file whose entry KafkaConnect names the users of the REST API, for rest.extension.classes=BasicAuthSecurityRestExtension.",
   ),
   "headrace.log.level": choice(["error", "warn", "info", "debug"], "info", "Least severity that is logged."),
 } as const;

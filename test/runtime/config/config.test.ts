@@ -54,6 +54,9 @@ describe("worker configuration", () => {
     assert.equal(config["connect.protocol"], "sessioned");
     assert.equal(config["topic.tracking.enable"], true);
     assert.equal(config["rest.advertised.port"], null);
+    assert.equal(config["metrics.sample.window.ms"], 30_000);
+    assert.equal(config["metadata.recovery.strategy"], "rebootstrap");
+    assert.deepEqual(config["connector.client.config.override.allowlist"], []);
     assert.equal(properties["producer.linger.ms"], "5");
     assert.equal(properties["key.converter.schemas.enable"], "false");
   });
