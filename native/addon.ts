@@ -44,6 +44,14 @@ export interface Addon {
   producerFailure(handle: ProducerHandle): NativeError | null;
   /** Sends at once what lingers, until nothing is outstanding. */
   producerFlush(handle: ProducerHandle): void;
+  /** Begins a step of a transaction: 0 init, 1 begin, 2 commit, 3 abort. One at a time; a wake follows its end. */
+  producerTransact(handle: ProducerHandle, step: number): void;
+  /** Null while the step goes on; code 0 is success. `abortable`: another transaction may follow once this one is aborted. */
+  producerTakeTransacted(
+    handle: ProducerHandle,
+  ): readonly [code: number, fatal: boolean, message: string, abortable: boolean] | null;
+  /** Records that librdkafka itself still has, with reports that are not counted yet. */
+  producerHeld(handle: ProducerHandle): number;
   producerClose(handle: ProducerHandle): void;
   /** True once the close is complete; a wake tells when to ask. */
   producerReap(handle: ProducerHandle): boolean;

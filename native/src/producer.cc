@@ -70,6 +70,7 @@ size_t Producer::Produce(const Chunk& chunk, size_t from) {
   if (rk_ == nullptr) throw JsError{"ERR_CLOSED", "the producer is closed"};
   if (!batch_open_) throw JsError{"ERR_STATE", "no batch is open"};
   const auto wanted = static_cast<uint32_t>(chunk.count - from);
+  const bool alone = outstanding_ == 0;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     Batch& batch = *slots_[open_slot_];
@@ -114,8 +115,8 @@ size_t Producer::Produce(const Chunk& chunk, size_t from) {
     throw;
   }
   settle_rest();
-  if (full && outstanding_ == 0) {
-    // The queue is empty and it still does not fit: it never will.
+  if (full && alone && at == from) {
+    // The queue was empty and it did not fit: it never will.
     {
       std::lock_guard<std::mutex> lock(mutex_);
       Batch& batch = *slots_[open_slot_];
@@ -128,8 +129,9 @@ size_t Producer::Produce(const Chunk& chunk, size_t from) {
     at++;
     if (!stopped_ && at < chunk.count) wake_.Ring();  // Nobody else would wake the caller for the rest.
   } else if (full) {
+    // It may have become empty since, so that no report comes any more: NoteRoom wakes the caller at once then.
     const int64_t now = outstanding_;
-    room_below_ = now - std::max<int64_t>(1, now / 4);
+    room_below_ = std::max<int64_t>(0, now - std::max<int64_t>(1, now / 4));
     NoteRoom();
   }
   return at;
@@ -279,8 +281,13 @@ ClientError Producer::failure() {
 void Producer::Flush() {
   std::lock_guard<std::mutex> gate(gate_);
   if (rk_ == nullptr) return;
-  flushing_ = true;
+  flushes_++;
   rd_kafka_queue_yield(queue_);
+}
+
+int64_t Producer::Held() {
+  std::lock_guard<std::mutex> gate(gate_);
+  return rk_ == nullptr ? 0 : rd_kafka_outq_len(rk_);
 }
 
 void Producer::Close() {

@@ -12,6 +12,15 @@
 
 namespace headrace {
 
+// What a transactional producer is asked to do; each waits for brokers, except the second.
+enum class TransactionStep { kInit, kBegin, kCommit, kAbort };
+
+// How a step went. `abortable`: the transaction has failed, and another may follow once it is aborted.
+struct TransactionEnd {
+  ClientError error;
+  bool abortable = false;
+};
+
 struct ProducerOptions {
   bool report_positions;
   bool stop_on_failure;
@@ -51,6 +60,12 @@ class Producer : public Client {
   void SealBatch();
   std::vector<std::unique_ptr<Batch>> TakeSettled();
   void Flush();
+  // Begins a step of a transaction, one at a time. A wake follows its end.
+  void Transact(TransactionStep step);
+  // True once the step has ended; how.
+  bool TakeTransacted(TransactionEnd* end);
+  // Records that librdkafka itself still has, delivery reports that were not served included.
+  int64_t Held();
   void Close();
 
   int64_t outstanding() const { return outstanding_; }
@@ -77,6 +92,8 @@ class Producer : public Client {
   void Settle(uint32_t slot);
   void Stop(const ClientError& failure);
   void PurgeQueue();
+  void RunTransaction(TransactionStep step);
+  TransactionEnd TransactOnce(TransactionStep step);
 
   const ProducerOptions options_;
   size_t max_message_bytes_ = 0;
@@ -84,6 +101,9 @@ class Producer : public Client {
 
   // Under gate_.
   std::vector<rd_kafka_topic_t*> topics_;
+
+  // JavaScript's thread, and the producer's own once closing_ is set.
+  std::thread transaction_;
 
   // JavaScript's thread only.
   bool batch_open_ = false;
@@ -97,12 +117,15 @@ class Producer : public Client {
   std::vector<uint32_t> free_slots_;
   std::vector<std::unique_ptr<Batch>> settled_;
   ClientError failure_;
+  bool transacting_ = false;
+  bool transacted_ = false;
+  TransactionEnd transaction_end_;
 
   std::atomic<int64_t> outstanding_{0};
   std::atomic<int64_t> room_below_{-1};  // Wake when fewer records are outstanding; -1: nobody waits.
   std::atomic<bool> stopped_{false};
   std::atomic<bool> purging_{false};
-  std::atomic<bool> flushing_{false};
+  std::atomic<uint64_t> flushes_{0};  // Asked for so far.
   std::atomic<bool> closing_{false};
   std::atomic<bool> aborting_{false};
 };

@@ -99,6 +99,24 @@ napi_value Flush(const Call& call) {
   return Undefined(call.env());
 }
 
+// (handle, step)
+napi_value Transact(const Call& call) {
+  ProducerOf(call)->Transact(static_cast<TransactionStep>(call.Integer(1, 0, 3)));
+  return Undefined(call.env());
+}
+
+// (handle) → null while the step goes on, then [code, fatal, message, abortable]
+napi_value TakeTransacted(const Call& call) {
+  TransactionEnd end;
+  if (!ProducerOf(call)->TakeTransacted(&end)) return Null(call.env());
+  const napi_env env = call.env();
+  return Array(env, {ToJs(env, static_cast<double>(end.error.code)), ToJs(env, end.error.fatal), ToJs(env, end.error.message),
+                     ToJs(env, end.abortable)});
+}
+
+// (handle) → number of records
+napi_value Held(const Call& call) { return ToJs(call.env(), static_cast<double>(ProducerOf(call)->Held())); }
+
 napi_value Close(const Call& call) {
   ProducerOf(call)->Close();
   return Undefined(call.env());
@@ -120,6 +138,9 @@ void ExportProducer(napi_env env, napi_value exports) {
   Export<Outstanding>(env, exports, "producerOutstanding");
   Export<Failure>(env, exports, "producerFailure");
   Export<Flush>(env, exports, "producerFlush");
+  Export<Transact>(env, exports, "producerTransact");
+  Export<TakeTransacted>(env, exports, "producerTakeTransacted");
+  Export<Held>(env, exports, "producerHeld");
   Export<Close>(env, exports, "producerClose");
   Export<Reap>(env, exports, "producerReap");
   Export<TakeLogs>(env, exports, "producerTakeLogs");

@@ -18,10 +18,14 @@ bool WasPurged(rd_kafka_resp_err_t code) {
 }  // namespace
 
 void Producer::Run() {
+  uint64_t flushed = 0;
   while (!closing_) {
-    if (outstanding_ == 0) flushing_ = false;
-    if (flushing_) rd_kafka_flush(rk_, kFlushMs);  // Lingering records go now; their reports are served here.
-    Serve(rd_kafka_queue_poll(queue_, flushing_ ? 0 : kPollMs));
+    // Counted before the records: one that is asked for in between is not taken for done.
+    const uint64_t flushes = flushes_;
+    if (outstanding_ == 0) flushed = flushes;
+    const bool flushing = flushes != flushed;
+    if (flushing) rd_kafka_flush(rk_, kFlushMs);  // Lingering records go now; their reports are served here.
+    Serve(rd_kafka_queue_poll(queue_, flushing ? 0 : kPollMs));
     if (purging_ && outstanding_ > 0) PurgeQueue();
   }
   if (!aborting_) {
@@ -31,6 +35,7 @@ void Producer::Run() {
       Serve(rd_kafka_queue_poll(queue_, kPollMs));
     }
   }
+  if (transaction_.joinable()) transaction_.join();
   {
     std::lock_guard<std::mutex> gate(gate_);
     for (rd_kafka_topic_t* topic : topics_) rd_kafka_topic_destroy(topic);

@@ -105,14 +105,6 @@ function unsupported(config: WorkerConfig, properties: StringMap): ConfigProblem
     const parsed = parseListener(listener);
     if (parsed.kind === "invalid") problems.push({ key: "listeners", value: listener, expected: parsed.expected });
   }
-  const eos = config["exactly.once.source.support"];
-  if (eos !== "disabled") {
-    problems.push({
-      key: "exactly.once.source.support",
-      value: eos,
-      expected: "must be disabled: exactly-once is not supported yet",
-    });
-  }
   try {
     parseOverridePolicy(properties);
   } catch (error) {

@@ -23,5 +23,6 @@ export type ErrorCode =
   | "timeout"
   | "config-invalid"
   | "kafka"
+  | "fenced"
   | "executor-gone"
   | "internal";

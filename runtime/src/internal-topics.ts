@@ -41,6 +41,24 @@ export function internalTopics(config: WorkerConfig, properties: StringMap): Int
   };
 }
 
+/** The worker's wishes for its offsets topic, which offsets topics of connectors are created with as well; from raw properties. */
+export function offsetTopicSettings(properties: StringMap): InternalTopic {
+  const count = (key: string, fallback: number) => Number(properties[key]?.trim() || fallback);
+  return {
+    topic: properties["offset.storage.topic"] ?? "",
+    property: "offset.storage.topic",
+    purpose: "source connector offsets",
+    partitions: count("offset.storage.partitions", OFFSET_PARTITIONS),
+    singlePartition: false,
+    replicationFactor: count("offset.storage.replication.factor", REPLICATION_FACTOR),
+    configs: extraSettings("offset.storage.", properties),
+  };
+}
+
+/** Kafka Connect's defaults (contract §6.2). */
+const OFFSET_PARTITIONS = 25;
+const REPLICATION_FACTOR = 3;
+
 const OWN = new Set(["topic", "partitions", "replication.factor", "cleanup.policy", "file.filename"]);
 
 function extraSettings(prefix: string, properties: StringMap): StringMap {

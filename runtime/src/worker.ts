@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { LoadedConfig } from "./config.ts";
+import { createOwnOffsets } from "./connector-offsets.ts";
 import type { ExecutorNotice } from "./executor/channel.ts";
 import { createWorkerExecutors, createWorkerInventory } from "./executors.ts";
 import type { GroupMember } from "./group/group.ts";
@@ -8,6 +9,8 @@ import { createHealth } from "./health.ts";
 import { type Catalog, createCatalog } from "./herder/catalog.ts";
 import { createClusterEvents } from "./herder/cluster-events.ts";
 import { createCommands } from "./herder/commands.ts";
+import { createFenceZombies } from "./herder/fence-client.ts";
+import { createFencing } from "./herder/fencing.ts";
 import { createGroupQueries } from "./herder/group-queries.ts";
 import { createHerder } from "./herder/herder.ts";
 import { createCommitPlan } from "./herder/leader-client.ts";
@@ -28,6 +31,7 @@ import { groupClientConfig, workerClientConfig } from "./kafka/client-config.ts"
 import { createGroupClient } from "./kafka/group-client.ts";
 import { createTopicAdmin } from "./kafka/topic-admin.ts";
 import { createTopicLog } from "./kafka/topic-log.ts";
+import { createLeaderWrites } from "./leader-writes.ts";
 import { advertised, metricsListener, requireListener } from "./listeners.ts";
 import type { Logger } from "./log.ts";
 import { createGroupMetrics } from "./metrics/group-metrics.ts";
@@ -35,6 +39,7 @@ import { Metrics } from "./metrics/metrics.ts";
 import { createTaskBook } from "./metrics/task-book.ts";
 import type { Inventory } from "./plugins/inventory.ts";
 import { createProbeServer } from "./probes.ts";
+import { isExactlyOnce } from "./offsets-place.ts";
 import { reachKafka } from "./reach-kafka.ts";
 import { createRestServer } from "./rest/server.ts";
 import { createConfigStore } from "./store/config-store.ts";
@@ -85,7 +90,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   };
   const topics = internalTopics(config, properties);
   const topicLog = (purpose: "configs" | "offsets" | "statuses", topic: keyof typeof topics) =>
-    createTopicLog({ settings: kafka(purpose), topic: topics[topic], readCommitted: false, log });
+    createTopicLog({ settings: kafka(purpose), topic: topics[topic], readCommitted: isExactlyOnce(properties), log });
 
   // The member needs the herder and the herder's commands need the member: they are tied by this reference.
   let joined: GroupMember | null = null;
@@ -94,7 +99,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     return joined;
   };
   const confirmLeader = (limit: AbortSignal) => member().confirm(limit);
-  const configStore = createConfigStore(topicLog("configs", "config"), { log, confirmLeader });
+  const privileged = createLeaderWrites(options, confirmLeader);
+  const configStore = createConfigStore(topicLog("configs", "config"), { log, confirmLeader, privileged });
   const statusStore = createStatusStore(topicLog("statuses", "status"), { log });
   const offsetStore = createOffsetStore(topicLog("offsets", "offset"), { log });
 
@@ -143,6 +149,17 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
       writeOffsets: async ({ connector, offsets }, limit) => {
         await offsetStore.write(connector, offsets, limit);
         return null;
+      },
+      offsetKeys: ({ connector, partitions }) =>
+        partitions.map((partition) => keyOf(offsetStore.encode(connector, [{ partition, offset: {} }]))),
+      fenceZombies: async ({ connector }, limit) => {
+        await fenceZombies(connector, limit);
+        return null;
+      },
+      isCurrentTask: async ({ key, taskGeneration }, limit) => {
+        await configStore.readToEnd(limit);
+        const entry = configStore.config().connectors.get(key.connector);
+        return entry?.taskGeneration === taskGeneration && herder.owns(key.connector, key.task);
       },
     },
     onNotice: hear,
@@ -200,13 +217,20 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   cleanup.defer(() => reloads.close());
   const steps = createLeaderSteps(member);
   const commands = createCommands({ configStore, statusStore, herder, pool, views, steps });
+  const fencing = createFencing({ configStore, pool, catalog: () => catalog, steps, openScope: scope, log });
   const offsets = createOffsetCommands({
     configStore,
-    sourceOffsets: createSourceOffsets({ store: offsetStore, own: null, log }),
+    sourceOffsets: createSourceOffsets({
+      store: offsetStore,
+      own: createOwnOffsets({ worker: properties, pool, store: offsetStore }),
+      log,
+    }),
     pool,
     catalog: () => catalog,
     steps,
-    fence: async () => {},
+    fence: async (connector, request) => {
+      if (isExactlyOnce(properties)) await fencing.fenceInStep(connector, request);
+    },
   });
   const keys: SessionKeyPolicy = {
     ttlMs: config["inter.worker.key.ttl.ms"],
@@ -222,6 +246,15 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     signatureAlgorithm: keys.signatureAlgorithm,
     openScope: scope,
     fetch,
+  });
+  const fenceZombies = createFenceZombies({
+    member,
+    configStore,
+    fencing,
+    signatureAlgorithm: keys.signatureAlgorithm,
+    openScope: scope,
+    fetch,
+    log,
   });
   const group = createGroupQueries({ member, fetch, drainTimeoutMs: DRAIN_REQUEST_TIMEOUT_MS, log });
 
@@ -288,6 +321,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
       }),
       events: createClusterEvents({ configStore, statusStore, member, views, workerId }),
       group,
+      fencing,
       server: { version: options.version, commit: options.commit, clusterId: () => clusterId },
       topicTracking: {
         enabled: config["topic.tracking.enable"],
@@ -416,6 +450,12 @@ async function firstScan(inventory: Inventory, log: Logger, signal: AbortSignal)
     if (!signal.aborted) log.error({ error }, "plugin.path could not be looked at");
   });
   await Promise.race([scanned.catch(() => undefined), aborted(late)]);
+}
+
+/** The key of the one record of a partition. */
+function keyOf([record]: readonly { readonly key: Buffer }[]): Buffer {
+  if (record === undefined) throw new Error("an offset is one record");
+  return record.key;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

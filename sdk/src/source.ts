@@ -43,7 +43,24 @@ export interface TaskContext {
 export interface SourceTaskContext extends TaskContext {
   /** The last stored offset of a source partition, or null. Reads the offsets topic to its end first. */
   offset(partition: OffsetMap): Promise<OffsetMap | null>;
+  /** Where the task says itself what makes a transaction (`transaction.boundary=connector`); otherwise null. */
+  readonly transactions: TransactionContext | null;
 }
+
+/**
+ * The transaction boundaries of a source task, with exactly-once delivery (KIP-618). To be called from `poll`, for what that poll returns.
+ *
+ * What is aborted never becomes visible in Kafka, but its offsets are stored, so that it is not read again.
+ */
+export interface TransactionContext {
+  /** Commits what was polled since the last boundary: up to the end of the batch being polled, or up to this record of it. */
+  commitTransaction(record?: SourceRecord): void;
+  /** Drops what was polled since the last boundary: up to the end of the batch being polled, or up to this record of it. */
+  abortTransaction(record?: SourceRecord): void;
+}
+
+/** Whether a source gives each record exactly once if its offsets are kept; null: it cannot tell. */
+export type ExactlyOnceSupport = "SUPPORTED" | "UNSUPPORTED" | null;
 
 /** What the worker offers to a connector. */
 export interface ConnectorContext {
@@ -97,6 +114,10 @@ export interface SourceDefinition<S extends z.ZodObject = z.ZodObject> {
     signal: AbortSignal,
   ): readonly RawConfig[] | Promise<readonly RawConfig[]>;
   openTask(config: z.output<S>, context: SourceTaskContext, signal: AbortSignal): Promise<SourceTask>;
+  /** Asked where a configuration says `exactly.once.support=required`; not given: it cannot tell. */
+  exactlyOnceSupport?(config: z.output<S>): ExactlyOnceSupport;
+  /** Whether tasks of this configuration call {@link TransactionContext}; not given: they do not. */
+  canDefineTransactionBoundaries?(config: z.output<S>): boolean;
   /** Whether offsets given over REST are acceptable; throws ConfigError if not. Returns true if nothing else is to be done. */
   alterOffsets?(
     config: z.output<S>,

@@ -12,6 +12,7 @@ export function sourceContext(offset: (partition: OffsetMap) => OffsetMap | null
     log,
     metrics,
     offset: async (partition) => offset(partition),
+    transactions: null,
   };
   return { context, log };
 }

@@ -4,6 +4,7 @@ import type { StringMap } from "@headrace/contract";
 import type { OffsetMap } from "@headrace/sdk";
 import type { ExecutorCalls, ExecutorNotice, TaskKey, WorkerCalls, WorkerNotice } from "#runtime/executor/channel.ts";
 import { connectRpc, ipcPort, type Rpc } from "#runtime/executor/rpc.ts";
+import { encodeOffsetKey } from "#runtime/store/offset-key.ts";
 import { canonicalKey } from "#runtime/task/pending-offsets.ts";
 
 const SCRIPT = fileURLToPath(import.meta.resolve("#runtime/executor/main.ts"));
@@ -50,6 +51,9 @@ export async function forkExecutor(worker: StringMap): Promise<ExecutorProcess> 
         }
         return null;
       },
+      offsetKeys: ({ connector, partitions }) => partitions.map((partition) => encodeOffsetKey(connector, partition)),
+      fenceZombies: () => null,
+      isCurrentTask: () => true,
     },
     onNotice(notice) {
       notices.push(notice);

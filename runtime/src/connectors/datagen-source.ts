@@ -74,6 +74,7 @@ export const datagenSource = defineSource({
     }
     return errors;
   },
+  exactlyOnceSupport: () => "SUPPORTED",
   openTask: createTask,
 });
 

@@ -39,6 +39,8 @@ export const fileSource = defineSource({
   aliases: ["org.apache.kafka.connect.file.FileStreamSourceConnector"],
   config: CONFIG,
   planTasks: () => [{}],
+  // As long as the file only grows.
+  exactlyOnceSupport: ({ file }) => (file === undefined ? "UNSUPPORTED" : "SUPPORTED"),
   async openTask(config, context) {
     const { file } = config;
     if (file === undefined) throw new ConfigError('"file" is not set; reading standard input is not supported');

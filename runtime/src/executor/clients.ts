@@ -1,7 +1,7 @@
 import type { StringMap } from "@headrace/contract";
 import type { GroupOffsets } from "../kafka/group-offsets.ts";
 import type { RecordConsumer } from "../kafka/record-consumer.ts";
-import type { RecordProducer } from "../kafka/record-producer.ts";
+import type { RecordProducer, TransactionalProducer } from "../kafka/record-producer.ts";
 import type { TopicAdmin } from "../kafka/topic-admin.ts";
 
 /** Whose client is opened. Both configurations are resolved. */
@@ -24,6 +24,11 @@ export interface TaskClients {
     owner: ClientOwner,
     options: { readonly reportPositions: boolean; readonly stopOnFailure: boolean },
   ): Promise<RecordProducer>;
+  /** With the task's transactional id; every refused record stops it. */
+  openTransactionalProducer(
+    owner: ClientOwner,
+    options: { readonly reportPositions: boolean },
+  ): Promise<TransactionalProducer>;
   openDeadLetterProducer(owner: ClientOwner): Promise<RecordProducer>;
   openSinkConsumer(
     owner: ClientOwner,
@@ -32,6 +37,8 @@ export interface TaskClients {
   /** The group and client id that a sink's consumer has, overrides included. */
   sinkIdentity(owner: ClientOwner): { readonly groupId: string; readonly clientId: string };
   createAdmin(owner: ClientOwner, purpose: "connector-adminclient" | "connector-dlq-adminclient"): TopicAdmin;
+  /** Fences the producers of a source connector's first so many tasks, with the connector's admin settings. */
+  fenceProducers(owner: Omit<ClientOwner, "task">, tasks: number, signal: AbortSignal): Promise<void>;
   /** For the offsets of a sink connector's consumer group, with the connector's admin settings. */
   openSinkGroup(owner: Omit<ClientOwner, "task">): SinkGroup;
   /** What librdkafka was built with. */

@@ -1,9 +1,11 @@
 import type { StringMap } from "@headrace/contract";
 import type { ConfigResolver } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
+import { isExactlyOnce, offsetsPlace } from "../offsets-place.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
 import type { ConnectorOwner, ExecutorCalls, NewSinkOffset, SinkOffset } from "./channel.ts";
 import type { SinkGroup, TaskClients } from "./clients.ts";
+import type { OffsetsTopic, OffsetsTopics } from "./offsets-topics.ts";
 
 /** What the offsets of connectors are read and changed with. */
 export interface OffsetsEnvironment {
@@ -24,6 +26,60 @@ export async function alterSourceOffsets(
   if (definition.kind !== "source") throw new ConnectError("internal", `${definition.name} is no source connector`);
   if (definition.alterOffsets === undefined) return false;
   return definition.alterOffsets(definition.config.parse(resolved), offsets);
+}
+
+/** What the offsets topics of source connectors are reached with. */
+export interface OwnOffsetsEnvironment extends Pick<OffsetsEnvironment, "worker" | "resolver"> {
+  readonly offsetsTopics: OffsetsTopics;
+}
+
+/** What a source connector has in an offsets topic of its own; nothing if it has none. */
+export async function listOwnOffsets(
+  environment: OwnOffsetsEnvironment,
+  owner: ConnectorOwner,
+  signal: AbortSignal,
+): Promise<ExecutorCalls["ownOffsets"]["result"]> {
+  return withOffsetsTopic(environment, owner, async ({ topic }) => (await topic?.list(signal)) ?? [], signal);
+}
+
+/** Writes to a source connector's own offsets topic; with exactly-once delivery in a transaction, whichever topic it is. */
+export async function writeOwnOffsets(
+  environment: OwnOffsetsEnvironment,
+  { offsets, records, ...owner }: ExecutorCalls["writeOwnOffsets"]["args"],
+  signal: AbortSignal,
+): Promise<null> {
+  const { offsetsTopics, worker } = environment;
+  return withOffsetsTopic(
+    environment,
+    owner,
+    async ({ topic, name, config }) => {
+      if (isExactlyOnce(worker)) {
+        const resolved = { worker, connectorConfig: config, connector: owner.connector };
+        await offsetsTopics.writeInTransaction(resolved, name, topic?.encode(offsets) ?? records, signal);
+      } else {
+        await topic?.write(offsets, signal);
+      }
+      return null;
+    },
+    signal,
+  );
+}
+
+async function withOffsetsTopic<T>(
+  { offsetsTopics, resolver, worker }: OwnOffsetsEnvironment,
+  { connector, config: raw }: ConnectorOwner,
+  use: (found: { topic: OffsetsTopic | null; name: string; config: StringMap }) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const config = await resolver.resolve(raw, signal);
+  const place = offsetsPlace(worker, config);
+  if (place.kind === "worker") return use({ topic: null, name: place.topic, config });
+  const topic = await offsetsTopics.open({ worker, connectorConfig: config, connector }, place.topic, signal);
+  try {
+    return await use({ topic, name: place.topic, config });
+  } finally {
+    await topic.stop();
+  }
 }
 
 /** Committed offsets of a sink connector's group. */

@@ -6,10 +6,12 @@ import {
   type LibrdkafkaConfig,
   sinkConsumerConfig,
   sourceProducerConfig,
+  taskTransactionalId,
+  transactionalProducerConfig,
 } from "../kafka/client-config.ts";
 import { createGroupOffsets } from "../kafka/group-offsets.ts";
 import { openRecordConsumer } from "../kafka/native-consumer.ts";
-import { openRecordProducer } from "../kafka/native-producer.ts";
+import { openRecordProducer, openTransactionalProducer } from "../kafka/native-producer.ts";
 import { createTopicAdmin } from "../kafka/topic-admin.ts";
 import type { TaskClients } from "./clients.ts";
 
@@ -35,6 +37,11 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
     async openSourceProducer(owner, options) {
       const made = sourceProducerConfig(owner);
       return openRecordProducer({ config: configure(made), ...options, onLog: onLogOf(made) });
+    },
+    async openTransactionalProducer(owner, options) {
+      const made = transactionalProducerConfig(owner);
+      const more = { ...options, stopOnFailure: true, onLog: onLogOf(made) };
+      return openTransactionalProducer({ config: configure(made), ...more });
     },
     async openDeadLetterProducer(owner) {
       const made = dlqProducerConfig(owner);
@@ -68,6 +75,17 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
           admin.close();
         },
       };
+    },
+    async fenceProducers(owner, tasks, signal) {
+      const admin = createTopicAdmin(connectorAdminConfig(owner).settings, log);
+      try {
+        const ids = Array.from({ length: tasks }, (_, task) =>
+          taskTransactionalId(owner.worker, owner.connector, task),
+        );
+        await Promise.all(ids.map((id) => admin.fenceProducer(id, signal)));
+      } finally {
+        admin.close();
+      }
     },
     createAdmin: (owner, purpose) => createTopicAdmin(adminConfig(owner, purpose).settings, log),
   };

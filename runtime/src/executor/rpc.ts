@@ -166,6 +166,7 @@ const ERROR_CODES = {
   timeout: true,
   "config-invalid": true,
   kafka: true,
+  fenced: true,
   "executor-gone": true,
   internal: true,
 } as const satisfies Record<ErrorCode, true>;

@@ -20,7 +20,7 @@ import { createPluginMetrics, type PluginMetricValue } from "../task/plugin-metr
 import { compileSinkPipeline, compileSourcePipeline, type PipelineParts } from "../task/record-pipeline.ts";
 import type { TaskBody } from "../task/runner.ts";
 import { createSinkTask } from "../task/sink-task.ts";
-import type { ExactlyOnceOptions } from "../task/source-options.ts";
+import type { ExactlyOnceOptions, TransactionBoundary } from "../task/source-options.ts";
 import { createSourceTask } from "../task/source-task.ts";
 import type { TolerancePolicy } from "../task/tolerance.ts";
 import { parseTopicCreation, type TopicCreation } from "../task/topic-creation.ts";
@@ -28,8 +28,8 @@ import { createTopicTeller } from "../task/topic-teller.ts";
 import type { TaskClasses, TaskKey, TaskStart } from "./channel.ts";
 import type { ClientOwner, TaskClients } from "./clients.ts";
 import type { OffsetsTopics } from "./offsets-topics.ts";
-import { createTaskOffsets, type OpenTaskOffsets, type WorkerOffsets } from "./task-offsets.ts";
 import { taskClassesOf, withClassNames } from "./task-classes.ts";
+import { createTaskOffsets, type OpenTaskOffsets, type WorkerOffsets } from "./task-offsets.ts";
 
 /** What the tasks of one executor share. */
 export interface TaskEnvironment extends WorkerOffsets {
@@ -161,6 +161,11 @@ function buildSource(
   });
 }
 
+function boundaryOf(text: string, intervalMs: number): TransactionBoundary {
+  if (text === "interval") return { kind: "interval", intervalMs };
+  return { kind: text === "connector" ? "connector" : "poll" };
+}
+
 /** What exactly-once delivery needs besides (KIP-618). */
 function exactlyOnceOf(
   environment: TaskEnvironment,
@@ -168,10 +173,9 @@ function exactlyOnceOf(
   { offsets, taskGeneration }: { readonly offsets: OpenTaskOffsets; readonly taskGeneration: number },
 ): ExactlyOnceOptions {
   const { connector, task } = owner;
-  const kind = common["transaction.boundary"];
   const intervalMs = common["transaction.boundary.interval.ms"] ?? worker["offset.flush.interval.ms"];
   return {
-    boundary: kind === "interval" ? { kind, intervalMs } : { kind },
+    boundary: boundaryOf(common["transaction.boundary"], intervalMs),
     fence: (signal) => environment.fenceZombies(connector, signal),
     openProducer: (options) => environment.clients.openTransactionalProducer(owner, options),
     isCurrent: (signal) => environment.isCurrentTask({ connector, task }, taskGeneration, signal),

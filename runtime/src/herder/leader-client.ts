@@ -5,7 +5,7 @@ import type { ConfigStore } from "../store/stores.ts";
 import type { Commands } from "./commands.ts";
 import type { RequestScope } from "./request-scope.ts";
 import { signatureHeaders } from "./request-signature.ts";
-import { stableView } from "./stable-view.ts";
+import { type StableView, stableView } from "./stable-view.ts";
 
 export interface LeaderClientOptions {
   readonly member: () => Pick<GroupMember, "view" | "onView">;
@@ -29,28 +29,38 @@ export function createCommitPlan(options: LeaderClientOptions): CommitPlan {
       if (outcome.kind === "done") return;
       throw new ConnectError("conflict", "The group has got another leader");
     }
-    const url = new URL(`connectors/${encodeURIComponent(connector)}/tasks`, view.leaderUrl);
+    const path = `connectors/${encodeURIComponent(connector)}/tasks`;
     const body = Buffer.from(JSON.stringify(tasks));
-    const signed = view.protocolVersion >= 2 ? signature(options, body) : {};
-    const response = await options.fetch(url, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        accept: "application/json",
-        "user-agent": "kafka-connect",
-        ...signed,
-      },
-      body,
-      signal: AbortSignal.any([signal, scope.signal]),
-    });
-    const text = await response.text();
-    if (!response.ok) {
-      throw new ConnectError("unavailable", `The leader at ${view.leaderUrl} answered ${response.status}: ${text}`);
-    }
+    await tellLeader(options, view, { method: "POST", path, body }, AbortSignal.any([signal, scope.signal]));
   };
 }
 
-function signature(options: LeaderClientOptions, body: Buffer): Record<string, string> {
+/** Sends the leader a signed request (contract §5.8). Rejects with `unavailable` unless it is carried out. */
+export async function tellLeader(
+  options: Pick<LeaderClientOptions, "configStore" | "signatureAlgorithm" | "fetch">,
+  view: StableView,
+  request: { readonly method: "POST" | "PUT"; readonly path: string; readonly body: Buffer },
+  signal: AbortSignal,
+): Promise<void> {
+  const { method, path, body } = request;
+  const signed = view.protocolVersion >= 2 ? signature(options, body) : {};
+  const response = await options.fetch(`${view.leaderUrl}${path}`, {
+    method,
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json",
+      "user-agent": "kafka-connect",
+      ...signed,
+    },
+    ...(body.length > 0 && { body }),
+    signal,
+  });
+  const text = await response.text();
+  if (response.ok) return;
+  throw new ConnectError("unavailable", `The leader at ${view.leaderUrl} answered ${response.status}: ${text}`);
+}
+
+function signature(options: Pick<LeaderClientOptions, "configStore" | "signatureAlgorithm">, body: Buffer): Record<string, string> {
   const key = options.configStore.config().sessionKey;
   if (key === null) throw new ConnectError("unavailable", "There is no session key yet to sign internal requests with");
   return signatureHeaders(key, options.signatureAlgorithm, body);

@@ -6,7 +6,7 @@ import { generateKey, needsNewKey, type SessionKeyPolicy } from "./request-signa
 import { type StaleStatuses, staleStatuses } from "./stale-statuses.ts";
 
 export interface LeaderDutiesOptions {
-  readonly configStore: Pick<ConfigStore, "config" | "putSessionKey" | "onChange">;
+  readonly configStore: Pick<ConfigStore, "config" | "claimPrivilege" | "putSessionKey" | "onChange">;
   readonly statusStore: Pick<
     StatusStore,
     "connectors" | "tasks" | "topics" | "removeConnector" | "removeTask" | "resetTopics" | "onChange"
@@ -23,24 +23,41 @@ const SETTLE_MS = 100;
 const WRITE_TIMEOUT_MS = 30_000;
 
 /**
- * What a leader does besides answering requests: keeps the session key fresh, and removes the statuses of what is not configured any more.
+ * What a leader does besides answering requests: fences former leaders, keeps the session key fresh, and removes the statuses of what is not configured any more.
  * Looks after each completed round, after changes of the config and status topics, and every now and then.
  */
 export async function runLeaderDuties(options: LeaderDutiesOptions, signal: AbortSignal): Promise<void> {
   const { configStore, statusStore, member } = options;
   let wake = new AbortController();
   const look = () => wake.abort();
+  // Claimed anew with each beginning of leadership: somebody else may have led in between.
+  let privileged = false;
   const unsubscribe = [configStore.onChange(look), statusStore.onChange(look), member().onView(look)];
   try {
     while (!signal.aborted) {
       wake = new AbortController();
       const view = member().view();
-      if (view.isLeader && !view.rebalancing) await doDuties(options, signal);
+      if (!view.isLeader) privileged = false;
+      if (view.isLeader && !view.rebalancing) {
+        if (!privileged) privileged = await claim(options, signal);
+        await doDuties(options, signal);
+      }
       await pause(TICK_MS, AbortSignal.any([signal, wake.signal]));
       await pause(SETTLE_MS, signal);
     }
   } finally {
     for (const end of unsubscribe) end();
+  }
+}
+
+/** Whether former leaders are fenced now; if not, each write claims for itself. */
+async function claim({ configStore, log }: LeaderDutiesOptions, signal: AbortSignal): Promise<boolean> {
+  try {
+    await configStore.claimPrivilege(AbortSignal.any([signal, AbortSignal.timeout(WRITE_TIMEOUT_MS)]));
+    return true;
+  } catch (error) {
+    if (!signal.aborted) log.warn({ error }, "privilege to write to the config topic not taken, trying again");
+    return false;
   }
 }
 

@@ -39,7 +39,15 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
     if (refusal !== null) return Promise.reject(new ConnectError("config-invalid", refusal));
     const taskConfig = plan.taskConfig ?? {};
     const evictPredecessor = options.isPredecessorDead(connector, task);
-    const start = { key: { connector, task }, connectorConfig, taskConfig, targetState, evictPredecessor };
+    const { taskGeneration } = plan;
+    const start = {
+      key: { connector, task },
+      connectorConfig,
+      taskConfig,
+      targetState,
+      taskGeneration,
+      evictPredecessor,
+    };
     return pool.startTask(start, abort.signal);
   };
 

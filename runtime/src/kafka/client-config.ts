@@ -49,6 +49,56 @@ export function sourceProducerConfig(client: ConnectorClient): LibrdkafkaConfig 
   return producerConfig(client, properties, gapless);
 }
 
+/**
+ * Producer of a source task with exactly-once delivery (contract §6.5): every refused record fails its transaction, and how long a record
+ * may take is the transaction's time-out.
+ */
+export function transactionalProducerConfig(client: ConnectorClient): LibrdkafkaConfig {
+  const transactionalId = taskTransactionalId(client.worker, client.connector, client.task);
+  const given = overrides(client, "producer")["transactional.id"];
+  const made = producerConfig(
+    {
+      ...client,
+      connectorConfig: { ...client.connectorConfig, "producer.override.transactional.id": transactionalId },
+    },
+    { ...PRODUCER_BASE, "client.id": `connector-producer-${client.connector}-${client.task}` },
+    false,
+  );
+  const { "message.timeout.ms": _, ...config } = made.config;
+  const warnings = [...made.warnings];
+  if (given !== undefined && given !== transactionalId) {
+    warnings.push(`transactional.id is always ${transactionalId} here: exactly-once delivery stands on it`);
+  }
+  if (config["enable.idempotence"] !== "true") {
+    warnings.push("enable.idempotence is always true here: exactly-once delivery stands on it");
+  }
+  return { ...made, config: { ...config, "enable.idempotence": "true" }, warnings };
+}
+
+/** The transactional id of a source task, `<gid>-<c>-<n>` (KIP-618). */
+export function taskTransactionalId(worker: StringMap, connector: string, task: number): string {
+  return `${worker["group.id"] ?? "connect"}-${connector}-${task}`;
+}
+
+/** The transactional id under which the leader writes to the config topic (contract §2.3). */
+export function leaderTransactionalId(worker: StringMap): string {
+  return `connect-cluster-${worker["group.id"] ?? "connect"}`;
+}
+
+/** How to reach the cluster that a source connector's own offsets topic is in: as its producers reach theirs. */
+export function connectorOffsetsConfig(client: Omit<ConnectorClient, "task">): KafkaJsConfig {
+  const clientId = `connector-offset-producer-${client.connector}`;
+  const made = toKafkaJs({ ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "producer") });
+  // What counts only for producers of librdkafka has been told by the task's own.
+  return { ...made, warnings: [] };
+}
+
+/** Whether offsets topics of connectors are read without what belongs to open and aborted transactions (contract §3). */
+export function readsCommittedOffsets(client: Pick<ConnectorClient, "worker" | "connectorConfig">): boolean {
+  const level = overrides(client, "consumer")["isolation.level"];
+  return level === undefined || level.trim().toLowerCase() === "read_committed";
+}
+
 /** Producer of a sink task's dead letter queue. */
 export function dlqProducerConfig(client: ConnectorClient): LibrdkafkaConfig {
   const properties = { ...PRODUCER_BASE, "client.id": `connector-dlq-producer-${client.connector}-${client.task}` };
@@ -140,7 +190,7 @@ export function connectorAdminConfig(client: Omit<ConnectorClient, "task">): Kaf
 /** The worker's own clients (contract §2.3); `purpose` is the end of the client id. */
 export function workerClientConfig(
   worker: StringMap,
-  purpose: "configs" | "offsets" | "statuses" | "shared-admin",
+  purpose: "configs" | "configs-leader" | "offsets" | "statuses" | "shared-admin",
 ): KafkaJsConfig {
   const prefix = [worker["group.id"] ?? "connect", worker["client.id"] ?? ""].filter((part) => part !== "").join("-");
   return toKafkaJs({ ...adminBase(worker), "client.id": `${prefix}-${purpose}` });

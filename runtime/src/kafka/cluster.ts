@@ -52,6 +52,8 @@ export interface KafkaCluster {
   node(nodeId: number, signal: AbortSignal): Promise<Broker>;
   /** Asks any broker who coordinates the group and connects to that one. */
   coordinator(groupId: string, signal: AbortSignal): Promise<Broker>;
+  /** Asks any broker who coordinates the transactions of a transactional id and connects to that one. */
+  transactionCoordinator(transactionalId: string, signal: AbortSignal): Promise<Broker>;
   /** Asks any broker for topics; an empty list means all. Never creates one; error codes are not turned into exceptions. */
   metadata(topics: readonly string[], signal: AbortSignal): Promise<ClusterMetadata>;
   /** Asks any broker for a topic; never creates it. Error codes in the answer are not turned into exceptions. */
@@ -68,6 +70,9 @@ interface Entry {
   /** One connect at a time: kafkajs would open two sockets for one connection. */
   connecting: Promise<void> | null;
 }
+
+/** What a FindCoordinator request asks for. */
+const TRANSACTIONS = 1;
 
 /** Makes a cluster; nothing is connected yet. */
 export function createCluster(settings: KafkaClientSettings, log: Logger): KafkaCluster {
@@ -219,6 +224,12 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
     },
     async coordinator(groupId, signal) {
       const { coordinator } = await using(signal, (broker) => broker.findGroupCoordinator({ groupId }));
+      return at(coordinator, signal);
+    },
+    async transactionCoordinator(transactionalId, signal) {
+      const { coordinator } = await using(signal, (broker) =>
+        broker.findGroupCoordinator({ groupId: transactionalId, coordinatorType: TRANSACTIONS }),
+      );
       return at(coordinator, signal);
     },
     metadata,

@@ -245,6 +245,9 @@ type Api =
   | "OffsetFetch"
   | "OffsetCommit"
   | "DeleteGroups"
+  | "InitProducerId"
+  | "AddPartitionsToTxn"
+  | "EndTxn"
   | "JoinGroup";
 
 const protocol: { readonly requests: Readonly<Record<Api, ProtocolDefinition>> } = load(

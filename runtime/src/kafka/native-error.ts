@@ -12,10 +12,16 @@ export function describeError(code: number): readonly [name: string, description
   return description;
 }
 
+/** What says that a transactional id belongs to another producer now. */
+const FENCED: ReadonlySet<string> = new Set(["_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"]);
+
 /** An error of librdkafka, or of a broker through it. The name comes first in the message: `MSG_SIZE_TOO_LARGE: …`. */
 export function toKafkaError(doing: string, code: number, message: string): ConnectError {
   const [name, description] = describeError(code);
-  return new ConnectError("kafka", `${doing}: ${name}: ${message === "" ? description : message}`);
+  return new ConnectError(
+    FENCED.has(name) ? "fenced" : "kafka",
+    `${doing}: ${name}: ${message === "" ? description : message}`,
+  );
 }
 
 /** What the addon threw, as the worker's error: bad configuration and use after close are told apart from bugs. */

@@ -10,6 +10,7 @@ import type {
   RecordProducer,
   RecordProducerOptions,
   SettledBatch,
+  TransactionalProducer,
 } from "./record-producer.ts";
 
 /**
@@ -24,7 +25,19 @@ export function openRecordProducer(options: RecordProducerOptions): RecordProduc
   return new NativeRecordProducer(options);
 }
 
-class NativeRecordProducer implements RecordProducer {
+/** As {@link openRecordProducer}, with a configuration that has a `transactional.id`. */
+export function openTransactionalProducer(options: RecordProducerOptions): TransactionalProducer {
+  return new NativeRecordProducer(options);
+}
+
+/** Steps of a transaction by their numbers in `native/addon.ts`. */
+const STEPS = { init: 0, begin: 1, commit: 2, abort: 3 } as const;
+/** Pause between looks at whether librdkafka still has what is outstanding. */
+const AUDIT_MS = 5_000;
+/** Looks that must agree that it has not: reports may be on their way. */
+const AUDITS = 3;
+
+class NativeRecordProducer implements TransactionalProducer {
   readonly #handle: ProducerHandle;
   readonly #wakes = new Wakes();
   readonly #topics = new Map<string, number>();
@@ -34,6 +47,8 @@ class NativeRecordProducer implements RecordProducer {
   #batches = 0;
   #sending = false;
   #closed: Promise<void> | null = null;
+  #vanished = 0;
+  readonly #audit: NodeJS.Timeout;
 
   constructor(options: RecordProducerOptions) {
     this.#onLog = options.onLog;
@@ -51,6 +66,7 @@ class NativeRecordProducer implements RecordProducer {
     } catch (error) {
       throw wrapAddonError("cannot open a producer", error);
     }
+    this.#audit = setInterval(() => this.#auditReports(), AUDIT_MS).unref();
   }
 
   async send(records: readonly OutboundRecord[], signal: AbortSignal): Promise<number> {
@@ -84,6 +100,7 @@ class NativeRecordProducer implements RecordProducer {
     await this.#wakes.until(() => {
       this.#collect();
       if (this.#settled.length > 0) return null;
+      this.#throwIfVanished();
       const failure = addon.producerFailure(this.#handle);
       const fatal = failure?.[1] === true;
       if (failure !== null && (fatal || this.outstanding() === 0)) throw this.#toError(failure);
@@ -98,7 +115,30 @@ class NativeRecordProducer implements RecordProducer {
 
   async flush(signal: AbortSignal): Promise<void> {
     if (this.#closed === null) addon.producerFlush(this.#handle);
-    await this.#wakes.until(() => (this.outstanding() === 0 ? null : undefined), signal);
+    await this.#wakes.until(() => {
+      if (this.outstanding() === 0) return null;
+      this.#throwIfVanished();
+      return undefined;
+    }, signal);
+  }
+
+  initTransactions(signal: AbortSignal): Promise<void> {
+    return this.#transact("init", signal);
+  }
+
+  begin(signal: AbortSignal): Promise<void> {
+    this.#throwIfUnusable();
+    return this.#transact("begin", signal);
+  }
+
+  async commit(signal: AbortSignal): Promise<void> {
+    await this.flush(signal);
+    this.#throwIfUnusable();
+    await this.#transact("commit", signal);
+  }
+
+  abort(signal: AbortSignal): Promise<void> {
+    return this.#transact("abort", signal);
   }
 
   close(): Promise<void> {
@@ -106,7 +146,36 @@ class NativeRecordProducer implements RecordProducer {
     return this.#closed;
   }
 
+  async #transact(step: keyof typeof STEPS, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    try {
+      addon.producerTransact(this.#handle, STEPS[step]);
+    } catch (error) {
+      throw wrapAddonError(`cannot ${step} a transaction`, error);
+    }
+    const end = await this.#wakes.until(() => addon.producerTakeTransacted(this.#handle) ?? undefined, signal);
+    const [code, , message] = end;
+    if (code !== 0) throw toKafkaError(`could not ${step} a transaction`, code, message);
+  }
+
+  /**
+   * The watchdog of whoever waits: rings in case a wake was lost, and notes when librdkafka has nothing any more of what was not
+   * reported yet, which would otherwise be waited for without end.
+   */
+  #auditReports(): void {
+    const missing = this.#closed === null && this.outstanding() > 0 && addon.producerHeld(this.#handle) === 0;
+    this.#vanished = missing ? this.#vanished + 1 : 0;
+    this.#wake();
+  }
+
+  #throwIfVanished(): void {
+    if (this.#vanished < AUDITS) return;
+    const count = this.outstanding();
+    throw new ConnectError("kafka", `the producer has lost sight of ${count} records: start the task again`);
+  }
+
   async #close(): Promise<void> {
+    clearInterval(this.#audit);
     addon.producerClose(this.#handle);
     await this.#wakes.until(() => (addon.producerReap(this.#handle) ? null : undefined), null);
   }

@@ -78,3 +78,18 @@ export interface RecordProducer {
   /** Purges what is outstanding (it settles as failed) and frees the client; `flush` first to keep it. Idempotent. */
   close(): Promise<void>;
 }
+
+/**
+ * A producer whose records belong to transactions: `initTransactions` once, then `begin` and `commit` or `abort` in turn. Calls do not
+ * overlap. Any rejection ends the producer's use, except that `abort` may follow; a ConnectError with code `fenced` says that another
+ * producer has taken its transactional id over.
+ */
+export interface TransactionalProducer extends RecordProducer {
+  /** Takes the transactional id over: what its last owner had open is aborted, and that owner is fenced. */
+  initTransactions(signal: AbortSignal): Promise<void>;
+  begin(signal: AbortSignal): Promise<void>;
+  /** Resolves when everything sent since `begin` is acknowledged and visible. Rejects if any of it was refused. */
+  commit(signal: AbortSignal): Promise<void>;
+  /** Everything sent since `begin` is dropped; what was not acknowledged settles as failed with `_PURGE_QUEUE` or `_PURGE_INFLIGHT`. */
+  abort(signal: AbortSignal): Promise<void>;
+}

@@ -46,10 +46,14 @@ export interface TopicAdmin {
   describeGroup(group: string, signal: AbortSignal): Promise<GroupDescription>;
   /** Takes a member out of a group at once. A member that is not there is fine. */
   removeGroupMember(group: string, memberId: string, signal: AbortSignal): Promise<void>;
+  /** Fences the producer that has this transactional id, if there is one, and aborts what it has open. */
+  fenceProducer(transactionalId: string, signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
 const CREATE_TIMEOUT_MS = 30_000;
+/** Transaction time-out of a producer that only fences and never has a transaction. */
+const FENCE_TRANSACTION_MS = 10_000;
 const TOPIC_RESOURCE = 2;
 const OK = 0;
 const UNKNOWN_TOPIC = 3;
@@ -188,6 +192,16 @@ export function createTopicAdmin(settings: KafkaClientSettings, log: Logger): To
         } catch (error) {
           if (!(error instanceof Error && "type" in error && error.type === "UNKNOWN_MEMBER_ID")) throw error;
         }
+      }),
+    fenceProducer: (transactionalId, signal) =>
+      attempt(`fence producers of transactional id '${transactionalId}'`, signal, async () => {
+        const broker = await cluster.transactionCoordinator(transactionalId, signal);
+        const request = call<{ readonly errorCode: number }>(broker, "InitProducerId", {
+          transactionalId,
+          transactionTimeout: FENCE_TRANSACTION_MS,
+        });
+        const { errorCode } = await asking(broker, request, signal);
+        if (errorCode !== OK) throw createErrorFromCode(errorCode);
       }),
     close: () => cluster.close(),
   };

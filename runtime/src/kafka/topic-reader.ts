@@ -20,6 +20,7 @@ export interface TopicReaderOptions {
   readonly cluster: KafkaCluster;
   readonly leaders: PartitionLeaders;
   readonly topic: string;
+  /** Leaves out what was aborted, and reads no further than the first open transaction. */
   readonly readCommitted: boolean;
   readonly settings: KafkaClientSettings;
   /** Called with the records of one partition, in order. Must not throw. */
@@ -31,7 +32,10 @@ export interface TopicReaderOptions {
 export interface TopicReader {
   /** Finds the beginnings and starts to read. */
   start(signal: AbortSignal): Promise<void>;
-  /** Resolves when everything was delivered that the topic held when this was called. */
+  /**
+   * Resolves when everything was delivered that the topic held when this was called. Committed reads wait for the end of the transactions
+   * that are open then: behind the first of them there may be committed records.
+   */
   readToEnd(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
@@ -221,7 +225,7 @@ export function createTopicReader(options: TopicReaderOptions): TopicReader {
 
   async function rewind(partition: number, signal: AbortSignal): Promise<void> {
     const beginning = await listOffsets(
-      { cluster, leaders, topic, partitions: [partition], at: "earliest", readCommitted },
+      { cluster, leaders, topic, partitions: [partition], at: "earliest", readCommitted: false },
       signal,
     );
     const offset = beginning.get(partition) ?? 0n;
@@ -236,7 +240,8 @@ export function createTopicReader(options: TopicReaderOptions): TopicReader {
     const what = `look up the ${at} offsets of topic '${topic}'`;
     return retrying(
       { what, backoff: settings, log },
-      () => listOffsets({ cluster, leaders, topic, partitions: leaders.partitions(), at, readCommitted }, signal),
+      () =>
+        listOffsets({ cluster, leaders, topic, partitions: leaders.partitions(), at, readCommitted: false }, signal),
       signal,
     );
   }

@@ -1,6 +1,7 @@
 import type { SelfInfo, WorkerHealth } from "@headrace/contract";
 import type { ClusterEvents } from "../herder/cluster-events.ts";
 import type { Commands } from "../herder/commands.ts";
+import type { Fencing } from "../herder/fencing.ts";
 import type { GroupQueries } from "../herder/group-queries.ts";
 import type { OffsetCommands } from "../herder/offset-commands.ts";
 import type { PluginQueries } from "../herder/plugin-queries.ts";
@@ -16,6 +17,7 @@ export interface RestApi {
   readonly plugins: PluginQueries;
   readonly events: ClusterEvents;
   readonly group: GroupQueries;
+  readonly fencing: Pick<Fencing, "fence">;
   readonly server: { readonly version: string; readonly commit: string; clusterId(): string };
   readonly topicTracking: { readonly enabled: boolean; readonly resetAllowed: boolean };
   /** Resolves when the topics were read to their end and the plugins are known; rejects when a request may wait no longer. */

@@ -6,7 +6,10 @@ import { parseMaps } from "./body.ts";
 import { doOrForward } from "./forward.ts";
 import { resource, taskNumber } from "./resource.ts";
 
-/** `/connectors/{c}/tasks` and below (contract §5.3), with the signed request by which workers commit task sets (§5.8). */
+/**
+ * `/connectors/{c}/tasks` and below (contract §5.3), with the signed requests by which workers commit task sets and have
+ * former tasks fenced (§5.8).
+ */
 export function tasksResource(app: FastifyInstance, api: RestApi): void {
   const { commands, views } = api;
 
@@ -28,6 +31,22 @@ export function tasksResource(app: FastifyInstance, api: RestApi): void {
         here: (scope) => commands.commitTasks(name, tasks, scope),
         answer: () => ({ status: 204 }),
         there: { method: "POST", path: `connectors/${encodeURIComponent(name)}/tasks`, body: tasks },
+      });
+    },
+  });
+
+  resource(app, "/connectors/:connector/fence", {
+    PUT: (incoming) => {
+      api.verify({
+        signature: incoming.header(SIGNATURE_HEADER),
+        algorithm: incoming.header(ALGORITHM_HEADER),
+        body: incoming.body.raw,
+      });
+      const name = incoming.param("connector");
+      return doOrForward(api, incoming, {
+        here: (scope) => api.fencing.fence(name, scope),
+        answer: () => ({ status: 204 }),
+        there: { method: "PUT", path: `connectors/${encodeURIComponent(name)}/fence` },
       });
     },
   });

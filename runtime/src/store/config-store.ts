@@ -8,9 +8,11 @@ import {
   restartRecord,
   sessionKeyRecord,
   targetStateRecord,
+  taskCountRecord,
   taskRecord,
 } from "./config-records.ts";
 import { EMPTY_CONFIG, foldConfig } from "./config-state.ts";
+import type { PrivilegedWrites } from "./privileged-writes.ts";
 import type { ConfigChange, ConfigStore, SessionKey } from "./stores.ts";
 
 /** One write with all its steps (contract §2.3). */
@@ -23,10 +25,13 @@ export interface ConfigStoreOptions {
    * Not given: whoever calls has made sure.
    */
   readonly confirmLeader?: (signal: AbortSignal) => Promise<void>;
+  /** The leader's writes as transactions, which ask for leadership themselves; null or not given: as plain writes. */
+  readonly privileged?: PrivilegedWrites | null;
 }
 
 /** Makes the config store over its topic (contract §2). */
-export function createConfigStore(topic: TopicLog, { log, confirmLeader }: ConfigStoreOptions): ConfigStore {
+export function createConfigStore(topic: TopicLog, options: ConfigStoreOptions): ConfigStore {
+  const { log, confirmLeader, privileged = null } = options;
   const listeners = new Set<(change: ConfigChange) => void>();
   let state = EMPTY_CONFIG;
   let started = false;
@@ -40,7 +45,7 @@ export function createConfigStore(topic: TopicLog, { log, confirmLeader }: Confi
   }
 
   async function append(records: readonly NewRecord[], signal: AbortSignal): Promise<void> {
-    await topic.append(records, before, signal);
+    await (privileged === null ? topic.append(records, before, signal) : privileged.append(records, signal));
   }
 
   return {
@@ -61,7 +66,14 @@ export function createConfigStore(topic: TopicLog, { log, confirmLeader }: Confi
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    fencing: (connector) => ({
+      pending: state.pendingFencing.has(connector),
+      taskCount: state.taskCounts.get(connector) ?? null,
+    }),
     readToEnd: (signal) => topic.readToEnd(signal),
+    async claimPrivilege(signal) {
+      await privileged?.claim(signal);
+    },
     putConnector: (connector: string, config: StringMap, targetState: TargetState | null, signal: AbortSignal) =>
       write(signal, (limited) => {
         const initial = targetState === null ? [] : [targetStateRecord(connector, targetState)];
@@ -85,6 +97,8 @@ export function createConfigStore(topic: TopicLog, { log, confirmLeader }: Confi
       }),
     putSessionKey: (key: SessionKey, signal: AbortSignal) =>
       write(signal, (limited) => append([sessionKeyRecord(key)], limited)),
+    putTaskCount: (connector, tasks, signal) =>
+      write(signal, (limited) => append([taskCountRecord(connector, tasks)], limited)),
     putRestart: (connector, { includeTasks, onlyFailed }, signal) =>
       write(signal, (limited) => append([restartRecord(connector, includeTasks, onlyFailed)], limited)),
     async putLoggerLevel(namespace, level, signal) {
@@ -95,6 +109,9 @@ export function createConfigStore(topic: TopicLog, { log, confirmLeader }: Confi
       const limited = AbortSignal.any([signal, AbortSignal.timeout(WRITE_BUDGET_MS)]);
       await topic.append([targetStateRecord(connector, targetState)], null, limited);
     },
-    stop: () => topic.stop(),
+    async stop() {
+      privileged?.stop();
+      await topic.stop();
+    },
   };
 }

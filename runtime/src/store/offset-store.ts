@@ -51,12 +51,15 @@ export function createOffsetStore(topic: TopicLog, { log }: { readonly log: Logg
   }
 
   /** Updates and tombstones go to the bytes that are in the topic already; only a new partition gets bytes of our making. */
-  function encode(connector: string, partition: OffsetMap, offset: OffsetMap | null): readonly NewRecord[] {
+  function encodeOne(connector: string, partition: OffsetMap, offset: OffsetMap | null): readonly NewRecord[] {
     const known = find(connector, partition);
     if (known === undefined) return [{ key: encodeOffsetKey(connector, partition), value: toValue(offset) }];
     if (offset === null) return [...known.stored.values()].map(({ key }) => ({ key, value: null }));
     return [{ key: latest(known).key, value: toValue(offset) }];
   }
+
+  const encode: OffsetStore["encode"] = (connector, offsets) =>
+    offsets.flatMap(({ partition, offset }) => encodeOne(connector, partition, offset));
 
   return {
     start: (signal) =>
@@ -76,9 +79,9 @@ export function createOffsetStore(topic: TopicLog, { log }: { readonly log: Logg
       return known.map((entry) => ({ partition: entry.partition, offset: latest(entry).offset }));
     },
     async write(connector, offsets, signal) {
-      const records = offsets.flatMap(({ partition, offset }) => encode(connector, partition, offset));
-      await topic.append(records, null, signal);
+      await topic.append(encode(connector, offsets), null, signal);
     },
+    encode,
     stop: () => topic.stop(),
   };
 }

@@ -46,6 +46,14 @@ export type ConfigChange =
     }
   | { readonly kind: "loggerLevelChanged"; readonly namespace: string; readonly level: string };
 
+/** What the config topic says of fencing a connector's tasks (KIP-618). */
+export interface FencingState {
+  /** Tasks were committed after the last fencing round. */
+  readonly pending: boolean;
+  /** Number of tasks when that round was done; null before any. */
+  readonly taskCount: number | null;
+}
+
 /** Which parts of a connector a restart is for (KIP-745). */
 export interface RestartScope {
   readonly includeTasks: boolean;
@@ -57,7 +65,10 @@ export interface ConfigStore {
   start(signal: AbortSignal): Promise<void>;
   config(): ClusterConfig;
   onChange(listener: (change: ConfigChange) => void): () => void;
+  fencing(connector: string): FencingState;
   readToEnd(signal: AbortSignal): Promise<void>;
+  /** This worker has become the leader: whoever was it before is fenced, where writes are transactions. */
+  claimPrivilege(signal: AbortSignal): Promise<void>;
   /** Leader only; each resolves when the record was acknowledged and read back. */
   putConnector(
     connector: string,
@@ -68,6 +79,8 @@ export interface ConfigStore {
   removeConnector(connector: string, signal: AbortSignal): Promise<void>;
   putTaskConfigs(connector: string, tasks: readonly StringMap[], signal: AbortSignal): Promise<void>;
   putSessionKey(key: SessionKey, signal: AbortSignal): Promise<void>;
+  /** A fencing round was done while the connector had so many tasks. */
+  putTaskCount(connector: string, tasks: number, signal: AbortSignal): Promise<void>;
   /** Every worker restarts what it runs of the connector when it reads the record. */
   putRestart(connector: string, scope: RestartScope, signal: AbortSignal): Promise<void>;
   /** Any worker; resolves when acknowledged. Every worker changes the level of the logger when it reads the record. */
@@ -128,6 +141,11 @@ export interface OffsetStore {
   ): Promise<readonly (OffsetMap | null)[]>;
   /** All partitions known for a connector. Reads to the end first. */
   list(connector: string, signal: AbortSignal): Promise<readonly { partition: OffsetMap; offset: OffsetMap }[]>;
+  /** The records that {@link write} would append now: updates and tombstones have the key bytes that the topic has already. */
+  encode(
+    connector: string,
+    offsets: readonly { partition: OffsetMap; offset: OffsetMap | null }[],
+  ): readonly { readonly key: Buffer; readonly value: Buffer | null }[];
   /** Resolves when all are acknowledged; null is a tombstone. Writes of one connector never overtake one another. */
   write(
     connector: string,

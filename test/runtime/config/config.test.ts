@@ -106,7 +106,7 @@ describe("worker configuration", () => {
     ],
     ["TLS for REST, for now", { listeners: "https://:8443" }, "listeners"],
     ["a listener that is none", { listeners: "8083" }, "listeners"],
-    ["exactly-once, for now", { "exactly.once.source.support": "enabled" }, "exactly.once.source.support"],
+    ["exactly-once halfway", { "exactly.once.source.support": "almost" }, "exactly.once.source.support"],
     [
       "an unknown provider class",
       { "config.providers": "x", "config.providers.x.class": "com.x.Y" },

@@ -51,6 +51,9 @@ const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNo
       return null;
     },
     alterSourceOffsets: () => true,
+    ownOffsets: () => [],
+    writeOwnOffsets: () => null,
+    fenceProducers: () => null,
     sinkOffsets: () => [],
     alterSinkOffsets: () => true,
     taskConfigs: async ({ connector }) => {

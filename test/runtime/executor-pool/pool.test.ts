@@ -29,6 +29,9 @@ describe("executor pool", () => {
           handlers: {
             readOffsets: ({ partitions }) => partitions.map(() => ({ o: 42 })),
             writeOffsets: () => null,
+            offsetKeys: () => [],
+            fenceZombies: () => null,
+            isCurrentTask: () => true,
           },
           onNotice,
           blockedTimeoutMs: options.blockedTimeoutMs ?? 30_000,
@@ -57,7 +60,13 @@ describe("executor pool", () => {
     pool.startConnector({ connector, config: { do: behaviour }, targetState: "STARTED" }, signal);
   const startTask = (pool: ExecutorPool, connector: string, task: number, behaviour = "") =>
     pool.startTask(
-      { key: { connector, task }, connectorConfig: {}, taskConfig: { do: behaviour }, targetState: "STARTED" },
+      {
+        key: { connector, task },
+        connectorConfig: {},
+        taskConfig: { do: behaviour },
+        targetState: "STARTED",
+        taskGeneration: 1,
+      },
       signal,
     );
   const pids = (pool: ExecutorPool) => pool.executors().map(({ pid }) => pid);

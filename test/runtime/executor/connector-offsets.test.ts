@@ -57,6 +57,7 @@ describe("offsets of a connector, in an executor", () => {
         members: members.map((clientId) => ({ memberId: clientId, clientId, clientHost: "h" })),
       }),
       removeGroupMember: async () => {},
+      fenceProducer: async () => {},
       close: () => {},
     },
     alter: async (name, offsets) => {

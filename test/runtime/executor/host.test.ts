@@ -67,6 +67,9 @@ function setUp() {
         for (const { partition, offset } of written) if (offset !== null) offsets.set(canonicalKey(partition), offset);
         return null;
       },
+      offsetKeys: unused,
+      fenceZombies: unused,
+      isCurrentTask: unused,
     },
     onNotice: (notice) => notices.push(notice),
   });
@@ -75,6 +78,8 @@ function setUp() {
     plugins: createPluginStore([...BUILT_IN_PLUGINS, counter], createSilentLog),
     createClients: () => ({
       openSourceProducer: async () => producer,
+      openTransactionalProducer: unused,
+      fenceProducers: unused,
       openDeadLetterProducer: unused,
       openSinkConsumer: async () => consumer,
       sinkIdentity: unused,
@@ -82,6 +87,7 @@ function setUp() {
       createAdmin: unused,
       features: () => ["gzip"],
     }),
+    offsetsTopics: { open: unused, writeInTransaction: unused },
     env: { TOPIC: "numbers" },
     memoryBytes: () => 42,
     now: () => performance.now(),
@@ -127,7 +133,7 @@ const connectorConfig: StringMap = { name: "c", "connector.class": "counter", to
 const key = { connector: "c", task: 0 };
 const taskStart = (more: StringMap = {}) => {
   const given = { ...connectorConfig, ...more };
-  return { key, connectorConfig: given, taskConfig: given, targetState: "STARTED" as const };
+  return { key, connectorConfig: given, taskConfig: given, targetState: "STARTED" as const, taskGeneration: 1 };
 };
 
 describe("executor host", () => {

@@ -45,7 +45,7 @@ describe("executor process on a real Kafka", () => {
     const key = { connector: config["name"] ?? "", task: 0 };
     await executor.rpc.call(
       "startTask",
-      { key, connectorConfig: config, taskConfig: config, targetState: "STARTED" },
+      { key, connectorConfig: config, taskConfig: config, targetState: "STARTED", taskGeneration: 1 },
       deadline(),
     );
     return key;

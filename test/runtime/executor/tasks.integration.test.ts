@@ -57,7 +57,8 @@ describe("tasks on a real Kafka", () => {
     more: Partial<TaskStart> = {},
   ): Promise<TaskKey> {
     const key = { connector: config["name"] ?? "", task: 0 };
-    const start = { key, connectorConfig: config, taskConfig: config, targetState: "STARTED" as const, ...more };
+    const same = { key, connectorConfig: config, taskConfig: config, taskGeneration: 1 };
+    const start = { ...same, targetState: "STARTED" as const, ...more };
     await executor.rpc.call("startTask", start, deadline());
     return key;
   }

@@ -9,6 +9,7 @@ import type {
   ConfigChange,
   ConfigStore,
   ConnectorEntry,
+  FencingState,
   RestartScope,
   SessionKey,
   StatusChange,
@@ -26,6 +27,8 @@ export class FakeConfigStore implements ConfigStore {
   /** Awaited before each write takes effect. */
   beforeWrite: () => Promise<void> = async () => {};
   readToEndCalls = 0;
+  claims = 0;
+  readonly fencings = new Map<string, FencingState>();
 
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
@@ -63,6 +66,17 @@ export class FakeConfigStore implements ConfigStore {
       (entry) => ({ ...entry, tasks, appliedConfig: entry.config, taskGeneration: entry.taskGeneration + 1 }),
       { kind: "tasksCommitted", connector },
     );
+  }
+  fencing(connector: string): FencingState {
+    return this.fencings.get(connector) ?? { pending: false, taskCount: null };
+  }
+  async claimPrivilege(): Promise<void> {
+    this.claims += 1;
+  }
+  async putTaskCount(connector: string, tasks: number): Promise<void> {
+    await this.beforeWrite();
+    this.privilegedWrites.push(`putTaskCount ${connector} ${tasks}`);
+    this.fencings.set(connector, { pending: false, taskCount: tasks });
   }
   async putSessionKey(sessionKey: SessionKey): Promise<void> {
     this.privilegedWrites.push("putSessionKey");
@@ -255,6 +269,13 @@ export class FakePool implements ExecutorPool {
     if (this.refusal !== null) throw this.refusal;
     this.altered.push(offsets);
     return this.settles;
+  }
+  async ownOffsets(): Promise<never[]> {
+    return [];
+  }
+  async writeOwnOffsets(): Promise<void> {}
+  async fenceProducers({ connector, tasks }: ExecutorCalls["fenceProducers"]["args"]): Promise<void> {
+    await this.#do(`fence ${connector} ${tasks}`, () => undefined);
   }
   async sinkOffsets(): Promise<readonly SinkOffset[]> {
     return this.groupOffsets;

@@ -35,6 +35,7 @@ function openWriter(partitionCount = 1) {
     at: unused,
     node: unused,
     coordinator: unused,
+    transactionCoordinator: unused,
     metadata: unused,
     topic: unused,
     forget: (gone) => void forgotten.push(gone),

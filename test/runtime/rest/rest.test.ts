@@ -104,6 +104,12 @@ describe("REST", () => {
         plugins: createPluginQueries({ catalog: () => catalog, pool, packages: () => [] }),
         events: createClusterEvents({ configStore, statusStore, member: () => member, views, workerId: "self:8083" }),
         group,
+        fencing: {
+          async fence(connector) {
+            fenced.push(connector);
+            return { kind: "done", value: null };
+          },
+        },
         server: { version: "4.3.1", commit: "abc", clusterId: () => "kafka-1" },
         get topicTracking() {
           return tracking;

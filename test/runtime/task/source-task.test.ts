@@ -14,7 +14,8 @@ import { stringConverter } from "#runtime/converters/string.ts";
 import { canonicalKey, type PartitionOffset } from "#runtime/task/pending-offsets.ts";
 import { createPluginMetrics } from "#runtime/task/plugin-metrics.ts";
 import { compileSourcePipeline, type TransformStep } from "#runtime/task/record-pipeline.ts";
-import { createSourceTask, type SourceTaskOptions } from "#runtime/task/source-task.ts";
+import type { TaskOffsets } from "#runtime/task/source-options.ts";
+import { createSourceTask } from "#runtime/task/source-task.ts";
 import type { TolerancePolicy } from "#runtime/task/tolerance.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeProducer } from "#support/fake-record-producer.ts";
@@ -39,7 +40,7 @@ interface Setup {
   readonly transforms?: readonly TransformStep[];
   readonly flushIntervalMs?: number;
   readonly task?: Partial<SourceTask>;
-  readonly writeOffsets?: SourceTaskOptions["writeOffsets"];
+  readonly writeOffsets?: TaskOffsets["write"];
 }
 
 /** A source whose polls give the batches that the test pushes. */
@@ -86,12 +87,15 @@ function setUp(setup: Setup = {}) {
       return producer;
     },
     ensureTopic: null,
-    readOffset: async (partition) => stored.get(canonicalKey(partition)) ?? null,
-    writeOffsets:
-      setup.writeOffsets ??
-      (async (offsets: readonly PartitionOffset[]) => {
-        for (const { partition, offset } of offsets) stored.set(canonicalKey(partition), offset);
-      }),
+    offsets: {
+      read: async (partition) => stored.get(canonicalKey(partition)) ?? null,
+      write:
+        setup.writeOffsets ??
+        (async (offsets: readonly PartitionOffset[]) => {
+          for (const { partition, offset } of offsets) stored.set(canonicalKey(partition), offset);
+        }),
+    },
+    exactlyOnce: null,
     activeTopic: (topic) => topics.push(topic),
     flushIntervalMs: setup.flushIntervalMs ?? 5,
     flushTimeoutMs: 1_000,
