@@ -35,7 +35,7 @@ int32_t Producer::Topic(const std::string& name) {
   std::lock_guard<std::mutex> gate(gate_);
   if (rk_ == nullptr) throw JsError{"ERR_CLOSED", "the producer is closed"};
   rd_kafka_topic_t* topic = rd_kafka_topic_new(rk_, name.c_str(), nullptr);
-  if (topic == nullptr) throw JsError{"ERR_INVALID_ARG_VALUE", "not a topic name: " + name};
+  if (topic == nullptr) throw JsError{"ERR_INVALID_ARG_VALUE", "cannot write to topic " + name + ": " + rd_kafka_err2str(rd_kafka_last_error())};
   topics_.push_back(topic);
   return static_cast<int32_t>(topics_.size() - 1);
 }

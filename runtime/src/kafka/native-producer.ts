@@ -126,9 +126,9 @@ class NativeRecordProducer implements TransactionalProducer {
     return this.#transact("init", signal);
   }
 
-  begin(signal: AbortSignal): Promise<void> {
+  async begin(signal: AbortSignal): Promise<void> {
     this.#throwIfUnusable();
-    return this.#transact("begin", signal);
+    await this.#transact("begin", signal);
   }
 
   async commit(signal: AbortSignal): Promise<void> {
