@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { fullMatch } from "./java-regex.ts";
+import { fullMatch, groupPlaces } from "./java-regex.ts";
 
-export { fullMatch };
+export { fullMatch, groupPlaces };
 
 /**
  * Building blocks for a plugin's configuration schema. Configurations arrive as flat maps of strings; each helper turns the text of one
@@ -120,7 +120,7 @@ export function splitList(text: string | undefined): readonly string[] {
 export const pattern = () =>
   parsed<RegExp>("STRING", (text) => {
     try {
-      return { value: fullMatch(text) };
+      return { value: fullMatch(text.trim()) };
     } catch {
       return { fault: "Invalid regex" };
     }
@@ -130,8 +130,11 @@ export const pattern = () =>
 export const oneOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
   z.enum(words).meta({ configType: "STRING" });
 
-/** Text that is not empty. */
-export const nonEmpty = () => z.string().min(1).meta({ configType: "STRING" });
+/** Text, without the blanks around it, as Java's ConfigDef takes every string. */
+export const text = () => z.string().trim().meta({ configType: "STRING" });
+
+/** Text that is not empty; blanks around it do not count. */
+export const nonEmpty = () => z.string().trim().min(1).meta({ configType: "STRING" });
 
 /** The name of a plugin: a short name, or a Java class name. */
 export const className = () =>

@@ -9,6 +9,31 @@ export function fullMatch(regex: string): RegExp {
   return new RegExp(`^(?:${source})$`, flags);
 }
 
+/** Names of groups that stand for possessive quantifiers; no name in Java has a dollar sign. */
+const ATOMIC = "atomic$";
+
+/**
+ * The places in a match of the groups that a Java pattern has, in their order, group 0 first: the groups that stand for possessive
+ * quantifiers are not among them.
+ */
+export function groupPlaces({ source }: RegExp): readonly number[] {
+  const places = [0];
+  let place = 0;
+  let inClass = 0;
+  for (let at = 0; at < source.length; at += 1) {
+    const character = source[at];
+    if (character === "\\") at += 1;
+    else if (character === "[") inClass += 1;
+    else if (character === "]") inClass -= 1;
+    if (character !== "(" || inClass > 0) continue;
+    const [, name] = /^\((?:\?<([^=!>][^>]*)>)?/.exec(source.slice(at)) ?? [];
+    if (name === undefined && source[at + 1] === "?") continue;
+    place += 1;
+    if (name?.startsWith(ATOMIC) !== true) places.push(place);
+  }
+  return places;
+}
+
 const POSIX: Readonly<Record<string, string>> = {
   Lower: "a-z",
   Upper: "A-Z",
@@ -55,11 +80,14 @@ function translate(regex: string): { readonly source: string; readonly flags: st
 
 class PatternReader {
   readonly #text: string;
+  readonly #offset: number;
   #at = 0;
   #groups = 0;
 
-  constructor(text: string) {
+  /** `offset`: where the text stands in the whole pattern. */
+  constructor(text: string, offset = 0) {
     this.#text = text;
+    this.#offset = offset;
   }
 
   skip(count: number): void {
@@ -104,7 +132,7 @@ class PatternReader {
       else if (character === ")") depth -= 1;
       if (depth === 0) {
         const [opening = "("] = /^\(\?(?:<[A-Za-z]\w*>|<?[=!]|[:>]|[ims-]+:)|^\(/.exec(this.#text.slice(start)) ?? [];
-        const inner = new PatternReader(this.#text.slice(start + opening.length, index));
+        const inner = new PatternReader(this.#text.slice(start + opening.length, index), this.#offset + start + 1);
         const body = inner.read();
         this.#at = index + 1;
         if (opening === "(?>") return this.#atomic(body);
@@ -116,7 +144,7 @@ class PatternReader {
 
   #atomic(body: string): string {
     this.#groups += 1;
-    const name = `atomic${this.#at}x${this.#groups}`;
+    const name = `${ATOMIC}${this.#offset + this.#at}_${this.#groups}`;
     return `(?:(?=(?<${name}>${body}))\\k<${name}>)`;
   }
 

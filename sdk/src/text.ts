@@ -1,3 +1,4 @@
+import { toCivilDate } from "./calendar.ts";
 import { decimalText, scaleOf } from "./decimal.ts";
 import {
   DATE_NAME,
@@ -64,11 +65,16 @@ function logicalText(value: NonNullable<Value>, schema: Schema): string | null {
   }
 }
 
+const WEEKDAYS = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /** Source: java.util.Date.toString, in UTC. */
 function dateText(date: Date): string {
-  const [, weekday = "", day = "", month = "", year = "", time = ""] =
-    /^(\w+), (\d+) (\w+) (-?\d+) ([\d:]+)/.exec(date.toUTCString()) ?? [];
-  return `${weekday} ${month} ${day} ${time} UTC ${year}`;
+  const epochDay = Math.floor(date.getTime() / 86_400_000);
+  const { year, month, day } = toCivilDate(epochDay);
+  const weekday = WEEKDAYS[((epochDay % 7) + 7) % 7];
+  const time = date.toISOString().slice(-13, -5);
+  return `${weekday} ${MONTHS[month - 1]} ${String(day).padStart(2, "0")} ${time} UTC ${year}`;
 }
 
 function numberText(value: number, schema: Schema | null | undefined): string {
@@ -87,8 +93,14 @@ export function javaFloat(value: number, single: boolean): string {
   const magnitude = Math.abs(value);
   const digits = single ? shortestSingle(value) : value;
   if (magnitude >= 1e-3 && magnitude < 1e7) return withPoint(String(digits));
-  const [mantissa = "", exponent = "0"] = digits.toExponential().split("e");
+  const [mantissa = "", exponent = "0"] = toDigits(digits).split("e");
   return `${withPoint(mantissa)}E${Number(exponent)}`;
+}
+
+/** Java shows the two digits that come closest where one would do: 4.9E-324, not 5E-324. */
+function toDigits(value: number): string {
+  const closest = value.toExponential(1);
+  return Number(closest) === value ? closest : value.toExponential();
 }
 
 function withPoint(text: string): string {
@@ -98,7 +110,9 @@ function withPoint(text: string): string {
 /** The double whose shortest form has just the digits that tell this float from its neighbours. */
 export function shortestSingle(value: number): number {
   const single = Math.fround(value);
-  for (let precision = 1; precision <= 9; precision += 1) {
+  // A decimal of up to six digits that is this float is also what it rounds to; below the normal floats there are fewer.
+  const first = Math.abs(single) < 1.2e-38 ? 2 : 6;
+  for (let precision = first; precision <= 9; precision += 1) {
     const candidate = Number(single.toPrecision(precision));
     if (Math.fround(candidate) === single) return candidate;
   }

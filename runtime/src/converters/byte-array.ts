@@ -1,6 +1,7 @@
 import {
   type Converter,
   DataError,
+  DECIMAL_NAME,
   defineConverter,
   type HeaderConverter,
   javaClassOf,
@@ -13,7 +14,7 @@ function encode(_: string, data: SchemaAndValue): Buffer | null {
   if (data.schema !== null && data.schema.type !== "BYTES") {
     throw new DataError(`Invalid schema type for ByteArrayConverter: ${data.schema.type}`);
   }
-  if (data.value !== null && !Buffer.isBuffer(data.value)) {
+  if (data.value !== null && (!Buffer.isBuffer(data.value) || data.schema?.name === DECIMAL_NAME)) {
     throw new DataError(
       `ByteArrayConverter is not compatible with objects of type class ${javaClassOf(data.value, data.schema)}`,
     );

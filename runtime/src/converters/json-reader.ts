@@ -23,9 +23,12 @@ import { JsonDecimal, type JsonNode } from "./json-text.ts";
 /** Reads the values of one schema. Throws DataError where node and schema do not agree. */
 export type JsonReader = (node: JsonNode | undefined) => Value;
 
-/** Compiles the reader of a schema; call it once per schema. */
-export function compileJsonReader(schema: Schema, replaceNull: boolean): JsonReader {
-  const read = compileNonNull(schema, replaceNull);
+/**
+ * Compiles the reader of a schema; call it once per schema. `location` says which part of a struct it is, where Java checks that what is
+ * required is there; not given: it is in none.
+ */
+export function compileJsonReader(schema: Schema, replaceNull: boolean, location?: string): JsonReader {
+  const read = compileNonNull(schema, { replaceNull, location });
   const fallback = schema.default;
   return (node) => {
     if (node !== null && node !== undefined) return read(node);
@@ -39,7 +42,12 @@ type Read = (node: Exclude<JsonNode, null>) => Value;
 
 const BITS = { INT8: 8, INT16: 16, INT32: 32 } as const;
 
-function compileNonNull(schema: Schema, replaceNull: boolean): Read {
+interface Place {
+  readonly replaceNull: boolean;
+  readonly location: string | undefined;
+}
+
+function compileNonNull(schema: Schema, place: Place): Read {
   switch (schema.name) {
     case DECIMAL_NAME:
       return compileDecimal(schema);
@@ -55,11 +63,11 @@ function compileNonNull(schema: Schema, replaceNull: boolean): Read {
         );
       };
     default:
-      return compilePlain(schema, replaceNull);
+      return compilePlain(schema, place);
   }
 }
 
-function compilePlain(schema: Schema, replaceNull: boolean): Read {
+function compilePlain(schema: Schema, place: Place): Read {
   const { type } = schema;
   switch (type) {
     case "BOOLEAN":
@@ -80,36 +88,34 @@ function compilePlain(schema: Schema, replaceNull: boolean): Read {
     case "FLOAT64":
       return floatOf;
     case "STRING":
-      return compileString(schema);
+      return (node) => (typeof node === "string" ? node : absent(schema, place));
     case "BYTES":
-      return (node) => (typeof node === "string" ? readBase64(node, "Invalid bytes field") : absent(schema));
+      return (node) => (typeof node === "string" ? readBase64(node, "Invalid bytes field") : absent(schema, place));
     case "ARRAY": {
-      const readItem = compileItems(schema, replaceNull);
+      const readItem = compileItems(schema, place);
       return (node) => itemsOf(node).map(readItem);
     }
     case "MAP":
-      return compileMap(schema, replaceNull);
+      return compileMap(schema, place);
     case "STRUCT":
-      return compileStruct(schema, replaceNull);
+      return compileStruct(schema, place);
     default:
       throw new Error(`unreachable: ${type satisfies never}`);
   }
 }
 
-function compileString(schema: Schema): Read {
-  return (node) => (typeof node === "string" ? node : absent(schema));
-}
-
 /** A node of a kind that cannot become the value counts as null. */
-function absent(schema: Schema): null {
-  if (schema.optional) return null;
-  throw new DataError(`Invalid null value for required ${schema.type} field`);
+function absent(schema: Schema, { location }: Place): null {
+  if (schema.optional || location === undefined) return null;
+  throw new DataError(`Invalid value: null used for required ${location}, schema type: ${schema.type}`);
 }
 
-function compileItems(schema: Schema, replaceNull: boolean): JsonReader {
+const within = (part: string, { location }: Place) => (location === undefined ? undefined : `${part} ${location}`);
+
+function compileItems(schema: Schema, place: Place): JsonReader {
   return schema.valueSchema === undefined
     ? (node) => toSchemaless(node ?? null)
-    : compileJsonReader(schema.valueSchema, replaceNull);
+    : compileJsonReader(schema.valueSchema, place.replaceNull, within("element of array", place));
 }
 
 function itemsOf(node: JsonNode): readonly JsonNode[] {
@@ -117,12 +123,12 @@ function itemsOf(node: JsonNode): readonly JsonNode[] {
   return isObject(node) ? Object.values(node) : [];
 }
 
-function compileMap(schema: Schema, replaceNull: boolean): Read {
+function compileMap(schema: Schema, place: Place): Read {
   const { keySchema, valueSchema } = schema;
   if (keySchema === undefined || valueSchema === undefined)
     throw new DataError("MAP schema without key or value schema");
-  const readKey = compileJsonReader(keySchema, replaceNull);
-  const readItem = compileJsonReader(valueSchema, replaceNull);
+  const readKey = compileJsonReader(keySchema, place.replaceNull, within("key of map", place));
+  const readItem = compileJsonReader(valueSchema, place.replaceNull, within("value of map", place));
   if (keySchema.type === "STRING") {
     return (node) => {
       if (isObject(node)) return new Map(Object.entries(node).map(([key, item]) => [key, readItem(item)]));
@@ -149,11 +155,11 @@ function compileMap(schema: Schema, replaceNull: boolean): Read {
   };
 }
 
-function compileStruct(schema: Schema, replaceNull: boolean): Read {
+function compileStruct(schema: Schema, { replaceNull }: Place): Read {
   const fields = (schema.fields ?? []).map((field) => ({
     name: field.name,
     inherited: field.name in Object.prototype,
-    read: compileJsonReader(field.schema, replaceNull),
+    read: compileJsonReader(field.schema, replaceNull, `field: "${field.name}"`),
   }));
   return (node) => {
     if (!isObject(node)) throw new DataError(`Structs should be encoded as JSON objects, but found ${kindOf(node)}`);
@@ -169,7 +175,6 @@ function compileStruct(schema: Schema, replaceNull: boolean): Read {
 }
 
 function compileDecimal(schema: Schema): Read {
-  const scale = scaleOf(schema);
   return (node) => {
     if (typeof node === "string") {
       const bytes = readBase64(node, "Invalid bytes for Decimal field");
@@ -177,7 +182,7 @@ function compileDecimal(schema: Schema): Read {
       return bytes;
     }
     const text = numberText(node);
-    if (text !== null) return fromDecimalText(text, scale);
+    if (text !== null) return fromDecimalText(text, scaleOf(schema));
     throw new DataError(
       `Invalid type for Decimal, underlying representation should be numeric or bytes but was ${kindOf(node)}`,
     );

@@ -32,7 +32,7 @@ export function writeSchema(schema: Schema, writeDefault: (schema: Schema, value
 }
 
 function membersOf(schema: Schema, writeDefault: (schema: Schema, value: Value) => string): string[] {
-  const nested = (inner: Schema | undefined) => writeSchema(required(inner, schema), writeDefault);
+  const nested = (inner: Schema | undefined) => (inner === undefined ? "null" : writeSchema(inner, writeDefault));
   const members = [`"type":"${TYPE_NAMES[schema.type]}"`];
   if (schema.type === "ARRAY") members.push(`"items":${nested(schema.valueSchema)}`);
   if (schema.type === "MAP")
@@ -58,11 +58,6 @@ function writeParameters(parameters: Readonly<Record<string, string>>): string {
   return `{${Object.entries(parameters)
     .map(([name, value]) => `${writeString(name)}:${writeString(value)}`)
     .join(",")}}`;
-}
-
-function required(inner: Schema | undefined, outer: Schema): Schema {
-  if (inner === undefined) throw new DataError(`${outer.type} schema without the schema of its elements`);
-  return inner;
 }
 
 /**
@@ -92,6 +87,7 @@ export function readSchema(node: JsonNode, replaceNull = true): Schema | null {
   const fallback = object["default"];
   if (fallback === undefined) return schema;
   const value = compileJsonReader(schema, replaceNull)(fallback);
+  if (value === null && !schema.optional) throw new DataError("Invalid default value");
   return value === null ? schema : { ...schema, default: value };
 }
 
@@ -103,6 +99,9 @@ function nested(type: SchemaType, object: Members, replaceNull: boolean): Partia
     return valueSchema === null ? {} : { valueSchema };
   }
   if (type === "MAP") {
+    for (const what of ["key", "value"] as const) {
+      if (object[`${what}s`] === undefined) throw new DataError(`Map schema did not specify the ${what} type`);
+    }
     return {
       keySchema: entrySchema(object, "keys", "key", replaceNull),
       valueSchema: entrySchema(object, "values", "value", replaceNull),
@@ -127,9 +126,7 @@ function nested(type: SchemaType, object: Members, replaceNull: boolean): Partia
 }
 
 function entrySchema(object: Members, member: "keys" | "values", what: "key" | "value", replaceNull: boolean): Schema {
-  const node = object[member];
-  if (node === undefined) throw new DataError(`Map schema did not specify the ${what} type`);
-  const schema = readSchema(node, replaceNull);
+  const schema = readSchema(object[member] ?? null, replaceNull);
   if (schema === null) throw new DataError(`${what}Schema cannot be null.`);
   return schema;
 }

@@ -25,8 +25,8 @@ export class JsonDecimal {
 /** What numbers have to keep beyond their value: `whole` that 10.0 is no integer, `exact` all their digits. */
 export type NumberMode = "whole" | "exact" | "value";
 
-/** Sixteen digits in a row: only then can an integer have lost precision. */
-const LONG_NUMBER = /\d{16}/;
+/** Sixteen digits in a row, or two of an exponent: only then can a whole number have lost precision. */
+const LONG_NUMBER = /\d{16}|\d[eE]\+?\d\d/;
 
 /** A number that is written as a fraction but may be whole, with the syntax around it. */
 const WHOLE_FRACTION = /(?:^|[[:,])\s*-?\d+(?:\.\d+[eE]|[eE]|\.0+\s*(?:[,}\]]|$))/;
@@ -73,7 +73,8 @@ function reviverOf(mode: NumberMode) {
     if (typeof value !== "number") return value;
     const source = context[0]?.source ?? String(value);
     if (INTEGER.test(source)) return Number.isSafeInteger(value) ? value : BigInt(source);
-    if (mode === "exact") return new JsonDecimal(source);
+    if (mode === "exact" || (mode === "value" && Math.abs(value) > Number.MAX_SAFE_INTEGER))
+      return new JsonDecimal(source);
     return mode === "whole" && Number.isInteger(value) ? new WholeDouble(value) : value;
   };
 }

@@ -115,10 +115,11 @@ function compileNonNull(schema: Schema, options: JsonWriterOptions): (value: Non
     };
   }
   if (schema.name === DECIMAL_NAME) {
-    const scale = scaleOf(schema);
-    if (options.numericDecimals) {
-      return (value) => (Buffer.isBuffer(value) ? decimalText(value, scale) : mismatch(schema, value));
-    }
+    return (value) => {
+      if (!Buffer.isBuffer(value)) return mismatch(schema, value);
+      const scale = scaleOf(schema);
+      return options.numericDecimals ? decimalText(value, scale) : `"${value.toString("base64")}"`;
+    };
   }
   switch (schema.type) {
     case "BOOLEAN":

@@ -79,15 +79,17 @@ function compileNumber(layout: Layout): Converter & HeaderConverter {
       new DataError(`Failed to serialize to ${layout.name} (was class ${javaClassOf(value, from)}): `);
     if (from !== null && (from.type !== layout.type || javaClassOf(value, from) === "java.util.Date")) throw refuse();
     const found = from === null ? typeOfValue(value) : from.type;
-    // Schemaless integers have one form for all widths; a number that fits is written.
-    const fits = found !== null && (found === layout.type || (WHOLE.has(found) && WHOLE.has(layout.type)));
-    const number = Number(value);
-    if (!fits && !(from === null && found === "FLOAT64" && layout.type === "FLOAT32")) throw refuse();
-    const bits = layout.size * 8;
-    if (WHOLE.has(layout.type) && typeof value !== "bigint" && BigInt.asIntN(bits, BigInt(number)) !== BigInt(number)) {
-      throw refuse();
+    if (WHOLE.has(layout.type)) {
+      // Schemaless integers have one form for all widths; one that fits is written.
+      if (found === null || !WHOLE.has(found)) throw refuse();
+      const integer = BigInt(value as number | bigint);
+      if (BigInt.asIntN(layout.size * 8, integer) !== integer) throw refuse();
+      return layout.write(integer);
     }
-    return layout.write(typeof value === "bigint" ? value : number);
+    const number = Number(value);
+    if (found !== "FLOAT64" && found !== layout.type) throw refuse();
+    if (layout.type === "FLOAT32" && Number.isFinite(number) && !Number.isFinite(Math.fround(number))) throw refuse();
+    return layout.write(number);
   };
   const decode = (payload: Buffer | null): SchemaAndValue => {
     if (payload === null) return { schema, value: null };

@@ -7,7 +7,11 @@ export const topicNameMatches = definePredicate({
   version: "1.0.0",
   aliases: ["org.apache.kafka.connect.transforms.predicates.TopicNameMatches"],
   config: z.object({
-    pattern: key.pattern().describe("Regular expression for the whole topic name.").meta({ importance: "MEDIUM" }),
+    pattern: key
+      .pattern()
+      .refine((pattern) => pattern.source !== key.fullMatch("").source, "String must be non-empty")
+      .describe("Regular expression for the whole topic name.")
+      .meta({ importance: "MEDIUM" }),
   }),
   compile:
     ({ pattern }) =>

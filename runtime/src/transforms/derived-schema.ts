@@ -23,13 +23,16 @@ export function basicsOf(schema: Schema): Partial<Schema> {
   };
 }
 
-/** A required STRUCT. Throws DataError for names that are empty or there twice. Source: SchemaBuilder.field. */
+/** Adds a field's name; throws DataError for one that is empty or there already. Source: SchemaBuilder.field. */
+export function addName(names: Set<string>, name: string): void {
+  if (name === "") throw new DataError("fieldName cannot be null.");
+  if (names.has(name)) throw new DataError(`Cannot create field because of field name duplication ${name}`);
+  names.add(name);
+}
+
+/** A required STRUCT. Throws DataError for names that are empty or there twice. */
 export function structOf(fields: readonly Field[], basics: Partial<Schema> = {}): Schema {
   const names = new Set<string>();
-  for (const { name } of fields) {
-    if (name === "") throw new DataError("fieldName cannot be null.");
-    if (names.has(name)) throw new DataError(`Cannot create field because of field name duplication ${name}`);
-    names.add(name);
-  }
+  for (const { name } of fields) addName(names, name);
   return { type: "STRUCT", optional: false, ...basics, fields };
 }

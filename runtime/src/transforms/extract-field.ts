@@ -10,8 +10,8 @@ const NESTED = "nested field access";
 
 const CONFIG = z
   .object({
-    field: z
-      .string()
+    field: key
+      .text()
       .describe("The field, or (field.syntax.version V2) the path to it.")
       .meta({ importance: "MEDIUM" }),
     "field.syntax.version": key

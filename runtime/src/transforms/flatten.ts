@@ -3,20 +3,21 @@ import {
   defineTransform,
   type Field,
   javaClassOf,
+  config as key,
   type Schema,
   typeOfValue,
   type Value,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { addName, basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
 import { admit, type Fields, fieldOf, fieldsOf, readField, requireFields, setField } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 
 const PURPOSE = "flattening";
 
 const CONFIG = z.object({
-  delimiter: z
-    .string()
+  delimiter: key
+    .text()
     .default(".")
     .describe("Text between the names of a nested field in the new field's name.")
     .meta({ importance: "MEDIUM" }),
@@ -38,6 +39,7 @@ interface Level {
 
 function leavesOf(schema: Schema, delimiter: string): readonly Leaf[] {
   const leaves: Leaf[] = [];
+  const names = new Set<string>();
   const visit = (current: Schema, { parents, prefix, optional, fallback }: Level) => {
     for (const source of fieldsOf(current)) {
       const name = joinNames(prefix, delimiter, source.name);
@@ -63,6 +65,7 @@ function leavesOf(schema: Schema, delimiter: string): readonly Leaf[] {
         ...(own.valueSchema !== undefined && { valueSchema: own.valueSchema }),
         ...(inherited !== null && { default: inherited }),
       };
+      addName(names, name);
       leaves.push({ parents, source, field: { name, schema: flat } });
     }
   };

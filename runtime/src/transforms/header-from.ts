@@ -54,19 +54,19 @@ function defineHeaderFrom(side: Side) {
           return { ...side.with(record, { schema: null, value }), headers };
         }
         const { schema, kept, sources } = shape(data.schema);
-        sources.forEach((source, index) => {
-          if (source === undefined) throw new DataError(`Unknown field: ${config.fields[index]}`);
-          const value = readField(fields, source, replaceNull);
-          if (value === null && !source.schema.optional) {
-            throw new DataError(`A null value requires an optional schema but was ${describe(source.schema)}`);
-          }
-          headers.push({ key: headerName(index), schema: source.schema, value });
-        });
-        if (operation === "copy") return { ...record, headers };
         const value: Record<string, Value> = {};
-        for (const field of kept) {
+        for (const field of operation === "move" ? kept : []) {
           setField(value, field.name, admit(readField(fields, field, replaceNull), field.name, field.schema));
         }
+        sources.forEach((source, index) => {
+          if (source === undefined) throw new DataError(`Unknown field: ${config.fields[index]}`);
+          const item = readField(fields, source, replaceNull);
+          if (item === null && !source.schema.optional) {
+            throw new DataError(`A null value requires an optional schema but was ${describe(source.schema)}`);
+          }
+          headers.push({ key: headerName(index), schema: source.schema, value: item });
+        });
+        if (operation === "copy") return { ...record, headers };
         return { ...side.with(record, { schema, value }), headers };
       };
     },

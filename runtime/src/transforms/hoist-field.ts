@@ -1,11 +1,11 @@
-import { defineTransform, type Schema } from "@headrace/sdk";
+import { defineTransform, config as key, type Schema } from "@headrace/sdk";
 import { z } from "zod";
 import { memoizeSchema, structOf } from "./derived-schema.ts";
 import { admit } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 
 const CONFIG = z.object({
-  field: z.string().describe("Name of the one field of the new struct or map.").meta({ importance: "MEDIUM" }),
+  field: key.text().describe("Name of the one field of the new struct or map.").meta({ importance: "MEDIUM" }),
 });
 
 /** Wraps the key or value into a struct (with schema) or map of one field. Source: org.apache.kafka.connect.transforms.HoistField. */

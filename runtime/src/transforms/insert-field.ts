@@ -4,6 +4,7 @@ import {
   defineTransform,
   INT32_SCHEMA,
   INT64_SCHEMA,
+  config as key,
   optional,
   type Schema,
   STRING_SCHEMA,
@@ -16,8 +17,8 @@ import { admit, fieldsOf, REPLACE_NULL, readField, requireFields, setField } fro
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 
 const field = (what: string) =>
-  z
-    .string()
+  key
+    .text()
     .optional()
     .describe(`Field for the ${what}. A suffix of ! makes it a required field, ? an optional one (the default).`)
     .meta({ importance: "MEDIUM" });
@@ -29,7 +30,7 @@ const CONFIG = z
     "offset.field": field("Kafka offset (sinks only)"),
     "timestamp.field": field("record's timestamp"),
     "static.field": field("static value"),
-    "static.value": z.string().optional().describe("The static value.").meta({ importance: "MEDIUM" }),
+    "static.value": key.text().optional().describe("The static value.").meta({ importance: "MEDIUM" }),
     "replace.null.with.default": REPLACE_NULL,
   })
   .superRefine((config, context) => {

@@ -1,10 +1,10 @@
-import { defineTransform, parseValueText } from "@headrace/sdk";
+import { defineTransform, config as key, parseValueText } from "@headrace/sdk";
 import { z } from "zod";
 
 const CONFIG = z.object({
-  header: z.string().describe("The header's name.").meta({ importance: "HIGH" }),
-  "value.literal": z
-    .string()
+  header: key.text().describe("The header's name.").meta({ importance: "HIGH" }),
+  "value.literal": key
+    .text()
     .describe("The header's value; its type is taken from its text, as the simple header converter does.")
     .meta({ importance: "HIGH" }),
 });

@@ -68,7 +68,9 @@ function zeroOf(value: NonNullable<Value>, schema: Schema | null): Value {
 function replacementFor(value: NonNullable<Value>, schema: Schema | null, text: string): Value {
   if (DATES.has(schema?.name)) throw unmaskable(value, schema);
   if (schema?.name === DECIMAL_NAME) {
-    if (parseBigDecimal(text) === null) throw notANumber(text);
+    if (parseBigDecimal(text) === null) {
+      throw new DataError(`Unable to convert ${text} (class java.lang.String) to number`);
+    }
     return fromDecimalText(text, scaleOf(schema));
   }
   const type = schema === null ? typeOfValue(value) : schema.type;

@@ -7,7 +7,7 @@ const CONFIG = z.object({
     .pattern()
     .describe("Regular expression that the whole topic name must match.")
     .meta({ importance: "HIGH" }),
-  replacement: z.string().describe("The new topic name; $1 is the first group.").meta({ importance: "HIGH" }),
+  replacement: key.text().describe("The new topic name; $1 is the first group.").meta({ importance: "HIGH" }),
 });
 
 /** Renames the topic. Source: org.apache.kafka.connect.transforms.RegexRouter. */
@@ -17,7 +17,7 @@ export const regexRouter = defineTransform({
   aliases: ["org.apache.kafka.connect.transforms.RegexRouter"],
   config: CONFIG,
   compile(config) {
-    const replace = parseReplacement(config.replacement);
+    const replace = parseReplacement(config.replacement, config.regex);
     const known = new Map<string, string>();
     return (record) => {
       let topic = known.get(record.topic);

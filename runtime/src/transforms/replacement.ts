@@ -1,4 +1,4 @@
-import { DataError } from "@headrace/sdk";
+import { DataError, config as key } from "@headrace/sdk";
 
 type Part = string | number | { readonly group: string };
 
@@ -7,10 +7,11 @@ type Part = string | number | { readonly group: string };
  * there are groups. The function throws DataError for groups that do not exist and for text that is no replacement, as Java does when it
  * is used.
  */
-export function parseReplacement(text: string): (match: RegExpExecArray) => string {
+export function parseReplacement(text: string, regex: RegExp): (match: RegExpExecArray) => string {
+  const places = key.groupPlaces(regex);
   return (match) =>
-    partsOf(text, match.length - 1)
-      .map((part) => textOf(part, match))
+    partsOf(text, places.length - 1)
+      .map((part) => textOf(typeof part === "number" ? (places[part] ?? 0) : part, match))
       .join("");
 }
 

@@ -6,7 +6,7 @@ import { javaName, KEY, type Side, VALUE } from "./side.ts";
 
 const CONFIG = z
   .object({
-    "schema.name": z.string().optional().describe("The schema's new name.").meta({ importance: "HIGH" }),
+    "schema.name": key.text().optional().describe("The schema's new name.").meta({ importance: "HIGH" }),
     "schema.version": key.int().optional().describe("The schema's new version.").meta({ importance: "HIGH" }),
     "replace.null.with.default": REPLACE_NULL,
   })

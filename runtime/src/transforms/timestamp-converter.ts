@@ -29,8 +29,8 @@ type Precision = (typeof PRECISIONS)[number];
 
 const CONFIG = z
   .object({
-    field: z
-      .string()
+    field: key
+      .text()
       .default("")
       .describe("The field with the timestamp; empty: the whole key or value is one.")
       .meta({ importance: "HIGH" }),
@@ -38,8 +38,8 @@ const CONFIG = z
       .oneOf(...TARGETS)
       .describe("What the timestamp becomes.")
       .meta({ importance: "HIGH" }),
-    format: z
-      .string()
+    format: key
+      .text()
       .default("")
       .describe("Format of timestamps that are text, as of java.text.SimpleDateFormat, in UTC.")
       .meta({ importance: "MEDIUM" }),
@@ -78,8 +78,17 @@ function requireTimestampSchema(schema: Schema): void {
   throw new DataError(`Schema Schema{${shown}} does not correspond to a known timestamp type format`);
 }
 
+/** The last millisecond that JavaScript has a date for, in the year 275760. */
+const LIMIT_MS = 8.64e15;
+
 /** Milliseconds since the epoch. */
 function readTimestamp(value: NonNullable<Value>, schema: Schema | null, settings: Settings): number {
+  const millis = readMillis(value, schema, settings);
+  if (Math.abs(millis) <= LIMIT_MS) return millis;
+  throw new DataError(`Timestamp ${String(value)} lies beyond the year 275760, which no date can show`);
+}
+
+function readMillis(value: NonNullable<Value>, schema: Schema | null, settings: Settings): number {
   const date = dateOf(value, schema);
   if (date !== null) return date.getTime();
   if (typeof value === "string") return parseText(value, settings.format);
@@ -101,7 +110,7 @@ function parseText(text: string, format: DateFormat | null): number {
 function toMillis(unix: bigint, precision: Precision): number {
   switch (precision) {
     case "seconds":
-      return Number(unix) * 1000;
+      return Number(unix * 1000n);
     case "milliseconds":
       return Number(unix);
     case "microseconds":

@@ -1,15 +1,15 @@
-import { compileDateFormat, DataError, defineTransform } from "@headrace/sdk";
+import { compileDateFormat, DataError, defineTransform, config as key } from "@headrace/sdk";
 import { z } from "zod";
 
 const CONFIG = z
   .object({
-    "topic.format": z
-      .string()
+    "topic.format": key
+      .text()
       .default("${" + "topic}-${" + "timestamp}")
       .describe("The new topic name; ${" + "topic} and ${" + "timestamp} stand for the old one and the record's time.")
       .meta({ importance: "HIGH" }),
-    "timestamp.format": z
-      .string()
+    "timestamp.format": key
+      .text()
       .default("yyyyMMdd")
       .describe("Format of the time, as of java.text.SimpleDateFormat, in UTC.")
       .meta({ importance: "HIGH" }),
