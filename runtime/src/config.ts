@@ -5,6 +5,7 @@ import type { ProviderEnvironment } from "./config-providers/config-provider.ts"
 import { type ConfigResolver, createConfigResolver } from "./config-providers/resolver.ts";
 import { parseListener } from "./listeners.ts";
 import { POLICY_KEY, parseOverridePolicy } from "./plugins/override-policy.ts";
+import { restProblems } from "./rest-service.ts";
 
 /** A worker's configuration, checked, and all its properties as they are passed on to executors and clients. */
 export interface LoadedConfig {
@@ -100,11 +101,7 @@ function createdOrProblem(raw: StringMap, environment: ProviderEnvironment, prob
 
 /** What the contract allows and this version cannot do. */
 function unsupported(config: WorkerConfig, properties: StringMap): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  for (const listener of config.listeners) {
-    const parsed = parseListener(listener);
-    if (parsed.kind === "invalid") problems.push({ key: "listeners", value: listener, expected: parsed.expected });
-  }
+  const problems: ConfigProblem[] = [...restProblems(config, properties)];
   try {
     parseOverridePolicy(properties);
   } catch (error) {
@@ -114,8 +111,9 @@ function unsupported(config: WorkerConfig, properties: StringMap): ConfigProblem
   const metrics = config["headrace.metrics.listener"];
   if (metrics !== null && metrics !== "") {
     const parsed = parseListener(metrics);
-    if (parsed.kind === "invalid") {
-      problems.push({ key: "headrace.metrics.listener", value: metrics, expected: parsed.expected });
+    const expected = parsed.kind === "invalid" ? parsed.expected : "must use http: metrics are served without TLS";
+    if (parsed.kind === "invalid" || parsed.listener.scheme === "https") {
+      problems.push({ key: "headrace.metrics.listener", value: metrics, expected });
     }
   }
   return problems;

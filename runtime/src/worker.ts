@@ -5,7 +5,8 @@ import type { ExecutorNotice } from "./executor/channel.ts";
 import { createWorkerExecutors, createWorkerInventory } from "./executors.ts";
 import type { GroupMember } from "./group/group.ts";
 import { createMember } from "./group/member.ts";
-import { createHealth } from "./health.ts";
+import { createPeerTransport } from "./group/peer-transport.ts";
+import { checkHealth } from "./health.ts";
 import { type Catalog, createCatalog } from "./herder/catalog.ts";
 import { createClusterEvents } from "./herder/cluster-events.ts";
 import { createCommands } from "./herder/commands.ts";
@@ -21,6 +22,7 @@ import { createPluginQueries } from "./herder/plugin-queries.ts";
 import { createReloads } from "./herder/reloads.ts";
 import { openScope } from "./herder/request-scope.ts";
 import { type SessionKeyPolicy, verify } from "./herder/request-signature.ts";
+import { stableView } from "./herder/stable-view.ts";
 import { createStartCounters } from "./herder/start-counters.ts";
 import { createStatusWriter } from "./herder/status-writer.ts";
 import { createTaskPlanner } from "./herder/task-planner.ts";
@@ -32,16 +34,19 @@ import { createGroupClient } from "./kafka/group-client.ts";
 import { createTopicAdmin } from "./kafka/topic-admin.ts";
 import { createTopicLog } from "./kafka/topic-log.ts";
 import { createLeaderWrites } from "./leader-writes.ts";
-import { advertised, metricsListener, requireListener } from "./listeners.ts";
+import { metricsListener } from "./listeners.ts";
 import type { Logger } from "./log.ts";
+import { createLoggers, parseLevel } from "./loggers.ts";
 import { createGroupMetrics } from "./metrics/group-metrics.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { createTaskBook } from "./metrics/task-book.ts";
+import { isExactlyOnce } from "./offsets-place.ts";
 import type { Inventory } from "./plugins/inventory.ts";
 import { createProbeServer } from "./probes.ts";
-import { isExactlyOnce } from "./offsets-place.ts";
 import { reachKafka } from "./reach-kafka.ts";
-import { createRestServer } from "./rest/server.ts";
+import { openRestService } from "./rest-service.ts";
+import { stagedHost } from "./staged-host.ts";
+import { createStages } from "./stages.ts";
 import { createConfigStore } from "./store/config-store.ts";
 import { createOffsetStore } from "./store/offset-store.ts";
 import { createSourceOffsets } from "./store/source-offsets.ts";
@@ -72,15 +77,20 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const wallClock = () => Date.now();
   const now = () => performance.now();
   const startedAtMs = wallClock();
+  // Under the names that tools of Connect know, so that their levels are set by the same requests.
+  const loggers = createLoggers(log, wallClock);
+  const groupLog = loggers.logger("org.apache.kafka.connect.runtime.distributed");
+  const storeLog = loggers.logger("org.apache.kafka.connect.storage");
+  const workLog = loggers.logger("org.apache.kafka.connect.runtime.Worker");
+  const stages = createStages(wallClock);
   const ending = new AbortController();
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => ending.abort());
 
   // REST listens first: its port is part of the worker's name, and /health tells how the start goes on.
-  const listeners = config.listeners.map(requireListener);
-  const servers = await openHttpServers(listeners);
-  cleanup.defer(() => servers.close());
-  const { workerId, url } = advertised(config, { host: listeners[0]?.host ?? null, port: servers.port }, hostname());
+  const service = await openRestService({ config, properties, hostname: hostname() });
+  cleanup.defer(() => service.close());
+  const { workerId, url, fetch } = service;
   log.info({ workerId, url, version: options.version }, "worker starting");
 
   const kafka = (purpose: "configs" | "offsets" | "statuses" | "shared-admin") => {
@@ -101,8 +111,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const confirmLeader = (limit: AbortSignal) => member().confirm(limit);
   const privileged = createLeaderWrites(options, confirmLeader);
   const configStore = createConfigStore(topicLog("configs", "config"), { log, confirmLeader, privileged });
-  const statusStore = createStatusStore(topicLog("statuses", "status"), { log });
-  const offsetStore = createOffsetStore(topicLog("offsets", "offset"), { log });
+  const statusStore = createStatusStore(topicLog("statuses", "status"), { log: storeLog });
+  const offsetStore = createOffsetStore(topicLog("offsets", "offset"), { log: storeLog });
 
   let clusterId = "";
   const taskMetrics = createTaskBook(now);
@@ -113,7 +123,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         reloads.schedule(notice);
         break;
       case "log":
-        log[notice.level](notice.fields, notice.message);
+        workLog[notice.level](notice.fields, notice.message);
         break;
       case "metrics":
         taskMetrics.hear(notice);
@@ -181,7 +191,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     }
   };
   const views = createViews({ config: () => configStore.config(), statuses: statusStore, catalog: () => catalog });
-  const scope = () => openScope(config["headrace.request.timeout.ms"], wallClock);
+  const scope = () => openScope(config["headrace.request.timeout.ms"], wallClock, () => stages.describe());
   const starts = createStartCounters();
   const planner = createTaskPlanner({
     pool,
@@ -277,30 +287,42 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     groupId: config["group.id"],
     url,
     client: groupMetrics.measure(groupClient),
-    host: herder,
+    host: stagedHost(herder, stages),
+    transport: createPeerTransport(service.peerTls),
     protocol: config["connect.protocol"],
     sessionTimeoutMs: config["session.timeout.ms"],
     heartbeatIntervalMs: config["heartbeat.interval.ms"],
     maxDelayMs: config["scheduled.rebalance.max.delay.ms"],
     syncTimeoutMs: config["worker.sync.timeout.ms"],
-    log,
+    log: groupLog,
   });
   const isMember = () => member().view().generation >= 0 && member().view().leaderUrl !== null;
 
+  let ensuring = false;
+  const ensureMembership = () => {
+    const { rebalancing, leaderUrl } = member().view();
+    if (ensuring || (!rebalancing && leaderUrl !== null)) return;
+    ensuring = true;
+    stages
+      .during("ensuring membership in the cluster", () => stableView(member(), ending.signal))
+      .catch(() => undefined) // The worker ends.
+      .finally(() => {
+        ensuring = false;
+      });
+  };
   // A worker was healthy once it has taken part in a first round.
   let hasJoined = false;
   let generation = -1;
   member().onView((view) => {
     groupMetrics.saw(view);
+    ensureMembership();
     if (view.rebalancing || view.leaderUrl === null || view.generation === generation) return;
     generation = view.generation;
     hasJoined = true;
   });
   const started = Promise.withResolvers<void>();
-  const health = createHealth({ member, isStarted: () => hasJoined && catalog.plugins.length > 0, wallClock });
-  health.enter("initializing and reading to the end of internal topics");
 
-  const app = createRestServer(
+  await service.serve(
     {
       commands,
       offsets,
@@ -327,11 +349,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         enabled: config["topic.tracking.enable"],
         resetAllowed: config["topic.tracking.allow.reset"],
       },
-      health: () => health.check(),
+      health: () => checkHealth({ member: member(), isStarted: () => hasJoined && catalog.plugins.length > 0, stages }),
       started: async () => {
-        const waiting = scope();
-        waiting.enter(health.stage());
-        await waiting.run(() => started.promise);
+        await scope().run(() => started.promise);
       },
       self: () => ({
         workerId,
@@ -344,13 +364,11 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         verify(request, configStore.config().sessionKey, keys.verificationAlgorithms);
       },
       openScope: scope,
+      loggers,
       fetch,
     },
-    log,
+    loggers.logger("org.apache.kafka.connect.runtime.rest"),
   );
-  await app.ready();
-  servers.serve(app);
-  cleanup.defer(() => app.close());
 
   const metrics = new Metrics({
     workerId,
@@ -372,6 +390,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   // From here on Kafka is needed; while it is away each step is repeated until the worker is told to stop.
   const admin = createTopicAdmin(kafka("shared-admin"), log);
   cleanup.defer(() => admin.close());
+  const initializing = Promise.withResolvers<void>();
+  cleanup.defer(() => initializing.resolve());
+  void stages.during("initializing and reading to the end of internal topics", () => initializing.promise);
   clusterId = await reachKafka(admin, log, signal);
   log.info({ clusterId }, "connected to Kafka");
   const stores = [configStore, statusStore, offsetStore];
@@ -385,7 +406,15 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   cataloged.catch(() => undefined); // Told below, or pointless because the start has failed otherwise.
   await Promise.all(stores.map((store) => store.start(signal)));
   cataloged.then(started.resolve, () => undefined);
-  health.enter("ensuring membership in the cluster");
+  initializing.resolve();
+  // Levels that were set before this worker's start are not for it (KIP-976).
+  const unsubscribe = configStore.onChange((change) => {
+    if (change.kind !== "loggerLevelChanged") return;
+    if (parseLevel(change.level) === null)
+      log.warn({ ...change }, "the config topic has a log level that does not exist");
+    else loggers.set(change.namespace, change.level);
+  });
+  cleanup.defer(unsubscribe);
 
   const membership = new AbortController();
   const running = [
@@ -394,6 +423,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     runLeaderDuties({ configStore, statusStore, member, keys, wallClock, log }, ending.signal),
   ];
   const left = member().run(membership.signal);
+  ensureMembership();
   log.info({ workerId, startMs: wallClock() - startedAtMs }, "worker started");
   // Plugins are needed to answer requests, not to join.
   await Promise.race([aborted(signal), cataloged.then(() => Promise.race([left, ...running]))]);

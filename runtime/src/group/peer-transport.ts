@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import type { ConnectionOptions } from "node:tls";
 
 /** How a peer reacted to a request. Only `refused` proves that nobody listens there any more. */
 export type PeerAnswer =
@@ -21,11 +22,11 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 /**
  * Requests over kept connections, a few per peer: a probe then costs no handshake, and the death of a peer's process closes them,
- * so that the next probe meets the refusal.
+ * so that the next probe meets the refusal. `tls`: what https peers are trusted by.
  */
-export function createPeerTransport(timeoutMs = 1_000): PeerTransport {
+export function createPeerTransport(tls: ConnectionOptions = {}, timeoutMs = 1_000): PeerTransport {
   const http = new HttpAgent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
-  const https = new HttpsAgent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
+  const https = new HttpsAgent({ ...tls, keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
 
   function send(method: "GET" | "POST", url: string, signal: AbortSignal): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();

@@ -1,6 +1,7 @@
 import { GroupInfo } from "@headrace/contract";
 import type { GroupMember } from "../group/group.ts";
 import type { Logger } from "../log.ts";
+import type { PeerFetch } from "../peer-fetch.ts";
 import { toGroupInfo } from "./views.ts";
 
 /** The group as REST shows and moves it. */
@@ -20,7 +21,7 @@ export interface GroupQueries {
 
 export interface GroupQueriesOptions {
   readonly member: () => Pick<GroupMember, "view" | "drain" | "poked" | "evict">;
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetch: PeerFetch;
   readonly drainTimeoutMs: number;
   readonly log: Logger;
 }
@@ -34,7 +35,7 @@ export function createGroupQueries(options: GroupQueriesOptions): GroupQueries {
   let draining = false;
 
   const askLeader = async (leaderUrl: string): Promise<GroupInfo | null> => {
-    const url = new URL("headrace/group?forward=false", leaderUrl);
+    const url = `${leaderUrl}headrace/group?forward=false`;
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(LEADER_TIMEOUT_MS) });
       return response.ok ? GroupInfo.parse(await response.json()) : null;

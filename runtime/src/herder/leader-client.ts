@@ -1,6 +1,7 @@
 import type { StringMap } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { GroupMember } from "../group/group.ts";
+import type { PeerFetch } from "../peer-fetch.ts";
 import type { ConfigStore } from "../store/stores.ts";
 import type { Commands } from "./commands.ts";
 import type { RequestScope } from "./request-scope.ts";
@@ -13,7 +14,7 @@ export interface LeaderClientOptions {
   readonly commands: Pick<Commands, "commitTasks">;
   readonly signatureAlgorithm: string;
   readonly openScope: () => RequestScope;
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetch: PeerFetch;
 }
 
 /** Has a connector's task configurations stored: by this worker if it leads, else by a signed request to the leader (contract §5.8). */
@@ -60,7 +61,10 @@ export async function tellLeader(
   throw new ConnectError("unavailable", `The leader at ${view.leaderUrl} answered ${response.status}: ${text}`);
 }
 
-function signature(options: Pick<LeaderClientOptions, "configStore" | "signatureAlgorithm">, body: Buffer): Record<string, string> {
+function signature(
+  options: Pick<LeaderClientOptions, "configStore" | "signatureAlgorithm">,
+  body: Buffer,
+): Record<string, string> {
   const key = options.configStore.config().sessionKey;
   if (key === null) throw new ConnectError("unavailable", "There is no session key yet to sign internal requests with");
   return signatureHeaders(key, options.signatureAlgorithm, body);

@@ -10,13 +10,17 @@ export interface RequestScope {
   run<T>(request: () => Promise<T>): Promise<T>;
 }
 
-/** Opens the scope of a request that may take `timeoutMs`. `wallClock` gives milliseconds since the epoch. */
-export function openScope(timeoutMs: number, wallClock: () => number): RequestScope {
+/**
+ * Opens the scope of a request that may take `timeoutMs`. `wallClock` gives milliseconds since the epoch, `worker` what the worker itself is
+ * doing, for a request that has not come to anything.
+ */
+export function openScope(timeoutMs: number, wallClock: () => number, worker: () => string = () => ""): RequestScope {
   const signal = AbortSignal.timeout(timeoutMs);
   let stage: { readonly text: string; readonly sinceMs: number } | null = null;
 
   const timedOut = () => {
-    if (stage === null) return new ConnectError("timeout", "Request timed out");
+    if (stage === null)
+      return new ConnectError("timeout", ["Request timed out", worker()].filter((part) => part !== "").join(". "));
     const since = new Date(stage.sinceMs).toISOString();
     return new ConnectError(
       "timeout",

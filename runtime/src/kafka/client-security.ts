@@ -91,7 +91,8 @@ export function parseJaasOptions(jaas: string): ReadonlyMap<string, string> {
   return options;
 }
 
-function readTls(properties: StringMap, warnings: string[]): TlsSettings {
+/** Key material from Java's `ssl.*`; what cannot be used is added to `warnings`. */
+export function readTls(properties: StringMap, warnings: string[]): TlsSettings {
   const keyPassword = properties["ssl.key.password"] ?? null;
   const algorithm = properties["ssl.endpoint.identification.algorithm"] ?? "https";
   const none = { certificate: null, key: null, keyPassword: null, pkcs12: null, pkcs12Password: null };

@@ -8,6 +8,8 @@ import type { PluginQueries } from "../herder/plugin-queries.ts";
 import type { RequestScope } from "../herder/request-scope.ts";
 import type { SignedRequest } from "../herder/request-signature.ts";
 import type { Views } from "../herder/views.ts";
+import type { Loggers } from "../loggers.ts";
+import type { PeerFetch } from "../peer-fetch.ts";
 
 /** What the REST resources work with. */
 export interface RestApi {
@@ -28,5 +30,7 @@ export interface RestApi {
   /** Throws unless an internal request is signed, or the group's protocol does not ask for it. */
   verify(request: SignedRequest): void;
   openScope(): RequestScope;
-  readonly fetch: typeof globalThis.fetch;
+  /** Log levels of this worker; those of the cluster are a command. */
+  readonly loggers: Loggers;
+  readonly fetch: PeerFetch;
 }

@@ -25,6 +25,7 @@ const HTTP_STATUS = {
 const JERSEY_TEXT: Readonly<Record<number, string>> = {
   404: "HTTP 404 Not Found",
   405: "HTTP 405 Method Not Allowed",
+  406: "HTTP 406 Not Acceptable",
   413: "HTTP 413 Request Entity Too Large",
   415: "HTTP 415 Unsupported Media Type",
 };

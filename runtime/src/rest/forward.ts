@@ -40,8 +40,7 @@ export async function doOrForward<T>(
       if (outcome.kind === "done") return request.answer(outcome.value);
       if (hop === null) throw new ConnectError("rebalance", REBALANCE);
       scope.enter(`forwarding the request to the worker at ${outcome.url}`);
-      const url = new URL(request.there.path, outcome.url);
-      url.searchParams.set("forward", hop);
+      const url = `${outcome.url}${request.there.path}${request.there.path.includes("?") ? "&" : "?"}forward=${hop}`;
       try {
         const answer = await send(api.fetch, { url, incoming, request: request.there }, scope.signal);
         if (answer.status !== 409 || request.there.repeatOnConflict !== true) return answer;
@@ -61,13 +60,13 @@ export async function doOrForward<T>(
 
 /** The `forward` parameter for the next worker; null: not to be forwarded. */
 function nextHop(forward: string | null): "true" | "false" | null {
-  if (forward === null) return "true";
+  if (forward === null || forward === "") return "true";
   return forward.toLowerCase() === "true" ? "false" : null;
 }
 
 async function send(
   fetch: RestApi["fetch"],
-  target: { readonly url: URL; readonly incoming: Incoming; readonly request: ForwardedRequest },
+  target: { readonly url: string; readonly incoming: Incoming; readonly request: ForwardedRequest },
   signal: AbortSignal,
 ): Promise<Answer> {
   const { url, incoming, request } = target;

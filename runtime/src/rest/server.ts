@@ -2,14 +2,18 @@ import type { Server } from "node:http";
 import { type FastifyHttpOptions, type FastifyInstance, fastify } from "fastify";
 import type { Logger } from "../log.ts";
 import type { RestApi } from "./api.ts";
+import { addBasicAuth, type Credentials } from "./basic-auth.ts";
 import { parseBody } from "./body.ts";
 import { connectorStateResource } from "./connector-state.ts";
 import { connectorsResource } from "./connectors.ts";
+import { type AccessControl, addAccessControl } from "./cors.ts";
 import { sendError } from "./errors.ts";
 import { eventsResource } from "./events.ts";
 import { headraceResource } from "./headrace.ts";
+import { loggersResource } from "./loggers.ts";
 import { offsetsResource } from "./offsets.ts";
 import { pluginsResource } from "./plugins.ts";
+import { addResponseHeaders, type HeaderRule } from "./response-headers.ts";
 import { rootResource } from "./root.ts";
 import { tasksResource } from "./tasks.ts";
 
@@ -28,14 +32,53 @@ const ANSWERED_AT_ONCE = new Set([
   "/headrace/group",
 ]);
 
+/** How the REST API is served; what is not given is off. */
+export interface RestOptions extends Pick<FastifyHttpOptions<Server>, "serverFactory"> {
+  readonly accessControl?: AccessControl;
+  readonly headers?: readonly HeaderRule[];
+  /** null or not given: everybody may do everything. */
+  readonly credentials?: Credentials | null;
+  /** Whether `/admin` is here as well. */
+  readonly admin?: boolean;
+}
+
 /**
  * Builds the REST API. The caller makes it listen and closes it; `serverFactory` puts it behind servers that listen already.
  */
-export function createRestServer(
-  api: RestApi,
-  log: Logger,
-  options: Pick<FastifyHttpOptions<Server>, "serverFactory"> = {},
-): FastifyInstance {
+export function createRestServer(api: RestApi, log: Logger, options: RestOptions = {}): FastifyInstance {
+  const { accessControl, headers = [], credentials = null, admin = true, ...server } = options;
+  const app = createApp(log, server);
+  if (accessControl !== undefined) addAccessControl(app, accessControl);
+  addResponseHeaders(app, headers);
+  if (credentials !== null) addBasicAuth(app, credentials);
+  // Before the topics were read an answer would be wrong: nothing seems to exist.
+  app.addHook("preHandler", async (request) => {
+    const path = request.routeOptions.url ?? "";
+    if (!ANSWERED_AT_ONCE.has(path) && !path.startsWith("/admin")) await api.started();
+  });
+  // After the plugins that the above register: their hooks must be there before the routes are.
+  app.after(() => {
+    rootResource(app, api);
+    connectorsResource(app, api);
+    connectorStateResource(app, api);
+    tasksResource(app, api);
+    offsetsResource(app, api);
+    pluginsResource(app, api);
+    headraceResource(app, api);
+    eventsResource(app, api);
+    if (admin) loggersResource(app, api, log);
+  });
+  return app;
+}
+
+/** Builds what `admin.listeners` serve: `/admin` alone, without credentials and extra headers, as in Java. */
+export function createAdminServer(api: RestApi, log: Logger): FastifyInstance {
+  const app = createApp(log, {});
+  loggersResource(app, api, log);
+  return app;
+}
+
+function createApp(log: Logger, options: Pick<RestOptions, "serverFactory">): FastifyInstance {
   const app = fastify({
     ...options,
     bodyLimit: MAX_BODY_BYTES,
@@ -49,17 +92,5 @@ export function createRestServer(
   );
   app.setErrorHandler((error, _request, reply) => sendError(reply, error, log));
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error_code: 404, message: "HTTP 404 Not Found" }));
-  // Before the topics were read an answer would be wrong: nothing seems to exist.
-  app.addHook("preHandler", async (request) => {
-    if (!ANSWERED_AT_ONCE.has(request.routeOptions.url ?? "")) await api.started();
-  });
-  rootResource(app, api);
-  connectorsResource(app, api);
-  connectorStateResource(app, api);
-  tasksResource(app, api);
-  offsetsResource(app, api);
-  pluginsResource(app, api);
-  headraceResource(app, api);
-  eventsResource(app, api);
   return app;
 }

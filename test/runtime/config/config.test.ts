@@ -104,7 +104,13 @@ describe("worker configuration", () => {
       { "inter.worker.signature.algorithm": "HmacMD5" },
       "inter.worker.verification.algorithms",
     ],
-    ["TLS for REST, for now", { listeners: "https://:8443" }, "listeners"],
+    ["TLS for REST without a keystore", { listeners: "https://:8443" }, "listeners.https.ssl.keystore"],
+    ["an admin listener that is none", { "admin.listeners": "8083" }, "admin.listeners"],
+    ["metrics with TLS", { "headrace.metrics.listener": "https://:1" }, "headrace.metrics.listener"],
+    ["a scheme that nobody listens with", { "rest.advertised.listener": "https" }, "rest.advertised.listener"],
+    ["response headers that are none", { "response.http.headers.config": "put X: 1" }, "response.http.headers.config"],
+    ["a REST extension in Java", { "rest.extension.classes": "com.x.Y" }, "rest.extension.classes"],
+    ["basic authentication without users", { "rest.extension.classes": "basic-auth" }, "rest.extension.classes"],
     ["a listener that is none", { listeners: "8083" }, "listeners"],
     ["exactly-once halfway", { "exactly.once.source.support": "almost" }, "exactly.once.source.support"],
     [
@@ -181,13 +187,14 @@ describe("worker configuration", () => {
 
   describe("addresses", () => {
     for (const [text, listener] of [
-      ["http://:8083", { host: null, port: 8083 }],
-      ["HTTP://10.0.0.1:0", { host: "10.0.0.1", port: 0 }],
-      ["http://[::1]:8083", { host: "::1", port: 8083 }],
+      ["http://:8083", { scheme: "http", host: null, port: 8083 }],
+      ["HTTP://10.0.0.1:0", { scheme: "http", host: "10.0.0.1", port: 0 }],
+      ["http://[::1]:8083", { scheme: "http", host: "::1", port: 8083 }],
+      ["https://a:1", { scheme: "https", host: "a", port: 1 }],
     ] as const) {
       it(`${text} is a listener`, async () => assert.deepEqual(parseListener(text), { kind: "valid", listener }));
     }
-    for (const text of ["http://a", "a:1", "http://a:99999", "ftp://a:1", "https://a:1"]) {
+    for (const text of ["http://a", "a:1", "http://a:99999", "ftp://a:1"]) {
       it(`${text} is none`, async () => assert.equal(parseListener(text).kind, "invalid"));
     }
     it("advertises the listener, unless told otherwise", async () => {
@@ -205,11 +212,13 @@ describe("worker configuration", () => {
     it("serves metrics beside REST, elsewhere, or nowhere", async () => {
       const at = async (more: Record<string, string>) => metricsListener((await load({ ...REQUIRED, ...more })).config);
       assert.deepEqual(await at({ listeners: "http://10.0.0.1:8083" }), {
+        scheme: "http",
         host: "10.0.0.1",
         port: 9404,
         explicit: false,
       });
       assert.deepEqual(await at({ "headrace.metrics.listener": "http://:1234" }), {
+        scheme: "http",
         host: null,
         port: 1234,
         explicit: true,

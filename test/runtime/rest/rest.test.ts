@@ -13,6 +13,8 @@ import { createPluginQueries } from "#runtime/herder/plugin-queries.ts";
 import { openScope } from "#runtime/herder/request-scope.ts";
 import { signatureHeaders, verify } from "#runtime/herder/request-signature.ts";
 import { createViews } from "#runtime/herder/views.ts";
+import { createLoggers } from "#runtime/loggers.ts";
+import { createPeerFetch, type PeerFetch } from "#runtime/peer-fetch.ts";
 import { createRestServer } from "#runtime/rest/server.ts";
 import type { NewSourceOffset, StoredSourceOffset } from "#runtime/store/source-offsets.ts";
 import { FakeConfigStore, FakeMember, FakePool, FakeStatusStore, idle, silent, until } from "../herder/fakes.ts";
@@ -63,7 +65,7 @@ describe("REST", () => {
     sourceOffsets = memorySourceOffsets();
     const catalog = createCatalog([SOURCE, SINK, STRING]);
     const views = createViews({ config: () => configStore.config(), statuses: statusStore, catalog: () => catalog });
-    const fetch: typeof globalThis.fetch = async (url, init) => {
+    const fetch: PeerFetch = async (url, init) => {
       forwarded.push({
         url: String(url),
         method: init?.method ?? "GET",
@@ -119,6 +121,7 @@ describe("REST", () => {
         self: () => ({ workerId: "self:8083", memberId: "self", podUid: "uid", draining: group.isDraining() }),
         verify: (request) => verify(request, configStore.config().sessionKey, ["HmacSHA256"]),
         openScope: () => openScope(timeoutMs, () => Date.now()),
+        loggers: createLoggers(silent, () => Date.now()),
         fetch,
       },
       silent,
@@ -840,6 +843,14 @@ describe("REST", () => {
       assert.equal((await ask("DELETE", "/connectors/c")).status, 204);
       assert.equal(forwarded[1]?.url, "http://next:8083/connectors/c?forward=true");
     });
+    for (const name of [".", "..", "a/b %?", "ü\u0000\n", "?forward=x"]) {
+      it(`sends the name ${JSON.stringify(name)} as it is`, async () => {
+        // Over a socket: inject would take ".." for a step upwards.
+        const url = await app.listen({ port: 0, host: "127.0.0.1" });
+        await createPeerFetch({})(`${url}/connectors/${encodeURIComponent(name)}`, { method: "DELETE" });
+        assert.equal(forwarded[0]?.url, `http://boss:8083/connectors/${encodeURIComponent(name)}?forward=true`);
+      });
+    }
     it("does not repeat what may have arrived", async () => {
       answer = () => {
         throw new TypeError("fetch failed", { cause: Object.assign(new Error("reset"), { code: "ECONNRESET" }) });
