@@ -293,7 +293,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     sessionTimeoutMs: config["session.timeout.ms"],
     heartbeatIntervalMs: config["heartbeat.interval.ms"],
     maxDelayMs: config["scheduled.rebalance.max.delay.ms"],
+    rebalanceTimeoutMs: config["rebalance.timeout.ms"],
     syncTimeoutMs: config["worker.sync.timeout.ms"],
+    unsyncBackoffMs: config["worker.unsync.backoff.ms"],
     log: groupLog,
   });
   const isMember = () => member().view().generation >= 0 && member().view().leaderUrl !== null;

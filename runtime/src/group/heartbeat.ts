@@ -8,8 +8,8 @@ export interface Heartbeat {
   run(signal: AbortSignal): Promise<void>;
   /** Beats now, and twice more within a moment: the news that a round has begun can overtake the join that begins it. */
   hurry(): void;
-  /** The coordinator knew this member at `sentAtMs` or later. */
-  renewLease(sentAtMs: number): void;
+  /** What is held may go on until then. */
+  renewLease(untilMs: number): void;
   /** Nothing is held any more, so there is no lease to lose. */
   dropLease(): void;
 }
@@ -17,7 +17,6 @@ export interface Heartbeat {
 export interface HeartbeatOptions {
   readonly client: GroupClient;
   readonly intervalMs: number;
-  readonly leaseMs: number;
   /** Who beats; nobody while the member id is "". */
   readonly identity: () => GroupIdentity;
   readonly heard: (result: HeartbeatResult, identity: GroupIdentity, sentAtMs: number) => void;
@@ -60,7 +59,7 @@ export function createHeartbeat({ client, clock, ...options }: HeartbeatOptions)
         leaseUntilMs = Number.POSITIVE_INFINITY;
         options.expired();
       }
-      await clock.sleep(Math.min(Math.max(leftMs, 0), options.leaseMs), signal);
+      await clock.sleep(Math.min(Math.max(leftMs, 0), options.intervalMs), signal);
     }
   }
 
@@ -77,8 +76,7 @@ export function createHeartbeat({ client, clock, ...options }: HeartbeatOptions)
       extraAtMs = HURRY_MS.map((ms) => now + ms);
       bell.ring();
     },
-    renewLease(sentAtMs) {
-      const untilMs = sentAtMs + options.leaseMs;
+    renewLease(untilMs) {
       leaseUntilMs = leaseUntilMs === Number.POSITIVE_INFINITY ? untilMs : Math.max(leaseUntilMs, untilMs);
     },
     dropLease() {

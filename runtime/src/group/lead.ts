@@ -18,6 +18,8 @@ export interface LeaderInput {
   readonly self: { readonly memberId: string; readonly url: string };
   readonly members: readonly JoinedMember[];
   readonly snapshot: ConfigSnapshot;
+  /** The former round was cooperative, this one is not: members may still run what they do not claim, so nothing is given away. */
+  readonly becameEager: boolean;
   readonly maxDelayMs: number;
   readonly nowMs: number;
 }
@@ -57,7 +59,7 @@ function refuseRound(state: AssignorState, input: LeaderInput, newest: bigint): 
 function leadEagerly(state: AssignorState, input: LeaderInput): LeaderResult {
   const shares = assignEagerly(
     input.members.map((member) => member.memberId),
-    input.snapshot,
+    input.becameEager ? { ...input.snapshot, ...NO_WORK } : input.snapshot,
   );
   const shareOf = (memberId: string) => shares.get(memberId) ?? NO_WORK;
   return {
@@ -65,7 +67,7 @@ function leadEagerly(state: AssignorState, input: LeaderInput): LeaderResult {
       toWire(input, memberId, { ...emptyRound(input), assigned: shareOf(memberId) }),
     ),
     members: input.members.map((member) => toView(member, shareOf(member.memberId))),
-    balanced: true,
+    balanced: !input.becameEager,
     state,
   };
 }

@@ -1,14 +1,13 @@
 import type { Logger } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
-import { unlessAborted } from "../kafka/cluster.ts";
 import type { GroupClient, GroupIdentity, GroupJoined, HeartbeatResult } from "../kafka/group-client.ts";
 import { type AssignorState, INITIAL_ASSIGNOR_STATE } from "./assignor.ts";
-import { type Bell, createBell } from "./bell.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConfigSync, createConfigSync } from "./config-sync.ts";
 import { createDrains, type Drains } from "./drains.ts";
-import type { Assigned, Assignment, GroupHost, GroupMember, GroupMemberView, GroupView } from "./group.ts";
+import type { Assigned, GroupHost, GroupMember, GroupMemberView, GroupView } from "./group.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
+import { createHoldings, type Holdings } from "./holdings.ts";
 import { type LeaderResult, leadRound, newestConfigOffset } from "./lead.ts";
 import { createMembership, type Loss, type Membership, membershipLost } from "./membership.ts";
 import { createPeerTransport, type PeerTransport } from "./peer-transport.ts";
@@ -23,7 +22,8 @@ import {
   protocolVersion,
   type RoundAssignment,
 } from "./protocol.ts";
-import { intersection, isEmpty, NO_WORK, union, without } from "./work.ts";
+import { createWishes, type Wish, type Wishes } from "./wishes.ts";
+import { isEmpty, NO_WORK, without } from "./work.ts";
 
 export interface MemberOptions {
   readonly groupId: string;
@@ -37,12 +37,18 @@ export interface MemberOptions {
   readonly heartbeatIntervalMs: number;
   /** `scheduled.rebalance.max.delay.ms` */
   readonly maxDelayMs: number;
+  /** `rebalance.timeout.ms` */
+  readonly rebalanceTimeoutMs: number;
+  /** `worker.unsync.backoff.ms`: how long a worker stays away that could not read the config topic, under the eager protocol. */
+  readonly unsyncBackoffMs: number;
   /** `worker.sync.timeout.ms`: how long reading the config topic to its end may take. */
   readonly syncTimeoutMs: number;
   readonly log: Logger;
   readonly clock?: Clock;
   /** Default: plain HTTP and HTTPS by the URL. */
   readonly transport?: PeerTransport;
+  /** What this worker is doing, for the log. */
+  readonly stage?: () => string;
 }
 
 /**
@@ -70,13 +76,6 @@ interface Round {
   /** null unless this member led it. */
   readonly members: readonly GroupMemberView[] | null;
   readonly balanced: boolean;
-}
-
-interface Wish {
-  readonly reason: string;
-  readonly atMs: number;
-  /** The coordinator has told of the round, so its other members may well know. */
-  readonly byCoordinator: boolean;
 }
 
 /** The executors stop a little before the broker would give their work away. */
@@ -107,20 +106,15 @@ class Member implements GroupMember {
   readonly #membership: Membership;
   readonly #heartbeat: Heartbeat;
   readonly #configSync: ConfigSync;
-  readonly #bell: Bell;
+  readonly #wishes: Wishes;
+  readonly #holdings: Holdings;
   readonly #listeners = new Set<(view: GroupView) => void>();
   readonly #drains: Drains = createDrains();
 
   #state: MemberState = { kind: "outside" };
   #round: Round | null = null;
-  /** What the leader has given to this member; claimed at the next join. */
-  #held: Assignment = NO_WORK;
-  /** What the host was told to run: lacks new work as long as the config topic could not be read. */
-  #running: Assignment = NO_WORK;
-  #hostInvolved = false;
-  #applying: Promise<void> = Promise.resolve();
-  #wish: Wish | null = null;
-  #scheduledAtMs: number | null = null;
+  /** Since when the host is busy with a round; null: it is not. */
+  #busySinceMs: number | null = null;
   #assignor: AssignorState = INITIAL_ASSIGNOR_STATE;
   #lastGeneration = -1;
   #draining = false;
@@ -137,16 +131,16 @@ class Member implements GroupMember {
     this.#clock = clock;
     this.#log = log;
     this.#transport = options.transport ?? createPeerTransport();
-    this.#bell = createBell(clock);
+    this.#wishes = createWishes(clock, () => this.#announce());
+    this.#holdings = createHoldings(host);
     this.#configSync = createConfigSync({ host, timeoutMs: options.syncTimeoutMs, maxDelayMs, log });
     this.#membership = createMembership({ client, lose: (loss) => this.#lose(loss), clock, log });
     this.#heartbeat = createHeartbeat({
       client,
       intervalMs: options.heartbeatIntervalMs,
-      leaseMs: this.#leaseMs(),
       identity: () => this.#membership.identity(),
       heard: (result, identity, sentAtMs) => this.#heard(result, identity, sentAtMs),
-      expired: () => this.#lose({ reason: `no heartbeat within ${this.#leaseMs()} ms`, forgetId: false, leave: false }),
+      expired: () => this.#leaseExpired(),
       clock,
     });
     this.#peers = createPeers({
@@ -187,9 +181,9 @@ class Member implements GroupMember {
     const told = this.#round?.told ?? null;
     const isLeader = told !== null && told.leaderId === memberId;
     const settled = this.#state.kind === "applying" || this.#state.kind === "stable";
-    const rebalancing = !settled || this.#wish !== null;
+    const rebalancing = !settled || this.#wishes.isPending();
     const known = isLeader ? this.#round : this.#peers.leaderInfo(generation);
-    const self = { memberId, url: this.#options.url, draining: this.#draining, assignment: this.#held };
+    const self = { memberId, url: this.#options.url, draining: this.#draining, assignment: this.#holdings.held() };
     return {
       memberId,
       generation,
@@ -198,14 +192,14 @@ class Member implements GroupMember {
       isLeader,
       protocolVersion: this.#round?.version ?? 0,
       rebalancing,
-      delayMs: this.#scheduledAtMs === null ? 0 : Math.max(0, Math.ceil(this.#scheduledAtMs - this.#clock.now())),
+      delayMs: this.#wishes.scheduledInMs(),
       members: known?.members ?? [self],
       balanced: !rebalancing && known?.balanced === true,
     };
   }
 
   requestRejoin(reason: string): void {
-    this.#want(reason, SOON_MS);
+    this.#wishes.add(reason, SOON_MS);
   }
 
   poked(): void {
@@ -230,8 +224,8 @@ class Member implements GroupMember {
   async drain(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#draining = true;
-    if (this.#state.kind === "outside" && !this.#hostInvolved) return;
-    this.#want("this worker is draining", 0);
+    if (this.#state.kind === "outside" && !this.#holdings.isHostInvolved()) return;
+    this.#wishes.add("this worker is draining", 0);
     await this.#drains.wait(signal);
   }
 
@@ -250,11 +244,11 @@ class Member implements GroupMember {
     const tenure = new AbortController();
     this.#tenure = tenure;
     this.#loss = null;
-    this.#want("this worker is new", 0);
+    this.#wishes.add("this worker is new", 0);
     const both = AbortSignal.any([signal, tenure.signal]);
     const heartbeat = this.#heartbeat.run(both);
     try {
-      for (;;) await this.#takeRound(await this.#nextWish(both), both);
+      for (;;) await this.#takeRound(await this.#wishes.next(both), both);
     } catch (error) {
       if (signal.aborted) return null;
       if (this.#loss !== null) return this.#loss;
@@ -268,16 +262,6 @@ class Member implements GroupMember {
 
   // ── one round ──
 
-  async #nextWish(signal: AbortSignal): Promise<Wish> {
-    for (;;) {
-      const now = this.#clock.now();
-      const scheduledAtMs = this.#scheduledAtMs ?? Number.POSITIVE_INFINITY;
-      if (this.#wish !== null && this.#wish.atMs <= now) return this.#wish;
-      if (scheduledAtMs <= now) return { reason: "the scheduled delay is over", atMs: now, byCoordinator: false };
-      await this.#bell.wait(Math.min(scheduledAtMs, this.#wish?.atMs ?? scheduledAtMs) - now, signal);
-    }
-  }
-
   async #takeRound(wish: Wish, signal: AbortSignal): Promise<void> {
     if (this.#round?.version === 0) await this.#stopBeforeEagerJoin(signal);
     this.#log.info({ group: this.#options.groupId, reason: wish.reason }, "joining the group");
@@ -287,14 +271,14 @@ class Member implements GroupMember {
       {
         describe: () => this.#prepareJoin(),
         sent: () => this.#tellPeers(neighbours, wish),
-        holdsWork: this.#hostInvolved,
+        holdsWork: this.#holdings.isHostInvolved(),
       },
       signal,
     );
     this.#enter("syncing");
     const round = await this.#completeRound(joined, signal);
     if (round === null) {
-      this.#want("another round has begun", 0);
+      this.#wishes.add("another round has begun", 0);
       return;
     }
     this.#lastGeneration = joined.generation;
@@ -325,6 +309,7 @@ class Member implements GroupMember {
       self: { memberId: joined.memberId, url: this.#options.url },
       members,
       snapshot: this.#host.snapshot(),
+      becameEager: this.#becameEager(version),
       maxDelayMs: this.#options.maxDelayMs,
       nowMs: this.#clock.now(),
     });
@@ -332,11 +317,10 @@ class Member implements GroupMember {
 
   /** What this worker says of itself in each protocol that it speaks. Wishes from now on want a later round. */
   #prepareJoin(): { name: string; metadata: Buffer }[] {
-    this.#wish = null;
-    this.#scheduledAtMs = null;
+    this.#wishes.clear();
     this.#askedToDrain = this.#draining;
     const told = this.#round?.told;
-    const allocation = told === undefined ? null : { ...told, error: "none" as const, assigned: this.#held };
+    const allocation = told === undefined ? null : { ...told, error: "none" as const, assigned: this.#holdings.held() };
     const metadata = {
       url: this.#options.url,
       configOffset: this.#host.snapshot().offset,
@@ -352,67 +336,83 @@ class Member implements GroupMember {
   // ── what a round means for this member ──
 
   async #apply(round: Round, signal: AbortSignal): Promise<void> {
-    const { told } = round;
+    const becameEager = this.#becameEager(round.version);
+    const told = becameEager ? { ...round.told, assigned: NO_WORK } : round.told;
     this.#round = round;
     this.#enter("applying");
-    if (told.error === "config-mismatch") return this.#applyMismatch(told, signal);
-    const revoked = round.version === 0 ? without(this.#held, told.assigned) : intersection(this.#held, told.revoked);
-    this.#held = round.version === 0 ? told.assigned : union(without(this.#held, revoked), told.assigned);
-    if (!isEmpty(revoked) && round.version !== 0) this.#want("revoked work was given back", 0);
+    if (told.error === "config-mismatch") return this.#applyMismatch(round, signal);
+    if (becameEager) this.#wishes.add("the group's protocol has become eager", 0);
+    const revoked = this.#holdings.take(told, round.version);
+    if (!isEmpty(revoked) && round.version !== 0) this.#wishes.add("revoked work was given back", 0);
     const current = await this.#configSync.catchUp(told.configOffset, signal);
-    const assignment = current ? this.#held : without(this.#running, revoked);
+    const assignment = current ? this.#holdings.held() : without(this.#holdings.running(), revoked);
     await this.#tellHost({ assignment, revoked, configOffset: told.configOffset, configMismatch: false }, signal);
     if (!current) {
-      this.#retryConfig();
+      this.#retryConfig(round.version);
       return;
     }
-    if (this.#host.snapshot().offset > told.configOffset) this.#want("the configuration has moved on", SOON_MS);
-    this.#scheduledAtMs = told.delayMs > 0 ? this.#clock.now() + told.delayMs : null;
+    if (this.#host.snapshot().offset > told.configOffset) this.#wishes.add("the configuration has moved on", SOON_MS);
+    this.#wishes.schedule(told.delayMs);
     this.#enter("stable");
   }
 
-  async #applyMismatch({ configOffset, leaderId }: RoundAssignment, signal: AbortSignal): Promise<void> {
-    const assignment = this.#running;
+  /**
+   * Invariant 3: nobody has stopped anything before the first eager round of a group that was cooperative. So nothing is started in it; before
+   * the next one everybody has stopped everything.
+   */
+  #becameEager(version: ProtocolVersion): boolean {
+    return version === 0 && this.#round !== null && this.#round.version > 0;
+  }
+
+  async #applyMismatch({ told, version }: Round, signal: AbortSignal): Promise<void> {
+    const { configOffset, leaderId } = told;
+    const assignment = this.#holdings.running();
     await this.#tellHost({ assignment, revoked: NO_WORK, configOffset, configMismatch: true }, signal);
     const behind = this.#host.snapshot().offset < configOffset;
     if (!(await this.#configSync.catchUp(configOffset, signal))) {
-      this.#retryConfig();
+      this.#retryConfig(version);
       return;
     }
     const leads = leaderId === this.#membership.identity().memberId;
-    this.#want("the leader's configuration was behind", behind || leads ? 0 : MISMATCH_WAIT_MS);
+    this.#wishes.add("the leader's configuration was behind", behind || leads ? 0 : MISMATCH_WAIT_MS);
     this.#enter("stable");
   }
 
   /** Under the eager protocol everybody stops everything before a round. Source: WorkerCoordinator.onJoinPrepare. */
   async #stopBeforeEagerJoin(signal: AbortSignal): Promise<void> {
-    const revoked = this.#running;
-    this.#held = NO_WORK;
+    const revoked = this.#holdings.giveUp();
     if (isEmpty(revoked)) return;
     const configOffset = this.#round?.told.configOffset ?? -1n;
     await this.#tellHost({ assignment: NO_WORK, revoked, configOffset, configMismatch: false }, signal);
   }
 
   async #tellHost(round: Omit<Assigned, "view">, signal: AbortSignal): Promise<void> {
-    this.#hostInvolved = true;
-    this.#running = round.assignment;
-    this.#announce();
-    const applying = this.#host.assigned({ ...round, view: this.view() }, signal);
-    this.#applying = applying.catch(() => {});
-    await unlessAborted(applying, signal);
+    this.#busySinceMs = this.#clock.now();
+    try {
+      const told = this.#holdings.tell({ ...round, view: this.view() }, signal);
+      this.#announce();
+      await told;
+    } finally {
+      this.#busySinceMs = null;
+    }
   }
 
-  /** Unlike a JVM worker this one stays in the group while it waits, since it goes on running what it holds. */
-  #retryConfig(): void {
+  /**
+   * Unlike a JVM worker this one stays in the group while it waits, since it goes on running what it holds; under the eager protocol it
+   * runs nothing, so others are to have the work meanwhile.
+   */
+  #retryConfig(version: ProtocolVersion): void {
+    const lost = { reason: "the config topic cannot be read", forgetId: true, leave: true };
+    if (version === 0) throw this.#lose({ ...lost, pauseMs: this.#options.unsyncBackoffMs });
     const pauseMs = this.#configSync.nextPauseMs();
-    if (pauseMs === null) throw this.#lose({ reason: "the config topic cannot be read", forgetId: true, leave: true });
-    this.#want("the config topic could not be read", pauseMs);
+    if (pauseMs === null) throw this.#lose(lost);
+    this.#wishes.add("the config topic could not be read", pauseMs);
     this.#enter("stable");
   }
 
   #settleDrains({ told, version }: Round): void {
     if (!this.#askedToDrain || told.error !== "none") return;
-    if (isEmpty(this.#held)) this.#drains.done();
+    if (isEmpty(this.#holdings.held())) this.#drains.done();
     else if (version === 0) this.#drains.refused("the group's protocol is eager");
     else if (isEmpty(told.revoked)) this.#drains.refused("no other worker takes the work");
   }
@@ -427,7 +427,7 @@ class Member implements GroupMember {
         break;
       case "rebalance":
         this.#renewLease(sentAtMs);
-        this.#want("the group rebalances", 0, true);
+        this.#wishes.add("the group rebalances", 0, true);
         break;
       case "lost":
         this.#lose(pulse.loss);
@@ -437,13 +437,37 @@ class Member implements GroupMember {
     }
   }
 
+  /**
+   * Invariant 3: a host that is busy keeps this member from joining, and a round that began meanwhile ends without it after
+   * `rebalance.timeout.ms`, heartbeats or not. So no lease reaches beyond that.
+   */
   #renewLease(sentAtMs: number): void {
-    this.#heartbeat.renewLease(sentAtMs);
-    this.#host.renewLease(sentAtMs, this.#leaseMs());
+    const untilMs = Math.min(sentAtMs + this.#leaseMs(), this.#pollTimeoutAtMs());
+    if (untilMs <= sentAtMs) return;
+    this.#heartbeat.renewLease(untilMs);
+    this.#host.renewLease(sentAtMs, untilMs - sentAtMs);
+  }
+
+  #pollTimeoutAtMs(): number {
+    if (this.#busySinceMs === null) return Number.POSITIVE_INFINITY;
+    return this.#busySinceMs + this.#options.rebalanceTimeoutMs * LEASE_SHARE;
+  }
+
+  #leaseExpired(): void {
+    if (this.#clock.now() < this.#pollTimeoutAtMs()) {
+      this.#lose({ reason: `no heartbeat within ${this.#leaseMs()} ms`, forgetId: false, leave: false });
+      return;
+    }
+    const busyMs = Math.round(this.#clock.now() - (this.#busySinceMs ?? 0));
+    this.#log.warn(
+      { busyMs, rebalanceTimeoutMs: this.#options.rebalanceTimeoutMs, stage: this.#options.stage?.() ?? null },
+      "worker poll timeout has expired: work that a rebalance took away has not stopped in time, leaving the group",
+    );
+    this.#lose({ reason: "worker poll timeout has expired", forgetId: true, leave: true });
   }
 
   #leaseMs(): number {
-    return this.#options.sessionTimeoutMs * LEASE_SHARE;
+    return Math.min(this.#options.sessionTimeoutMs, this.#options.rebalanceTimeoutMs) * LEASE_SHARE;
   }
 
   /** Ends the present membership; the loop in `run` does the rest. */
@@ -457,16 +481,11 @@ class Member implements GroupMember {
   async #stopEverything(loss: Loss, signal: AbortSignal): Promise<void> {
     this.#log.warn({ reason: loss.reason }, "membership lost, stopping everything");
     this.#round = null;
-    this.#wish = null;
-    this.#scheduledAtMs = null;
-    this.#held = NO_WORK;
-    this.#running = NO_WORK;
+    this.#wishes.clear();
     this.#heartbeat.dropLease();
-    const stopped = this.#hostInvolved ? Promise.all([this.#host.lost(loss.reason, signal), this.#applying]) : null;
-    const ended = this.#membership.end(loss, Promise.resolve(stopped), signal);
+    const ended = this.#membership.end(loss, this.#holdings.lose(loss.reason, signal), signal);
     this.#enter("outside");
     await ended;
-    this.#hostInvolved = false;
     this.#drains.done();
   }
 
@@ -485,29 +504,14 @@ class Member implements GroupMember {
     this.#announce();
   }
 
-  #want(reason: string, delayMs: number, byCoordinator = false): void {
-    const atMs = this.#clock.now() + delayMs;
-    if (this.#wish !== null && this.#wish.atMs <= atMs) return;
-    this.#wish = { reason, atMs, byCoordinator };
-    this.#bell.ring();
-    this.#announce();
-  }
-
   /**
    * REST addresses of the members of a stable group, so that they hear of a newcomer before their next heartbeat. A member with this
-   * worker's own address is its former process, which was killed: nobody would be given its work before its session ends.
+   * worker's own address is left alone: nothing proves that it is a former Headrace process and not a JVM worker that still stops its
+   * tasks behind a closed port. Peers that have seen it identify itself remove it; otherwise its session ends.
    */
   async #findNeighbours(signal: AbortSignal): Promise<string[]> {
-    const self = this.#membership.identity().memberId;
-    const urls: string[] = [];
-    for (const { memberId, metadata } of await this.#client.members(signal)) {
-      const url = urlOf(metadata);
-      if (url === null || memberId === self) continue;
-      if (url !== this.#options.url) urls.push(url);
-      else if (await this.#remove(memberId, signal))
-        this.#log.warn({ memberId, url }, "removed this worker's former member");
-    }
-    return urls;
+    const members = await this.#client.members(signal);
+    return members.flatMap(({ metadata }) => urlOf(metadata) ?? []).filter((url) => url !== this.#options.url);
   }
 
   /** The leader tells everybody of a round, a follower the leader, a newcomer those that it found. */

@@ -10,6 +10,8 @@ export interface Loss {
   readonly forgetId: boolean;
   /** The coordinator still knows it, and others are to have the work. */
   readonly leave: boolean;
+  /** How long to stay away after leaving; default: a moment. */
+  readonly pauseMs?: number;
 }
 
 /** What an answer to a heartbeat means. */
@@ -214,7 +216,7 @@ export function createMembership({ client, lose, clock, log }: MembershipOptions
       await stopped;
       if (loss.leave && memberId !== "") {
         await client.leave(memberId, signal);
-        await clock.sleep(RETRY_MS.max, signal);
+        await clock.sleep(loss.pauseMs ?? RETRY_MS.max, signal);
       }
       become(loss.forgetId || loss.leave ? FRESH : { memberId, generation: -1 });
     },

@@ -67,6 +67,8 @@ async function startOurs(bootstrap: string, group: string) {
     sessionTimeoutMs: 10_000,
     heartbeatIntervalMs: HEARTBEAT_MS,
     maxDelayMs: 0,
+    rebalanceTimeoutMs: 60_000,
+    unsyncBackoffMs: 300_000,
     syncTimeoutMs: 3_000,
     log: silent,
   });

@@ -53,6 +53,8 @@ class TestGroup {
       sessionTimeoutMs,
       heartbeatIntervalMs: 3_000,
       maxDelayMs: 0,
+      rebalanceTimeoutMs: 60_000,
+      unsyncBackoffMs: 300_000,
       syncTimeoutMs: 3_000,
       log: silent,
       transport: this.network.transport(),

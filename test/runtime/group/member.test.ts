@@ -35,6 +35,8 @@ class Scene {
       sessionTimeoutMs: SESSION_MS,
       heartbeatIntervalMs: HEARTBEAT_MS,
       maxDelayMs: 0,
+      rebalanceTimeoutMs: 60_000,
+      unsyncBackoffMs: 300_000,
       syncTimeoutMs: 20,
       log: silent,
       clock: this.clock,
@@ -177,6 +179,25 @@ describe("member and its lease", () => {
       await group.clock.advance(20_000);
       assert.deepEqual(worker.losses, []);
       assert.equal(group.coordinator.generation, 1);
+    }));
+
+  it("has no lease beyond the rebalance time-out while its host is busy, and then leaves, stopping everything", () =>
+    scene(async (group) => {
+      const { worker, member } = await group.start("a");
+      worker.onAssigned = (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+      const busyAtMs = group.clock.now();
+      member.requestRejoin("test");
+      await group.clock.advance(100);
+      group.coordinator.disturb("other");
+      await group.clock.advance(53_900);
+      assert.deepEqual(worker.losses, []);
+      worker.onAssigned = async () => {};
+      await group.clock.advance(200);
+      assert.deepEqual(worker.losses, ["worker poll timeout has expired"]);
+      const leasedUntilMs = Math.max(...worker.leases.map(({ sentAtMs, leaseMs }) => sentAtMs + leaseMs));
+      assert.ok(leasedUntilMs <= busyAtMs + 54_100, `${leasedUntilMs - busyAtMs}`);
+      await group.clock.advance(100);
+      assert.deepEqual(group.coordinator.left, ["m1"]);
     }));
 
   it("keeps the lease through a round that takes long", () =>
@@ -334,6 +355,57 @@ describe("member in a round", () => {
       assert.equal(a.member.view().balanced, true);
     }));
 
+  it("starts nothing in the round that makes the group eager, before everybody has stopped", () =>
+    scene(async (group) => {
+      const a = await group.start("a");
+      const b = await group.start("b");
+      await group.clock.advance(1_000);
+      const stopped = gate();
+      for (const { worker } of [a, b]) worker.onStop = () => stopped.opened;
+      const c = await group.start("c", { protocol: "eager" });
+      await group.clock.advance(5_000);
+      assert.deepEqual(c.worker.work, NO_WORK);
+      stopped.open();
+      await group.clock.advance(5_000);
+      assert.equal(group.running.all.length, 8);
+      assert.ok(c.worker.work.tasks.length > 0);
+      for (const key of group.running.of("c")) group.running.stop("c", key);
+    }));
+
+  it("uses what all members speak, and its rules, as they come and go", () =>
+    scene(async (group) => {
+      const a = await group.start("a");
+      assert.equal(a.member.view().protocolVersion, 2);
+      const b = await group.start("b", { protocol: "compatible" });
+      await group.clock.advance(5_000);
+      assert.deepEqual([a.member.view().protocolVersion, b.member.view().protocolVersion], [1, 1]);
+      assert.deepEqual([a.worker.work.tasks.length, b.worker.work.tasks.length], [2, 2]);
+      const c = await group.start("c", { protocol: "eager" });
+      await group.clock.advance(5_000);
+      assert.deepEqual(
+        [a, b, c].map(({ member }) => member.view().protocolVersion),
+        [0, 0, 0],
+      );
+      assert.equal(group.running.all.length, 8, "everything runs");
+      for (const key of group.running.of("c")) group.running.stop("c", key);
+      c.stop.abort();
+      await c.ended;
+      await group.clock.advance(10_000);
+      assert.deepEqual([a.member.view().protocolVersion, b.member.view().protocolVersion], [1, 1]);
+      assert.deepEqual([a.worker.work.tasks.length, b.worker.work.tasks.length], [2, 2]);
+    }));
+
+  it("leaves a member behind its own address alone, since it may be a JVM worker that still stops its tasks", () =>
+    scene(async (group) => {
+      const jvm = new JvmLeader(group.coordinator.client());
+      await jvm.join();
+      await group.start("jvm");
+      await group.clock.advance(1_000);
+      assert.deepEqual(group.coordinator.left, []);
+      group.coordinator.remove(group.coordinator.leaderId);
+      await group.clock.advance(5_000);
+    }));
+
   it("under the eager protocol stops everything before it joins", () =>
     scene(async (group) => {
       const { worker, member } = await group.start("a", { protocol: "eager" });
@@ -399,6 +471,26 @@ describe("member and the config topic", () => {
       a.worker.onRefresh = refresh;
       await group.clock.advance(5_000);
       assert.deepEqual([a.worker.work.tasks.length, b.worker.work.tasks.length], [3, 3]);
+    }));
+
+  it("under the eager protocol leaves when it cannot read, and comes back after worker.unsync.backoff.ms", () =>
+    scene(async (group) => {
+      const { worker, member } = await group.start("a", { protocol: "eager" });
+      const refresh = worker.onRefresh;
+      worker.onRefresh = () => Promise.reject(new Error("Kafka is slow"));
+      const other = await group.start("b", { protocol: "eager" });
+      group.topic.write(6);
+      other.worker.read();
+      other.member.requestRejoin("new connectors");
+      await group.clock.advance(10_000);
+      assert.deepEqual(group.coordinator.left, ["m1"]);
+      assert.deepEqual(worker.work, NO_WORK);
+      assert.equal(other.worker.work.tasks.length, 6);
+      worker.onRefresh = refresh;
+      await group.clock.advance(280_000);
+      assert.equal(member.view().memberId, "", "it stays away");
+      await group.clock.advance(30_000);
+      assert.deepEqual([worker.work.tasks.length, other.worker.work.tasks.length], [3, 3]);
     }));
 
   it("a follower that cannot read does not start what is new, and after six tries leaves it to others", () =>

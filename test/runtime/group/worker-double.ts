@@ -61,6 +61,8 @@ export class WorkerDouble implements GroupHost {
   #snapshot: ConfigSnapshot;
   /** Replaces what `refreshConfig` does. */
   onRefresh: (signal: AbortSignal) => Promise<void> = async () => this.read();
+  /** Awaited in `assigned` before what was revoked has stopped. */
+  onStop: () => Promise<void> = async () => {};
   /** Awaited in `assigned` after what was revoked has stopped. */
   onAssigned: (round: Assigned, signal: AbortSignal) => Promise<void> = async () => {};
   onLost: () => Promise<void> = async () => {};
@@ -95,6 +97,7 @@ export class WorkerDouble implements GroupHost {
     const before = this.#running.of(this.name);
     const revoked = new Set(toKeys(round.revoked));
     for (const key of before) if (!wanted.has(key)) assert.ok(revoked.has(key), `${key} vanished without revocation`);
+    if (revoked.size > 0) await this.onStop();
     for (const key of before) if (!wanted.has(key)) this.#running.stop(this.name, key);
     await this.onAssigned(round, signal);
     if (signal.aborted) return;
