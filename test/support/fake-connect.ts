@@ -173,7 +173,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
         width: "NONE",
         display_name: name,
         dependents: [],
-        order,
+        order_in_group: order,
       },
       value: {
         name,
