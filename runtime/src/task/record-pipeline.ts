@@ -7,6 +7,8 @@ import {
   type SinkRecord,
   type SourceRecord,
   type TransformFunction,
+  toPlain,
+  WholeDouble,
 } from "@headrace/sdk";
 import type { InboundBatch, InboundHeader } from "../kafka/record-consumer.ts";
 import type { OutboundHeader, OutboundRecord } from "../kafka/record-producer.ts";
@@ -189,13 +191,12 @@ export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
       let index = from;
       try {
         for (; index < batch.count; index += 1) {
+          const wholeDoubles = WholeDouble.made;
           const record = decode(batch, index, at);
-          if (transforms.length === 0) {
-            out.push(record);
-            continue;
-          }
-          const transformed = transform(transforms, record, at);
-          if (transformed !== null) out.push(toSinkRecord(transformed, record));
+          const transformed = transforms.length === 0 ? record : transform(transforms, record, at);
+          if (transformed === null) continue;
+          const sinkRecord = transformed === record ? record : toSinkRecord(transformed, record);
+          out.push(WholeDouble.made === wholeDoubles ? sinkRecord : toPlainRecord(sinkRecord));
         }
         return null;
       } catch (error) {
@@ -212,6 +213,16 @@ export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
         value: parts.header.converter.encodeHeader(record.topic, header.key, header),
       })),
     }),
+  };
+}
+
+/** Connectors get plain numbers (sdk, {@link WholeDouble}). */
+function toPlainRecord(record: SinkRecord): SinkRecord {
+  return {
+    ...record,
+    key: toPlain(record.key),
+    value: toPlain(record.value),
+    headers: record.headers.map((header) => ({ key: header.key, ...toPlain(header) })),
   };
 }
 
