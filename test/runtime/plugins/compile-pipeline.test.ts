@@ -121,6 +121,19 @@ describe("compilePipeline", () => {
     ]);
   });
 
+  it("gives sinks plain numbers, and transforms what was written", () => {
+    const cast = {
+      transforms: "cast",
+      "transforms.cast.type": "org.apache.kafka.connect.transforms.Cast$Value",
+      "transforms.cast.spec": "text:string,number:float64",
+    };
+    const pipeline = compileSinkPipeline(compilePipeline(registry, worker, cast));
+    const batch = inboundBatch([{ value: '{"text":10.0,"number":5,"other":[3.0]}' }]);
+    const out: Parameters<typeof pipeline.run>[2] = [];
+    assert.equal(pipeline.run(batch, 0, out), null);
+    assert.deepEqual(out[0]?.value.value, { text: "10.0", number: 5, other: [3] });
+  });
+
   it("stops at the record that fails, tells stage and plugin, and goes on behind it", () => {
     const pipeline = compileSinkPipeline(compilePipeline(registry, worker, {}));
     const batch = inboundBatch([
