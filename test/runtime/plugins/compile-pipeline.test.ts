@@ -128,7 +128,7 @@ describe("compilePipeline", () => {
       "transforms.cast.spec": "text:string,number:float64",
     };
     const pipeline = compileSinkPipeline(compilePipeline(registry, worker, cast));
-    const batch = inboundBatch([{ value: '{"text":10.0,"number":5,"other":[3.0]}' }]);
+    const batch = inboundBatch([{ offset: 0n, value: '{"text":10.0,"number":5,"other":[3.0]}' }]);
     const out: Parameters<typeof pipeline.run>[2] = [];
     assert.equal(pipeline.run(batch, 0, out), null);
     assert.deepEqual(out[0]?.value.value, { text: "10.0", number: 5, other: [3] });
