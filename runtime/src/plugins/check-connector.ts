@@ -1,5 +1,6 @@
 import type { StringMap } from "@headrace/contract";
-import { ConfigError, config as key } from "@headrace/sdk";
+import { ConfigError, config as key, type SourceDefinition } from "@headrace/sdk";
+import { isExactlyOnce } from "../offsets-place.ts";
 import { parseTopicCreation } from "../task/topic-creation.ts";
 import type { Rows } from "./rows.ts";
 
@@ -71,27 +72,54 @@ function compile(regex: string): { test(topic: string): boolean } | null {
  * What the framework wants of a source. Topic creation groups are checked here already; Java accepts them and then fails the tasks.
  * Source: DistributedHerder.validateSourceConnectorConfig.
  */
-export function checkSource(worker: StringMap, config: StringMap, rows: Rows): void {
-  const support = config["exactly.once.support"]?.trim().toLowerCase();
-  if (support === "required" && worker["exactly.once.source.support"]?.trim().toLowerCase() !== "enabled") {
-    rows.error("exactly.once.support", "This worker does not have exactly-once source support enabled.");
-  }
-  if (config["transaction.boundary"]?.trim().toLowerCase() === "connector") {
-    rows.error(
-      "transaction.boundary",
-      "The connector does not support connector-defined transaction boundaries with the given configuration. Please reconfigure it to use a different transaction boundary definition.",
-    );
-  }
-  if ((config["offsets.storage.topic"]?.trim() ?? "") !== "") {
-    rows.error(
-      "offsets.storage.topic",
-      "This worker keeps all offsets in its own topic; remove offsets.storage.topic.",
-    );
-  }
+export function checkSource(config: StringMap, rows: Rows): void {
   try {
     parseTopicCreation(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     rows.error("topic.creation.groups", error.message);
+  }
+}
+
+/**
+ * Whether a source can give what its configuration asks of exactly-once delivery; asks the connector, so its own keys must be valid. Source:
+ * DistributedHerder.validateSourceConnectorConfig.
+ */
+export function checkExactlyOnce(worker: StringMap, definition: SourceDefinition, config: StringMap, rows: Rows): void {
+  const word = (name: string) => config[name]?.trim().toLowerCase();
+  const parsed = definition.config.safeParse(config);
+  if (word("exactly.once.support") === "required") {
+    const complain = (message: string) => rows.error("exactly.once.support", message);
+    if (!isExactlyOnce(worker)) complain("This worker does not have exactly-once source support enabled.");
+    asking(complain, () => {
+      const support = parsed.success ? (definition.exactlyOnceSupport?.(parsed.data) ?? null) : "SUPPORTED";
+      if (support === null) complain(UNKNOWN_SUPPORT);
+      if (support === "UNSUPPORTED") {
+        complain("The connector does not support exactly-once semantics with the provided configuration.");
+      }
+    });
+  }
+  if (word("transaction.boundary") !== "connector") return;
+  const complain = (message: string) => rows.error("transaction.boundary", message);
+  asking(complain, () => {
+    if (!parsed.success || definition.canDefineTransactionBoundaries?.(parsed.data) === true) return;
+    complain(
+      "The connector does not support connector-defined transaction boundaries with the given configuration. " +
+        "Please reconfigure it to use a different transaction boundary definition.",
+    );
+  });
+}
+
+const UNKNOWN_SUPPORT =
+  "The connector does not tell whether it supports exactly-once semantics. Consult its documentation, and if it does, set this " +
+  'property to "requested", which leaves out this check.';
+
+/** A connector's own failure is a complaint as well. */
+function asking(complain: (message: string) => void, ask: () => void): void {
+  try {
+    ask();
+  } catch (error) {
+    const detail = error instanceof Error && error.message.trim() !== "" ? `: ${error.message.trim()}` : "";
+    complain(`An unexpected error occurred during validation${detail}`);
   }
 }

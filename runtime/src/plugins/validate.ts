@@ -2,7 +2,7 @@ import type { ConfigInfos, ConfigKeyInfo, StringMap } from "@headrace/contract";
 import { hasPlaceholder } from "../config-providers/placeholders.ts";
 import type { ConfigResolver } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
-import { checkSink, checkSource } from "./check-connector.ts";
+import { checkExactlyOnce, checkSink, checkSource } from "./check-connector.ts";
 import { checkOverrides } from "./check-overrides.ts";
 import { checkAliases, checkConverter, checkWhole, withWorker } from "./check-pipeline.ts";
 import { describeKeys } from "./config-def.ts";
@@ -51,7 +51,8 @@ export async function validateConfig(
   rows.check(describeKeys(definition.config));
   for (const use of ["key", "value", "header"] as const) checkConverter(pipeline, use, rows);
   if (kind === "sink") checkSink(worker, resolved, rows);
-  else checkSource(worker, resolved, rows);
+  else checkSource(resolved, rows);
+  if (definition.kind === "source") checkExactlyOnce(worker, definition, resolved, rows);
   checkOverrides(kind, resolved, worker, rows);
   rows.reportNulls();
   checkWhole(definition.config, resolved, "connector.class", rows);
