@@ -5,81 +5,27 @@ import { type AssignorState, INITIAL_ASSIGNOR_STATE } from "./assignor.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConfigSync, createConfigSync } from "./config-sync.ts";
 import { createDrains, type Drains } from "./drains.ts";
-import type { Assigned, GroupHost, GroupMember, GroupMemberView, GroupView } from "./group.ts";
+import type { Assigned, GroupHost, GroupMember, GroupView } from "./group.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import { createHoldings, type Holdings } from "./holdings.ts";
 import { type LeaderResult, leadRound, newestConfigOffset } from "./lead.ts";
+import { createLease, type Lease } from "./lease.ts";
+import type { MemberOptions } from "./member-options.ts";
+import { type MemberState, type Round, toView } from "./member-view.ts";
 import { createMembership, type Loss, type Membership, membershipLost } from "./membership.ts";
 import { createPeerTransport, type PeerTransport } from "./peer-transport.ts";
 import { createPeers, type Peers } from "./peers.ts";
 import {
-  type ConnectProtocol,
   decodeAssignment,
   decodeMetadata,
   encodeMetadata,
   PROTOCOLS,
   type ProtocolVersion,
   protocolVersion,
-  type RoundAssignment,
 } from "./protocol.ts";
 import { createWishes, type Wish, type Wishes } from "./wishes.ts";
 import { isEmpty, NO_WORK, without } from "./work.ts";
 
-export interface MemberOptions {
-  readonly groupId: string;
-  /** Advertised REST URL with a slash at the end. */
-  readonly url: string;
-  readonly client: GroupClient;
-  readonly host: GroupHost;
-  /** `connect.protocol` */
-  readonly protocol: ConnectProtocol;
-  readonly sessionTimeoutMs: number;
-  readonly heartbeatIntervalMs: number;
-  /** `scheduled.rebalance.max.delay.ms` */
-  readonly maxDelayMs: number;
-  /** `rebalance.timeout.ms` */
-  readonly rebalanceTimeoutMs: number;
-  /** `worker.unsync.backoff.ms`: how long a worker stays away that could not read the config topic, under the eager protocol. */
-  readonly unsyncBackoffMs: number;
-  /** `worker.sync.timeout.ms`: how long reading the config topic to its end may take. */
-  readonly syncTimeoutMs: number;
-  readonly log: Logger;
-  readonly clock?: Clock;
-  /** Default: plain HTTP and HTTPS by the URL. */
-  readonly transport?: PeerTransport;
-  /** What this worker is doing, for the log. */
-  readonly stage?: () => string;
-}
-
-/**
- * Where the member is in its life:
- *
- *     outside ──▶ joining ──▶ syncing ──▶ applying ──▶ stable
- *        ▲           ▲───────────┴───────────┴────────────┤  a round is wanted, or has begun
- *        └──────────────── membership lost ───────────────┘  from any state
- */
-export type MemberState =
-  /** Holds nothing: not joined yet, stopping after a loss, or gone. */
-  | { readonly kind: "outside" }
-  /** JoinGroup waits for the other members. What is held goes on running; heartbeats go on under the last generation. */
-  | { readonly kind: "joining" }
-  /** SyncGroup waits for the leader, or this member is the leader and works the round out. */
-  | { readonly kind: "syncing" }
-  /** The host stops what was revoked and starts what is new. */
-  | { readonly kind: "applying" }
-  | { readonly kind: "stable" };
-
-/** The last completed round as this member saw it. */
-interface Round {
-  readonly version: ProtocolVersion;
-  readonly told: RoundAssignment;
-  /** null unless this member led it. */
-  readonly members: readonly GroupMemberView[] | null;
-  readonly balanced: boolean;
-}
-
-/** The executors stop a little before the broker would give their work away. */
-const LEASE_SHARE = 0.9;
 /** Several wishes within it become one round. */
 const SOON_MS = 20;
 /** A follower whose leader was behind waits so long for the leader's rejoin. */
@@ -108,13 +54,12 @@ class Member implements GroupMember {
   readonly #configSync: ConfigSync;
   readonly #wishes: Wishes;
   readonly #holdings: Holdings;
+  readonly #lease: Lease;
   readonly #listeners = new Set<(view: GroupView) => void>();
   readonly #drains: Drains = createDrains();
 
   #state: MemberState = { kind: "outside" };
   #round: Round | null = null;
-  /** Since when the host is busy with a round; null: it is not. */
-  #busySinceMs: number | null = null;
   #assignor: AssignorState = INITIAL_ASSIGNOR_STATE;
   #lastGeneration = -1;
   #draining = false;
@@ -133,6 +78,7 @@ class Member implements GroupMember {
     this.#transport = options.transport ?? createPeerTransport();
     this.#wishes = createWishes(clock, () => this.#announce());
     this.#holdings = createHoldings(host);
+    this.#lease = createLease({ ...options, clock });
     this.#configSync = createConfigSync({ host, timeoutMs: options.syncTimeoutMs, maxDelayMs, log });
     this.#membership = createMembership({ client, lose: (loss) => this.#lose(loss), clock, log });
     this.#heartbeat = createHeartbeat({
@@ -177,25 +123,16 @@ class Member implements GroupMember {
   }
 
   view(): GroupView {
-    const { memberId, generation } = this.#membership.identity();
-    const told = this.#round?.told ?? null;
-    const isLeader = told !== null && told.leaderId === memberId;
-    const settled = this.#state.kind === "applying" || this.#state.kind === "stable";
-    const rebalancing = !settled || this.#wishes.isPending();
-    const known = isLeader ? this.#round : this.#peers.leaderInfo(generation);
-    const self = { memberId, url: this.#options.url, draining: this.#draining, assignment: this.#holdings.held() };
-    return {
-      memberId,
-      generation,
-      leaderId: told?.leaderId ?? null,
-      leaderUrl: told?.leaderUrl ?? null,
-      isLeader,
-      protocolVersion: this.#round?.version ?? 0,
-      rebalancing,
+    const identity = this.#membership.identity();
+    return toView({
+      identity,
+      state: this.#state,
+      round: this.#round,
+      isRejoinWanted: this.#wishes.isPending(),
       delayMs: this.#wishes.scheduledInMs(),
-      members: known?.members ?? [self],
-      balanced: !rebalancing && known?.balanced === true,
-    };
+      leaderInfo: this.#peers.leaderInfo(identity.generation),
+      self: { url: this.#options.url, draining: this.#draining, assignment: this.#holdings.held() },
+    });
   }
 
   requestRejoin(reason: string): void {
@@ -387,13 +324,13 @@ class Member implements GroupMember {
   }
 
   async #tellHost(round: Omit<Assigned, "view">, signal: AbortSignal): Promise<void> {
-    this.#busySinceMs = this.#clock.now();
+    const done = this.#lease.hostIsBusy();
     try {
       const told = this.#holdings.tell({ ...round, view: this.view() }, signal);
       this.#announce();
       await told;
     } finally {
-      this.#busySinceMs = null;
+      done();
     }
   }
 
@@ -437,37 +374,24 @@ class Member implements GroupMember {
     }
   }
 
-  /**
-   * Invariant 3: a host that is busy keeps this member from joining, and a round that began meanwhile ends without it after
-   * `rebalance.timeout.ms`, heartbeats or not. So no lease reaches beyond that.
-   */
   #renewLease(sentAtMs: number): void {
-    const untilMs = Math.min(sentAtMs + this.#leaseMs(), this.#pollTimeoutAtMs());
+    const untilMs = this.#lease.untilMs(sentAtMs);
     if (untilMs <= sentAtMs) return;
     this.#heartbeat.renewLease(untilMs);
     this.#host.renewLease(sentAtMs, untilMs - sentAtMs);
   }
 
-  #pollTimeoutAtMs(): number {
-    if (this.#busySinceMs === null) return Number.POSITIVE_INFINITY;
-    return this.#busySinceMs + this.#options.rebalanceTimeoutMs * LEASE_SHARE;
-  }
-
   #leaseExpired(): void {
-    if (this.#clock.now() < this.#pollTimeoutAtMs()) {
-      this.#lose({ reason: `no heartbeat within ${this.#leaseMs()} ms`, forgetId: false, leave: false });
+    const busyMs = this.#lease.overdueMs();
+    if (busyMs === null) {
+      this.#lose({ reason: `no heartbeat within ${this.#lease.lengthMs} ms`, forgetId: false, leave: false });
       return;
     }
-    const busyMs = Math.round(this.#clock.now() - (this.#busySinceMs ?? 0));
     this.#log.warn(
       { busyMs, rebalanceTimeoutMs: this.#options.rebalanceTimeoutMs, stage: this.#options.stage?.() ?? null },
       "worker poll timeout has expired: work that a rebalance took away has not stopped in time, leaving the group",
     );
     this.#lose({ reason: "worker poll timeout has expired", forgetId: true, leave: true });
-  }
-
-  #leaseMs(): number {
-    return Math.min(this.#options.sessionTimeoutMs, this.#options.rebalanceTimeoutMs) * LEASE_SHARE;
   }
 
   /** Ends the present membership; the loop in `run` does the rest. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Assignment, GroupMember } from "#runtime/group/group.ts";
-import { createMember, type MemberOptions } from "#runtime/group/member.ts";
+import { createMember } from "#runtime/group/member.ts";
+import type { MemberOptions } from "#runtime/group/member-options.ts";
 import { encodeAssignment, encodeMetadata } from "#runtime/group/protocol.ts";
 import { NO_WORK, toKeys } from "#runtime/group/work.ts";
 import type { GroupClient } from "#runtime/kafka/group-client.ts";

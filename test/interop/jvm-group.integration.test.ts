@@ -15,8 +15,8 @@ import type { ConfigStore } from "#runtime/store/stores.ts";
 import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { groupProperties } from "#support/worker.ts";
-import { silent } from "./silent-logger.ts";
-import { RunningWork, WorkerDouble } from "./worker-double.ts";
+import { silent } from "../runtime/group/silent-logger.ts";
+import { RunningWork, WorkerDouble } from "../runtime/group/worker-double.ts";
 
 const CONNECTORS = ["c0", "c1", "c2", "c3"];
 const HEARTBEAT_MS = 500;
