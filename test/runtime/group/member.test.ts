@@ -182,7 +182,7 @@ describe("member and its lease", () => {
       assert.equal(group.coordinator.generation, 1);
     }));
 
-  it("has no lease beyond the rebalance time-out while its host is busy, and then leaves, stopping everything", () =>
+  it("PollTimeoutExpiry: has no lease beyond the rebalance time-out while its host is busy, then leaves and stops everything", () =>
     scene(async (group) => {
       const { worker, member } = await group.start("a");
       worker.onAssigned = (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
