@@ -52,6 +52,18 @@ export interface Addon {
   ): readonly [code: number, fatal: boolean, message: string, abortable: boolean] | null;
   /** Records that librdkafka itself still has, with reports that are not counted yet. */
   producerHeld(handle: ProducerHandle): number;
+  /** The latest error that is not fatal and was not taken yet, as of brokers that refuse the client; a wake tells when to ask. */
+  producerTakeError(handle: ProducerHandle): NativeError | null;
+  /** The OAUTHBEARER token from now on; extensions are names and values in turn. Throws ERR_TOKEN if it is not acceptable. */
+  producerSetToken(
+    handle: ProducerHandle,
+    value: string,
+    expiresMs: number,
+    principal: string,
+    extensions: readonly string[],
+  ): void;
+  /** There is no token; the reason comes back as an error of the client. */
+  producerFailToken(handle: ProducerHandle, reason: string): void;
   producerClose(handle: ProducerHandle): void;
   /** True once the close is complete; a wake tells when to ask. */
   producerReap(handle: ProducerHandle): boolean;
@@ -98,6 +110,15 @@ export interface Addon {
   /** Answers to commits and seeks; code 0 is success. */
   consumerTakeAnswers(handle: ConsumerHandle): readonly (readonly [id: number, code: number, message: string])[];
   consumerMemberId(handle: ConsumerHandle): string;
+  /** As of a producer. */
+  consumerSetToken(
+    handle: ConsumerHandle,
+    value: string,
+    expiresMs: number,
+    principal: string,
+    extensions: readonly string[],
+  ): void;
+  consumerFailToken(handle: ConsumerHandle, reason: string): void;
   /**
    * Leaves the group; with `force` only frees the client. With `deliver`, rebalances are still given out and wait for their answer,
    * otherwise they are answered by the addon. May be called again to change either.

@@ -56,6 +56,12 @@ class Client : public std::enable_shared_from_this<Client> {
 
   std::vector<LogLine> TakeLogs();
 
+  // JavaScript's thread: the OAUTHBEARER token from now on, until `expires_ms` (since the epoch). Extensions: names and values in turn.
+  // Throws JsError with librdkafka's words if it is not acceptable.
+  void SetToken(const std::string& value, int64_t expires_ms, const std::string& principal, const std::vector<std::string>& extensions);
+  // JavaScript's thread: there is no token; the reason comes back as an error of the client.
+  void FailToken(const std::string& reason);
+
  protected:
   // The thread's work, until it was told to stop; then frees the client with Destroy.
   virtual void Run() = 0;
@@ -96,6 +102,10 @@ rd_kafka_conf_t* ToConf(const std::vector<std::string>& pairs, const std::vector
 // Handles: a shared_ptr in an External that carries the type's tag.
 napi_value ToHandle(napi_env env, std::shared_ptr<Client> client, const napi_type_tag& tag);
 Client* FromHandle(const Call& call, size_t index, const napi_type_tag& tag);
+
+// Doors of both clients: (handle, value, expiresMs, principal, extensions) and (handle, reason).
+napi_value SetToken(const Call& call, Client* client);
+napi_value FailToken(const Call& call, Client* client);
 
 // [[level, text], …]
 napi_value ToJs(napi_env env, const std::vector<LogLine>& lines);

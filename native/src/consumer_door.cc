@@ -142,6 +142,10 @@ napi_value Close(const Call& call) {
   return Undefined(call.env());
 }
 
+napi_value SetConsumerToken(const Call& call) { return SetToken(call, ConsumerOf(call)); }
+
+napi_value FailConsumerToken(const Call& call) { return FailToken(call, ConsumerOf(call)); }
+
 napi_value Reap(const Call& call) {
   Consumer* consumer = ConsumerOf(call);
   const bool reaped = consumer->Reap(call.env());
@@ -171,6 +175,8 @@ void ExportConsumer(napi_env env, napi_value exports) {
   Export<TakeAnswers>(env, exports, "consumerTakeAnswers");
   Export<MemberId>(env, exports, "consumerMemberId");
   Export<Close>(env, exports, "consumerClose");
+  Export<SetConsumerToken>(env, exports, "consumerSetToken");
+  Export<FailConsumerToken>(env, exports, "consumerFailToken");
   Export<Reap>(env, exports, "consumerReap");
   Export<Abandon>(env, exports, "consumerAbandon");
   Export<TakeLogs>(env, exports, "consumerTakeLogs");

@@ -290,6 +290,13 @@ int64_t Producer::Held() {
   return rk_ == nullptr ? 0 : rd_kafka_outq_len(rk_);
 }
 
+bool Producer::TakeTransientError(ClientError* error) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  *error = std::move(error_);
+  error_ = {};
+  return error->code != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 void Producer::Close() {
   std::lock_guard<std::mutex> gate(gate_);
   closing_ = true;

@@ -117,6 +117,17 @@ napi_value TakeTransacted(const Call& call) {
 // (handle) → number of records
 napi_value Held(const Call& call) { return ToJs(call.env(), static_cast<double>(ProducerOf(call)->Held())); }
 
+// (handle) → [code, fatal, message], the latest that was not taken yet; null if there is none
+napi_value TakeError(const Call& call) {
+  ClientError error;
+  if (!ProducerOf(call)->TakeTransientError(&error)) return Null(call.env());
+  return ToJs(call.env(), error);
+}
+
+napi_value SetProducerToken(const Call& call) { return SetToken(call, ProducerOf(call)); }
+
+napi_value FailProducerToken(const Call& call) { return FailToken(call, ProducerOf(call)); }
+
 napi_value Close(const Call& call) {
   ProducerOf(call)->Close();
   return Undefined(call.env());
@@ -141,6 +152,9 @@ void ExportProducer(napi_env env, napi_value exports) {
   Export<Transact>(env, exports, "producerTransact");
   Export<TakeTransacted>(env, exports, "producerTakeTransacted");
   Export<Held>(env, exports, "producerHeld");
+  Export<TakeError>(env, exports, "producerTakeError");
+  Export<SetProducerToken>(env, exports, "producerSetToken");
+  Export<FailProducerToken>(env, exports, "producerFailToken");
   Export<Close>(env, exports, "producerClose");
   Export<Reap>(env, exports, "producerReap");
   Export<TakeLogs>(env, exports, "producerTakeLogs");

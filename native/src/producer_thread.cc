@@ -115,6 +115,11 @@ void Producer::ServeError(rd_kafka_event_t* event) {
   const rd_kafka_resp_err_t code = rd_kafka_event_error(event);
   const char* text = rd_kafka_event_error_string(event);
   if (code != RD_KAFKA_RESP_ERR__FATAL) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      error_ = {code, false, text != nullptr ? text : ""};
+    }
+    wake_.Ring();
     Log(4, std::string(rd_kafka_err2name(code)) + ": " + (text != nullptr ? text : ""));
   } else {
     char reason[512];

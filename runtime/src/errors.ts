@@ -23,6 +23,8 @@ export type ErrorCode =
   | "timeout"
   | "config-invalid"
   | "kafka"
+  /** Kafka, or what gives out its tokens, does not let us in, or is not who it should be. Passes when somebody corrects it. */
+  | "kafka-access"
   | "fenced"
   | "executor-gone"
   | "internal";

@@ -36,22 +36,23 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
     features,
     async openSourceProducer(owner, options) {
       const made = sourceProducerConfig(owner);
-      return openRecordProducer({ config: configure(made), ...options, onLog: onLogOf(made) });
+      return openRecordProducer({ config: configure(made), oauth: made.oauth, ...options, onLog: onLogOf(made) });
     },
     async openTransactionalProducer(owner, options) {
       const made = transactionalProducerConfig(owner);
       const more = { ...options, stopOnFailure: true, onLog: onLogOf(made) };
-      return openTransactionalProducer({ config: configure(made), ...more });
+      return openTransactionalProducer({ config: configure(made), oauth: made.oauth, ...more });
     },
     async openDeadLetterProducer(owner) {
       const made = dlqProducerConfig(owner);
       const options = { reportPositions: false, stopOnFailure: false, onLog: onLogOf(made) };
-      return openRecordProducer({ config: configure(made), ...options });
+      return openRecordProducer({ config: configure(made), oauth: made.oauth, ...options });
     },
     async openSinkConsumer(owner, subscription) {
       const made = sinkConsumerConfig(owner);
       return openRecordConsumer({
         config: configure(made),
+        oauth: made.oauth,
         subscription,
         maxRecords: positive(made.properties["max.poll.records"]) ?? MAX_POLL_RECORDS,
         maxBytes: MAX_BATCH_BYTES,

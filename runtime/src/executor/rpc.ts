@@ -166,6 +166,7 @@ const ERROR_CODES = {
   timeout: true,
   "config-invalid": true,
   kafka: true,
+  "kafka-access": true,
   fenced: true,
   "executor-gone": true,
   internal: true,

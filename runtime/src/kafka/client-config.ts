@@ -1,7 +1,10 @@
 import type { StringMap } from "@headrace/contract";
+import { ConnectError } from "../errors.ts";
 import { CLIENT_PROPERTIES, type Target } from "./client-properties.ts";
-import { isSecurityProperty, readSecurity, toLibrdkafkaSecurity } from "./client-security.ts";
-import type { KafkaClientSettings } from "./settings.ts";
+import { isSecurityProperty, oauthOf, readSecurity, type Security, toLibrdkafkaSecurity } from "./client-security.ts";
+import { parseJaasOptions } from "./jaas.ts";
+import type { OAuthTrust } from "./oauth-settings.ts";
+import type { KafkaClientSettings, OAuthSettings } from "./settings.ts";
 
 /**
  * Java's client properties, merged per client as Kafka Connect does (contract §6.5) and translated for librdkafka and kafkajs.
@@ -13,6 +16,8 @@ import type { KafkaClientSettings } from "./settings.ts";
 /** What a client of librdkafka is created with. */
 export interface LibrdkafkaConfig {
   readonly config: Readonly<Record<string, string>>;
+  /** Where its OAUTHBEARER tokens come from; null for every other mechanism. */
+  readonly oauth: OAuthSettings | null;
   /** The Java properties it was made of, for what the caller does itself, such as `max.poll.records`. */
   readonly properties: StringMap;
   /** What could not be translated, by name; values are never shown. */
@@ -88,7 +93,10 @@ export function leaderTransactionalId(worker: StringMap): string {
 /** How to reach the cluster that a source connector's own offsets topic is in: as its producers reach theirs. */
 export function connectorOffsetsConfig(client: Omit<ConnectorClient, "task">): KafkaJsConfig {
   const clientId = `connector-offset-producer-${client.connector}`;
-  const made = toKafkaJs({ ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "producer") });
+  const made = toKafkaJs(
+    { ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "producer") },
+    trustOf(client.worker),
+  );
   // What counts only for producers of librdkafka has been told by the task's own.
   return { ...made, warnings: [] };
 }
@@ -117,7 +125,7 @@ function producerConfig(client: ConnectorClient, base: StringMap, gapless: boole
   const explicit = overrides(client, "producer");
   const warnings: string[] = [];
   const properties = { ...base, ...shared(client.worker), ...explicit };
-  const translated = toLibrdkafka(properties, "producer");
+  const translated = toLibrdkafka(properties, "producer", trustOf(client.worker));
   const config: Record<string, string> = { ...RDKAFKA_BASE, partitioner: "murmur2_random", ...translated.config };
   if (explicit["enable.idempotence"] === undefined && excludesIdempotence(config))
     config["enable.idempotence"] = "false";
@@ -134,7 +142,7 @@ function producerConfig(client: ConnectorClient, base: StringMap, gapless: boole
   if (config["acks"] !== "all" && config["acks"] !== "-1") {
     warnings.push("acks is not all: acknowledged records can be lost with a broker");
   }
-  return { config, properties, warnings: [...translated.warnings, ...warnings] };
+  return { config, oauth: translated.oauth, properties, warnings: [...translated.warnings, ...warnings] };
 }
 
 /** Settings under which Java turns idempotence off by itself (KafkaProducer's ProducerConfig.postProcessAndValidateIdempotenceConfigs). */
@@ -164,9 +172,10 @@ export function sinkConsumerConfig(client: ConnectorClient): LibrdkafkaConfig {
     warnings.push("enable.auto.commit is always false here: offsets are committed after the sink has flushed");
   }
   properties["enable.auto.commit"] = "false";
-  const translated = toLibrdkafka(properties, "consumer");
+  const translated = toLibrdkafka(properties, "consumer", trustOf(client.worker));
   return {
     config: { ...RDKAFKA_BASE, ...translated.config, "enable.auto.commit": "false" },
+    oauth: translated.oauth,
     properties,
     warnings: [...translated.warnings, ...warnings],
   };
@@ -178,13 +187,19 @@ export function adminConfig(
   purpose: "connector-adminclient" | "connector-dlq-adminclient" = "connector-adminclient",
 ): KafkaJsConfig {
   const clientId = `${purpose}-${client.connector}-${client.task}`;
-  return toKafkaJs({ ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "admin") });
+  return toKafkaJs(
+    { ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "admin") },
+    trustOf(client.worker),
+  );
 }
 
 /** Admin client of the worker for one connector, for instance for the offsets of a sink. */
 export function connectorAdminConfig(client: Omit<ConnectorClient, "task">): KafkaJsConfig {
   const clientId = `connector-worker-adminclient-${client.connector}`;
-  return toKafkaJs({ ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "admin") });
+  return toKafkaJs(
+    { ...adminBase(client.worker), "client.id": clientId, ...overrides(client, "admin") },
+    trustOf(client.worker),
+  );
 }
 
 /** The worker's own clients (contract §2.3); `purpose` is the end of the client id. */
@@ -228,12 +243,55 @@ function pick(config: StringMap, wanted: (key: string) => boolean): StringMap {
   return Object.fromEntries(Object.entries(config).filter(([key]) => wanted(key)));
 }
 
-/** Translates Java's properties of a producer or consumer into librdkafka's. */
+/**
+ * What is wrong with the security settings of a worker's clients, by key as it stands in the worker's file. Empty if all of them can be
+ * made as they are described.
+ */
+export function workerSecurityProblems(worker: StringMap): readonly string[] {
+  const own = readSecurity(shared(worker)).problems;
+  const prefixed = (["producer", "consumer", "admin"] as const).flatMap((kind) => {
+    const given = pick(withPrefix(worker, `${kind}.`), isSecurityProperty);
+    if (Object.keys(given).length === 0) return [];
+    const { problems } = readSecurity({ ...shared(worker), ...given });
+    return problems.filter((problem) => !own.includes(problem)).map((problem) => `${kind}.${problem}`);
+  });
+  return [...own, ...prefixed];
+}
+
+/** What is wrong with the security settings of one kind of client of a connector; by key, without `producer.override.` and its like. */
+export function overrideSecurityProblems(
+  client: Pick<ConnectorClient, "worker" | "connectorConfig">,
+  kind: "producer" | "consumer" | "admin",
+): readonly string[] {
+  return readSecurity({ ...shared(client.worker), ...overrides(client, kind) }, trustOf(client.worker)).problems;
+}
+
+/** Token endpoints that the worker's own settings name, or its `headrace.sasl.oauthbearer.allowed.urls`. */
+function trustOf(worker: StringMap): OAuthTrust {
+  const urls = (worker["headrace.sasl.oauthbearer.allowed.urls"] ?? "").split(",").map((url) => url.trim());
+  for (const [key, value] of Object.entries(worker)) {
+    if (key.endsWith("sasl.oauthbearer.token.endpoint.url")) urls.push(value);
+    if (!key.endsWith("sasl.jaas.config")) continue;
+    const options = parseJaasOptions(value);
+    const location = options.get("oauth.access.token.location");
+    urls.push(options.get("oauth.token.endpoint.uri") ?? "", location === undefined ? "" : `file://${location}`);
+  }
+  return { urls: new Set(urls) };
+}
+
+/** A client that is less secure than its settings say is never made. */
+function throwIfUnusable({ problems }: Security): void {
+  if (problems.length > 0) throw new ConnectError("config-invalid", `Kafka client settings: ${problems.join("; ")}`);
+}
+
+/** Translates Java's properties of a producer or consumer into librdkafka's. Throws ConnectError `config-invalid`. */
 export function toLibrdkafka(
   properties: StringMap,
   kind: "producer" | "consumer",
-): { readonly config: Readonly<Record<string, string>>; readonly warnings: readonly string[] } {
-  const security = readSecurity(properties);
+  trust: OAuthTrust | null = null,
+): Pick<LibrdkafkaConfig, "config" | "oauth" | "warnings"> {
+  const security = readSecurity(properties, trust);
+  throwIfUnusable(security);
   const warnings = [...security.warnings];
   const config = toLibrdkafkaSecurity(security);
   for (const [key, value] of Object.entries(properties)) {
@@ -251,7 +309,7 @@ export function toLibrdkafka(
   // librdkafka wants its cache to outlive three refreshes.
   const refreshMs = Number(config["topic.metadata.refresh.interval.ms"] ?? 0);
   if (refreshMs > 0) config["metadata.max.age.ms"] = String(Math.min(refreshMs * 3, 86_400_000));
-  return { config, warnings };
+  return { config, oauth: oauthOf(security), warnings };
 }
 
 function translate(
@@ -269,9 +327,10 @@ function translate(
   return { value: converted, warning: null };
 }
 
-/** Translates Java's properties of any client into settings for kafkajs. */
-export function toKafkaJs(properties: StringMap): KafkaJsConfig {
-  const security = readSecurity(properties);
+/** Translates Java's properties of any client into settings for kafkajs. Throws ConnectError `config-invalid`. */
+export function toKafkaJs(properties: StringMap, trust: OAuthTrust | null = null): KafkaJsConfig {
+  const security = readSecurity(properties, trust);
+  throwIfUnusable(security);
   const warnings = [...security.warnings];
   for (const key of Object.keys(properties)) {
     const property = CLIENT_PROPERTIES[key];

@@ -1,22 +1,44 @@
 import type { StringMap } from "@headrace/contract";
-import type { Material, SaslSettings, TlsSettings } from "./settings.ts";
+import { readTls } from "./client-tls.ts";
+import { parseJaas } from "./jaas.ts";
+import { type OAuthTrust, readOAuth } from "./oauth-settings.ts";
+import type { Material, OAuthSettings, SaslSettings, TlsSettings } from "./settings.ts";
+
+export { readTls } from "./client-tls.ts";
 
 /** Java's security properties, understood once and rendered for each of our two client libraries. */
 export interface Security {
   readonly protocol: "plaintext" | "ssl" | "sasl_plaintext" | "sasl_ssl";
   readonly sasl: SaslSettings | null;
   readonly tls: TlsSettings | null;
+  /** What cannot be used, by key, with what to do; a client made in spite of it would not be as secure as asked for. Never a value of a secret. */
+  readonly problems: readonly string[];
+  /** What has no effect, by key. */
   readonly warnings: readonly string[];
 }
 
 const PROTOCOLS = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] as const;
-const MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512"] as const;
+const PASSWORD_MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512"] as const;
+const KNOWN_MECHANISMS = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER";
 
-/** Keys that this file reads. */
+/** Keys that are read here or in the files beside. */
 const READ = new Set([
   "security.protocol",
   "sasl.mechanism",
   "sasl.jaas.config",
+  "sasl.oauthbearer.token.endpoint.url",
+  "sasl.oauthbearer.client.credentials.client.id",
+  "sasl.oauthbearer.client.credentials.client.secret",
+  "sasl.oauthbearer.scope",
+  "sasl.oauthbearer.header.urlencode",
+  "sasl.oauthbearer.sub.claim.name",
+  "sasl.login.refresh.window.factor",
+  "sasl.login.refresh.window.jitter",
+  "sasl.login.refresh.min.period.seconds",
+  "sasl.login.refresh.buffer.seconds",
+  "sasl.login.retry.backoff.ms",
+  "sasl.login.retry.backoff.max.ms",
+  "sasl.login.read.timeout.ms",
   "ssl.truststore.type",
   "ssl.truststore.location",
   "ssl.truststore.certificates",
@@ -28,6 +50,14 @@ const READ = new Set([
   "ssl.keystore.certificate.chain",
   "ssl.key.password",
   "ssl.endpoint.identification.algorithm",
+  // Of listeners, not of clients.
+  "ssl.client.auth",
+  // Java's handlers and retrievers do what is built in here; the JAAS options say which.
+  "sasl.login.callback.handler.class",
+  "sasl.login.class",
+  "sasl.oauthbearer.jwt.retriever.class",
+  "sasl.oauthbearer.jwt.validator.class",
+  "sasl.login.connect.timeout.ms",
   // Node's and OpenSSL's own choices; they have no meaning outside a JVM.
   "ssl.provider",
   "ssl.secure.random.implementation",
@@ -40,12 +70,18 @@ export function isSecurityProperty(key: string): boolean {
   return key === "security.protocol" || key.startsWith("sasl.") || key.startsWith("ssl.");
 }
 
-/** Reads `security.protocol`, `sasl.*` and `ssl.*`. Warnings name keys, never values. */
-export function readSecurity(properties: StringMap): Security {
+/**
+ * Reads `security.protocol`, `sasl.*` and `ssl.*`. `trust`: where tokens may be fetched from, for settings that somebody else than the
+ * owner of the worker has given; null for anywhere.
+ */
+export function readSecurity(properties: StringMap, trust: OAuthTrust | null = null): Security {
+  const problems: string[] = [];
   const warnings: string[] = [];
   const wanted = (properties["security.protocol"] ?? "PLAINTEXT").trim().toLowerCase();
   const protocol = PROTOCOLS.find((name) => name === wanted);
-  if (protocol === undefined) warnings.push("security.protocol is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL");
+  if (protocol === undefined) {
+    problems.push("security.protocol must be one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL");
+  }
   const effective = protocol ?? "plaintext";
   const usesTls = effective.endsWith("ssl");
   const usesSasl = effective.startsWith("sasl");
@@ -55,112 +91,51 @@ export function readSecurity(properties: StringMap): Security {
   }
   return {
     protocol: effective,
-    sasl: usesSasl ? readSasl(properties, warnings) : null,
-    tls: usesTls ? readTls(properties, warnings) : null,
+    sasl: usesSasl ? readSasl(properties, problems, trust) : null,
+    tls: usesTls ? readTls(properties, problems) : null,
+    problems,
     warnings,
   };
 }
 
-function readSasl(properties: StringMap, warnings: string[]): SaslSettings | null {
+function readSasl(properties: StringMap, problems: string[], trust: OAuthTrust | null): SaslSettings | null {
+  // Java's default, which is hardly ever meant.
   const wanted = (properties["sasl.mechanism"] ?? "GSSAPI").trim().toLowerCase();
-  const mechanism = MECHANISMS.find((name) => name === wanted);
+  const { options } = parseJaas(properties["sasl.jaas.config"] ?? "");
+  if (wanted === "oauthbearer") {
+    const oauth = readOAuth(properties, options, problems, trust);
+    return oauth === null ? null : { mechanism: "oauthbearer", oauth };
+  }
+  const mechanism = PASSWORD_MECHANISMS.find((name) => name === wanted);
   if (mechanism === undefined) {
-    warnings.push("sasl.mechanism is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; others are not supported");
+    problems.push(unsupported(wanted, properties["sasl.mechanism"] === undefined));
     return null;
   }
-  const options = parseJaasOptions(properties["sasl.jaas.config"] ?? "");
   const username = options.get("username");
   const password = options.get("password");
   if (username === undefined || password === undefined) {
-    warnings.push("sasl.jaas.config has no username and password");
+    problems.push('sasl.jaas.config must be: <login module> required username="…" password="…";');
     return null;
   }
   return { mechanism, username, password };
 }
 
-/** The options of the first login module: `class flag key="value" …;`. Source: javax.security.auth.login.Configuration. */
-export function parseJaasOptions(jaas: string): ReadonlyMap<string, string> {
-  const options = new Map<string, string>();
-  const token = /;|([\w.]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([^\s;]+))|"(?:\\.|[^"\\])*"/g;
-  for (const [match, key, double, single, bare] of jaas.matchAll(token)) {
-    if (match === ";") break;
-    if (key === undefined) continue;
-    const quoted = double ?? single;
-    options.set(key, quoted === undefined ? (bare ?? "") : quoted.replace(/\\(.)/g, "$1"));
+function unsupported(mechanism: string, byDefault: boolean): string {
+  if (mechanism === "gssapi") {
+    const why = byDefault ? "GSSAPI (the default)" : "GSSAPI";
+    return `sasl.mechanism ${why} is not supported: Kerberos is missing in this worker. Use one of ${KNOWN_MECHANISMS}`;
   }
-  return options;
-}
-
-/** Key material from Java's `ssl.*`; what cannot be used is added to `warnings`. */
-export function readTls(properties: StringMap, warnings: string[]): TlsSettings {
-  const keyPassword = properties["ssl.key.password"] ?? null;
-  const algorithm = properties["ssl.endpoint.identification.algorithm"] ?? "https";
-  const none = { certificate: null, key: null, keyPassword: null, pkcs12: null, pkcs12Password: null };
-  return {
-    ca: readTruststore(properties, warnings),
-    ...none,
-    ...readKeystore(properties, keyPassword, warnings),
-    verifyHostname: algorithm.trim() !== "",
-  };
-}
-
-function readTruststore(properties: StringMap, warnings: string[]): Material | null {
-  const certificates = properties["ssl.truststore.certificates"];
-  if (certificates !== undefined) return { kind: "text", text: normalizePem(certificates) };
-  const path = properties["ssl.truststore.location"];
-  if (path === undefined) return null;
-  if (storeType(properties["ssl.truststore.type"], path) === "PEM") return { kind: "file", path };
-  warnings.push("ssl.truststore.type must be PEM here; convert the truststore, it is not used");
-  return null;
-}
-
-function readKeystore(properties: StringMap, keyPassword: string | null, warnings: string[]): Partial<TlsSettings> {
-  const chain = properties["ssl.keystore.certificate.chain"];
-  const key = properties["ssl.keystore.key"];
-  if (chain !== undefined && key !== undefined) {
-    return {
-      certificate: { kind: "text", text: normalizePem(chain) },
-      key: { kind: "text", text: normalizePem(key) },
-      keyPassword,
-    };
+  if (mechanism === "aws_msk_iam") {
+    return `sasl.mechanism AWS_MSK_IAM is not supported: signing with AWS credentials is missing in this worker. Use SCRAM-SHA-512 or SSL with Amazon MSK, or an OAUTHBEARER token in a file that a sidecar renews`;
   }
-  const path = properties["ssl.keystore.location"];
-  if (path === undefined) return {};
-  const file: Material = { kind: "file", path };
-  switch (storeType(properties["ssl.keystore.type"], path)) {
-    case "PEM":
-      return { certificate: file, key: file, keyPassword };
-    case "PKCS12":
-      return { pkcs12: file, pkcs12Password: properties["ssl.keystore.password"] ?? null };
-    default:
-      warnings.push("ssl.keystore.type must be PEM or PKCS12 here; convert the keystore, it is not used");
-      return {};
-  }
+  return `sasl.mechanism must be one of ${KNOWN_MECHANISMS}`;
 }
 
-function storeType(type: string | undefined, path: string): string {
-  if (type !== undefined) return type.trim().toUpperCase();
-  if (/\.(pem|crt|cer|key)$/i.test(path)) return "PEM";
-  return /\.(p12|pfx)$/i.test(path) ? "PKCS12" : "JKS";
-}
-
-/** Java accepts PEM on one line; OpenSSL wants lines of 64 characters. */
-function normalizePem(text: string): string {
-  const block = /-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)-----END \1-----/g;
-  return [...text.matchAll(block)]
-    .map(([match, label, body = ""]) => {
-      if (body.includes(":")) return `${match}\n`; // An encrypted key of the old form: it has headers.
-      const lines = body.replace(/\s+/g, "").match(/.{1,64}/g) ?? [];
-      return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
-    })
-    .join("");
-}
-
-/** librdkafka's properties for the same. */
+/** librdkafka's properties for the same. OAUTHBEARER's tokens are handed to it while it runs. */
 export function toLibrdkafkaSecurity({ protocol, sasl, tls }: Security): Record<string, string> {
   const config: Record<string, string> = { "security.protocol": protocol };
-  if (sasl !== null) {
-    config["sasl.mechanism"] = sasl.mechanism.toUpperCase();
+  if (sasl !== null) config["sasl.mechanism"] = sasl.mechanism.toUpperCase();
+  if (sasl !== null && sasl.mechanism !== "oauthbearer") {
     config["sasl.username"] = sasl.username;
     config["sasl.password"] = sasl.password;
   }
@@ -178,4 +153,9 @@ export function toLibrdkafkaSecurity({ protocol, sasl, tls }: Security): Record<
   if (tls.pkcs12Password !== null) config["ssl.keystore.password"] = tls.pkcs12Password;
   config["ssl.endpoint.identification.algorithm"] = tls.verifyHostname ? "https" : "none";
   return config;
+}
+
+/** What OAUTHBEARER needs besides the properties; null for every other mechanism. */
+export function oauthOf({ sasl }: Security): OAuthSettings | null {
+  return sasl?.mechanism === "oauthbearer" ? sasl.oauth : null;
 }

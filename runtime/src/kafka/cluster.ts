@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
+import { toAccessError } from "./access-error.ts";
 import { registerCodecs } from "./compression.ts";
 import { connectSocket, tlsOptions } from "./connection.ts";
 import { isConnectionError } from "./errors.ts";
 import { Broker, ConnectionPool, call, createLogger, createTimeoutError, LEVELS } from "./kafkajs.ts";
+import { saslOptions } from "./sasl.ts";
 import type { KafkaClientSettings } from "./settings.ts";
 
 /** A topic as one broker knows it. `errorCode` 0 is well; 3 is unknown topic, 5 no leader. */
@@ -99,7 +100,7 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
       host,
       port,
       ssl: settings.tls === null ? null : tlsOptions(settings.tls),
-      sasl: settings.sasl,
+      sasl: settings.sasl === null ? null : saslOptions(settings.sasl),
       clientId: settings.clientId,
       socketFactory: (destination) => {
         const socket = connectSocket(destination);
@@ -135,7 +136,7 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
       await entry.broker.connectionPool.getConnection(0);
     } catch (error) {
       drop(entry, "connect failed");
-      throw error;
+      throw toAccessError(error, entry.broker.connectionPool, settings);
     }
   }
 
@@ -284,26 +285,4 @@ export async function within<T>(timeoutMs: number, promise: Promise<T>, signal: 
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Pauses between attempts: doubling with jitter, from `retryBackoffMs` to `retryBackoffMaxMs`. */
-export function createBackoff(
-  settings: Pick<KafkaClientSettings, "retryBackoffMs" | "retryBackoffMaxMs">,
-  random: () => number = Math.random,
-): { next(): number; reset(): void; pause(signal: AbortSignal): Promise<void> } {
-  let failures = 0;
-  const next = () => {
-    const exponential = Math.min(settings.retryBackoffMs * 2 ** failures, settings.retryBackoffMaxMs);
-    failures += 1;
-    return Math.round(exponential * (0.8 + 0.4 * random()));
-  };
-  return {
-    next,
-    reset() {
-      failures = 0;
-    },
-    async pause(signal) {
-      await sleep(next(), undefined, { signal });
-    },
-  };
 }

@@ -36,6 +36,8 @@ function read(material: Material): Buffer {
   try {
     return readFileSync(material.path);
   } catch (error) {
-    throw new ConnectError("config-invalid", `Cannot read ${material.path}`, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    const advice = "mount the file, or correct ssl.truststore.location or ssl.keystore.location";
+    throw new ConnectError("kafka-access", `Cannot read ${material.path}: ${reason}; ${advice}`, { cause: error });
   }
 }

@@ -1,3 +1,5 @@
+import { ConnectError } from "../errors.ts";
+
 /** What kafkajs's errors mean to us. They are told apart by name and protocol type, never by message. */
 
 /** Errors after which a connection is of no use any more. */
@@ -8,7 +10,12 @@ const CONNECTION_ERRORS = new Set([
   "KafkaJSLockTimeout",
   "KafkaJSBrokerNotFound",
   "KafkaJSNoBrokerAvailableError",
+  // Of a connection that was to authenticate again; a new one tells whether the credentials are wrong.
+  "KafkaJSSASLAuthenticationError",
 ]);
+
+/** Answers to an attempt to authenticate. */
+const SASL_TYPES = new Set(["SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "ILLEGAL_SASL_STATE"]);
 
 /** Protocol errors that pass by themselves, or with fresh metadata. Source: org.apache.kafka.common.protocol.Errors (RetriableException). */
 const RETRIABLE_TYPES = new Set([
@@ -55,13 +62,29 @@ export function kafkaErrorType(error: unknown): string | null {
 /** The connection failed or fell silent; another one, or another broker, may do. */
 export function isConnectionError(error: unknown): boolean {
   const inner = root(error);
-  return inner instanceof Error && CONNECTION_ERRORS.has(inner.name);
+  return inner instanceof Error && (CONNECTION_ERRORS.has(inner.name) || isSaslError(inner));
+}
+
+/** A broker did not accept who we are. */
+export function isSaslError(error: unknown): boolean {
+  const inner = root(error);
+  const type = kafkaErrorType(inner);
+  return (
+    (inner instanceof Error && inner.name === "KafkaJSSASLAuthenticationError") ||
+    (type !== null && SASL_TYPES.has(type))
+  );
+}
+
+/** Nobody lets us in as things are; that passes when somebody corrects credentials or certificates. */
+export function isAccessError(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === "kafka-access";
 }
 
 /** Worth another try with fresh metadata and after a pause. */
 export function isRetriable(error: unknown): boolean {
+  if (isConnectionError(error) || isAccessError(error)) return true;
   const type = kafkaErrorType(error);
-  return type === null ? isConnectionError(error) : RETRIABLE_TYPES.has(type);
+  return type !== null && RETRIABLE_TYPES.has(type);
 }
 
 /** Kafka said no for lack of rights. */

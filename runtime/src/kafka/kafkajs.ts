@@ -108,11 +108,24 @@ export interface SocketFactoryArguments {
   readonly onConnect: () => void;
 }
 
+/** What kafkajs gives to whoever authenticates one of its connections. */
+export interface SaslArguments {
+  readonly host: string;
+  readonly port: number;
+  readonly logger: KafkaJsLogger;
+  readonly saslAuthenticate: (exchange: object) => Promise<unknown>;
+}
+
+export interface SaslOptions {
+  readonly mechanism: string;
+  readonly authenticationProvider: (given: SaslArguments) => { authenticate(): Promise<void> };
+}
+
 export interface ConnectionPoolOptions {
   readonly host: string;
   readonly port: number;
   readonly ssl: object | null;
-  readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | null;
+  readonly sasl: SaslOptions | null;
   readonly clientId: string;
   readonly socketFactory: (destination: SocketFactoryArguments) => unknown;
   readonly connectionTimeout: number;
@@ -273,6 +286,26 @@ export async function call<Decoded>(broker: Broker, api: Api, options: object): 
 const protocolErrors: { readonly createErrorFromCode: (code: number) => Error } = load("kafkajs/src/protocol/error");
 /** The exception that kafkajs has for an error code of the protocol. */
 export const { createErrorFromCode } = protocolErrors;
+
+type SaslProvider<Credentials> = (
+  credentials: Credentials,
+) => (given: SaslArguments) => { authenticate(): Promise<void> };
+type PasswordProvider = SaslProvider<{ readonly username: string; readonly password: string }>;
+
+/** kafkajs's implementations of SASL mechanisms. */
+export const saslProviders: {
+  readonly plain: PasswordProvider;
+  readonly "scram-sha-256": PasswordProvider;
+  readonly "scram-sha-512": PasswordProvider;
+  readonly oauthbearer: SaslProvider<{
+    readonly oauthBearerProvider: () => Promise<{ readonly value: string; readonly extensions: object }>;
+  }>;
+} = {
+  plain: load("kafkajs/src/broker/saslAuthenticator/plain"),
+  "scram-sha-256": load("kafkajs/src/broker/saslAuthenticator/scram256"),
+  "scram-sha-512": load("kafkajs/src/broker/saslAuthenticator/scram512"),
+  oauthbearer: load("kafkajs/src/broker/saslAuthenticator/oauthBearer"),
+};
 
 const errors: { readonly KafkaJSRequestTimeoutError: new (message: string) => Error } = load("kafkajs/src/errors");
 

@@ -3,6 +3,7 @@ import { ConnectError } from "../errors.ts";
 import { toConfigPairs } from "./native-config.ts";
 import { describeError, toKafkaError, wrapAddonError } from "./native-error.ts";
 import { toInboundBatch } from "./native-inbound.ts";
+import { feedTokens } from "./native-token.ts";
 import { toTopicPattern } from "./native-topic-pattern.ts";
 import { Wakes } from "./native-wakes.ts";
 import type {
@@ -58,6 +59,7 @@ class NativeRecordConsumer implements RecordConsumer {
   #answeredByClose = false;
   #closed: Promise<void> | null = null;
   #reaped = false;
+  readonly #endTokens: () => void;
 
   constructor(options: RecordConsumerOptions) {
     this.#onLog = options.onLog;
@@ -76,6 +78,11 @@ class NativeRecordConsumer implements RecordConsumer {
     } catch (error) {
       throw wrapAddonError("cannot open a consumer", error);
     }
+    const door: Parameters<typeof feedTokens>[1] = {
+      set: (...token) => addon.consumerSetToken(this.#handle, ...token),
+      fail: (reason) => addon.consumerFailToken(this.#handle, reason),
+    };
+    this.#endTokens = options.oauth == null ? () => {} : feedTokens(options.oauth, door);
   }
 
   async next(timeoutMs: number, signal: AbortSignal): Promise<ConsumerEvent> {
@@ -163,6 +170,7 @@ class NativeRecordConsumer implements RecordConsumer {
       addon.consumerAbandon(this.#handle);
       throw error;
     } finally {
+      this.#endTokens();
       this.#reaped = true;
       for (const [id, pending] of this.#answers) this.#settle(id, () => pending.reject(closedError()));
       this.#wakes.ring();

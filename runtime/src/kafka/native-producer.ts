@@ -1,8 +1,9 @@
 import { addon, type NativeSettledBatch, type ProducerHandle } from "@headrace/native";
 import { ConnectError } from "../errors.ts";
 import { toConfigPairs } from "./native-config.ts";
-import { describeError, toKafkaError, wrapAddonError } from "./native-error.ts";
+import { describeError, isAccessCode, toKafkaError, wrapAddonError } from "./native-error.ts";
 import { OutboundEncoder } from "./native-outbound.ts";
+import { feedTokens } from "./native-token.ts";
 import { Wakes } from "./native-wakes.ts";
 import type {
   DeliveryFailure,
@@ -49,6 +50,9 @@ class NativeRecordProducer implements TransactionalProducer {
   #closed: Promise<void> | null = null;
   #vanished = 0;
   readonly #audit: NodeJS.Timeout;
+  readonly #endTokens: () => void;
+  /** Why no broker lets the client in. librdkafka would try for ever; a task that cannot send has to say so, as in Java. */
+  #refused: ConnectError | null = null;
 
   constructor(options: RecordProducerOptions) {
     this.#onLog = options.onLog;
@@ -67,6 +71,7 @@ class NativeRecordProducer implements TransactionalProducer {
       throw wrapAddonError("cannot open a producer", error);
     }
     this.#audit = setInterval(() => this.#auditReports(), AUDIT_MS).unref();
+    this.#endTokens = options.oauth == null ? () => {} : feedTokens(options.oauth, this.#tokenDoor());
   }
 
   async send(records: readonly OutboundRecord[], signal: AbortSignal): Promise<number> {
@@ -101,6 +106,7 @@ class NativeRecordProducer implements TransactionalProducer {
       this.#collect();
       if (this.#settled.length > 0) return null;
       this.#throwIfVanished();
+      if (this.#refused !== null) throw this.#refused;
       const failure = addon.producerFailure(this.#handle);
       const fatal = failure?.[1] === true;
       if (failure !== null && (fatal || this.outstanding() === 0)) throw this.#toError(failure);
@@ -118,6 +124,7 @@ class NativeRecordProducer implements TransactionalProducer {
     await this.#wakes.until(() => {
       if (this.outstanding() === 0) return null;
       this.#throwIfVanished();
+      if (this.#refused !== null) throw this.#refused;
       return undefined;
     }, signal);
   }
@@ -153,7 +160,11 @@ class NativeRecordProducer implements TransactionalProducer {
     } catch (error) {
       throw wrapAddonError(`cannot ${step} a transaction`, error);
     }
-    const end = await this.#wakes.until(() => addon.producerTakeTransacted(this.#handle) ?? undefined, signal);
+    const end = await this.#wakes.until(() => {
+      const taken = addon.producerTakeTransacted(this.#handle);
+      if (taken === null && step === "init" && this.#refused !== null) throw this.#refused;
+      return taken ?? undefined;
+    }, signal);
     const [code, , message] = end;
     if (code !== 0) throw toKafkaError(`could not ${step} a transaction`, code, message);
   }
@@ -176,6 +187,7 @@ class NativeRecordProducer implements TransactionalProducer {
 
   async #close(): Promise<void> {
     clearInterval(this.#audit);
+    this.#endTokens();
     addon.producerClose(this.#handle);
     await this.#wakes.until(() => (addon.producerReap(this.#handle) ? null : undefined), null);
   }
@@ -206,6 +218,14 @@ class NativeRecordProducer implements TransactionalProducer {
     if (this.#closed !== null) throw closedError();
     const failure = addon.producerFailure(this.#handle);
     if (failure !== null) throw this.#toError(failure);
+    if (this.#refused !== null) throw this.#refused;
+  }
+
+  #tokenDoor(): Parameters<typeof feedTokens>[1] {
+    return {
+      set: (...token) => addon.producerSetToken(this.#handle, ...token),
+      fail: (reason) => addon.producerFailToken(this.#handle, reason),
+    };
   }
 
   #toError([code, fatal, message]: readonly [number, boolean, string]): ConnectError {
@@ -224,6 +244,9 @@ class NativeRecordProducer implements TransactionalProducer {
     if (this.#onLog !== undefined) {
       for (const [level, message] of addon.producerTakeLogs(this.#handle)) this.#onLog({ level, message });
     }
+    const error = addon.producerTakeError(this.#handle);
+    if (error !== null && isAccessCode(error[0]))
+      this.#refused ??= toKafkaError("the producer cannot connect", error[0], error[2]);
     this.#wakes.ring();
   }
 

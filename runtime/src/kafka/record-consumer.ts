@@ -4,6 +4,7 @@
  */
 
 import type { ClientLogLine } from "./record-producer.ts";
+import type { OAuthSettings } from "./settings.ts";
 
 export interface Partition {
   readonly topic: string;
@@ -58,6 +59,8 @@ export type ConsumerEvent =
 export interface RecordConsumerOptions {
   /** librdkafka's property names, already translated by `client-config.ts`. */
   readonly config: Readonly<Record<string, string>>;
+  /** Where OAUTHBEARER tokens come from; null or not given for every other mechanism. */
+  readonly oauth?: OAuthSettings | null;
   /** Topic names, or one Java-style regular expression. */
   readonly subscription: { readonly topics: readonly string[] } | { readonly regex: string };
   /** Bound of one batch. */

@@ -5,6 +5,8 @@
  * of its records.
  */
 
+import type { OAuthSettings } from "./settings.ts";
+
 /** A record ready for the wire. A string is written as UTF-8; null is Kafka's null. */
 export interface OutboundRecord {
   readonly topic: string;
@@ -43,6 +45,8 @@ export interface SettledBatch {
 export interface RecordProducerOptions {
   /** librdkafka's property names, already translated by `client-config.ts`. */
   readonly config: Readonly<Record<string, string>>;
+  /** Where OAUTHBEARER tokens come from; null or not given for every other mechanism. */
+  readonly oauth?: OAuthSettings | null;
   /** Report each record's partition and offset; costs memory per record in flight. */
   readonly reportPositions: boolean;
   /**

@@ -1,6 +1,6 @@
 import type { Logger } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
-import { createBackoff } from "./cluster.ts";
+import { createBackoff } from "./backoff.ts";
 import { errorMessage, isRetriable } from "./errors.ts";
 
 export interface RetryOptions {

@@ -1,5 +1,6 @@
 import type { Logger } from "@headrace/sdk";
-import { createBackoff, type KafkaCluster, unlessAborted, within } from "./cluster.ts";
+import { createBackoff } from "./backoff.ts";
+import { type KafkaCluster, unlessAborted, within } from "./cluster.ts";
 import { isConnectionError } from "./errors.ts";
 import { decodeFetchResponse, type FetchedPartition, type LogRecord } from "./fetch-response.ts";
 import { type Broker, createErrorFromCode, fetchRequestV11 } from "./kafkajs.ts";

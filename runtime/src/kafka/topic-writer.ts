@@ -1,6 +1,7 @@
 import type { Logger } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
-import { createBackoff, type KafkaCluster, unlessAborted } from "./cluster.ts";
+import { createBackoff } from "./backoff.ts";
+import { type KafkaCluster, unlessAborted } from "./cluster.ts";
 import { errorMessage, isConnectionError, isRetriable } from "./errors.ts";
 import { type Broker, call, createErrorFromCode } from "./kafkajs.ts";
 import type { PartitionLeaders } from "./leaders.ts";

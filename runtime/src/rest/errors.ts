@@ -16,6 +16,7 @@ const HTTP_STATUS = {
   unavailable: 503,
   timeout: 500,
   kafka: 500,
+  "kafka-access": 500,
   fenced: 500,
   "executor-gone": 500,
   internal: 500,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { createBackoff, parseAddress, unlessAborted, within } from "#runtime/kafka/cluster.ts";
+import { createBackoff } from "#runtime/kafka/backoff.ts";
+import { parseAddress, unlessAborted, within } from "#runtime/kafka/cluster.ts";
 import { isConnectionError, isRetriable } from "#runtime/kafka/errors.ts";
 import { createErrorFromCode } from "#runtime/kafka/kafkajs.ts";
 import { retrying } from "#runtime/kafka/retry.ts";
