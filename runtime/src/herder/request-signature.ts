@@ -56,7 +56,10 @@ export function verify(request: SignedRequest, key: SessionKey | null, accepted:
     );
   }
   if (signature.length % 4 !== 0 || !BASE64.test(signature)) {
-    throw new ConnectError("bad-request", "Internal request contained a signature that is not base64");
+    const odd = /[^A-Za-z0-9+/=]/.exec(signature)?.[0];
+    const problem =
+      odd === undefined ? "Incomplete base64" : `Illegal base64 character ${odd.charCodeAt(0).toString(16)}`;
+    throw new ConnectError("bad-request", problem);
   }
   if (key === null) {
     throw new ConnectError(

@@ -29,19 +29,27 @@ function numbersAsText(_key: string, value: unknown, context?: { readonly source
 /** A flat map of scalars; numbers and booleans become strings, as Jackson does it. Anything else is a 500 (contract §5.0). */
 export function parseMap(json: unknown): NullableMap {
   if (!isObject(json)) throw cannotDeserialize("a map of strings", json);
-  return Object.fromEntries(
-    Object.entries(json).map(([key, value]) => {
-      if (value === null) return [key, null];
-      if (typeof value === "string") return [key, value];
-      if (typeof value === "boolean") return [key, String(value)];
-      throw cannotDeserialize(`a string at ${key}`, value);
-    }),
-  );
+  return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, parseText(key, value)]));
 }
 
-/** A connector configuration without null values, which are the contract's 400 (§5.4). */
-export function parseConfig(json: unknown): Record<string, string> {
-  const entries = Object.entries(parseMap(json));
+/**
+ * A connector configuration with `name` in it. Another name, no connector class or null values are the contract's 400 (§5.3, §5.4), in
+ * this order.
+ */
+export function parseConfig(json: unknown, name: string): Record<string, string> {
+  const given = parseMap(json);
+  const own = given["name"] ?? name;
+  if (own !== name) {
+    throw new ConnectError(
+      "bad-request",
+      `Connector name configuration (${own}) doesn't match connector name in the URL (${name})`,
+    );
+  }
+  const entries = Object.entries({ ...given, name });
+  if ((given["connector.class"] ?? null) === null) {
+    const shown = entries.map(([key, value]) => `${key}=${value}`).join(", ");
+    throw new ConnectError("bad-request", `Connector config {${shown}} contains no connector type`);
+  }
   const nulls = entries.filter(([, value]) => value === null).length;
   if (nulls > 0) {
     const lines = [
@@ -52,6 +60,14 @@ export function parseConfig(json: unknown): Record<string, string> {
     throw new ConnectError("bad-request", lines.join("\n"));
   }
   return Object.fromEntries(entries.map(([key, value]) => [key, value ?? ""]));
+}
+
+/** A scalar as Jackson reads it into a string; null: there is none. */
+export function parseText(key: string, json: unknown): string | null {
+  if (json === undefined || json === null) return null;
+  if (typeof json === "string") return json;
+  if (typeof json === "boolean") return String(json);
+  throw cannotDeserialize(`a string at ${key}`, json);
 }
 
 /** The properties of an object body; one that is not known is a 500, as Jackson has it. */

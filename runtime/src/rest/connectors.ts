@@ -1,9 +1,8 @@
 import type { ConnectorInfo, ExpandedConnectors, TargetState } from "@headrace/contract";
 import type { FastifyInstance } from "fastify";
 import { ConnectError } from "../errors.ts";
-import { withName } from "../herder/validate.ts";
 import type { RestApi } from "./api.ts";
-import { parseConfig, parseMap, parseObject } from "./body.ts";
+import { parseConfig, parseMap, parseObject, parseText } from "./body.ts";
 import { doOrForward } from "./forward.ts";
 import { type Answer, resource } from "./resource.ts";
 
@@ -25,9 +24,8 @@ export function connectorsResource(app: FastifyInstance, api: RestApi): void {
     },
     POST: (incoming) => {
       const body = parseObject(incoming.body.json, ["name", "config", "initial_state"]);
-      const given = typeof body["name"] === "string" ? body["name"].trim() : "";
-      const config = withName(parseConfig(body["config"]), given);
-      const name = given === "" ? (config["name"] ?? "") : given;
+      const name = parseText("name", body["name"])?.trim() ?? "";
+      const config = parseConfig(body["config"], name);
       const initialState = toTargetState(body["initial_state"]);
       return doOrForward(api, incoming, {
         here: (scope) => commands.createConnector({ name, config, initialState }, scope),
@@ -53,7 +51,7 @@ export function connectorsResource(app: FastifyInstance, api: RestApi): void {
     GET: ({ param }) => ({ status: 200, body: requireInfo(param("connector")).config }),
     PUT: (incoming) => {
       const name = incoming.param("connector");
-      const config = withName(parseConfig(incoming.body.json), name);
+      const config = parseConfig(incoming.body.json, name);
       return doOrForward(api, incoming, {
         here: (scope) => commands.putConfig(name, config, scope),
         answer: (result) => (result.created ? created(result.info) : { status: 200, body: result.info }),

@@ -35,8 +35,8 @@ export function resource(
   path: string,
   handlers: Partial<Record<(typeof METHODS)[number], Handle>>,
 ): void {
-  for (const method of METHODS) {
-    const handle = handlers[method];
+  for (const method of [...METHODS, "TRACE"] as const) {
+    const handle = method === "TRACE" ? undefined : handlers[method];
     app.route({
       method,
       url: path,

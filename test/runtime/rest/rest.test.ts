@@ -261,8 +261,24 @@ describe("REST", () => {
       error(
         400,
         /Null value can not be supplied/,
-        await ask("POST", "/connectors", { name: "c", config: { x: null } }),
+        await ask("POST", "/connectors", { name: "c", config: { ...config, x: null } }),
       ));
+    it("refuses a configuration without a class, and shows it", async () => {
+      const asked = await ask("POST", "/connectors", { name: "c", config: { x: null, "connector.class": null } });
+      error(400, "Connector config {x=null, connector.class=null, name=c} contains no connector type", asked);
+    });
+    it("refuses a name in the configuration that is not in the body", async () =>
+      error(
+        400,
+        "Connector name configuration (q) doesn't match connector name in the URL ()",
+        await ask("POST", "/connectors", { config: { ...config, name: "q" } }),
+      ));
+    it("takes scalars as names, and nothing else", async () => {
+      const { "connector.class": connectorClass } = config;
+      const created = await ask("POST", "/connectors", { name: 5, config: { "connector.class": connectorClass } });
+      assert.equal(created.headers["location"], "/connectors/5");
+      error(500, /Cannot deserialize value/, await ask("POST", "/connectors", { name: {}, config }));
+    });
     it("answers 500 to a body without config", async () =>
       error(500, /Cannot deserialize value/, await ask("POST", "/connectors", { name: "c" })));
     it("answers 500 to nested values", async () =>
@@ -808,7 +824,7 @@ describe("REST", () => {
       const put = await ask(
         "PUT",
         `/connectors/${encodeURIComponent("a/b")}/config`,
-        { k: "v" },
+        { "connector.class": "v" },
         {
           authorization: "Bearer t",
           "x-secret": "s",
@@ -819,7 +835,7 @@ describe("REST", () => {
       assert.equal(sent?.url, "http://boss:8083/connectors/a%2Fb/config?forward=true");
       assert.equal(sent?.headers.get("authorization"), "Bearer t");
       assert.equal(sent?.headers.get("x-secret"), null);
-      assert.deepEqual(JSON.parse(sent?.body ?? ""), { k: "v", name: "a/b" });
+      assert.deepEqual(JSON.parse(sent?.body ?? ""), { "connector.class": "v", name: "a/b" });
     });
     it("relays errors", async () => {
       answer = () => new Response('{"error_code":409,"message":"no"}', { status: 409 });
@@ -967,7 +983,7 @@ describe("REST", () => {
       const other = { ...headers, "x-connect-request-signature-algorithm": "HmacMD5" };
       error(400, /does not support/, await ask("POST", "/connectors/c/tasks", body, other));
       const garbage = { ...headers, "x-connect-authorization": "!!" };
-      error(400, /not base64/, await ask("POST", "/connectors/c/tasks", body, garbage));
+      error(400, "Illegal base64 character 21", await ask("POST", "/connectors/c/tasks", body, garbage));
     });
     it("is not available before there is a key", async () => {
       const headers = signatureHeaders(key, "HmacSHA256", Buffer.from(body));

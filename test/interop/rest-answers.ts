@@ -1,0 +1,125 @@
+import { request } from "node:http";
+import { isDeepStrictEqual } from "node:util";
+import type { Step } from "./rest-requests.ts";
+
+/** An answer as it is compared: without what must differ between any two workers. */
+export interface ComparedAnswer {
+  readonly status: number;
+  readonly location: string | null;
+  readonly allow: readonly string[];
+  readonly contentType: string;
+  /** Parsed JSON; the text itself if it is none; undefined: no body. */
+  readonly body: unknown;
+}
+
+/** Sends a request exactly as it stands; a connection that is cut off counts as status 0. */
+export async function answerOf(
+  url: string,
+  connector: string,
+  step: Extract<Step, { kind: "request" }>,
+): Promise<ComparedAnswer> {
+  const own = (text: string) => text.replaceAll("{c}", connector);
+  const body = step.body === undefined ? undefined : own(step.body);
+  const { hostname, port } = new URL(url);
+  const { promise, resolve, reject } = Promise.withResolvers<ComparedAnswer>();
+  const sent = request({
+    hostname,
+    port,
+    method: step.method,
+    path: own(step.path),
+    agent: false,
+    signal: AbortSignal.timeout(100_000),
+    headers: {
+      ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+      ...step.headers,
+    },
+  });
+  sent.once("error", reject);
+  sent.once("response", (response) => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.once("error", reject);
+    response.once("end", () => {
+      const text = Buffer.concat(chunks).toString("utf8").replaceAll(connector, "{c}");
+      resolve({
+        status: response.statusCode ?? 0,
+        location: pathOf(response.headers.location)?.replaceAll(connector, "{c}") ?? null,
+        allow: (response.headers.allow ?? "").split(/, ?/).sort(),
+        contentType: (response.headers["content-type"] ?? "").split(";", 1)[0] ?? "",
+        body: text === "" ? undefined : step.method === "OPTIONS" ? text.split(", ").sort() : normalize(parsed(text)),
+      });
+    });
+  });
+  sent.end(body);
+  return await promise;
+}
+
+function pathOf(location: string | undefined): string | undefined {
+  return location === undefined ? undefined : new URL(location, "http://x").pathname;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Values that belong to a worker or a moment, by key. */
+const REPLACED = new Set([
+  "worker_id",
+  "version",
+  "commit",
+  "kafka_cluster_id",
+  "last_modified",
+  "trace",
+  "documentation",
+]);
+
+/** Of the JVM worker's plugins and of ours. */
+const OWN_VERSION = /^(4\.3\.1|1\.0\.0)$/;
+
+function normalize(value: unknown, key = ""): unknown {
+  if (Array.isArray(value)) return value.map((item) => normalize(item));
+  if (typeof value === "object" && value !== null) {
+    const plugins = "name" in value && /(^|\.)converter$/.test(String(value.name));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [
+        name,
+        plugins && name === "recommended_values" ? "<plugins>" : normalize(item, name),
+      ]),
+    );
+  }
+  if (REPLACED.has(key) && value !== null) return `<${key}>`;
+  if (typeof value === "string" && OWN_VERSION.test(value)) return "<version>";
+  if (key === "message" && typeof value === "string") return normalizeMessage(value);
+  return value;
+}
+
+/** Without Jackson's position, Java's exception, the order of a Java map and the list of a worker's plugins. */
+function normalizeMessage(message: string): string {
+  return message
+    .replace(/\n at \[Source: [\s\S]*$/, "")
+    .replace(/( \(start marker at | \(through reference chain: )[\s\S]*$/, "")
+    .replace(/^org\.apache\.kafka\.connect\.[\w.]+Exception: /, "")
+    .replace(
+      /(?<=^Connector config )\{([^}]*)\}/,
+      (_all, entries: string) => `{${entries.split(", ").sort().join(", ")}}`,
+    )
+    .replace(/available connectors are: [\s\S]*$/, "available connectors are: …");
+}
+
+/** Where two values differ: a line for each place, at most `limit`. */
+export function differences(jvm: unknown, own: unknown, limit = 20, path = ""): readonly string[] {
+  if (isDeepStrictEqual(jvm, own)) return [];
+  if (isContainer(jvm) && isContainer(own) && Array.isArray(jvm) === Array.isArray(own)) {
+    const keys = new Set([...Object.keys(jvm), ...Object.keys(own)]);
+    return [...keys].flatMap((key) => differences(jvm[key], own[key], limit, `${path}.${key}`)).slice(0, limit);
+  }
+  return [`${path}: JVM ${JSON.stringify(jvm)}, own ${JSON.stringify(own)}`];
+}
+
+function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
