@@ -3,7 +3,7 @@ import type { Mutant } from "./mutant.ts";
 const SOURCE = ["test/runtime/task/source-task.test.ts"];
 const SINK = ["test/runtime/task/sink-task.test.ts"];
 const LEASE = ["test/runtime/executor/lease.test.ts"];
-const PLAN = ["test/operator/connector/plan.test.ts"];
+const PLAN = ["test/operator/connector/plan.test.ts", "test/operator/connector/ownership.test.ts"];
 
 /** Guards of who may do what: tasks, leaders, the operator. */
 export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
