@@ -234,6 +234,10 @@ const HEADRACE = {
   "headrace.rest.jaas.file": optional(
     "JAAS file whose entry KafkaConnect names the users of the REST API, for rest.extension.classes=BasicAuthSecurityRestExtension.",
   ),
+  "headrace.sasl.oauthbearer.allowed.urls": list(
+    "",
+    "Token endpoints that connectors may name in their overrides, besides those of the worker's own settings; https, http or file URLs, comma separated.",
+  ),
   "headrace.log.level": choice(["error", "warn", "info", "debug"], "info", "Least severity that is logged."),
 } as const;
 

@@ -3,6 +3,7 @@ import { type ConfigProblem, parseWorkerConfig, type StringMap, type WorkerConfi
 import { parse } from "dot-properties";
 import type { ProviderEnvironment } from "./config-providers/config-provider.ts";
 import { type ConfigResolver, createConfigResolver } from "./config-providers/resolver.ts";
+import { workerSecurityProblems } from "./kafka/client-config.ts";
 import { parseListener } from "./listeners.ts";
 import { POLICY_KEY, parseOverridePolicy } from "./plugins/override-policy.ts";
 import { restProblems } from "./rest-service.ts";
@@ -102,6 +103,10 @@ function createdOrProblem(raw: StringMap, environment: ProviderEnvironment, prob
 /** What the contract allows and this version cannot do. */
 function unsupported(config: WorkerConfig, properties: StringMap): ConfigProblem[] {
   const problems: ConfigProblem[] = [...restProblems(config, properties)];
+  for (const problem of workerSecurityProblems(properties)) {
+    const space = problem.indexOf(" ");
+    problems.push({ key: problem.slice(0, space), value: null, expected: problem.slice(space + 1) });
+  }
   try {
     parseOverridePolicy(properties);
   } catch (error) {

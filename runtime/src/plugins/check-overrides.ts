@@ -1,6 +1,8 @@
 import type { StringMap } from "@headrace/contract";
 import { z } from "zod";
+import { overrideSecurityProblems } from "../kafka/client-config.ts";
 import { type ClientKind, clientDefinition } from "../kafka/client-definitions.ts";
+import { isSecurityProperty } from "../kafka/client-security.ts";
 import type { KeyDefinition } from "./config-def.ts";
 import { below } from "./connector-keys.ts";
 import { parseOverridePolicy } from "./override-policy.ts";
@@ -36,6 +38,23 @@ export function checkOverrides(kind: "source" | "sink", config: StringMap, worke
       const problem = policy.problem(setting);
       if (problem !== null) rows.error(`${prefix}${setting}`, problem);
     }
+    checkSecurity(client, { config, worker }, rows);
+  }
+}
+
+/** Security settings that no client can be made of are told here, before anything runs without the security that was asked for. */
+function checkSecurity(
+  client: ClientKind,
+  { config, worker }: { readonly config: StringMap; readonly worker: StringMap },
+  rows: Rows,
+): void {
+  const prefix = `${client}.override.`;
+  const given = Object.keys(below(config, prefix)).filter(isSecurityProperty);
+  const [first] = given;
+  if (first === undefined) return;
+  for (const problem of overrideSecurityProblems({ worker, connectorConfig: config }, client)) {
+    const key = problem.slice(0, problem.indexOf(" "));
+    rows.error(`${prefix}${given.includes(key) ? key : first}`, problem);
   }
 }
 
