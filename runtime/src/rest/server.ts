@@ -30,6 +30,7 @@ const ANSWERED_AT_ONCE = new Set([
   "/headrace/rejoin",
   "/headrace/drain",
   "/headrace/group",
+  "/headrace/openapi.json",
 ]);
 
 /** How the REST API is served; what is not given is off. */
@@ -40,14 +41,17 @@ export interface RestOptions extends Pick<FastifyHttpOptions<Server>, "serverFac
   readonly credentials?: Credentials | null;
   /** Whether `/admin` is here as well. */
   readonly admin?: boolean;
+  /** Told every path as it is registered. */
+  readonly onRoute?: (path: string) => void;
 }
 
 /**
  * Builds the REST API. The caller makes it listen and closes it; `serverFactory` puts it behind servers that listen already.
  */
 export function createRestServer(api: RestApi, log: Logger, options: RestOptions = {}): FastifyInstance {
-  const { accessControl, headers = [], credentials = null, admin = true, ...server } = options;
+  const { accessControl, headers = [], credentials = null, admin = true, onRoute, ...server } = options;
   const app = createApp(log, server);
+  if (onRoute !== undefined) app.addHook("onRoute", ({ url }) => onRoute(url));
   if (accessControl !== undefined) addAccessControl(app, accessControl);
   addResponseHeaders(app, headers);
   if (credentials !== null) addBasicAuth(app, credentials);
