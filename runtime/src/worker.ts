@@ -424,6 +424,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     herder.run(ending.signal),
     runLeaderDuties({ configStore, statusStore, member, keys, wallClock, log }, ending.signal),
   ];
+  // Work that moves here stands still until an executor has started, so they start first.
+  await pool.warm(AbortSignal.any([signal, AbortSignal.timeout(WARM_UP_MS)]));
   const left = member().run(membership.signal);
   ensureMembership();
   log.info({ workerId, startMs: wallClock() - startedAtMs }, "worker started");
@@ -470,6 +472,9 @@ async function serveProbes(
     options.log.warn({ error, ...listener }, "metrics and health checks are off: their address is in use");
   }
 }
+
+/** Executors that are slow to start do not keep the worker from joining. */
+const WARM_UP_MS = 5_000;
 
 /** A package that hangs while it is loaded must not keep the worker from starting. */
 const FIRST_SCAN_MS = 20_000;

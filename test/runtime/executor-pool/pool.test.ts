@@ -117,6 +117,20 @@ describe("executor pool", () => {
     );
   });
 
+  it("starts the shared executors before there is work, uses them for it, and lets those go that get none", async () => {
+    const pool = create({ idleMs: 2_000 });
+    await pool.warm(signal);
+    const warm = pids(pool);
+    assert.equal(warm.length, 2);
+    await startTask(pool, "a", 0);
+    assert.deepEqual(pids(pool), warm);
+    await eventually("the other one has ended", () => pool.executors().length === 1);
+    assert.deepEqual(lost, []);
+    const alone = create({ isolation: "connector" });
+    await alone.warm(signal);
+    assert.deepEqual(pids(alone), []);
+  });
+
   it("ends idle executors", async () => {
     const pool = create({ idleMs: 20 });
     await startTask(pool, "a", 0);

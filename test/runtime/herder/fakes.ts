@@ -285,6 +285,8 @@ export class FakePool implements ExecutorPool {
     this.altered.push(offsets);
     return this.settles;
   }
+  async warm(): Promise<void> {}
+
   renewLease(untilMs: number): void {
     this.leaseUntilMs = untilMs;
   }
