@@ -296,6 +296,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     rebalanceTimeoutMs: config["rebalance.timeout.ms"],
     syncTimeoutMs: config["worker.sync.timeout.ms"],
     unsyncBackoffMs: config["worker.unsync.backoff.ms"],
+    stage: () => stages.describe(),
     log: groupLog,
   });
   const isMember = () => member().view().generation >= 0 && member().view().leaderUrl !== null;

@@ -184,7 +184,9 @@ describe("member and its lease", () => {
 
   it("PollTimeoutExpiry: has no lease beyond the rebalance time-out while its host is busy, then leaves and stops everything", () =>
     scene(async (group) => {
-      const { worker, member } = await group.start("a");
+      const warnings: unknown[] = [];
+      const log = { ...silent, warn: (...said: unknown[]) => void warnings.push(said) };
+      const { worker, member } = await group.start("a", { log, stage: () => "stopping c0" });
       worker.onAssigned = (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
       const busyAtMs = group.clock.now();
       member.requestRejoin("test");
@@ -195,6 +197,7 @@ describe("member and its lease", () => {
       worker.onAssigned = async () => {};
       await group.clock.advance(200);
       assert.deepEqual(worker.losses, ["worker poll timeout has expired"]);
+      assert.match(JSON.stringify(warnings), /"stage":"stopping c0".*worker poll timeout has expired/);
       const leasedUntilMs = Math.max(...worker.leases.map(({ sentAtMs, leaseMs }) => sentAtMs + leaseMs));
       assert.ok(leasedUntilMs <= busyAtMs + 54_100, `${leasedUntilMs - busyAtMs}`);
       await group.clock.advance(100);
