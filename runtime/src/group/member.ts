@@ -430,12 +430,18 @@ class Member implements GroupMember {
 
   /**
    * REST addresses of the members of a stable group, so that they hear of a newcomer before their next heartbeat. A member with this
-   * worker's own address is left alone: nothing proves that it is a former Headrace process and not a JVM worker that still stops its
-   * tasks behind a closed port. Peers that have seen it identify itself remove it; otherwise its session ends.
+   * worker's own address is its former process, since this one listens there now: without it nobody waits for its session to end.
    */
   async #findNeighbours(signal: AbortSignal): Promise<string[]> {
-    const members = await this.#client.members(signal);
-    return members.flatMap(({ metadata }) => urlOf(metadata) ?? []).filter((url) => url !== this.#options.url);
+    const urls: string[] = [];
+    for (const { memberId, metadata } of await this.#client.members(signal)) {
+      const url = urlOf(metadata);
+      if (url === null || memberId === this.#membership.identity().memberId) continue;
+      if (url !== this.#options.url) urls.push(url);
+      else if (await this.#remove(memberId, signal))
+        this.#log.warn({ memberId, url }, "removed this worker's former member");
+    }
+    return urls;
   }
 
   /** The leader tells everybody of a round, a follower the leader, a newcomer those that it found. */
