@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { SettledBatch } from "#runtime/kafka/record-producer.ts";
+import type { RecordProducer, SettledBatch } from "#runtime/kafka/record-producer.ts";
+import { createSplittingProducer, SMALL_BATCH_BYTES } from "#runtime/kafka/splitting-producer.ts";
 import { sharedKafka } from "#support/kafka.ts";
 import { createTopic, openProducer, readTopic, record, settledBatches, textOf } from "./clients.ts";
 
@@ -14,7 +15,11 @@ describe("records that Kafka refuses", { timeout: 120_000 }, () => {
   before(async () => {
     kafka = await sharedKafka();
   });
-  after(() => kafka.stop());
+  const open = new Set<RecordProducer>();
+  after(async () => {
+    for (const producer of open) await producer.close();
+    await kafka.stop();
+  });
 
   const smallTopic = (partitions = 1) =>
     createTopic(kafka.bootstrap, { partitions, config: { "max.message.bytes": String(MAX) } });
@@ -156,5 +161,105 @@ describe("records that Kafka refuses", { timeout: 120_000 }, () => {
     await assert.rejects(producer.settled(signal), /closed/);
     await producer.flush(signal);
     assert.deepEqual(await readTopic(kafka.bootstrap, topic, signal), []);
+  });
+
+  /** As source tasks have it; batches may be larger than the topic takes. */
+  const openSplitting = (stopOnFailure: boolean) => {
+    const producer = createSplittingProducer({
+      open: (batching, more) => {
+        const limits = {
+          configured: {},
+          small: { "batch.size": String(SMALL_BATCH_BYTES) },
+          single: { "batch.num.messages": "1" },
+        };
+        return openProducer(kafka.bootstrap, { config: { "linger.ms": "20", ...limits[batching] }, ...more });
+      },
+      reportPositions: true,
+      stopOnFailure,
+      maxRecordBytes: 1_000_000,
+    });
+    open.add(producer);
+    return producer;
+  };
+
+  it("lets no innocent record suffer for a refused one, in order (tolerance all)", async () => {
+    const topic = await smallTopic(2);
+    const producer = openSplitting(false);
+    const expected: string[] = [];
+    for (let batch = 1; batch <= 12; batch++) {
+      const records = Array.from({ length: 400 }, (_, i) => {
+        const more = { partition: i % 2 };
+        if (batch % 4 === 0 && i === 200) return record(topic, OVERSIZED, more);
+        if (batch === 6 && i === 399) return record(topic, "nowhere", { partition: 9 });
+        const text = `${batch}/${i} ${"y".repeat(500)}`;
+        expected.push(text);
+        return record(topic, text, more);
+      });
+      await producer.send(records, signal);
+    }
+    const batches: SettledBatch[] = [];
+    while (batches.length < 12) {
+      await producer.settled(signal);
+      batches.push(...producer.takeSettled());
+    }
+    assert.deepEqual(
+      failed(batches).toSorted(),
+      ["12/200 MSG_SIZE", "4/200 MSG_SIZE", "6/399 _UNKNOWN_PARTITION", "8/200 MSG_SIZE"].map((line) =>
+        line.replace(/MSG_SIZE$/, "MSG_SIZE_TOO_LARGE"),
+      ),
+    );
+    assert.equal(producer.outstanding(), 0);
+    await producer.close();
+    const read = await readTopic(kafka.bootstrap, topic, signal);
+    for (const partition of [0, 1]) {
+      const own = textOf(read.filter((each) => each.partition === partition));
+      assert.deepEqual(
+        own,
+        expected.filter((text) => (Number(text.split(" ")[0]?.split("/")[1]) ?? 0) % 2 === partition),
+      );
+    }
+    const places = batches.flatMap(({ positions }) => Array.from(positions?.offsets ?? [], Number));
+    assert.equal(places.filter((offset) => offset < 0).length, 4);
+  });
+
+  it("takes batches that only together are too large for the topic (tolerance none)", async () => {
+    const topic = await smallTopic();
+    const producer = openSplitting(true);
+    const values = Array.from({ length: 2_000 }, (_, i) => `${i} ${"z".repeat(500)}`);
+    for (let from = 0; from < values.length; from += 500) {
+      const records = values.slice(from, from + 500).map((value) => record(topic, value));
+      await producer.send(records, signal);
+    }
+    await producer.flush(signal);
+    assert.deepEqual(failed(producer.takeSettled()), []);
+    await producer.close();
+    assert.deepEqual(textOf(await readTopic(kafka.bootstrap, topic, signal)), values);
+  });
+
+  it("lets nothing pass a guilty record (tolerance none)", async () => {
+    const topic = await smallTopic();
+    const producer = openSplitting(true);
+    const values = Array.from({ length: 300 }, (_, i) => (i === 250 ? OVERSIZED : `${i} ${"z".repeat(500)}`));
+    const sends = [values.slice(0, 200), values.slice(200)];
+    let refused: unknown = null;
+    try {
+      for (const part of sends) {
+        await producer.send(
+          part.map((value) => record(topic, value)),
+          signal,
+        );
+      }
+      await producer.flush(signal);
+      await producer.send([record(topic, "late")], signal);
+    } catch (error) {
+      refused = error;
+    }
+    assert.match(String(refused), /refused record/);
+    await producer.flush(signal);
+    const failures = failed(producer.takeSettled());
+    assert.equal(failures[0], "2/50 MSG_SIZE_TOO_LARGE");
+    assert.deepEqual([...new Set(failures.slice(1).map((line) => line.split(" ")[1]))], ["_PURGE_QUEUE"]);
+    await producer.close();
+    assert.deepEqual(textOf(await readTopic(kafka.bootstrap, topic, signal)), values.slice(0, 250));
   });
 });

@@ -12,11 +12,14 @@ import {
 import { createGroupOffsets } from "../kafka/group-offsets.ts";
 import { openRecordConsumer } from "../kafka/native-consumer.ts";
 import { openRecordProducer, openTransactionalProducer } from "../kafka/native-producer.ts";
+import { type Batching, createSplittingProducer, SMALL_BATCH_BYTES } from "../kafka/splitting-producer.ts";
 import { createTopicAdmin } from "../kafka/topic-admin.ts";
 import type { TaskClients } from "./clients.ts";
 
 /** Records of one batch, unless `max.poll.records` says otherwise; Java's 500 would cost more in calls than it saves in memory. */
 const MAX_POLL_RECORDS = 4_000;
+/** librdkafka's default of `message.max.bytes`. */
+const MAX_RECORD_BYTES = 1_000_000;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 /** librdkafka's levels are syslog's: up to 3 is an error, 4 a warning. */
 const ERROR_LEVEL = 3;
@@ -36,7 +39,24 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
     features,
     async openSourceProducer(owner, options) {
       const made = sourceProducerConfig(owner);
-      return openRecordProducer({ config: configure(made), oauth: made.oauth, ...options, onLog: onLogOf(made) });
+      const config = configure(made);
+      const batches = Math.min(positive(config["batch.size"]) ?? SMALL_BATCH_BYTES, SMALL_BATCH_BYTES);
+      const limits: Readonly<Record<Batching, Readonly<Record<string, string>>>> = {
+        configured: {},
+        small: { "batch.size": String(batches) },
+        single: { "batch.num.messages": "1" },
+      };
+      return createSplittingProducer({
+        ...options,
+        maxRecordBytes: positive(config["message.max.bytes"]) ?? MAX_RECORD_BYTES,
+        open: (batching, more) =>
+          openRecordProducer({
+            config: { ...config, ...limits[batching] },
+            oauth: made.oauth,
+            ...more,
+            onLog: onLogOf(made),
+          }),
+      });
     },
     async openTransactionalProducer(owner, options) {
       const made = transactionalProducerConfig(owner);
