@@ -11,6 +11,7 @@ export {
   STRIMZI_CLUSTER_LABEL,
 } from "./crd/names.ts";
 export type { Template } from "./crd/pod-template.ts";
+export { CONNECTOR_FIELDS, toConnectorConfig, toWorkerSettings, type WorkerSettings } from "./crd/worker-settings.ts";
 export {
   ActiveTopics,
   ConfigInfos,

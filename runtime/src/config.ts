@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
-import { type ConfigProblem, parseWorkerConfig, type StringMap, type WorkerConfig } from "@headrace/contract";
-import { parse } from "dot-properties";
+import {
+  type ConfigProblem,
+  type ParsedWorkerConfig,
+  parseWorkerConfig,
+  type StringMap,
+  type WorkerConfig,
+} from "@headrace/contract";
+import { parse as parseText } from "dot-properties";
 import type { ProviderEnvironment } from "./config-providers/config-provider.ts";
 import { type ConfigResolver, createConfigResolver } from "./config-providers/resolver.ts";
 import { workerSecurityProblems } from "./kafka/client-config.ts";
@@ -34,9 +40,24 @@ export class InvalidConfigError extends Error {
 
 const SECRET = /password|secret|jaas|token|\.key$/i;
 
-/** Reads and checks a worker's properties file. Rejects with {@link InvalidConfigError}, which has every problem. */
+/** A worker's properties before their placeholders are resolved, and the file that they come from. */
+export interface ConfigSource {
+  readonly file: string;
+  readonly properties: StringMap;
+}
+
+/** Reads and checks the properties file of a worker of distributed mode. Rejects with {@link InvalidConfigError}, which has every problem. */
 export async function loadConfig(file: string, env: StringMap, signal: AbortSignal): Promise<LoadedConfig> {
-  const raw = readProperties(file);
+  return checkConfig({ file, properties: readProperties(file) }, env, parseWorkerConfig, signal);
+}
+
+/** The same of properties that were read elsewhere; `parse` knows the mode. */
+export async function checkConfig(
+  { file, properties: raw }: ConfigSource,
+  env: StringMap,
+  parse: (properties: StringMap) => ParsedWorkerConfig,
+  signal: AbortSignal,
+): Promise<LoadedConfig> {
   const problems: ConfigProblem[] = [];
   const warnings: string[] = [];
   const environment = {
@@ -44,14 +65,15 @@ export async function loadConfig(file: string, env: StringMap, signal: AbortSign
     warn: (fields: object, message: string) => void warnings.push(`${message}: ${JSON.stringify(fields)}`),
   };
   const properties = await resolveAll(raw, environment, problems, signal);
-  const parsed = parseWorkerConfig(properties);
+  const parsed = parse(properties);
   if (parsed.kind === "invalid") problems.push(...parsed.problems);
   else problems.push(...unsupported(parsed.config, properties));
   if (problems.length > 0 || parsed.kind === "invalid") throw new InvalidConfigError(file, problems);
   return { config: parsed.config, properties, warnings };
 }
 
-function readProperties(file: string): StringMap {
+/** Reads a properties file as it stands. Throws {@link InvalidConfigError} if it is not readable. */
+export function readProperties(file: string): StringMap {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -59,7 +81,7 @@ function readProperties(file: string): StringMap {
     const message = error instanceof Error ? error.message : String(error);
     throw new InvalidConfigError(file, [{ key: "the file", value: null, expected: `must be readable: ${message}` }]);
   }
-  const values = Object.entries(parse(text));
+  const values = Object.entries(parseText(text));
   return Object.fromEntries(values.flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])));
 }
 

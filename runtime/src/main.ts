@@ -1,19 +1,33 @@
 import { readFileSync } from "node:fs";
 import { checkWorker } from "./check.ts";
-import { InvalidConfigError, loadConfig } from "./config.ts";
+import { InvalidConfigError, type LoadedConfig, loadConfig, readProperties } from "./config.ts";
+import { ConnectError } from "./errors.ts";
 import { createLog } from "./log.ts";
+import { readClusterFile } from "./standalone/cluster-file.ts";
+import { readConnectorFile } from "./standalone/connector-files.ts";
+import type { StandaloneOptions } from "./standalone/standalone.ts";
+import { checkStandaloneConfig } from "./standalone/standalone-config.ts";
 import { runWorker } from "./worker.ts";
 
 /** The Kafka Connect release whose REST API and formats this worker keeps to. */
 const CONNECT_VERSION = "4.3.1";
 
 const USAGE = `Usage: headrace-worker distributed FILE
+       headrace-worker standalone FILE [CONNECTOR-FILE]...
+       headrace-worker standalone CLUSTER.yaml
        headrace-worker check FILE
 
 distributed   runs a Kafka Connect worker in distributed mode
+standalone    runs one worker with its connectors, without a group and without topics of its own
 check         tries configuration, plugins, Kafka and the worker's topics, and exits
 
-FILE is a worker's .properties file.
+FILE is a worker's .properties file. Standalone mode needs offset.storage.file.filename in it, where source offsets are kept
+as Apache Kafka Connect does.
+CONNECTOR-FILE is a connector's configuration: .properties, a JSON object of keys and values with name among them, or JSON as
+for POST /connectors: {"name", "config", "initial_state"}.
+CLUSTER.yaml has one KafkaConnect and its KafkaConnectors, as for kubectl apply; offsets are kept in CLUSTER.yaml.offsets.
+
+Standalone mode ends with 3 if it cannot start, or if one of its connectors cannot. A wrong command line ends with 1.
 
   --help      prints this
   --version   prints the version
@@ -51,8 +65,34 @@ async function check(file: string): Promise<number> {
 }
 
 async function distributed(file: string): Promise<number> {
+  return await run(file, await loadConfig(file, environment(), new AbortController().signal), null);
+}
+
+/** Exit codes are Java's: 3 if the worker or one of its connectors cannot start. */
+async function standalone(file: string, connectorFiles: readonly string[]): Promise<number> {
+  try {
+    const cluster = isClusterFile(file) ? readClusterFile(file) : null;
+    const source = cluster?.worker ?? { file, properties: readProperties(file) };
+    const { offsetFile, ...loaded } = await checkStandaloneConfig(source, environment(), new AbortController().signal);
+    const connectors = cluster?.connectors ?? connectorFiles.map(readConnectorFile);
+    const warnings = [...loaded.warnings, ...(cluster?.warnings ?? [])];
+    const code = await run(file, { ...loaded, warnings }, { offsetFile, connectors });
+    return code === 0 ? 0 : START_FAILED;
+  } catch (error) {
+    if (!(error instanceof InvalidConfigError || error instanceof ConnectError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return START_FAILED;
+  }
+}
+
+const START_FAILED = 3;
+
+function isClusterFile(file: string): boolean {
+  return /\.ya?ml$/i.test(file);
+}
+
+async function run(file: string, loaded: LoadedConfig, solo: StandaloneOptions | null): Promise<number> {
   const env = environment();
-  const loaded = await loadConfig(file, env, new AbortController().signal);
   const log = createLog({ level: loaded.config["headrace.log.level"] });
   for (const warning of loaded.warnings) log.warn({ file }, warning);
 
@@ -81,6 +121,7 @@ async function distributed(file: string): Promise<number> {
         version: `${CONNECT_VERSION}-headrace-${ownVersion()}`,
         commit: env["HEADRACE_COMMIT"] ?? "unknown",
         hurry: hurry.signal,
+        ...(solo === null ? {} : { standalone: solo }),
       },
       stop.signal,
     );
@@ -94,13 +135,16 @@ async function distributed(file: string): Promise<number> {
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, file, ...rest] = args;
-  if (command === "--help" || command === "-h") {
+  if (command === "--help" || command === "-h" || file === "--help") {
     process.stdout.write(USAGE);
     return 0;
   }
   if (command === "--version") {
     process.stdout.write(`${ownVersion()}\n`);
     return 0;
+  }
+  if (command === "standalone" && file !== undefined && !(isClusterFile(file) && rest.length > 0)) {
+    return await standalone(file, rest);
   }
   if ((command !== "distributed" && command !== "check") || file === undefined || rest.length > 0) {
     process.stderr.write(USAGE);

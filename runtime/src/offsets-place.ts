@@ -18,6 +18,8 @@ export function isExactlyOnce(worker: StringMap): boolean {
  */
 export function offsetsPlace(worker: StringMap, connector: StringMap): OffsetsPlace {
   const workerTopic = worker["offset.storage.topic"]?.trim() ?? "";
+  // Standalone mode has its file and nothing else (contract §13).
+  if (workerTopic === "") return { kind: "worker", topic: workerTopic };
   const wanted = connector["offsets.storage.topic"]?.trim() ?? "";
   if (wanted === "" && !isExactlyOnce(worker)) return { kind: "worker", topic: workerTopic };
   const topic = wanted === "" ? workerTopic : wanted;

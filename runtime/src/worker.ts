@@ -47,6 +47,8 @@ import { reachKafka } from "./reach-kafka.ts";
 import { openRestService } from "./rest-service.ts";
 import { stagedHost } from "./staged-host.ts";
 import { createStages } from "./stages.ts";
+import { createGiven, withAwaitedStart } from "./standalone/awaited-start.ts";
+import { createStandalone, type StandaloneOptions } from "./standalone/standalone.ts";
 import { createConfigStore } from "./store/config-store.ts";
 import { createOffsetStore } from "./store/offset-store.ts";
 import { createSourceOffsets } from "./store/source-offsets.ts";
@@ -62,6 +64,8 @@ export interface WorkerOptions extends LoadedConfig {
   readonly commit: string;
   /** Aborts when there is no time left for handing work over. */
   readonly hurry: AbortSignal;
+  /** Given: standalone mode. */
+  readonly standalone?: StandaloneOptions;
 }
 
 const FLUSH_TIMEOUT_MS = 2_000;
@@ -69,7 +73,7 @@ const DRAIN_REQUEST_TIMEOUT_MS = 600_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /**
- * Runs a worker of distributed mode until `signal` aborts; then it drains, stops its work, leaves the group and only then closes REST.
+ * Runs a worker until `signal` aborts; then it drains, stops its work, leaves the group and only then closes REST.
  * Rejects if it cannot start for a reason that waiting does not cure.
  */
 export async function runWorker(options: WorkerOptions, signal: AbortSignal): Promise<void> {
@@ -99,7 +103,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     return client.settings;
   };
   const topics = internalTopics(config, properties);
+  const solo = options.standalone === undefined ? null : createStandalone(options.standalone, wallClock);
   const topicLog = (purpose: "configs" | "offsets" | "statuses", topic: keyof typeof topics) =>
+    solo?.log(purpose) ??
     createTopicLog({ settings: kafka(purpose), topic: topics[topic], readCommitted: isExactlyOnce(properties), log });
 
   // The member needs the herder and the herder's commands need the member: they are tied by this reference.
@@ -203,7 +209,11 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const herder = createHerder({
     configStore,
     statusStore,
-    statuses: createStatusWriter({ store: statusStore, workerId, generation: () => member().view().generation }),
+    statuses: createStatusWriter({
+      store: statusStore,
+      workerId,
+      generation: () => solo?.generation ?? member().view().generation,
+    }),
     pool,
     member,
     workerId,
@@ -226,7 +236,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   });
   cleanup.defer(() => reloads.close());
   const steps = createLeaderSteps(member);
-  const commands = createCommands({ configStore, statusStore, herder, pool, views, steps });
+  const plainCommands = createCommands({ configStore, statusStore, herder, pool, views, steps });
+  const commands = solo === null ? plainCommands : withAwaitedStart(plainCommands, statusStore);
   const fencing = createFencing({ configStore, pool, catalog: () => catalog, steps, openScope: scope, log });
   const offsets = createOffsetCommands({
     configStore,
@@ -274,14 +285,16 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     now,
   });
   const groupSettings = groupClientConfig(properties, workerId).settings;
-  const groupClient = createGroupClient({
-    settings: groupSettings,
-    groupId: config["group.id"],
-    sessionTimeoutMs: config["session.timeout.ms"],
-    rebalanceTimeoutMs: config["rebalance.timeout.ms"],
-    answerTimeoutMs: Math.min(config["request.timeout.ms"], ANSWER_TIMEOUT_MS),
-    log,
-  });
+  const groupClient =
+    solo?.group ??
+    createGroupClient({
+      settings: groupSettings,
+      groupId: config["group.id"],
+      sessionTimeoutMs: config["session.timeout.ms"],
+      rebalanceTimeoutMs: config["rebalance.timeout.ms"],
+      answerTimeoutMs: Math.min(config["request.timeout.ms"], ANSWER_TIMEOUT_MS),
+      log,
+    });
   cleanup.defer(() => groupClient.close());
   joined = createMember({
     groupId: config["group.id"],
@@ -315,6 +328,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   };
   // A worker was healthy once it has taken part in a first round.
   let hasJoined = false;
+  let hasGiven = options.standalone === undefined;
   let generation = -1;
   member().onView((view) => {
     groupMetrics.saw(view);
@@ -352,7 +366,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         enabled: config["topic.tracking.enable"],
         resetAllowed: config["topic.tracking.allow.reset"],
       },
-      health: () => checkHealth({ member: member(), isStarted: () => hasJoined && catalog.plugins.length > 0, stages }),
+      health: () =>
+        checkHealth({ member: member(), isStarted: () => hasJoined && hasGiven && catalog.plugins.length > 0, stages }),
       started: async () => {
         await scope().run(() => started.promise);
       },
@@ -388,7 +403,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     executors: () => pool.executors(),
     lostExecutors: () => lostExecutors.count,
   });
-  await serveProbes(options, { metrics, isReady: () => hasJoined && isMember() }, cleanup);
+  await serveProbes(options, { metrics, isReady: () => hasJoined && hasGiven && isMember() }, cleanup);
 
   // From here on Kafka is needed; while it is away each step is repeated until the worker is told to stop.
   const admin = createTopicAdmin(kafka("shared-admin"), log);
@@ -431,7 +446,11 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   ensureMembership();
   log.info({ workerId, startMs: wallClock() - startedAtMs }, "worker started");
   // Plugins are needed to answer requests, not to join.
-  await Promise.race([aborted(signal), cataloged.then(() => Promise.race([left, ...running]))]);
+  const ready = cataloged.then(async () => {
+    await createGiven(options.standalone?.connectors ?? [], commands, scope);
+    hasGiven = true;
+  });
+  await Promise.race([aborted(signal), ready.then(() => Promise.race([left, ...running]))]);
 
   log.info({}, "worker stopping");
   const graceMs = config["headrace.shutdown.grace.ms"];

@@ -1,4 +1,10 @@
-import { type ConfigValueProblem, type StringMap, type TargetState, toStringMap } from "@headrace/contract";
+import {
+  CONNECTOR_FIELDS,
+  type ConfigValueProblem,
+  type StringMap,
+  type TargetState,
+  toConnectorConfig,
+} from "@headrace/contract";
 import type { KafkaConnector } from "../kinds.ts";
 
 /** What a KafkaConnector asks for, in Kafka Connect's words. */
@@ -12,33 +18,18 @@ export interface WantedConnector {
   readonly warnings: readonly string[];
 }
 
-/** Keys of `spec.config` that have a field of their own. */
-const FIELD_OF: Readonly<Record<string, string>> = {
-  name: "metadata.name",
-  "connector.class": "spec.class",
-  "tasks.max": "spec.tasksMax",
-  "connector.plugin.version": "spec.version",
-};
-
 const TARGET = { running: "STARTED", paused: "PAUSED", stopped: "STOPPED" } as const;
 
 /** Builds the flat configuration that is wanted. */
 export function toWanted({ metadata, spec }: KafkaConnector): WantedConnector {
-  const { values, problems } = toStringMap(spec.config ?? {});
-  const users = Object.entries(values).filter(([key]) => FIELD_OF[key] === undefined);
-  const misplaced = Object.keys(spec.config ?? {}).filter((key) => FIELD_OF[key] !== undefined);
+  const { config, problems } = toConnectorConfig(metadata.name, spec);
+  const misplaced = Object.keys(spec.config ?? {}).filter((key) => CONNECTOR_FIELDS[key] !== undefined);
   return {
     name: metadata.name,
-    config: {
-      ...Object.fromEntries(users),
-      name: metadata.name,
-      "connector.class": spec.class,
-      ...(spec.tasksMax === undefined ? {} : { "tasks.max": String(spec.tasksMax) }),
-      ...(spec.version === undefined ? {} : { "connector.plugin.version": spec.version }),
-    },
+    config,
     target: TARGET[spec.state],
     problems,
-    warnings: misplaced.map((key) => `${key} in spec.config is not applied; ${FIELD_OF[key]} says it.`),
+    warnings: misplaced.map((key) => `${key} in spec.config is not applied; ${CONNECTOR_FIELDS[key]} says it.`),
   };
 }
 
