@@ -72,6 +72,22 @@ describe("the offset file", () => {
     assert.deepEqual(read, ["a=null", "b=2"]);
   });
 
+  it("can be read to its end while a record is about to be written, and keeps the order of the calls", async () => {
+    const log = createMemoryLog(() => 7);
+    const heard: string[] = [];
+    await log.start((records) => heard.push(...records.map(({ key }) => String(key))), signal);
+    const before = async () => {
+      await log.readToEnd(signal);
+      heard.push("before a");
+    };
+    await Promise.all([
+      log.append([{ key: bytes("a"), value: null }], before, signal),
+      log.append([{ key: bytes("b"), value: null }], null, signal),
+    ]);
+    assert.deepEqual(heard, ["before a", "a", "b"]);
+    await log.stop();
+  });
+
   it("does not deliver what could not be saved", async () => {
     const log = createMemoryLog(() => 7, createOffsetBacking(join(dir, "absent", "file")));
     const heard: unknown[] = [];
