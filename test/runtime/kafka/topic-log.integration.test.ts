@@ -233,10 +233,16 @@ describe("topic log", () => {
 });
 
 describe("transactions in a topic log", () => {
-  async function transactions(topic: string, ...outcomes: ("commit" | "abort" | "open")[]) {
+  type Outcome = "commit" | "abort" | "open";
+
+  async function transactions(topic: string, ...outcomes: Outcome[]) {
+    await transactionsOf(uniqueName("tx"), topic, ...outcomes);
+  }
+
+  async function transactionsOf(transactionalId: string, topic: string, ...outcomes: Outcome[]) {
     const kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING });
     const producer = kafka.producer({
-      transactionalId: uniqueName("tx"),
+      transactionalId,
       maxInFlightRequests: 1,
       idempotent: true,
       transactionTimeout: 60_000,
@@ -270,14 +276,19 @@ describe("transactions in a topic log", () => {
     });
   });
 
-  it("do not hold up a committed read while one is open", async () => {
+  it("hold up a committed read while one is open, and no longer", async () => {
     const topic = uniqueName("open");
+    const zombie = uniqueName("tx");
     await using({ topic, readCommitted: true }, async (log) => {
       await log.append([record("before", "1")], null, signal);
-      await transactions(topic, "open");
+      await transactionsOf(zombie, topic, "open");
       await log.append([record("behind", "2")], null, signal);
-      await log.readToEnd(signal);
+      await assert.rejects(log.readToEnd(AbortSignal.any([signal, AbortSignal.timeout(500)])));
       assert.deepEqual(log.texts(), ["before=1"]);
+      // The next producer with that id ends what the one before has left open.
+      await transactionsOf(zombie, topic, "commit");
+      await log.readToEnd(signal);
+      assert.deepEqual(log.texts(), ["before=1", "behind=2", "0=commit"]);
     });
   });
 
