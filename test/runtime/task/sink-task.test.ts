@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { DataError, RetriableError } from "@headrace/sdk";
+import type { TransformStep } from "#runtime/task/record-pipeline.ts";
 import { eventually } from "#support/eventually.ts";
 import { at, STRICT, setUpSink, show } from "#support/sink-run.ts";
 import { endTasks, runTask } from "#support/task-run.ts";
