@@ -139,7 +139,10 @@ describe("clients of a secured Kafka", () => {
 
   it("are told at once that their password is wrong", async () => {
     const wrong = secured({ "sasl.mechanism": "PLAIN", "sasl.jaas.config": plain("worker", "no") });
-    await assert.rejects(createTopic(wrong, "t"), { code: "kafka-access", message: /refused the credentials.*check sasl/ });
+    await assert.rejects(createTopic(wrong, "t"), {
+      code: "kafka-access",
+      message: /refused the credentials.*check sasl/,
+    });
   });
 
   it("do not talk to a broker whose certificate they do not trust", async () => {
