@@ -52,8 +52,8 @@ export interface Addon {
   ): readonly [code: number, fatal: boolean, message: string, abortable: boolean] | null;
   /** Records that librdkafka itself still has, with reports that are not counted yet. */
   producerHeld(handle: ProducerHandle): number;
-  /** The latest error that is not fatal and was not taken yet, as of brokers that refuse the client; a wake tells when to ask. */
-  producerTakeError(handle: ProducerHandle): NativeError | null;
+  /** Errors that are not fatal, as of brokers that refuse the client; a wake tells when to ask. */
+  producerTakeErrors(handle: ProducerHandle): readonly NativeError[];
   /** The OAUTHBEARER token from now on; extensions are names and values in turn. Throws ERR_TOKEN if it is not acceptable. */
   producerSetToken(
     handle: ProducerHandle,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace headrace {
 
@@ -290,11 +291,9 @@ int64_t Producer::Held() {
   return rk_ == nullptr ? 0 : rd_kafka_outq_len(rk_);
 }
 
-bool Producer::TakeTransientError(ClientError* error) {
+std::vector<ClientError> Producer::TakeErrors() {
   std::lock_guard<std::mutex> lock(mutex_);
-  *error = std::move(error_);
-  error_ = {};
-  return error->code != RD_KAFKA_RESP_ERR_NO_ERROR;
+  return std::exchange(errors_, {});
 }
 
 void Producer::Close() {

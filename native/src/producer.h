@@ -66,8 +66,8 @@ class Producer : public Client {
   bool TakeTransacted(TransactionEnd* end);
   // Records that librdkafka itself still has, delivery reports that were not served included.
   int64_t Held();
-  // The latest error that is not fatal and was not taken yet, as of brokers that cannot be reached; true if there is one.
-  bool TakeTransientError(ClientError* error);
+  // Errors that are not fatal, as of brokers that refuse the client, since the last call; the first few of them.
+  std::vector<ClientError> TakeErrors();
   void Close();
 
   int64_t outstanding() const { return outstanding_; }
@@ -119,7 +119,7 @@ class Producer : public Client {
   std::vector<uint32_t> free_slots_;
   std::vector<std::unique_ptr<Batch>> settled_;
   ClientError failure_;
-  ClientError error_;
+  std::vector<ClientError> errors_;
   bool transacting_ = false;
   bool transacted_ = false;
   TransactionEnd transaction_end_;

@@ -117,11 +117,11 @@ napi_value TakeTransacted(const Call& call) {
 // (handle) → number of records
 napi_value Held(const Call& call) { return ToJs(call.env(), static_cast<double>(ProducerOf(call)->Held())); }
 
-// (handle) → [code, fatal, message], the latest that was not taken yet; null if there is none
-napi_value TakeError(const Call& call) {
-  ClientError error;
-  if (!ProducerOf(call)->TakeTransientError(&error)) return Null(call.env());
-  return ToJs(call.env(), error);
+// (handle) → [[code, fatal, message], …]
+napi_value TakeErrors(const Call& call) {
+  std::vector<napi_value> values;
+  for (const ClientError& error : ProducerOf(call)->TakeErrors()) values.push_back(ToJs(call.env(), error));
+  return Array(call.env(), values);
 }
 
 napi_value SetProducerToken(const Call& call) { return SetToken(call, ProducerOf(call)); }
@@ -152,7 +152,7 @@ void ExportProducer(napi_env env, napi_value exports) {
   Export<Transact>(env, exports, "producerTransact");
   Export<TakeTransacted>(env, exports, "producerTakeTransacted");
   Export<Held>(env, exports, "producerHeld");
-  Export<TakeError>(env, exports, "producerTakeError");
+  Export<TakeErrors>(env, exports, "producerTakeErrors");
   Export<SetProducerToken>(env, exports, "producerSetToken");
   Export<FailProducerToken>(env, exports, "producerFailToken");
   Export<Close>(env, exports, "producerClose");

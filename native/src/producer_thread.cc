@@ -8,6 +8,7 @@ namespace headrace {
 namespace {
 
 constexpr int kPollMs = 100;
+constexpr size_t kMaxErrors = 16;
 constexpr int kFlushMs = 5;
 constexpr auto kDrain = std::chrono::seconds(5);
 
@@ -117,7 +118,7 @@ void Producer::ServeError(rd_kafka_event_t* event) {
   if (code != RD_KAFKA_RESP_ERR__FATAL) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      error_ = {code, false, text != nullptr ? text : ""};
+      if (errors_.size() < kMaxErrors) errors_.push_back({code, false, text != nullptr ? text : ""});
     }
     wake_.Ring();
     Log(4, std::string(rd_kafka_err2name(code)) + ": " + (text != nullptr ? text : ""));

@@ -72,6 +72,8 @@ interface Entry {
   connecting: Promise<void> | null;
 }
 
+/** Enough for a request on its way. kafkajs's ten seconds would make connections with short sessions authenticate before every request. */
+const REAUTHENTICATION_MS = 2_000;
 /** What a FindCoordinator request asks for. */
 const TRANSACTIONS = 1;
 
@@ -111,6 +113,7 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
       connectionTimeout: settings.connectionTimeoutMs,
       requestTimeout: settings.requestTimeoutMs,
       enforceRequestTimeout: true,
+      reauthenticationThreshold: REAUTHENTICATION_MS,
       maxInFlightRequests: null,
       logger,
     });

@@ -131,6 +131,8 @@ export interface ConnectionPoolOptions {
   readonly connectionTimeout: number;
   readonly requestTimeout: number;
   readonly enforceRequestTimeout: boolean;
+  /** A connection authenticates again so long before the broker ends its session. */
+  readonly reauthenticationThreshold: number;
   readonly maxInFlightRequests: number | null;
   readonly logger: KafkaJsLogger;
 }

@@ -244,9 +244,9 @@ class NativeRecordProducer implements TransactionalProducer {
     if (this.#onLog !== undefined) {
       for (const [level, message] of addon.producerTakeLogs(this.#handle)) this.#onLog({ level, message });
     }
-    const error = addon.producerTakeError(this.#handle);
-    if (error !== null && isAccessCode(error[0]))
-      this.#refused ??= toKafkaError("the producer cannot connect", error[0], error[2]);
+    for (const [code, , message] of addon.producerTakeErrors(this.#handle)) {
+      if (isAccessCode(code)) this.#refused ??= toKafkaError("the producer cannot connect", code, message);
+    }
     this.#wakes.ring();
   }
 
