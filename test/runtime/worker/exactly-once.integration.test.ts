@@ -167,7 +167,8 @@ describe("exactly-once sources on real workers", { timeout: 300_000 }, () => {
   it("goes on when somebody else takes the leader's transactional id", async () => {
     const group = uniqueName("eos-leader");
     const { url } = await start(group, "preparing");
-    const usurper = await openZombie(`connect-cluster-${group}`, `${group}-configs`);
+    // The leader may take its id back while somebody else begins.
+    const usurper = await eventually("the usurper", () => openZombie(`connect-cluster-${group}`, `${group}-configs`));
     await create(url, "idle", {
       "connector.class": "datagen",
       topic: `${group}-t`,
