@@ -16,7 +16,10 @@ export function createOffsetsTopics(log: Logger): OffsetsTopics {
       const settings = settingsOf(owner);
       const readCommitted = isExactlyOnce(owner.worker) || readsCommittedOffsets(owner);
       const wanted = { ...offsetTopicSettings(owner.worker), topic, property: "offsets.storage.topic" };
-      const store = createOffsetStore(createTopicLog({ settings, topic: wanted, readCommitted, log }), { log });
+      const store = createOffsetStore(
+        createTopicLog({ settings, topic: wanted, readCommitted, startsStable: true, log }),
+        { log },
+      );
       try {
         await store.start(signal);
       } catch (error) {

@@ -106,7 +106,13 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const solo = options.standalone === undefined ? null : createStandalone(options.standalone, wallClock);
   const topicLog = (purpose: "configs" | "offsets" | "statuses", topic: keyof typeof topics) =>
     solo?.log(purpose) ??
-    createTopicLog({ settings: kafka(purpose), topic: topics[topic], readCommitted: isExactlyOnce(properties), log });
+    createTopicLog({
+      settings: kafka(purpose),
+      topic: topics[topic],
+      readCommitted: isExactlyOnce(properties),
+      startsStable: purpose === "offsets",
+      log,
+    });
 
   // The member needs the herder and the herder's commands need the member: they are tied by this reference.
   let joined: GroupMember | null = null;

@@ -35,11 +35,17 @@ export interface TopicLogOptions {
   readonly topic: InternalTopic;
   /** Leave out what belongs to open or aborted transactions. */
   readonly readCommitted: boolean;
+  /**
+   * `start` does not wait for the end of transactions that are open: nobody might be there to end them before. For topics of which nothing
+   * is used before a `readToEnd`.
+   */
+  readonly startsStable?: boolean;
   readonly log: Logger;
 }
 
 /** Makes a log; nothing is connected before `start`. */
-export function createTopicLog({ settings, topic: wanted, readCommitted, log }: TopicLogOptions): TopicLog {
+export function createTopicLog(options: TopicLogOptions): TopicLog {
+  const { settings, topic: wanted, readCommitted, startsStable = false, log } = options;
   const { topic } = wanted;
   // A long poll holds up what is behind it on its connection, so each log has connections of its own.
   const cluster = createCluster(settings, log);
@@ -66,7 +72,7 @@ export function createTopicLog({ settings, topic: wanted, readCommitted, log }: 
         admin.close();
       }
       await reader.start(signal);
-      await reader.readToEnd(signal);
+      await (startsStable ? reader.readToStable(signal) : reader.readToEnd(signal));
     },
     append: (records, before, signal) => writer.append(records, before, signal),
     readToEnd: (signal) => reader.readToEnd(signal),

@@ -38,6 +38,8 @@ export interface TopicReader {
    * that are open then: behind the first of them there may be committed records.
    */
   readToEnd(signal: AbortSignal): Promise<void>;
+  /** As {@link readToEnd}, without waiting for open transactions. */
+  readToStable(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -237,12 +239,16 @@ export function createTopicReader(options: TopicReaderOptions): TopicReader {
     positions.set(partition, offset);
   }
 
-  async function offsets(at: "earliest" | "latest", signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
+  async function offsets(
+    at: "earliest" | "latest",
+    signal: AbortSignal,
+    stable = false,
+  ): Promise<ReadonlyMap<number, bigint>> {
     const what = `look up the ${at} offsets of topic '${topic}'`;
+    const isolation = { readCommitted: stable && readCommitted };
     return retrying(
       { what, backoff: settings, log },
-      () =>
-        listOffsets({ cluster, leaders, topic, partitions: leaders.partitions(), at, readCommitted: false }, signal),
+      () => listOffsets({ cluster, leaders, topic, partitions: leaders.partitions(), at, ...isolation }, signal),
       signal,
     );
   }
@@ -261,6 +267,18 @@ export function createTopicReader(options: TopicReaderOptions): TopicReader {
     return unlessAborted(nextEnds, signal);
   }
 
+  async function reach(wanted: ReadonlyMap<number, bigint>, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiter: Waiter = { ends: wanted, resolve };
+    waiters.add(waiter);
+    settleWaiters();
+    try {
+      await unlessAborted(promise, AbortSignal.any([signal, stopping.signal]));
+    } finally {
+      waiters.delete(waiter);
+    }
+  }
+
   return {
     async start(signal) {
       await retrying({ what: `find topic '${topic}'`, backoff: settings, log }, () => leaders.refresh(signal), signal);
@@ -272,18 +290,8 @@ export function createTopicReader(options: TopicReaderOptions): TopicReader {
         }),
       );
     },
-    async readToEnd(signal) {
-      const wanted = await ends(signal);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const waiter: Waiter = { ends: wanted, resolve };
-      waiters.add(waiter);
-      settleWaiters();
-      try {
-        await unlessAborted(promise, AbortSignal.any([signal, stopping.signal]));
-      } finally {
-        waiters.delete(waiter);
-      }
-    },
+    readToEnd: async (signal) => reach(await ends(signal), signal),
+    readToStable: async (signal) => reach(await offsets("latest", signal, true), signal),
     async stop() {
       stopping.abort(new Error("the reader is stopped"));
       await Promise.allSettled(loops);
