@@ -1,200 +1,291 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { kafkaTool, type LocalKafka } from "#dev/kafka.ts";
+import { PKCS12_PASSWORD } from "#dev/kafka/certificates.ts";
+import { type SecuredKafka, startSecuredKafka } from "#dev/kafka/secured.ts";
 import { freePorts } from "#dev/process.ts";
-import { sourceProducerConfig, toKafkaJs } from "#runtime/kafka/client-config.ts";
-import { openRecordProducer } from "#runtime/kafka/native-producer.ts";
-import { createTopicAdmin } from "#runtime/kafka/topic-admin.ts";
-import { ownKafka, uniqueName } from "#support/kafka.ts";
-import { createSilentLog } from "#support/silent-log.ts";
+import { uniqueName } from "#support/kafka.ts";
+import { startTokenEndpoint, type TokenEndpoint } from "#support/token-endpoint.ts";
+import { eventually, groupProperties, rest, Stop, startWorker, type TestWorker } from "#support/worker.ts";
 
-const signal = AbortSignal.timeout(120_000);
-const plain = (username: string, password: string) =>
-  `org.apache.kafka.common.security.plain.PlainLoginModule required username="${username}" password="${password}";`;
-const scram = (username: string, password: string) =>
-  `org.apache.kafka.common.security.scram.ScramLoginModule required username="${username}" password="${password}";`;
+const PLAIN_PASSWORD = "plain;canary";
+const SCRAM_PASSWORD = "scram-canary";
+const OAUTH_SECRET = "oauth-canary";
+const WRONG_PASSWORD = "wrong-canary";
+const CANARIES = [PLAIN_PASSWORD, SCRAM_PASSWORD, OAUTH_SECRET, WRONG_PASSWORD, PKCS12_PASSWORD, "eyJhbGciOiJub25l"];
+const SECURITY = "org.apache.kafka.common.security";
 
-describe("clients of a secured Kafka", () => {
+const login = (module: string, options: Record<string, string>) =>
+  `${SECURITY}.${module} required ${Object.entries(options)
+    .map(([key, value]) => `${key}="${value}"`)
+    .join(" ")};`;
+const plain = (password: string) => login("plain.PlainLoginModule", { username: "worker", password });
+const scram = (password: string) => login("scram.ScramLoginModule", { username: "scram", password });
+
+describe("workers of a secured Kafka", () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-security-"));
-  let kafka: LocalKafka;
-  let bootstrap: string;
+  let secured: SecuredKafka;
+  let tokens: TokenEndpoint;
+  const logs: string[] = [];
+  const answers: string[] = [];
 
   before(async () => {
-    createCertificates(dir);
-    const ports = await freePorts(3);
-    const [port, controllerPort, securePort] = ports;
-    assert.ok(port !== undefined && controllerPort !== undefined && securePort !== undefined);
-    bootstrap = `localhost:${securePort}`;
-    kafka = await ownKafka({
-      port,
-      controllerPort,
-      heap: "512m",
-      properties: {
-        listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort},SECURE://127.0.0.1:${securePort}`,
-        "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},SECURE://localhost:${securePort}`,
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
-        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-        "listener.name.secure.plain.sasl.jaas.config": plain("broker", "b").replace(";", ' user_worker="p;w";'),
-        "listener.name.secure.scram-sha-256.sasl.jaas.config": scram("broker", "b"),
-        "listener.name.secure.scram-sha-512.sasl.jaas.config": scram("broker", "b"),
-        "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": join(dir, "broker.pem"),
-        "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": join(dir, "ca.pem"),
-        "ssl.client.auth": "requested",
-      },
-    });
-    for (const bits of ["256", "512"]) {
-      const credential = `SCRAM-SHA-${bits}=[password=s${bits}]`;
-      const args = ["--bootstrap-server", kafka.bootstrap, "--alter", "--add-config", credential];
-      await kafkaTool("kafka.admin.ConfigCommand", [...args, "--entity-type", "users", "--entity-name", `w${bits}`]);
-    }
+    tokens = await startTokenEndpoint({ clientId: "oauth", clientSecret: OAUTH_SECRET, lifetimeSeconds: 6 });
+    secured = await startSecuredKafka({ dir, plainUsers: { worker: PLAIN_PASSWORD }, maxReauthMs: 15_000 });
+    await secured.setScramPassword("SCRAM-SHA-256", "scram", SCRAM_PASSWORD);
+    await secured.setScramPassword("SCRAM-SHA-512", "scram", SCRAM_PASSWORD);
   });
   after(async () => {
-    await kafka.stop();
+    await secured.kafka.stop();
+    await tokens.stop();
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const secured = (properties: Record<string, string>) => ({
-    "bootstrap.servers": bootstrap,
-    "security.protocol": "SASL_SSL",
-    "ssl.truststore.type": "PEM",
-    "ssl.truststore.location": join(dir, "ca.pem"),
-    ...properties,
+  const truststore = () => ({ "ssl.truststore.type": "PEM", "ssl.truststore.location": secured.certificates.ca });
+  const pkcs12 = () => ({
+    "ssl.keystore.type": "PKCS12",
+    "ssl.keystore.location": secured.certificates.clientPkcs12,
+    "ssl.keystore.password": PKCS12_PASSWORD,
   });
+  const ofAllClients = (settings: Record<string, string>) =>
+    Object.fromEntries(
+      ["producer", "consumer", "admin"].flatMap((client) =>
+        Object.entries(settings).map(([key, value]) => [`${client}.override.${key}`, value]),
+      ),
+    );
+  const overPlain = () => ({
+    "bootstrap.servers": secured.saslSsl,
+    "security.protocol": "SASL_SSL",
+    "sasl.mechanism": "PLAIN",
+    "sasl.jaas.config": plain(PLAIN_PASSWORD),
+    ...truststore(),
+  });
+  const ask = async (worker: TestWorker, path: string): Promise<string> => {
+    const text = JSON.stringify((await rest(worker.url, "GET", path)).body);
+    answers.push(text);
+    return text;
+  };
+  const create = async (worker: TestWorker, name: string, config: Record<string, string>) => {
+    const { status, body } = await rest(worker.url, "PUT", `/connectors/${name}/config`, config);
+    if (config["producer.override.ssl.keystore.password"] === undefined) answers.push(JSON.stringify(body));
+    assert.ok(status === 201 || status === 200, JSON.stringify(body));
+  };
+  const start = async (properties: Record<string, string>): Promise<TestWorker> => {
+    const group = uniqueName("secured");
+    const worker = await startWorker({ dir, properties: { ...groupProperties("", group), ...properties } });
+    logs.push(worker.process.logFile);
+    return worker;
+  };
 
-  async function createTopic(properties: Record<string, string>, topic: string, limit = signal): Promise<string> {
-    const { settings, warnings } = toKafkaJs(properties);
-    assert.deepEqual(warnings, []);
-    const admin = createTopicAdmin(settings, createSilentLog());
-    try {
-      return await admin.createTopic({ topic, partitions: 1, replicationFactor: 1, configs: {} }, limit);
-    } finally {
-      admin.close();
-    }
-  }
-
-  async function produce(properties: Record<string, string>, topic: string): Promise<number> {
-    const client = { worker: properties, connectorConfig: {}, connector: "c", task: 0 };
-    const { config, warnings } = sourceProducerConfig(client);
-    assert.deepEqual(warnings, []);
-    const producer = openRecordProducer({ config, reportPositions: false, stopOnFailure: true });
-    try {
-      await producer.send(
-        [{ topic, partition: null, key: null, value: "v", headers: null, timestamp: null }],
-        AbortSignal.timeout(30_000),
+  /** Lines go through a source, a topic and a sink. `more`: of both connectors. */
+  const copies = async (worker: TestWorker, more: Record<string, string> = {}) => {
+    const name = uniqueName("copy");
+    const [from, to] = [join(dir, `${name}.in`), join(dir, `${name}.out`)];
+    writeFileSync(from, "one\ntwo\n");
+    await create(worker, `${name}-source`, { "connector.class": "FileStreamSource", file: from, topic: name, ...more });
+    await create(worker, `${name}-sink`, { "connector.class": "FileStreamSink", file: to, topics: name, ...more });
+    await eventually("the lines are copied", async () => {
+      if (existsSync(to) && readFileSync(to, "utf8") === "one\ntwo\n") return true;
+      const statuses = await Promise.all(
+        ["source", "sink"].map((end) => ask(worker, `/connectors/${name}-${end}/status`)),
       );
-      await producer.flush(AbortSignal.timeout(30_000));
-      return producer.takeSettled().flatMap(({ failures }) => failures).length;
-    } finally {
-      await producer.close();
-    }
-  }
+      if (statuses.some((status) => status.includes("FAILED"))) throw new Stop(statuses.join("\n"));
+      return false;
+    });
+    return { from, to, name };
+  };
 
   for (const [what, properties] of [
-    ["PLAIN", () => ({ "sasl.mechanism": "PLAIN", "sasl.jaas.config": plain("worker", "p;w") })],
-    ["SCRAM-SHA-256", () => ({ "sasl.mechanism": "SCRAM-SHA-256", "sasl.jaas.config": scram("w256", "s256") })],
-    ["SCRAM-SHA-512", () => ({ "sasl.mechanism": "SCRAM-SHA-512", "sasl.jaas.config": scram("w512", "s512") })],
     [
-      "PLAIN and PEM given in place",
+      "SSL with a client's certificate in PEM files, its connectors' in PKCS #12",
       () => ({
-        "sasl.mechanism": "PLAIN",
-        "sasl.jaas.config": plain("worker", "p;w"),
-        "ssl.truststore.certificates": readFileSync(join(dir, "ca.pem"), "utf8").replaceAll("\n", " "),
+        "bootstrap.servers": secured.ssl,
+        "security.protocol": "SSL",
         "ssl.keystore.type": "PEM",
-        "ssl.keystore.certificate.chain": readFileSync(join(dir, "client.crt"), "utf8"),
-        "ssl.keystore.key": readFileSync(join(dir, "client.key"), "utf8"),
+        "ssl.keystore.location": secured.certificates.client,
+        ...truststore(),
       }),
     ],
     [
-      "PLAIN and a PEM keystore",
+      "SCRAM-SHA-256 without TLS",
       () => ({
-        "sasl.mechanism": "PLAIN",
-        "sasl.jaas.config": plain("worker", "p;w"),
-        "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": join(dir, "client.pem"),
+        "bootstrap.servers": secured.saslPlaintext,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-256",
+        "sasl.jaas.config": scram(SCRAM_PASSWORD),
       }),
     ],
     [
-      "PLAIN and a PKCS #12 keystore",
+      "SCRAM-SHA-512 over TLS, PEM given in place",
       () => ({
-        "sasl.mechanism": "PLAIN",
-        "sasl.jaas.config": plain("worker", "p;w"),
-        "ssl.keystore.type": "PKCS12",
-        "ssl.keystore.location": join(dir, "client.p12"),
-        "ssl.keystore.password": "secret",
+        "bootstrap.servers": secured.saslSsl,
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.jaas.config": scram(SCRAM_PASSWORD),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.certificates": readFileSync(secured.certificates.ca, "utf8").replaceAll("\n", " "),
       }),
     ],
   ] as const) {
-    it(`get in with ${what}, through both libraries`, async () => {
-      const topic = uniqueName("secured");
-      assert.equal(await createTopic(secured(properties()), topic), "created");
-      assert.equal(await produce(secured(properties()), topic), 0);
+    it(`come up and move records with ${what}, given once`, async () => {
+      const worker = await start(properties());
+      try {
+        await copies(worker);
+        if (properties()["security.protocol"] === "SSL") await copies(worker, ofAllClients(pkcs12()));
+      } finally {
+        await worker.process.stop();
+      }
     });
   }
 
-  it("are told at once that their password is wrong", async () => {
-    const wrong = secured({ "sasl.mechanism": "PLAIN", "sasl.jaas.config": plain("worker", "no") });
-    await assert.rejects(createTopic(wrong, "t"), {
-      code: "kafka-access",
-      message: /refused the credentials.*check sasl/,
+  it("come up and move records with OAUTHBEARER, and outlive their tokens", async () => {
+    const worker = await start({
+      "bootstrap.servers": secured.saslSsl,
+      "security.protocol": "SASL_SSL",
+      "sasl.mechanism": "OAUTHBEARER",
+      "sasl.oauthbearer.token.endpoint.url": tokens.url,
+      "sasl.login.callback.handler.class": `${SECURITY}.oauthbearer.OAuthBearerLoginCallbackHandler`,
+      "sasl.jaas.config": login("oauthbearer.OAuthBearerLoginModule", {
+        clientId: "oauth",
+        clientSecret: OAUTH_SECRET,
+        scope: "kafka",
+      }),
+      ...truststore(),
     });
+    try {
+      const { from, to } = await copies(worker);
+      const before = tokens.given();
+      await eventually("tokens are renewed", () => tokens.given() >= before + 4, 60_000);
+      writeFileSync(from, "one\ntwo\nthree\n");
+      await eventually(
+        "a line that came later is copied",
+        () => readFileSync(to, "utf8") === "one\ntwo\nthree\n",
+        60_000,
+      );
+      assert.match(await ask(worker, "/health"), /healthy/);
+    } finally {
+      await worker.process.stop();
+    }
   });
 
-  it("do not talk to a broker whose certificate they do not trust", async () => {
-    const { "ssl.truststore.location": _, ...untrusting } = secured({
-      "sasl.mechanism": "PLAIN",
-      "sasl.jaas.config": plain("worker", "p;w"),
+  it("let connectors have their own credentials, and say within seconds what is wrong with them", async () => {
+    const secrets = join(dir, "secrets.properties");
+    writeFileSync(secrets, `good=${SCRAM_PASSWORD}\nwrong=${WRONG_PASSWORD}\n`);
+    const worker = await start({
+      ...overPlain(),
+      "config.providers": "file",
+      "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
     });
-    await assert.rejects(createTopic(untrusting, "t", AbortSignal.timeout(1000)), { message: /certificate/ });
+    const withPassword = (key: string) =>
+      ofAllClients({ "sasl.mechanism": "SCRAM-SHA-512", "sasl.jaas.config": scram(`\${file:${secrets}:${key}}`) });
+    try {
+      const { from, to, name } = await copies(worker, withPassword("good"));
+      const failing = async (connector: string, config: Record<string, string>, expected: RegExp) => {
+        await create(worker, connector, config);
+        await eventually(
+          `${connector} says what is wrong`,
+          async () => expected.test(await ask(worker, `/connectors/${connector}/status`)),
+          30_000,
+        );
+      };
+      const source = { "connector.class": "FileStreamSource", file: from, topic: name };
+      const sink = { "connector.class": "FileStreamSink", file: to, topics: name };
+      const where = /FAILED.*localhost:\d+.*/.source;
+      const {
+        "admin.override.sasl.mechanism": _,
+        "admin.override.sasl.jaas.config": __,
+        ...wrong
+      } = withPassword("wrong");
+      await failing("password-source", { ...source, ...wrong }, new RegExp(`${where}check sasl.mechanism`));
+      await failing("password-sink", { ...sink, ...wrong }, new RegExp(`${where}check sasl.mechanism`));
+      const other = secured.certificates.otherCa;
+      const authority = {
+        "producer.override.ssl.truststore.location": other,
+        "consumer.override.ssl.truststore.location": other,
+      };
+      await failing("authority-source", { ...source, ...authority }, new RegExp(`${where}check ssl.truststore`));
+      await failing("authority-sink", { ...sink, ...authority }, new RegExp(`${where}check ssl.truststore`));
+      const address = secured.saslSsl.replace("localhost", "127.0.0.1");
+      const name_ = { "consumer.override.bootstrap.servers": address };
+      await failing("name-sink", { ...sink, ...name_ }, /FAILED.*127\.0\.0\.1:\d+.*a name that its certificate has/);
+      // Java's default mechanism, and a keystore of the JVM: known before anything runs.
+      for (const [given, expected] of [
+        [{ "producer.override.sasl.mechanism": "GSSAPI" }, /GSSAPI is not supported: Kerberos is missing/],
+        [
+          { "producer.override.ssl.truststore.location": "/x.jks", "producer.override.ssl.truststore.type": "JKS" },
+          /keytool -exportcert/,
+        ],
+        [
+          {
+            "producer.override.sasl.mechanism": "OAUTHBEARER",
+            "producer.override.sasl.oauthbearer.token.endpoint.url": "file:///etc/passwd",
+          },
+          /headrace\.sasl\.oauthbearer\.allowed\.urls/,
+        ],
+      ] as const) {
+        const refused = await rest(worker.url, "PUT", "/connectors/refused/config", { ...source, ...given });
+        assert.equal(refused.status, 400);
+        assert.match(JSON.stringify(refused.body), expected);
+      }
+      await create(worker, "password-source", { ...source, ...withPassword("good") });
+      await eventually("it runs once it is corrected", async () =>
+        /^(?!.*FAILED).*RUNNING.*RUNNING/.test(await ask(worker, "/connectors/password-source/status")),
+      );
+      answers.push(await (await fetch(`${worker.url}/metrics`)).text());
+    } finally {
+      await worker.process.stop();
+    }
   });
 
-  it("compare the broker's name with its certificate, unless told not to", async () => {
-    const byAddress = secured({
-      "bootstrap.servers": bootstrap.replace("localhost", "127.0.0.1"),
-      "sasl.mechanism": "PLAIN",
-      "sasl.jaas.config": plain("worker", "p;w"),
+  it("say why Kafka does not let them in, and come up when that is corrected", async () => {
+    const ca = join(dir, "mounted-ca.pem");
+    cpSync(secured.certificates.otherCa, ca);
+    const [port = 0] = await freePorts(1);
+    const starting = startWorker({
+      dir,
+      port,
+      properties: {
+        ...groupProperties("", uniqueName("refused")),
+        ...overPlain(),
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.jaas.config": login("scram.ScramLoginModule", { username: "late", password: SCRAM_PASSWORD }),
+        "ssl.truststore.location": ca,
+      },
     });
-    await assert.rejects(createTopic(byAddress, "t", AbortSignal.timeout(1000)), {
-      message: /altname|does not match/i,
-    });
-    const lenient = { ...byAddress, "ssl.endpoint.identification.algorithm": "" };
-    assert.equal(await createTopic(lenient, uniqueName("lenient")), "created");
+    starting.catch(() => undefined); // Told below.
+    const logFile = join(dir, `worker-${port}.log`);
+    logs.push(logFile);
+    const said = (what: RegExp) =>
+      eventually(`the log says ${what}`, () => existsSync(logFile) && what.test(readFileSync(logFile, "utf8")), 30_000);
+    await said(
+      /does not let this worker in.*|No secure connection to Kafka broker localhost:\d+.*ssl\.truststore\.location/,
+    );
+    await said(
+      /No secure connection to Kafka broker localhost:\d+ \([A-Z_]+\).*give the broker's certificate authority/,
+    );
+    cpSync(secured.certificates.ca, ca);
+    await said(/Kafka broker localhost:\d+ refused the credentials \(SASL SCRAM-SHA-512\).*the user exists in Kafka/);
+    await secured.setScramPassword("SCRAM-SHA-512", "late", SCRAM_PASSWORD);
+    const worker = await starting;
+    try {
+      assert.match(await ask(worker, "/health"), /healthy/);
+    } finally {
+      await worker.process.stop();
+    }
+  });
+
+  it("show no secret in a log, a status, an answer or a metric", () => {
+    assert.ok(logs.length >= 6 && answers.length > 10);
+    const texts = [...logs.map((file) => readFileSync(file, "utf8")), ...answers];
+    for (const canary of CANARIES) {
+      assert.deepEqual(
+        texts
+          .filter((text) => text.includes(canary))
+          .map((text) => text.slice(text.indexOf(canary) - 200, text.indexOf(canary))),
+        [],
+      );
+    }
   });
 });
-
-/** A certificate authority, a broker `localhost` and a client. */
-function createCertificates(dir: string): void {
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: dir, stdio: "pipe" });
-  const newKey = ["-newkey", "rsa:2048", "-nodes", "-days", "2"];
-  openssl("req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test ca");
-  for (const [name, subject] of [
-    ["broker", "localhost"],
-    ["client", "client"],
-  ] as const) {
-    openssl("req", ...newKey.slice(0, 3), "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${subject}`);
-    writeFileSync(join(dir, `${name}.ext`), `subjectAltName=DNS:${subject}\n`);
-    const sign = ["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
-    openssl(...sign, "-days", "2", "-out", `${name}.crt`, "-extfile", `${name}.ext`);
-    writeFileSync(
-      join(dir, `${name}.pem`),
-      readFileSync(join(dir, `${name}.key`), "utf8") + readFileSync(join(dir, `${name}.crt`), "utf8"),
-    );
-  }
-  openssl(
-    "pkcs12",
-    "-export",
-    "-inkey",
-    "client.key",
-    "-in",
-    "client.crt",
-    "-out",
-    "client.p12",
-    "-passout",
-    "pass:secret",
-  );
-}
