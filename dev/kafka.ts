@@ -148,13 +148,14 @@ export interface JvmWorker {
 }
 
 /**
- * Starts Apache Kafka Connect's distributed worker with the given properties and resolves when its REST API answers.
+ * Starts Apache Kafka Connect's distributed worker, or with `connectorFiles` its standalone worker, with the given properties and resolves when its REST API answers.
  * `listeners` and the advertised address are set here; converters default to StringConverter.
  */
 export async function startJvmWorker(options: {
   readonly dir: string;
   readonly properties: Readonly<Record<string, string>>;
   readonly heap?: string;
+  readonly connectorFiles?: readonly string[];
 }): Promise<JvmWorker> {
   const [port] = await freePorts(1);
   if (port === undefined) throw new Error("no free port");
@@ -178,7 +179,11 @@ export async function startJvmWorker(options: {
   const worker = await startProcess({
     name: "Kafka Connect (JVM)",
     command: "java",
-    args: await javaArgs(options.heap ?? "768m", "org.apache.kafka.connect.cli.ConnectDistributed", [config]),
+    args: await javaArgs(
+      options.heap ?? "768m",
+      `org.apache.kafka.connect.cli.Connect${options.connectorFiles === undefined ? "Distributed" : "Standalone"}`,
+      [config, ...(options.connectorFiles ?? [])],
+    ),
     logFile: join(options.dir, `connect-${port}.log`),
   });
   const url = `http://127.0.0.1:${port}`;
