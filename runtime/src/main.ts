@@ -27,7 +27,8 @@ CONNECTOR-FILE is a connector's configuration: .properties, a JSON object of key
 for POST /connectors: {"name", "config", "initial_state"}.
 CLUSTER.yaml has one KafkaConnect and its KafkaConnectors, as for kubectl apply; offsets are kept in CLUSTER.yaml.offsets.
 
-Standalone mode ends with 3 if it cannot start, or if one of its connectors cannot. A wrong command line ends with 1.
+Standalone mode ends with 3 if it or one of its connectors cannot start, with 2 if the worker's configuration cannot be used.
+A wrong command line ends with 1.
 
   --help      prints this
   --version   prints the version
@@ -68,7 +69,7 @@ async function distributed(file: string): Promise<number> {
   return await run(file, await loadConfig(file, environment(), new AbortController().signal), null);
 }
 
-/** Exit codes are Java's: 3 if the worker or one of its connectors cannot start. */
+/** Exit codes are Java's: 2 for a configuration that cannot be used, 3 if the worker or one of its connectors cannot start. */
 async function standalone(file: string, connectorFiles: readonly string[]): Promise<number> {
   try {
     const cluster = isClusterFile(file) ? readClusterFile(file) : null;
@@ -81,10 +82,11 @@ async function standalone(file: string, connectorFiles: readonly string[]): Prom
   } catch (error) {
     if (!(error instanceof InvalidConfigError || error instanceof ConnectError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    return START_FAILED;
+    return error instanceof InvalidConfigError ? CONFIG_INVALID : START_FAILED;
   }
 }
 
+const CONFIG_INVALID = 2;
 const START_FAILED = 3;
 
 function isClusterFile(file: string): boolean {

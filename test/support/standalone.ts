@@ -21,17 +21,30 @@ function write({ dir, properties }: StandaloneRun, more: Readonly<Record<string,
   return file;
 }
 
+interface RunningStandalone {
+  readonly url: string;
+  readonly process: LocalProcess;
+  readonly stop: () => Promise<void>;
+}
+
 /** Starts a standalone worker and resolves when it is healthy, its connectors created. */
-export async function startStandalone(
-  run: StandaloneRun,
-): Promise<{ readonly url: string; readonly process: LocalProcess; readonly stop: () => Promise<void> }> {
+export async function startStandalone(run: StandaloneRun): Promise<RunningStandalone> {
   const [port = 0] = await freePorts(1);
+  const listener = { listeners: `http://127.0.0.1:${port}`, "rest.advertised.host.name": "127.0.0.1" };
+  return await startStandaloneFile(write(run, listener), port, run.files);
+}
+
+/** The same with a file that says that it listens on `port`. */
+export async function startStandaloneFile(
+  file: string,
+  port: number,
+  connectorFiles: readonly string[] = [],
+): Promise<RunningStandalone> {
   const url = `http://127.0.0.1:${port}`;
-  const file = write(run, { listeners: url, "rest.advertised.host.name": "127.0.0.1" });
   const worker = await startProcess({
     name: `standalone worker ${port}`,
     command: process.execPath,
-    args: ["--conditions=source", MAIN, "standalone", file, ...run.files],
+    args: ["--conditions=source", MAIN, "standalone", file, ...connectorFiles],
     logFile: `${file}.log`,
   });
   await eventually(`standalone worker ${url} healthy`, async () => {

@@ -11,7 +11,9 @@ export interface WorkerSettings {
   readonly user: StringMap;
   /** The value of `config.providers`: the user's, and `env`. */
   readonly providers: string;
-  /** Keys of `spec.config` that whoever runs the workers sets. */
+  /** The rest of it: addresses, security and the like, which the operator sets itself in a cluster. */
+  readonly owned: StringMap;
+  /** The keys of `owned`. */
   readonly notApplied: readonly string[];
   readonly problems: readonly ConfigValueProblem[];
 }
@@ -48,11 +50,13 @@ const JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter";
 export function toWorkerSettings(spec: Pick<KafkaConnectSpec, "config">): WorkerSettings {
   const { values, problems } = toStringMap(spec.config ?? {});
   const user = Object.entries(values).filter(([key]) => !isOwned(key));
+  const owned = Object.entries(values).filter(([key]) => isOwned(key));
   return {
     defaults: { "key.converter": JSON_CONVERTER, "value.converter": JSON_CONVERTER },
     user: Object.fromEntries(user.sort(([a], [b]) => (a < b ? -1 : 1))),
     providers: withEnv(values["config.providers"]),
-    notApplied: Object.keys(values).filter(isOwned).sort(),
+    owned: Object.fromEntries(owned),
+    notApplied: owned.map(([key]) => key).sort(),
     problems,
   };
 }

@@ -16,6 +16,15 @@ export interface ClusterFile {
 
 const TARGET = { running: "STARTED", paused: "PAUSED", stopped: "STOPPED" } as const;
 
+/** What fields of the resource say. */
+const IDENTITY: ReadonlySet<string> = new Set([
+  "bootstrap.servers",
+  "group.id",
+  "config.storage.topic",
+  "offset.storage.topic",
+  "status.storage.topic",
+]);
+
 interface Problem {
   readonly key: string;
   readonly value: null;
@@ -66,19 +75,22 @@ export function parseClusterFile(file: string, text: string): ClusterFile {
     problems.push(problem("the file", `must have one KafkaConnect, it has ${clusters.length}`));
   }
   if (problems.length > 0 || cluster === undefined) throw new InvalidConfigError(file, problems);
-  const { defaults, user, providers, notApplied, problems: wrong } = toWorkerSettings(cluster.spec);
+  const { defaults, user, owned, providers, problems: wrong } = toWorkerSettings(cluster.spec);
   if (wrong.length > 0) {
     throw new InvalidConfigError(
       file,
       wrong.map(({ key, message }) => problem(`KafkaConnect ${cluster.metadata.name}: spec.config ${key}`, message)),
     );
   }
-  for (const key of notApplied) warnings.push(`${key} in spec.config is not applied, as in a cluster`);
+  // In a cluster the operator gives the rest; here nobody else does.
+  const own = Object.entries(owned).filter(([key]) => !IDENTITY.has(key));
+  for (const key of Object.keys(owned)) if (IDENTITY.has(key)) warnings.push(`${key} in spec.config is not applied`);
   const properties = {
     "bootstrap.servers": cluster.spec.bootstrapServers,
     "offset.storage.file.filename": resolve(`${file}.offsets`),
     ...defaults,
     ...user,
+    ...Object.fromEntries(own),
     "config.providers": providers,
     "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
   };

@@ -60,6 +60,7 @@ spec:
   statusStorageTopic: d
   config:
     group.id: mine
+    security.protocol: SSL
     offset.flush.interval.ms: 1000
 ${more}`;
 
@@ -79,6 +80,7 @@ kind: Secret
     assert.equal(file.worker.properties["offset.flush.interval.ms"], "1000");
     assert.equal(file.worker.properties["offset.storage.file.filename"], "/x/c.yaml.offsets");
     assert.equal(file.worker.properties["group.id"], undefined);
+    assert.equal(file.worker.properties["security.protocol"], "SSL");
     assert.deepEqual(file.connectors, [
       {
         name: "one",

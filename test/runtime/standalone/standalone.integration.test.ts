@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { freePorts } from "#dev/process.ts";
 import { decodeJavaMap } from "#runtime/standalone/java-map.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { runStandalone, startStandalone } from "#support/standalone.ts";
+import { runStandalone, startStandalone, startStandaloneFile } from "#support/standalone.ts";
 import { eventually, rest } from "#support/worker.ts";
 
 describe("a standalone worker", () => {
@@ -97,7 +97,7 @@ describe("a standalone worker", () => {
     assert.equal(decodeJavaMap(readFileSync(join(dir, "offsets")))[0]?.[1], null, "a tombstone is kept");
   });
 
-  it("says in the answer when a connector cannot start", async () => {
+  it("refuses a connector that is not valid, and requests of other workers", async () => {
     const worker = await startStandalone({ dir, properties: properties("answers"), files: [] });
     try {
       const bad = await rest(worker.url, "POST", "/connectors", {
@@ -112,6 +112,28 @@ describe("a standalone worker", () => {
     }
   });
 
+  it("runs a file of resources, the one for kubectl apply", async () => {
+    const [port = 0] = await freePorts(1);
+    const topic = uniqueName("orders");
+    const example = readFileSync(new URL("../../../examples/standalone.yaml", import.meta.url), "utf8")
+      .replace("localhost:9092", kafka.bootstrap)
+      .replace("topic: orders", `topic: ${topic}`)
+      .replace(
+        "  config:\n",
+        `  config:\n    listeners: http://127.0.0.1:${port}\n    headrace.metrics.listener: ""\n`,
+      );
+    const worker = await startStandaloneFile(write("cluster.yaml", example), port);
+    try {
+      await eventually("connector and task run", async () =>
+        /"state":"RUNNING".*"state":"RUNNING"/.test(await stateOf(worker.url, "orders")),
+      );
+      await eventually("offsets are kept beside the file", () => existsSync(join(dir, "cluster.yaml.offsets")));
+    } finally {
+      await worker.stop();
+    }
+    assert.notEqual(decodeJavaMap(readFileSync(join(dir, "cluster.yaml.offsets"))).length, 0);
+  });
+
   it("ends with 3 if it cannot start, and says why", async () => {
     const offsets = write("damaged", "this is no offset file");
     const [port = 0] = await freePorts(1);
@@ -120,6 +142,14 @@ describe("a standalone worker", () => {
     assert.equal(damaged.code, 3);
     assert.match(damaged.output, /damaged is no offset file of Kafka Connect/);
     assert.equal(readFileSync(offsets, "utf8"), "this is no offset file");
+
+    const unusable = await runStandalone({
+      dir,
+      properties: properties("q", { "security.protocol": "SASL_SSL" }),
+      files: [],
+    });
+    assert.equal(unusable.code, 2, "as Java");
+    assert.match(unusable.output, /sasl\.mechanism GSSAPI \(the default\) is not supported/);
 
     const nameless = write("nameless.json", "{}");
     const refused = await runStandalone({ dir, properties: properties("o"), files: [nameless] });
