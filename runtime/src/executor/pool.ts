@@ -98,6 +98,8 @@ interface Executor {
   readonly tasks: Map<string, TaskKey>;
   /** Calls without an answer yet. */
   calls: number;
+  /** Those of them that only ask; each knows whether it was ever under way together with another. */
+  readonly questions: Set<{ accompanied: boolean }>;
   idle: NodeJS.Timeout | null;
   /** Killed because of one item that would not stop; whatever else ran in it did nothing wrong. */
   culpritKnown: boolean;
@@ -107,6 +109,8 @@ interface Executor {
 }
 
 const CONTROL_UNIT = "control";
+/** Of an executor for one question. */
+const ALONE_UNIT = "question";
 /** Calls that need no connector or task to run. */
 type ControlCall =
   | "plugins"
@@ -118,6 +122,8 @@ type ControlCall =
   | "fenceProducers"
   | "sinkOffsets"
   | "alterSinkOffsets";
+/** Those that change nothing anywhere, so that they can be asked twice. */
+const QUESTIONS: ReadonlySet<ControlCall> = new Set(["plugins", "configDef", "validate", "ownOffsets", "sinkOffsets"]);
 /** An executor answers a stop within the given time; so much later it counts as hung. */
 const STOP_MARGIN_MS = 500;
 
@@ -293,6 +299,7 @@ class Pool implements ExecutorPool {
       connectors: new Set(),
       tasks: new Map(),
       calls: 0,
+      questions: new Set(),
       idle: null,
       culpritKnown: false,
       outdated: false,
@@ -315,7 +322,7 @@ class Pool implements ExecutorPool {
 
   #sendLease(executor: Executor): void {
     // Answering questions needs no lease, and should go on without one.
-    if (executor.unit === CONTROL_UNIT) return;
+    if (executor.unit === CONTROL_UNIT || executor.unit === ALONE_UNIT) return;
     const ttlMs = Math.max(0, this.#leaseUntilMs - this.#options.now());
     executor.supervisor.rpc.notify({ kind: "lease", ttlMs, sentAtMs: machineClockMs() });
   }
@@ -362,14 +369,40 @@ class Pool implements ExecutorPool {
     }
   }
 
-  /** Plugin code that only answers questions runs where no task can suffer from it. */
+  /**
+   * Plugin code that only answers questions runs where no task can suffer from it. If the process ends under several questions, each is asked
+   * once more, alone: all but one had nothing to do with it.
+   */
   async #control<N extends ControlCall>(
     name: N,
     args: ExecutorCalls[N]["args"],
     signal: AbortSignal,
   ): Promise<ExecutorCalls[N]["result"]> {
-    const executor =
-      this.#find((candidate) => candidate.unit === CONTROL_UNIT && !candidate.outdated) ?? this.#fork(CONTROL_UNIT);
+    const isFree = ({ unit, outdated, supervisor }: Executor) =>
+      unit === CONTROL_UNIT && !outdated && !supervisor.isBlocked();
+    const executor = this.#find(isFree) ?? this.#fork(CONTROL_UNIT);
+    const question = { accompanied: executor.questions.size > 0 };
+    for (const other of executor.questions) other.accompanied = true;
+    executor.questions.add(question);
+    try {
+      return await this.#call(executor, name, args, signal);
+    } catch (error) {
+      if (!isExecutorGone(error)) throw error;
+      const reason = await executor.supervisor.gone;
+      if (question.accompanied && QUESTIONS.has(name)) return await this.#askAlone(name, args, signal);
+      throw new ConnectError("internal", `The plugin's process has ended: ${reason}`, { cause: error });
+    } finally {
+      executor.questions.delete(question);
+      this.#retire(executor);
+    }
+  }
+
+  async #askAlone<N extends ControlCall>(
+    name: N,
+    args: ExecutorCalls[N]["args"],
+    signal: AbortSignal,
+  ): Promise<ExecutorCalls[N]["result"]> {
+    const executor = this.#fork(ALONE_UNIT);
     try {
       return await this.#call(executor, name, args, signal);
     } catch (error) {
@@ -377,7 +410,7 @@ class Pool implements ExecutorPool {
       const reason = await executor.supervisor.gone;
       throw new ConnectError("internal", `The plugin's process has ended: ${reason}`, { cause: error });
     } finally {
-      this.#retire(executor);
+      if (!executor.dead) void this.#end(executor);
     }
   }
 

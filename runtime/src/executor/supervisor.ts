@@ -30,6 +30,8 @@ export interface Supervisor {
   readonly gone: Promise<string>;
   /** Resident memory, as it last told; 0 before. */
   memoryBytes(): number;
+  /** Its event loop has not answered for a while: what is asked of it now may have to wait for its end. */
+  isBlocked(): boolean;
   /** Kills it at once. The first reason counts. */
   kill(reason: string): void;
   /** Lets it end by itself: closes the channel, kills it after a second. */
@@ -38,6 +40,10 @@ export interface Supervisor {
 
 const SETUP_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 1_000;
+/** Longest pause between two pings. */
+const MAX_PAUSE_MS = 1_000;
+/** A ping that stays unanswered for so long means that something holds up the event loop. */
+const BLOCKED_AFTER_MS = 1_000;
 
 /** Forks an executor and watches it. */
 export function startExecutor(options: SupervisorOptions): Supervisor {
@@ -50,6 +56,7 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
   const log = options.log.child({ executor: pid });
   let reason: string | null = null;
   let memoryBytes = 0;
+  let pingedAtMs: number | null = null;
   const kill = (why: string) => {
     reason ??= why;
     child.kill("SIGKILL");
@@ -74,10 +81,14 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
   const ready = setUp(rpc, options.setup).then((features) => {
     log.info({ features }, "executor started");
     const { blockedTimeoutMs, memoryMaxBytes } = options;
+    const pinged = () => {
+      pingedAtMs = performance.now();
+    };
     const tell = (bytes: number) => {
+      pingedAtMs = null;
       memoryBytes = bytes;
     };
-    void watchLoop({ rpc, blockedTimeoutMs, memoryMaxBytes, tell, kill }, watch.signal);
+    void watchLoop({ rpc, blockedTimeoutMs, memoryMaxBytes, pinged, tell, kill }, watch.signal);
   });
   ready.catch((error: unknown) => kill(`executor process ${pid} could not be set up: ${messageOf(error)}`));
 
@@ -87,6 +98,7 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
     ready,
     gone,
     memoryBytes: () => memoryBytes,
+    isBlocked: () => pingedAtMs !== null && performance.now() - pingedAtMs > BLOCKED_AFTER_MS,
     kill,
     async close() {
       reason ??= "closed";
@@ -118,6 +130,7 @@ interface Watched {
   readonly rpc: Pick<Rpc<ExecutorCalls, WorkerNotice>, "call" | "closed">;
   readonly blockedTimeoutMs: number;
   readonly memoryMaxBytes: number | null;
+  readonly pinged: () => void;
   readonly tell: (memoryBytes: number) => void;
   readonly kill: (reason: string) => void;
 }
@@ -127,10 +140,11 @@ interface Watched {
  * memory than allowed: one may have come before a garbage collection.
  */
 async function watchLoop(watched: Watched, signal: AbortSignal): Promise<void> {
-  const { rpc, blockedTimeoutMs, memoryMaxBytes, tell, kill } = watched;
+  const { rpc, blockedTimeoutMs, memoryMaxBytes, pinged, tell, kill } = watched;
   let wasTooLarge = false;
   while (!signal.aborted) {
     const deadline = AbortSignal.timeout(blockedTimeoutMs);
+    pinged();
     try {
       const { memoryBytes } = await rpc.call("ping", null, AbortSignal.any([signal, deadline]));
       tell(memoryBytes);
@@ -145,7 +159,7 @@ async function watchLoop(watched: Watched, signal: AbortSignal): Promise<void> {
       if (signal.aborted || rpc.closed.aborted) return;
       if (deadline.aborted) return kill(`event loop blocked for more than ${blockedTimeoutMs} ms`);
     }
-    await pause(blockedTimeoutMs / 10, signal);
+    await pause(Math.min(blockedTimeoutMs / 10, MAX_PAUSE_MS), signal);
   }
 }
 

@@ -4,11 +4,12 @@ import { connectRpc, ipcPort, type Rpc } from "#runtime/executor/rpc.ts";
 /**
  * An executor for tests. A connector's or task's configuration says what it does under `do`: `crash` or `block` when it starts,
  * `slow-stop` never answers a stop, `block-stop` blocks the event loop when it is stopped,
- * `hungry` uses 1 GiB.
+ * `hungry` uses 1 GiB; a validation with `wait` never ends in a process that has validated before.
  */
 const behaviours = new Map<string, string>();
 const never = new Promise<null>(() => {});
 let leaseMs = -1;
+let validations = 0;
 
 function behave(name: string, behaviour: string | undefined): null {
   behaviours.set(name, behaviour ?? "");
@@ -39,8 +40,10 @@ const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNo
     plugins: () => [],
     probePackage: () => [],
     configDef: () => [],
-    validate: ({ config }) => {
+    validate: async ({ config }) => {
       behave("validated", config["do"] ?? undefined);
+      validations += 1;
+      if (config["do"] === "wait" && validations > 1) await never;
       return { name: String(process.pid), error_count: 0, groups: [], configs: [] };
     },
     startConnector: ({ connector, config }) => behave(connector, config["do"]),

@@ -179,6 +179,41 @@ describe("executor pool", () => {
     await pool.validate({}, signal);
   });
 
+  it("answers a question that went down with another one's process", async () => {
+    const pool = create();
+    await pool.validate({}, signal);
+    const innocent = pool.validate({ do: "wait" }, signal);
+    const culprit = pool.validate({ do: "crash" }, signal);
+    await assert.rejects(culprit, { code: "internal", message: /exited with code 7/ });
+    assert.equal((await innocent).error_count, 0);
+  });
+
+  it("asks elsewhere while a validation blocks its process", async () => {
+    const pool = create({ blockedTimeoutMs: 20_000 });
+    await pool.validate({}, signal);
+    const blocked = pool.validate({ do: "block" }, signal);
+    blocked.catch(() => {});
+    await eventually("another process answers", async () => {
+      const limit = AbortSignal.timeout(1_000);
+      return pool.validate({}, limit).then(
+        () => true,
+        () => false,
+      );
+    });
+    assert.equal(pool.executors().length, 2);
+    await pool.close();
+    await assert.rejects(blocked);
+  });
+
+  it("kills the executor of a connector that does not stop in time", async () => {
+    const pool = create();
+    await startConnector(pool, "a", "slow-stop");
+    const [pid = 0] = pids(pool);
+    assert.equal(await pool.stopConnector("a", 100), "killed");
+    assert.equal(isAlive(pid), false, "stopConnector resolved although the process lives");
+    assert.match(lost[0]?.reason ?? "", /connector a did not stop within 100 ms/);
+  });
+
   it("tells what was lost when an executor crashes, and confines the suspects from then on", async () => {
     const pool = create({ maxShared: 1 });
     await startConnector(pool, "a");
