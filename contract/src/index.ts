@@ -1,7 +1,16 @@
+export type { AllowedNamespaces } from "./crd/allowed-namespaces.ts";
+export type { Authentication } from "./crd/authentication.ts";
+export type { AutoRestart } from "./crd/auto-restart.ts";
+export type { Build } from "./crd/build.ts";
 export { Condition, Conditions } from "./crd/condition.ts";
 export { type ConfigValueProblem, ConfigValues, type StringMapResult, toStringMap } from "./crd/config-values.ts";
-export { KafkaConnect, KafkaConnectSpec, KafkaConnectStatus, type Probe } from "./crd/kafka-connect.ts";
+export type { ContainerTemplate } from "./crd/container-template.ts";
+export type { JmxOptions, JvmOptions } from "./crd/jvm-options.ts";
+export { KafkaConnect, KafkaConnectSpec, KafkaConnectStatus } from "./crd/kafka-connect.ts";
 export { KafkaConnector, KafkaConnectorSpec, KafkaConnectorStatus } from "./crd/kafka-connector.ts";
+export type { Logging } from "./crd/logging.ts";
+export type { MetricsConfig } from "./crd/metrics-config.ts";
+export type { MountedPlugins } from "./crd/mounted-plugins.ts";
 export {
   API_GROUP,
   API_VERSION,
@@ -10,7 +19,14 @@ export {
   clusterNameOf,
   STRIMZI_CLUSTER_LABEL,
 } from "./crd/names.ts";
-export type { Template } from "./crd/pod-template.ts";
+export type { StartFrom } from "./crd/offset-settings.ts";
+export type { PodTemplate } from "./crd/pod-template.ts";
+export type { Rack } from "./crd/rack.ts";
+export type { LabelSelector } from "./crd/references.ts";
+export type { Probe, Resources } from "./crd/resources.ts";
+export type { RestAccess } from "./crd/rest-access.ts";
+export type { Template } from "./crd/template.ts";
+export type { Tls } from "./crd/tls.ts";
 export { CONNECTOR_FIELDS, toConnectorConfig, toWorkerSettings, type WorkerSettings } from "./crd/worker-settings.ts";
 export {
   ActiveTopics,

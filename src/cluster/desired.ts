@@ -6,6 +6,7 @@ import { buildDisruptionBudget } from "./disruption-budget.ts";
 import { buildApiService, buildHeadlessService } from "./service.ts";
 import { buildServiceAccount } from "./service-account.ts";
 import { buildPodTemplate, type PodTemplate, revisionOf } from "./stateful-set.ts";
+import { notApplied, withoutEffect } from "./without-effect.ts";
 import { renderWorkerProperties } from "./worker-properties.ts";
 
 /** All that is wanted for one KafkaConnect, but the number of pods at this moment, which `scale.ts` decides. */
@@ -36,20 +37,6 @@ export function desire(connect: KafkaConnect, defaultImage: string): Desired {
     template,
     revision: revisionOf(template),
     problems: properties.problems,
-    warnings: warningsFor(connect, properties.notApplied),
+    warnings: [...notApplied(properties.notApplied), ...withoutEffect(connect.spec)],
   };
-}
-
-const JVM_ONLY = ["jvmOptions", "jmxOptions", "logging", "metricsConfig", "tracing"] as const;
-
-function warningsFor({ spec }: KafkaConnect, notApplied: readonly string[]): readonly string[] {
-  const warnings: string[] = [];
-  if (notApplied.length > 0) {
-    warnings.push(`Not applied from spec.config, since the operator sets them itself: ${notApplied.join(", ")}.`);
-  }
-  const unused = JVM_ONLY.filter((field) => spec[field] !== undefined);
-  if (unused.length > 0) {
-    warnings.push(`Not used, since they are for the JVM only: ${unused.map((field) => `spec.${field}`).join(", ")}.`);
-  }
-  return warnings;
 }

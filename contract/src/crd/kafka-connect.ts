@@ -1,8 +1,19 @@
 import { z } from "zod";
 import { PluginInfo } from "../rest/connect.ts";
+import { AllowedNamespaces } from "./allowed-namespaces.ts";
+import { Authentication } from "./authentication.ts";
+import { Build } from "./build.ts";
 import { Conditions } from "./condition.ts";
 import { ConfigValues } from "./config-values.ts";
-import { Template } from "./pod-template.ts";
+import { JmxOptions, JvmOptions } from "./jvm-options.ts";
+import { Logging } from "./logging.ts";
+import { MetricsConfig } from "./metrics-config.ts";
+import { MountedPlugins } from "./mounted-plugins.ts";
+import { Rack } from "./rack.ts";
+import { Probe, Resources } from "./resources.ts";
+import { RestAccess } from "./rest-access.ts";
+import { Template } from "./template.ts";
+import { Tls } from "./tls.ts";
 
 const HOST_PORT = "(\\\\[[0-9a-fA-F:.]+\\\\]|[A-Za-z0-9._-]+):[0-9]{1,5}";
 
@@ -45,33 +56,16 @@ function fixedWhileRunning(field: string) {
   };
 }
 
-const Quantities = z.record(z.string(), z.unknown()).meta({ "x-headrace-schema": "quantity-map" });
-
-const Resources = z.object({
-  limits: Quantities.optional().describe("What a worker pod may use at most, for instance memory: 1Gi."),
-  requests: Quantities.optional().describe("What a worker pod is given at least, for instance cpu: 500m."),
-});
-
-const Probe = z.object({
-  initialDelaySeconds: z.int().min(0).optional().describe("Time from the start to the first probe, s."),
-  timeoutSeconds: z.int().min(1).optional().describe("Time after which a probe has failed, s."),
-  periodSeconds: z.int().min(1).optional().describe("Time between probes, s."),
-  successThreshold: z.int().min(1).optional().describe("Successes in a row until the probe counts as passed."),
-  failureThreshold: z.int().min(1).optional().describe("Failures in a row until the probe counts as failed."),
-});
-export type Probe = z.infer<typeof Probe>;
-
-const ignored = z
-  .looseObject({})
-  .optional()
-  .describe(
-    "Accepted for compatibility with Strimzi and not used: it is for the JVM only. A Warning condition says so.",
-  );
-
 /** What a user asks of a Connect cluster. Strimzi's v1 shape. */
 export const KafkaConnectSpec = z
   .object({
-    version: z.string().optional().describe("Kafka version of the cluster, for information."),
+    version: z.string().min(1).optional().describe("Kafka version of the cluster, for information."),
+    runtime: z
+      .enum(["Headrace", "Jvm"])
+      .optional()
+      .describe(
+        "What the pods run. Headrace, the default: Headrace's own worker. Jvm: the Apache Kafka Connect of spec.image.",
+      ),
     replicas: z
       .int()
       .min(0)
@@ -95,15 +89,45 @@ export const KafkaConnectSpec = z
     livenessProbe: Probe.optional().describe("Timing of the check that a worker is alive."),
     readinessProbe: Probe.optional().describe("Timing of the check that a worker is ready."),
     template: Template.optional().describe("How the objects made for this cluster differ from the defaults."),
-    jvmOptions: ignored,
-    jmxOptions: ignored,
-    logging: ignored,
-    metricsConfig: ignored,
-    tracing: ignored,
+    isolation: z
+      .enum(["Shared", "Connector", "Task"])
+      .optional()
+      .describe(
+        "What shares a process within a worker. Shared, the default: all tasks, as far as they behave. Connector: the tasks of one connector. Task: nothing.",
+      ),
+    tls: Tls.optional().describe("TLS towards the Kafka brokers. {}: with the public authorities."),
+    authentication: Authentication.optional().describe("How the workers prove themselves to the Kafka brokers."),
+    rack: Rack.optional().describe("Lets consumers read from replicas in their own rack or zone."),
+    clientRackInitImage: z
+      .string()
+      .optional()
+      .describe("Accepted for compatibility with Strimzi; the rack needs no image of its own."),
+    rest: RestAccess.optional().describe("Who may use the workers' REST API."),
+    allowedNamespaces: AllowedNamespaces.optional().describe(
+      "Namespaces whose KafkaConnectors may run here. The cluster's own if not given.",
+    ),
+    plugins: MountedPlugins.optional().describe("Plugins to add to the workers, from OCI images or npm archives."),
+    build: Build.optional().describe("Java plugins to fetch for the workers; with runtime: Jvm only."),
+    logging: Logging.optional().describe("Levels of the workers' loggers. A change needs no restart."),
+    metricsConfig: MetricsConfig.optional().describe(
+      "How metrics are exported. Headrace's workers always serve theirs on port 9404.",
+    ),
+    jvmOptions: JvmOptions.optional().describe("Options of the Java virtual machine; with runtime: Jvm only."),
+    jmxOptions: JmxOptions.optional().describe("JMX of the Java virtual machine; with runtime: Jvm only."),
+    tracing: z
+      .object({ type: z.enum(["opentelemetry"]).describe("How traces are exported.") })
+      .optional()
+      .describe("Tracing by a Java agent; with runtime: Jvm only."),
   })
   .describe("The Connect cluster that is wanted.")
   .meta({
     "x-kubernetes-validations": [
+      {
+        rule: "!has(self.runtime) || self.runtime != 'Jvm' || has(self.image)",
+        message: "image is required with runtime: Jvm: name an image of Apache Kafka Connect",
+        fieldPath: ".runtime",
+        reason: "FieldValueInvalid",
+      },
       fixedWhileRunning("groupId"),
       fixedWhileRunning("configStorageTopic"),
       fixedWhileRunning("offsetStorageTopic"),

@@ -1,10 +1,26 @@
 import { z } from "zod";
+import { AutoRestart } from "./auto-restart.ts";
 import { Conditions } from "./condition.ts";
 import { ConfigValues } from "./config-values.ts";
+import { AlterOffsets, ListOffsets, StartFrom } from "./offset-settings.ts";
+import { Resources } from "./resources.ts";
+import { rules } from "./rules.ts";
 
 /** What a user asks of a connector. Strimzi's v1 shape. */
 export const KafkaConnectorSpec = z
   .object({
+    name: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe("Name of the connector in Kafka Connect. That of the resource if not given. Cannot change.")
+      .meta(
+        rules({
+          rule: "self == self.trim() && !self.matches('[\\\\x00-\\\\x1f\\\\x7f]')",
+          message: "name must not begin or end with a space nor have control characters",
+        }),
+      ),
     class: z
       .string()
       .min(1)
@@ -20,12 +36,54 @@ export const KafkaConnectorSpec = z
       .enum(["running", "paused", "stopped"])
       .default("running")
       .describe("running: at work. paused: tasks keep what they hold, no records move. stopped: no tasks at all."),
+    managementPolicy: z
+      .enum(["Manage", "Observe"])
+      .optional()
+      .describe(
+        "Manage, the default: the connector is made, or taken over, and kept as it is asked for here. Observe: nothing is changed in Kafka Connect, only the status is kept.",
+      ),
     deletionPolicy: z
       .enum(["Delete", "Orphan"])
       .default("Delete")
       .describe("What becomes of the connector when this resource is deleted. Orphan leaves it running."),
+    resetOffsetsOnDelete: z
+      .boolean()
+      .optional()
+      .describe(
+        "Whether the connector's offsets are deleted with it. Otherwise a connector of this name goes on there.",
+      ),
+    autoRestart: AutoRestart.optional().describe(
+      "Restarts what has failed by itself. {}: with the defaults. Off if not given.",
+    ),
+    startFrom: StartFrom.optional().describe(
+      "Where a new connector begins. Has no effect on a connector that exists, nor if offsets of this name exist.",
+    ),
+    listOffsets: ListOffsets.optional().describe(
+      "Where the annotation headrace.dev/connector-offsets: list writes the offsets.",
+    ),
+    alterOffsets: AlterOffsets.optional().describe(
+      "Where the annotation headrace.dev/connector-offsets: alter takes the offsets.",
+    ),
+    resources: Resources.optional().describe(
+      "What the connector may use on each worker, for instance limits.memory. It then has a process of its own.",
+    ),
   })
-  .describe("The connector that is wanted.");
+  .describe("The connector that is wanted.")
+  .meta(
+    rules(
+      {
+        rule: "has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)",
+        message: "name cannot change: delete this KafkaConnector and make another one",
+        fieldPath: ".name",
+        reason: "FieldValueForbidden",
+      },
+      {
+        rule: "!has(self.resetOffsetsOnDelete) || !self.resetOffsetsOnDelete || self.deletionPolicy == 'Delete'",
+        message: "resetOffsetsOnDelete needs deletionPolicy: Delete, since a connector that is kept needs its offsets",
+        fieldPath: ".resetOffsetsOnDelete",
+      },
+    ),
+  );
 export type KafkaConnectorSpec = z.infer<typeof KafkaConnectorSpec>;
 
 const InstanceStatus = z.object({
@@ -51,6 +109,14 @@ export const KafkaConnectorStatus = z
       })
       .optional()
       .describe("What the workers report, as of Kafka Connect's GET /connectors/{name}/status."),
+    autoRestart: z
+      .object({
+        count: z.int().optional().describe("Restarts in a row."),
+        connectorName: z.string().optional().describe("The connector that was restarted."),
+        lastRestartTimestamp: z.string().optional().describe("When the last one was (RFC 3339)."),
+      })
+      .optional()
+      .describe("What the automatic restarts have done."),
     tasksMax: z.int().optional().describe("spec.tasksMax, or else the number of tasks."),
     tasks: z.string().optional().describe("Tasks in the wanted state out of those expected, for instance 2/3."),
     topics: z.array(z.string()).optional().describe("Topics that the connector has used."),

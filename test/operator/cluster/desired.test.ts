@@ -80,6 +80,6 @@ describe("desire", () => {
     const { warnings } = desire(kafkaConnect({ config: { "rest.port": 1 }, jvmOptions: {} }), IMAGE);
     assert.equal(warnings.length, 2);
     assert.match(warnings[0] ?? "", /spec\.config.*rest\.port/);
-    assert.match(warnings[1] ?? "", /JVM only: spec\.jvmOptions/);
+    assert.match(warnings[1] ?? "", /runtime: Jvm only: spec\.jvmOptions/);
   });
 });

@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { rules } from "./rules.ts";
+
+/** Where a worker learns its rack, so that its consumers read from the nearest replica. */
+export const Rack = z
+  .object({
+    type: z
+      .enum(["topology-label", "environment-variable"])
+      .default("topology-label")
+      .describe("topology-label: a label of the node. environment-variable: a variable of the container."),
+    topologyKey: z.string().min(1).optional().describe("Label of the node, for instance topology.kubernetes.io/zone."),
+    envVarName: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Variable of the container, set by template.connectContainer.env or by the image."),
+  })
+  .meta(
+    rules(
+      {
+        rule: "self.type != 'topology-label' || has(self.topologyKey)",
+        message: "topologyKey is required when type is topology-label, for instance topology.kubernetes.io/zone",
+        reason: "FieldValueRequired",
+      },
+      {
+        rule: "self.type != 'environment-variable' || has(self.envVarName)",
+        message: "envVarName is required when type is environment-variable",
+        reason: "FieldValueRequired",
+      },
+    ),
+  );
+export type Rack = z.infer<typeof Rack>;

@@ -1,0 +1,46 @@
+import type { KafkaConnectSpec } from "@headrace/contract";
+
+/** The warning about keys of `spec.config` that the operator sets itself. */
+export function notApplied(keys: readonly string[]): readonly string[] {
+  if (keys.length === 0) return [];
+  return [`Not applied from spec.config, since the operator sets them itself: ${keys.join(", ")}.`];
+}
+
+/** What a KafkaConnect asks for and does not get, as sentences for its Warning condition. */
+export function withoutEffect(spec: KafkaConnectSpec): readonly string[] {
+  const jvm = spec.runtime === "Jvm";
+  const warnings: string[] = [];
+  const unused = (jvm ? [] : JVM_ONLY).filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
+  if (unused.length > 0) warnings.push(`Not used, since they are for runtime: Jvm only: ${unused.join(", ")}.`);
+  const idle = NOT_NEEDED.filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
+  if (idle.length > 0) warnings.push(`Without effect here: ${idle.join(", ")}.`);
+  if (spec.template?.pod?.templatedVolumes?.length) {
+    warnings.push(
+      "spec.template.pod.templatedVolumes is not applied, since all pods of a StatefulSet have the same volumes; use spec.template.pod.volumes.",
+    );
+  }
+  return warnings;
+}
+
+type Check = readonly [field: string, isGiven: (spec: KafkaConnectSpec) => boolean];
+
+/** What only a Java virtual machine could use. */
+const JVM_ONLY: readonly Check[] = [
+  ["spec.jvmOptions", ({ jvmOptions }) => jvmOptions !== undefined],
+  ["spec.jmxOptions", ({ jmxOptions }) => jmxOptions !== undefined],
+  ["spec.metricsConfig", ({ metricsConfig }) => metricsConfig !== undefined],
+  ["spec.tracing", ({ tracing }) => tracing !== undefined],
+  ["spec.build", ({ build }) => build !== undefined],
+  ["spec.template.jmxSecret", ({ template }) => template?.jmxSecret !== undefined],
+];
+
+/** What other operators need and this one does not. */
+const NOT_NEEDED: readonly Check[] = [
+  ["spec.clientRackInitImage", ({ clientRackInitImage }) => clientRackInitImage !== undefined],
+  ["spec.build.output", ({ runtime, build }) => runtime === "Jvm" && build?.output !== undefined],
+  ["spec.template.clusterRoleBinding", ({ template }) => template?.clusterRoleBinding !== undefined],
+  ["spec.template.buildPod", ({ template }) => template?.buildPod !== undefined],
+  ["spec.template.buildContainer", ({ template }) => template?.buildContainer !== undefined],
+  ["spec.template.buildConfig", ({ template }) => template?.buildConfig !== undefined],
+  ["spec.template.buildServiceAccount", ({ template }) => template?.buildServiceAccount !== undefined],
+];
