@@ -234,6 +234,22 @@ const HEADRACE = {
   "headrace.rest.jaas.file": optional(
     "JAAS file whose entry KafkaConnect names the users of the REST API, for rest.extension.classes=BasicAuthSecurityRestExtension.",
   ),
+  "headrace.rest.server.name": optional(
+    "Name in the certificates of all workers: other workers are verified by it, whatever address they are reached at.",
+  ),
+  "headrace.rest.authentication": choice(
+    ["none", "required"],
+    "none",
+    "required: each REST request needs a client certificate that the truststore knows, which may do everything, or a bearer token with a role.",
+  ),
+  "headrace.rest.tokens.dir": optional(
+    "Directory of bearer tokens: one token per file, in a folder read (GET and HEAD only) or admin (everything). Changes are taken up.",
+  ),
+  "headrace.rest.reload.interval.ms": int(
+    5_000,
+    "Pause between two looks at the files of REST: keystore, truststore, tokens. A change is taken up without a restart, ms.",
+    100,
+  ),
   "headrace.sasl.oauthbearer.allowed.urls": list(
     "",
     "Token endpoints that connectors may name in their overrides, besides those of the worker's own settings; https, http or file URLs, comma separated.",

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { TlsOptions } from "node:tls";
+import { createSecureContext, type SecureContextOptions, type TlsOptions } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Listener } from "./listeners.ts";
 
@@ -11,6 +11,8 @@ export interface HttpServers {
   readonly ports: readonly number[];
   /** What answers from now on. Requests before that wait. */
   serve(app: FastifyInstance): void;
+  /** Other certificates for new connections. Throws if they cannot be used; then the former ones stay. */
+  renew(tls: SecureContextOptions): void;
   close(): Promise<void>;
 }
 
@@ -37,7 +39,15 @@ export async function openHttpServers(
     await close();
     throw error;
   }
-  return { ports: servers.map(portOf), serve: (ready) => app.resolve(ready), close };
+  return {
+    ports: servers.map(portOf),
+    serve: (ready) => app.resolve(ready),
+    renew(renewed) {
+      createSecureContext(renewed);
+      for (const server of servers) if (server instanceof TlsServer) server.setSecureContext(renewed);
+    },
+    close,
+  };
 }
 
 function requireTls(tls: TlsOptions | null): TlsOptions {

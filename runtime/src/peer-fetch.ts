@@ -17,8 +17,8 @@ const TARGET = /^(https?:\/\/[^/?#]+)(\/[^#]*)$/;
 /** Statuses that have no body. */
 const EMPTY = new Set([204, 205, 304]);
 
-/** Creates it; `tls` has the truststore and this worker's own certificate for https. */
-export function createPeerFetch(tls: ConnectionOptions): PeerFetch {
+/** Creates it; `tls` answers the truststore and this worker's own certificate for https, as they are at the time. */
+export function createPeerFetch(tls: () => ConnectionOptions): PeerFetch {
   return (url, given = {}) => {
     const target = TARGET.exec(url);
     if (target === null) return Promise.reject(new TypeError(`${url} is no address of a worker`));
@@ -34,7 +34,7 @@ export function createPeerFetch(tls: ConnectionOptions): PeerFetch {
       ...(given.signal === undefined ? {} : { signal: given.signal }),
     };
     const request = origin.startsWith("https:")
-      ? requestHttps(origin, { ...tls, ...options })
+      ? requestHttps(origin, { ...tls(), ...options })
       : requestHttp(origin, options);
     request.once("error", reject);
     request.once("response", (response) => {

@@ -9,15 +9,18 @@ import type { RestApi } from "./rest/api.ts";
 import { type HeaderRule, parseHeaderRules } from "./rest/response-headers.ts";
 import { createAdminServer, createRestServer } from "./rest/server.ts";
 import { BASIC_AUTH_EXTENSIONS, readCredentials } from "./rest-credentials.ts";
-import { hasIdentity, type RestTls, readRestTls } from "./rest-tls.ts";
+import { openRestFiles, type RestFiles } from "./rest-files.ts";
+import { type Fingerprints, hasIdentity } from "./rest-tls.ts";
 
 /** The REST API's sockets, and how this worker reaches the others. */
 export interface RestService {
   /** `host:port` under which this worker is known. */
   readonly workerId: string;
   readonly url: string;
-  /** What the worker's truststore and keystore say, for requests to other workers. */
-  readonly peerTls: ConnectionOptions;
+  /** What the worker's truststore and keystore say now, for requests to other workers. */
+  readonly peerTls: () => ConnectionOptions;
+  /** What it shows and whom it trusts now. */
+  readonly fingerprints: () => Fingerprints;
   readonly fetch: PeerFetch;
   /** Answers from now on; requests before that wait. */
   serve(api: RestApi, log: Logger): Promise<void>;
@@ -27,7 +30,7 @@ export interface RestService {
 
 /** What of the configuration decides how REST is served, read from its files. */
 interface RestSettings {
-  readonly tls: RestTls;
+  readonly files: RestFiles;
   readonly headers: readonly HeaderRule[];
   readonly credentials: ReadonlyMap<string, string> | null;
 }
@@ -39,33 +42,51 @@ export async function openRestService(options: {
   readonly hostname: string;
 }): Promise<RestService> {
   const { config, properties } = options;
-  const { tls, headers, credentials } = readSettings(config, properties);
+  const { files, headers, credentials } = readSettings(config, properties);
+  const peerTls = () => files.tls().client;
+  const bearer = config["headrace.rest.authentication"] === "required" ? files.bearer : null;
   const listeners = config.listeners.map(requireListener);
   const admin = adminListeners(config);
   await using opened = new AsyncDisposableStack();
-  const servers = await openHttpServers(listeners, tls.server);
+  const { server } = files.tls();
+  const servers = await openHttpServers(listeners, server);
   opened.defer(() => servers.close());
-  const adminServers = admin === "same" ? null : await openHttpServers(admin.map(requireListener), tls.server);
+  const adminServers = admin === "same" ? null : await openHttpServers(admin.map(requireListener), server);
   if (adminServers !== null) opened.defer(() => adminServers.close());
   const index = advertisedListener(config);
   const bound = { host: listeners[index]?.host ?? null, port: servers.ports[index] ?? 0 };
   const apps: FastifyInstance[] = [];
+  opened.defer(() => files.close());
   const cleanup = opened.move();
   return {
     ...advertised(config, bound, options.hostname),
-    peerTls: tls.client,
-    fetch: createPeerFetch(tls.client),
+    peerTls,
+    fingerprints: () => files.tls().fingerprints,
+    fetch: createPeerFetch(peerTls),
     async serve(api, log) {
+      files.follow({
+        log,
+        onTls(renewed) {
+          servers.renew(renewed.server);
+          adminServers?.renew(renewed.server);
+        },
+      });
       const accessControl = {
         origins: config["access.control.allow.origin"],
         methods: config["access.control.allow.methods"],
       };
-      const app = createRestServer(api, log, { accessControl, headers, credentials, admin: admin === "same" });
+      const app = createRestServer(api, log, {
+        accessControl,
+        headers,
+        credentials,
+        bearer,
+        admin: admin === "same",
+      });
       apps.push(app);
       await app.ready();
       servers.serve(app);
       if (adminServers === null || adminServers.ports.length === 0) return;
-      const adminApp = createAdminServer(api, log);
+      const adminApp = createAdminServer(api, log, bearer);
       apps.push(adminApp);
       await adminApp.ready();
       adminServers.serve(adminApp);
@@ -102,10 +123,16 @@ export function restProblems(config: WorkerConfig, properties: StringMap): reado
     add("rest.advertised.listener", "must be http or https, and a listener must have that scheme");
   }
   attempt("listeners.https.ssl.keystore", () => {
-    const tls = readRestTls(properties, config["ssl.client.auth"]);
+    const tls = openRestFiles(config, properties).tls();
     const https = parsed.some(({ result }) => result.kind === "valid" && result.listener.scheme === "https");
     if (https && !hasIdentity(tls)) {
       throw new Error("must be there for an https listener: set listeners.https.ssl.keystore.* or ssl.keystore.*");
+    }
+  });
+  attempt("headrace.rest.authentication", () => {
+    const plain = parsed.some(({ result }) => result.kind === "valid" && result.listener.scheme === "http");
+    if (config["headrace.rest.authentication"] === "required" && plain) {
+      throw new Error("needs listeners of scheme https only: tokens must not be sent in the clear");
     }
   });
   attempt("response.http.headers.config", () => parseHeaderRules(config["response.http.headers.config"]));
@@ -115,7 +142,7 @@ export function restProblems(config: WorkerConfig, properties: StringMap): reado
 
 function readSettings(config: WorkerConfig, properties: StringMap): RestSettings {
   return {
-    tls: readRestTls(properties, config["ssl.client.auth"]),
+    files: openRestFiles(config, properties),
     headers: parseHeaderRules(config["response.http.headers.config"]),
     credentials: readExtensions(config),
   };

@@ -1,3 +1,4 @@
+import { constants, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type ConnectionOptions, createSecureContext, type SecureContextOptions, type TlsOptions } from "node:tls";
 import type { StringMap, WorkerConfig } from "@headrace/contract";
@@ -8,6 +9,14 @@ import type { Material } from "./kafka/settings.ts";
 export interface RestTls {
   readonly server: TlsOptions;
   readonly client: ConnectionOptions;
+  readonly fingerprints: Fingerprints;
+}
+
+/** SHA-256 of the certificate that is shown and of those that are trusted, as `AB:CD:…`. */
+export interface Fingerprints {
+  /** null: there is none, or it is in a PKCS #12 file. */
+  readonly certificate: string | null;
+  readonly trusted: string[];
 }
 
 const PREFIX = "listeners.https.";
@@ -16,7 +25,11 @@ const PREFIX = "listeners.https.";
  * Reads `listeners.https.ssl.*` if there is any such key, otherwise `ssl.*`; the two are never mixed, as in Java (contract §6.1).
  * Throws an error that says which key is wrong.
  */
-export function readRestTls(properties: StringMap, clientAuth: WorkerConfig["ssl.client.auth"]): RestTls {
+export function readRestTls(
+  properties: StringMap,
+  clientAuth: WorkerConfig["ssl.client.auth"],
+  serverName: string | null = null,
+): RestTls {
   const own = Object.entries(properties).filter(([key]) => key.startsWith(PREFIX));
   const chosen =
     own.length === 0 ? properties : Object.fromEntries(own.map(([key, value]) => [key.slice(PREFIX.length), value]));
@@ -33,9 +46,30 @@ export function readRestTls(properties: StringMap, clientAuth: WorkerConfig["ssl
   createSecureContext(identity);
   const wanted = chosen["ssl.client.auth"]?.trim().toLowerCase() ?? clientAuth;
   return {
-    server: { ...identity, requestCert: wanted !== "none", rejectUnauthorized: wanted === "required" },
-    client: { ...identity, ...(tls.verifyHostname ? {} : { checkServerIdentity: () => undefined }) },
+    server: {
+      ...identity,
+      requestCert: wanted !== "none",
+      rejectUnauthorized: wanted === "required",
+      // A resumed session would bring a verdict on the client's certificate from before a change of the truststore.
+      secureOptions: constants.SSL_OP_NO_TICKET,
+    },
+    client: {
+      ...identity,
+      ...(tls.verifyHostname ? {} : { checkServerIdentity: () => undefined }),
+      ...(serverName === null || serverName === "" ? {} : { servername: serverName }),
+    },
+    fingerprints: {
+      certificate: fingerprintsIn(identity.cert)[0] ?? null,
+      trusted: fingerprintsIn(identity.ca),
+    },
   };
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+function fingerprintsIn(pem: SecureContextOptions["cert"]): string[] {
+  if (pem === undefined) return [];
+  return (String(pem).match(CERTIFICATE) ?? []).map((text) => new X509Certificate(text).fingerprint256);
 }
 
 /** True if there is something that an https listener can show. */

@@ -9,6 +9,8 @@ export const SelfInfo = z.object({
   memberId: z.string(),
   podUid: z.string().nullable(),
   draining: z.boolean(),
+  /** SHA-256 fingerprints of what an https worker shows and whom it trusts now, as `AB:CD:…`. */
+  tls: z.object({ certificate: z.string().nullable(), trusted: z.array(z.string()) }).optional(),
 });
 export type SelfInfo = z.infer<typeof SelfInfo>;
 

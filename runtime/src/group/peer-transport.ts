@@ -19,19 +19,32 @@ export interface PeerTransport {
 }
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const KEPT = { keepAlive: true, maxSockets: 4, maxFreeSockets: 1 };
+const PLAIN: ConnectionOptions = {};
 
 /**
  * Requests over kept connections, a few per peer: a probe then costs no handshake, and the death of a peer's process closes them,
- * so that the next probe meets the refusal. `tls`: what https peers are trusted by.
+ * so that the next probe meets the refusal. `tls` answers what https peers are trusted by, and the certificate to show them: the same
+ * object as long as nothing has changed.
  */
-export function createPeerTransport(tls: ConnectionOptions = {}, timeoutMs = 1_000): PeerTransport {
-  const http = new HttpAgent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
-  const https = new HttpsAgent({ ...tls, keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
+export function createPeerTransport(tls: () => ConnectionOptions = () => PLAIN, timeoutMs = 1_000): PeerTransport {
+  const http = new HttpAgent(KEPT);
+  let trust = tls();
+  let https = new HttpsAgent({ ...trust, ...KEPT });
+
+  /** After a change new connections are made; peers close the old ones when they idle. */
+  function currentHttps(): HttpsAgent {
+    const now = tls();
+    if (now === trust) return https;
+    trust = now;
+    https = new HttpsAgent({ ...trust, ...KEPT });
+    return https;
+  }
 
   function send(method: "GET" | "POST", url: string, signal: AbortSignal): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const request = url.startsWith("https:")
-      ? requestHttps(url, { method, agent: https, signal })
+      ? requestHttps(url, { method, agent: currentHttps(), signal })
       : requestHttp(url, { method, agent: http, signal });
     request.once("response", resolve);
     request.once("error", reject);

@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import { type FastifyHttpOptions, type FastifyInstance, fastify } from "fastify";
 import type { Logger } from "../log.ts";
+import { addAccess, type BearerOf } from "./access.ts";
 import type { RestApi } from "./api.ts";
 import { addBasicAuth, type Credentials } from "./basic-auth.ts";
 import { parseBody } from "./body.ts";
@@ -39,6 +40,8 @@ export interface RestOptions extends Pick<FastifyHttpOptions<Server>, "serverFac
   readonly headers?: readonly HeaderRule[];
   /** null or not given: everybody may do everything. */
   readonly credentials?: Credentials | null;
+  /** null or not given: nobody is asked for a certificate or a token. */
+  readonly bearer?: BearerOf | null;
   /** Whether `/admin` is here as well. */
   readonly admin?: boolean;
   /** Told every path as it is registered. */
@@ -49,11 +52,12 @@ export interface RestOptions extends Pick<FastifyHttpOptions<Server>, "serverFac
  * Builds the REST API. The caller makes it listen and closes it; `serverFactory` puts it behind servers that listen already.
  */
 export function createRestServer(api: RestApi, log: Logger, options: RestOptions = {}): FastifyInstance {
-  const { accessControl, headers = [], credentials = null, admin = true, onRoute, ...server } = options;
+  const { accessControl, headers = [], credentials = null, bearer = null, admin = true, onRoute, ...server } = options;
   const app = createApp(log, server);
   if (onRoute !== undefined) app.addHook("onRoute", ({ url }) => onRoute(url));
   if (accessControl !== undefined) addAccessControl(app, accessControl);
   addResponseHeaders(app, headers);
+  if (bearer !== null) addAccess(app, bearer, log);
   if (credentials !== null) addBasicAuth(app, credentials);
   // Before the topics were read an answer would be wrong: nothing seems to exist.
   app.addHook("preHandler", async (request) => {
@@ -75,9 +79,10 @@ export function createRestServer(api: RestApi, log: Logger, options: RestOptions
   return app;
 }
 
-/** Builds what `admin.listeners` serve: `/admin` alone, without credentials and extra headers, as in Java. */
-export function createAdminServer(api: RestApi, log: Logger): FastifyInstance {
+/** Builds what `admin.listeners` serve: `/admin` alone, without users and extra headers, as in Java. `bearer` asks here as well. */
+export function createAdminServer(api: RestApi, log: Logger, bearer: BearerOf | null = null): FastifyInstance {
   const app = createApp(log, {});
+  if (bearer !== null) addAccess(app, bearer, log);
   loggersResource(app, api, log);
   return app;
 }

@@ -21,7 +21,7 @@ async function close(server: Server): Promise<void> {
 }
 
 describe("peer transport", () => {
-  const transport = createPeerTransport({}, 200);
+  const transport = createPeerTransport(() => ({}), 200);
   after(() => transport.close());
 
   it("gives status and JSON of an answer", async (t) => {

@@ -94,7 +94,7 @@ describe("the REST service", () => {
     cleanup.defer(() => service.close());
     assert.match(service.url, /^https:\/\/localhost:\d+\/$/);
     assert.equal((await service.fetch(`${service.url}connectors`)).status, 200);
-    const stranger = createPeerFetch({ ca: readFileSync(file("other.crt")) });
+    const stranger = createPeerFetch(() => ({ ca: readFileSync(file("other.crt")) }));
     await assert.rejects(stranger(`${service.url}connectors`), /self-signed|unable to (get|verify)/);
   });
   it("serves https with PEM in the properties; keys of listeners.https. come alone", async () => {
@@ -110,10 +110,10 @@ describe("the REST service", () => {
     assert.equal((await service.fetch(`${service.url}connectors`)).status, 200, "this worker shows its own");
     const ca = readFileSync(file("ca.crt"));
     const pem = readFileSync(file("client.pem"));
-    assert.equal((await createPeerFetch({ ca, cert: pem, key: pem })(service.url)).status, 200);
-    await assert.rejects(createPeerFetch({ ca })(service.url));
+    assert.equal((await createPeerFetch(() => ({ ca, cert: pem, key: pem }))(service.url)).status, 200);
+    await assert.rejects(createPeerFetch(() => ({ ca }))(service.url));
     const other = { cert: readFileSync(file("other.crt")), key: readFileSync(file("other.key")) };
-    await assert.rejects(createPeerFetch({ ca, ...other })(service.url));
+    await assert.rejects(createPeerFetch(() => ({ ca, ...other }))(service.url));
   });
   it("listens at several addresses and advertises the one that it is told", async () => {
     await using cleanup = new AsyncDisposableStack();

@@ -863,7 +863,7 @@ describe("REST", () => {
       it(`sends the name ${JSON.stringify(name)} as it is`, async () => {
         // Over a socket: inject would take ".." for a step upwards.
         const url = await app.listen({ port: 0, host: "127.0.0.1" });
-        await createPeerFetch({})(`${url}/connectors/${encodeURIComponent(name)}`, { method: "DELETE" });
+        await createPeerFetch(() => ({}))(`${url}/connectors/${encodeURIComponent(name)}`, { method: "DELETE" });
         assert.equal(forwarded[0]?.url, `http://boss:8083/connectors/${encodeURIComponent(name)}?forward=true`);
       });
     }
