@@ -12,6 +12,7 @@ const checks: readonly (readonly [title: string, command: string, args: readonly
   ["types of the packages", "tsc", ["-b"]],
   ["types of tests and dev tools", "tsc", ["-p", "test"]],
   ["generated files", process.execPath, ["--conditions=source", "contract/scripts/generate-crds.ts", "--check"]],
+  ["the sdk's API report", process.execPath, ["--conditions=source", "sdk/scripts/api-report.ts", "--check"]],
 ];
 
 const env = { ...process.env, PATH: `${join(repoRoot, "node_modules/.bin")}:${process.env["PATH"] ?? ""}` };

@@ -130,6 +130,52 @@ export const pattern = () =>
 export const oneOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
   z.enum(words).meta({ configType: "STRING" });
 
+/** One of the given words, in any case; gives the word as it is spelled here. */
+export const anyCaseOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
+  z
+    .string()
+    .transform((given, context): Words[number] => {
+      const found = words.find((word) => word.toLowerCase() === given.trim().toLowerCase());
+      if (found !== undefined) return found;
+      context.addIssue({ code: "custom", message: `String must be one of: ${words.join(", ")}`, input: given });
+      return z.NEVER;
+    })
+    .meta({ configType: "STRING", recommended: [...words] });
+
+/** A list whose items are all of the given words, each at most once. */
+export const listOf = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
+  parsed<readonly Words[number][]>("LIST", (text) => {
+    const items: Words[number][] = [];
+    for (const item of splitList(text)) {
+      const found = words.find((word) => word === item);
+      if (found === undefined) return { fault: `Item ${item} must be one of: ${words.join(", ")}` };
+      if (items.includes(found)) return { fault: `Item ${item} is there twice` };
+      items.push(found);
+    }
+    return { value: items };
+  }).meta({ configType: "LIST", recommended: [...words] });
+
+/** An absolute http or https URL. */
+export const httpUrl = () =>
+  parsed<string>("STRING", (text) => {
+    const url = URL.parse(text.trim());
+    if (url === null) return { fault: "Not a URL" };
+    if (url.protocol !== "http:" && url.protocol !== "https:")
+      return { fault: "URL must start with http:// or https://" };
+    return { value: text.trim() };
+  });
+
+/**
+ * Puts keys into a group, in their order, for user interfaces and generated documentation. Give each group's keys to one call and spread the
+ * results into the schema: `z.object({ ...group("Connection", { … }), ...group("Writes", { … }) })`.
+ */
+export function group<const Shape extends Readonly<Record<string, z.ZodType>>>(name: string, shape: Shape): Shape {
+  for (const [index, key] of Object.values(shape).entries()) {
+    z.globalRegistry.add(key, { ...key.meta(), group: name, order: index + 1 });
+  }
+  return shape;
+}
+
 /** Text, without the blanks around it, as Java's ConfigDef takes every string. */
 export const text = () => z.string().trim().meta({ configType: "STRING" });
 

@@ -16,6 +16,8 @@ export {
 } from "./decimal.ts";
 export { ConfigError, DataError, RetriableError } from "./errors.ts";
 export { javaClassOf, typeOfValue } from "./java-class.ts";
+export type { Lag } from "./lag.ts";
+export { reportLag } from "./lag.ts";
 export type { PluginCounter, PluginMetrics } from "./metrics.ts";
 export { toPlain } from "./plain.ts";
 export type { Field, Header, Schema, SchemaAndValue, SchemaType, Value } from "./schema.ts";
@@ -24,6 +26,7 @@ export {
   BOOLEAN_SCHEMA,
   BYTES_SCHEMA,
   DATE_NAME,
+  DATE_SCHEMA,
   DECIMAL_NAME,
   FLOAT32_SCHEMA,
   FLOAT64_SCHEMA,
@@ -39,8 +42,10 @@ export {
   STRING_SCHEMA,
   structSchema,
   TIME_NAME,
+  TIME_SCHEMA,
   TIMESTAMP_NAME,
   TIMESTAMP_SCHEMA,
+  withAttributes,
 } from "./schema.ts";
 export { schemasEqual, valuesEqual } from "./schema-equality.ts";
 export type { DateFormat } from "./simple-date-format.ts";
@@ -72,6 +77,7 @@ export type {
   TransactionContext,
 } from "./source.ts";
 export { defineSource } from "./source.ts";
+export { checkValue, createStruct } from "./struct.ts";
 export { javaFloat, shortestSingle, toText } from "./text.ts";
 export type { ConnectRecord, PredicateDefinition, TransformDefinition, TransformFunction } from "./transform.ts";
 export { definePredicate, defineTransform } from "./transform.ts";

@@ -106,6 +106,12 @@ export const TIMESTAMP_NAME = "org.apache.kafka.connect.data.Timestamp";
 /** Milliseconds since the epoch. */
 export const TIMESTAMP_SCHEMA: Schema = { type: "INT64", optional: false, name: TIMESTAMP_NAME, version: 1 };
 
+/** Days since the epoch. */
+export const DATE_SCHEMA: Schema = { type: "INT32", optional: false, name: DATE_NAME, version: 1 };
+
+/** Milliseconds since midnight. */
+export const TIME_SCHEMA: Schema = { type: "INT32", optional: false, name: TIME_NAME, version: 1 };
+
 /** The same schema, admitting null. */
 export function optional(schema: Schema): Schema {
   return schema.optional ? schema : { ...schema, optional: true };
@@ -129,4 +135,9 @@ export function arraySchema(items: Schema): Schema {
 /** A required MAP. */
 export function mapSchema(keys: Schema, values: Schema): Schema {
   return { type: "MAP", optional: false, keySchema: keys, valueSchema: values };
+}
+
+/** The same schema with other attributes; a default that is null makes it optional. */
+export function withAttributes(schema: Schema, attributes: Partial<Omit<Schema, "type">>): Schema {
+  return { ...schema, ...attributes, ...(attributes.default === null ? { optional: true } : {}) };
 }

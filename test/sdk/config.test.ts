@@ -28,6 +28,14 @@ const ROWS: Readonly<Record<string, Row>> = {
   "a list": { schema: config.list(), text: " a, b ,c", value: ["a", "b", "c"] },
   "an empty list": { schema: config.list(), text: " ", value: [] },
   "a class": { schema: config.className(), text: " org.x.Y ", value: "org.x.Y" },
+  "a word in any case": { schema: config.anyCaseOf("insert", "upsert"), text: " UPSERT ", value: "upsert" },
+  "another word": { schema: config.anyCaseOf("a", "b"), text: "c", fault: "String must be one of: a, b" },
+  "a list of words": { schema: config.listOf("a", "b"), text: "b, a", value: ["b", "a"] },
+  "a list with another word": { schema: config.listOf("a"), text: "a,x", fault: "Item x must be one of: a" },
+  "a list with a word twice": { schema: config.listOf("a"), text: "a,a", fault: "Item a is there twice" },
+  "a URL": { schema: config.httpUrl(), text: " http://h:1/x ", value: "http://h:1/x" },
+  "no URL": { schema: config.httpUrl(), text: "h", fault: "Not a URL" },
+  "another URL": { schema: config.httpUrl(), text: "ftp://h", fault: "URL must start with http:// or https://" },
   "one of": { schema: config.oneOf("none", "all"), text: "all", value: "all" },
 };
 
@@ -39,6 +47,16 @@ describe("config helpers", () => {
       else assert.equal(result.error?.issues[0]?.message, fault);
     });
   }
+
+  it("group keys in their order, and keep what else is said of them", () => {
+    const shape = config.group("Connection", {
+      host: config.text().describe("Host."),
+      port: config.int().default(1).meta({ importance: "LOW" }),
+    });
+    assert.deepEqual(shape.host.meta(), { configType: "STRING", description: "Host.", group: "Connection", order: 1 });
+    const { importance, group, order } = shape.port.meta() ?? {};
+    assert.deepEqual([importance, group, order], ["LOW", "Connection", 2]);
+  });
 
   it("hide a password in every text form", () => {
     const secret = config.password().parse("s3cret");

@@ -2,7 +2,7 @@ import type { StringMap } from "@headrace/contract";
 import { ConfigError } from "@headrace/sdk";
 import type { z } from "zod";
 import { type ConverterUse, chooseConverter } from "./compile-pipeline.ts";
-import { describeKeys, type KeyDefinition } from "./config-def.ts";
+import { checkKeys, describeKeys, type KeyDefinition } from "./config-def.ts";
 import { below, PREDICATE_KEYS, TRANSFORM_KEYS } from "./connector-keys.ts";
 import { type PluginDefinition, type PluginRegistry, VersionError } from "./registry.ts";
 import type { Rows } from "./rows.ts";
@@ -74,7 +74,7 @@ function checkAlias(
   const plugged = describeKeys(plugin.config).filter(({ info }) => !masked.has(info.name));
   const keys = [...plugged.map((key) => placed(key, alias)), ...rest].toSorted(byImportance);
   rows.check(keys.map((key, index) => ({ ...key, info: { ...key.info, order_in_group: index + 2 } })));
-  checkWhole(plugin.config, below(config, prefix), `${prefix}type`, rows);
+  checkWhole(plugin.config, below(config, prefix), { row: `${prefix}type`, prefix, rows });
 }
 
 /** A plugin's key as it stands in a connector's configuration. Java's validators know it without its prefix. */
@@ -162,7 +162,8 @@ export function checkConverter(
     called: { parsing: each.info.name, checking: each.info.name, missing: each.info.name },
   }));
   rows.check(keys.filter(({ info }) => info.name !== `${key}.converter.type`));
-  checkWhole(plugin.config, { ...below(config, `${key}.`), "converter.type": use }, key, rows);
+  const settings = { ...below(config, `${key}.`), "converter.type": use };
+  checkWhole(plugin.config, settings, { row: key, prefix: `${key}.`, rows });
 }
 
 function findOrReport(
@@ -184,11 +185,24 @@ function findOrReport(
   }
 }
 
-/** What a schema says about several keys together, once each of them is right. */
-export function checkWhole(schema: z.ZodObject, config: StringMap, row: string, rows: Rows): void {
+/**
+ * What a schema says about several keys together, once each of them is right: told at the key that it names, otherwise at `row`.
+ * `prefix` is what the plugin's keys have before them in the connector's configuration.
+ */
+export function checkWhole(
+  schema: z.ZodObject,
+  config: StringMap,
+  { row, prefix, rows }: { readonly row: string; readonly prefix: string; readonly rows: Rows },
+): void {
   const result = schema.safeParse(config);
   if (result.success) return;
-  for (const issue of result.error.issues) if (issue.path.length === 0) rows.error(row, issue.message);
+  const alone = new Set(checkKeys(describeKeys(schema), config).keys());
+  for (const { path, message } of result.error.issues) {
+    const [name] = path;
+    // What is wrong with a key alone has its row already.
+    if (name === undefined) rows.error(row, message);
+    else if (!alone.has(String(name))) rows.error(`${prefix}${String(name)}`, message);
+  }
 }
 
 /** Aliases as Java reads them: empty ones count, each once. */

@@ -196,5 +196,10 @@ export function parseConfig<S extends z.ZodObject>(
   const byKey = [...checkKeys(describeKeys(schema), config).values()].flat();
   const general = result.error.issues.filter((issue) => issue.path.length === 0).map((issue) => issue.message);
   const problems = [...byKey, ...general];
-  return { problems: problems.length > 0 ? problems : result.error.issues.map((issue) => issue.message) };
+  return { problems: problems.length > 0 ? problems : result.error.issues.map(toSentence) };
+}
+
+/** What is said of a key together with others does not name it by itself. */
+function toSentence({ path, message }: z.core.$ZodIssue): string {
+  return path.length === 0 ? message : `${path.join(".")}: ${message}`;
 }

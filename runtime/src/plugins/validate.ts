@@ -55,7 +55,7 @@ export async function validateConfig(
   if (definition.kind === "source") checkExactlyOnce(worker, definition, resolved, rows);
   checkOverrides(kind, resolved, worker, rows);
   rows.reportNulls();
-  checkWhole(definition.config, resolved, "connector.class", rows);
+  checkWhole(definition.config, resolved, { row: "connector.class", prefix: "", rows });
   if (!rows.hasErrors()) await checkByPlugin(definition, { resolved, raw }, rows, signal);
   return rows.toInfos(className);
 }

@@ -17,7 +17,19 @@ const picky = defineSource({
   planTasks: () => [],
   openTask: () => Promise.reject(new Error("never opened")),
 });
-const plugins = createPluginRegistry([...BUILT_IN_PLUGINS, picky]);
+const paired = defineSource({
+  name: "paired",
+  version: "1",
+  config: z
+    .object({ user: config.text().optional(), secret: config.password().optional(), port: config.int().default(1) })
+    .superRefine(({ user, secret }, context) => {
+      if (user !== undefined && secret === undefined)
+        context.addIssue({ code: "custom", path: ["secret"], message: "secret is needed where user is set" });
+    }),
+  planTasks: () => [],
+  openTask: () => Promise.reject(new Error("never opened")),
+});
+const plugins = createPluginRegistry([...BUILT_IN_PLUGINS, picky, paired]);
 const worker = { "group.id": "connect-taken", "key.converter": "json", "value.converter": "json" };
 const resolver = createConfigResolver(
   { "config.providers": "env" },
@@ -44,6 +56,15 @@ describe("validateConfig", () => {
   it("finds nothing wrong with a good configuration", async () => {
     assert.deepEqual(await errorsOf(source), {});
     assert.deepEqual(await errorsOf(sink), {});
+  });
+
+  it("tells at its key what is wrong with several keys together, once each is right", async () => {
+    const given = { name: "p", "connector.class": "paired", user: "u" };
+    assert.deepEqual(await errorsOf(given), { secret: ["secret is needed where user is set"] });
+    assert.deepEqual(await errorsOf({ ...given, secret: "s" }), {});
+    assert.deepEqual(await errorsOf({ ...given, secret: "s", port: "x" }), {
+      port: ["Invalid value x for configuration port: Not a number of type INT"],
+    });
   });
 
   it("answers with groups, framework keys first, defaults as values", async () => {
