@@ -8,12 +8,15 @@ export function workloadName(cluster: string): string {
   return `${cluster}-connect`;
 }
 
+/** On everything that is made for a cluster: the name of the workload that it belongs to, which tells workers from other pods. */
+export const NAME_LABEL = `${API_GROUP}/name`;
+
 /** Labels that select the objects of one cluster, the pods among them. */
 export function selectorLabels(cluster: string): Readonly<Record<string, string>> {
   return {
     [CLUSTER_LABEL]: cluster,
     [`${API_GROUP}/kind`]: "KafkaConnect",
-    [`${API_GROUP}/name`]: workloadName(cluster),
+    [NAME_LABEL]: workloadName(cluster),
   };
 }
 
@@ -39,11 +42,12 @@ export function isReady({ metadata, status }: Pod): boolean {
   return status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
 }
 
-/** The pods of a cluster. */
+/** The workers' pods of a cluster. */
 export function podsOf(pods: Store<Pod>, { namespace, name }: ObjectKey): readonly Pod[] {
   return pods.list().filter((pod) => {
     const owner = clusterOf(pod);
-    return owner?.name === name && owner.namespace === namespace;
+    if (owner?.name !== name || owner.namespace !== namespace) return false;
+    return pod.metadata.labels?.[NAME_LABEL] === workloadName(name);
   });
 }
 

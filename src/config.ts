@@ -24,6 +24,12 @@ const Environment = z.object({
     .string()
     .default("ghcr.io/headrace/worker:0.1.0")
     .describe("Image of worker pods whose KafkaConnect names none."),
+  HEADRACE_ROLL_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(1_000)
+    .default(300_000)
+    .describe("How long a worker of a new revision may take to get ready before the last good one is restored, ms."),
   HEADRACE_LEADER_ELECTION: Flag.default(true).describe("Whether several operators may run, one of them working."),
   HEADRACE_HEALTH_HOST: z.string().default("0.0.0.0").describe("Address of /healthz, /readyz and /metrics."),
   HEADRACE_HEALTH_PORT: Port.default(8080).describe("Port of /healthz, /readyz and /metrics; 0 for any."),
@@ -40,6 +46,7 @@ export interface OperatorConfig {
   /** `own` is the operator's namespace. */
   readonly watchNamespaces: "*" | "own" | readonly string[];
   readonly workerImage: string;
+  readonly rollTimeoutMs: number;
   readonly leaderElection: boolean;
   readonly healthHost: string;
   readonly healthPort: number;
@@ -65,6 +72,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     namespace: data.HEADRACE_NAMESPACE,
     watchNamespaces: data.HEADRACE_WATCH_NAMESPACES,
     workerImage: data.HEADRACE_WORKER_IMAGE,
+    rollTimeoutMs: data.HEADRACE_ROLL_TIMEOUT_MS,
     leaderElection: data.HEADRACE_LEADER_ELECTION,
     healthHost: data.HEADRACE_HEALTH_HOST,
     healthPort: data.HEADRACE_HEALTH_PORT,

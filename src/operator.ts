@@ -76,6 +76,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     events: recorder,
     log,
     defaultImage: config.workerImage,
+    readyLimitMs: config.rollTimeoutMs,
     now: Date.now,
   };
 

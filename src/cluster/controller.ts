@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { clusterOf } from "../cluster-pods.ts";
 import { type Controller, createController } from "../controller/controller.ts";
 import type { ControllerMetrics } from "../controller/metrics.ts";
@@ -55,9 +56,9 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
 
 /** The operator's own status updates are no reason to look again. */
 function isStatusOnly(previous: KafkaConnect | undefined, current: KafkaConnect | undefined): boolean {
-  return (
-    previous?.metadata.uid === current?.metadata.uid && previous?.metadata.generation === current?.metadata.generation
-  );
+  const [before, after] = [previous?.metadata, current?.metadata];
+  if (before?.uid !== after?.uid || before?.generation !== after?.generation) return false;
+  return isDeepStrictEqual(before?.annotations, after?.annotations);
 }
 
 function keyOf({ metadata }: KubeObject): ObjectKey {

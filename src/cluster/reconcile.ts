@@ -1,6 +1,6 @@
 import type { KafkaConnectStatus, PluginInfo } from "@headrace/contract";
 import type { Logger } from "pino";
-import { labelSelector } from "../cluster-pods.ts";
+import { labelSelector, workloadName } from "../cluster-pods.ts";
 import { type ConnectClient, firstAnswer, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
 import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
@@ -11,9 +11,11 @@ import { ConfigMaps, PodDisruptionBudgets, Pods, ServiceAccounts, Services, Stat
 import { createStatusWriter } from "../status-writer.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
+import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
 import { DRAINING_ANNOTATION } from "./names.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { planRoll, type RollAction } from "./roll.ts";
+import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
 import { buildStatefulSet } from "./stateful-set.ts";
 import { type ClusterFindings, toClusterStatus } from "./status.ts";
@@ -29,6 +31,8 @@ export interface ClusterReconcileDeps {
   readonly defaultImage: string;
   /** Wall clock, epoch ms. */
   readonly now: () => number;
+  /** How long a worker of a new revision may take to get ready before the last good one is restored, ms. */
+  readonly readyLimitMs?: number;
 }
 
 /** What is kept between reconciles of one cluster; losing it costs repeated calls, never a wrong step. */
@@ -40,18 +44,24 @@ interface Memory {
   plugins: { readonly of: string; readonly list: PluginInfo[] } | null;
   /** ConfigMap that was the only one left; null as long as pods change, since they may bring another one. */
   collectedFor: string | null;
+  readonly rollout: RolloutMemory;
 }
 
 /** How soon to look at the group again while something waits for it. */
 const GROUP_POLL_MS = 500;
 const PLUGINS_RETRY_MS = 5_000;
 const REFUSED_RETRY_MS = 30_000;
+/** How soon to look at pods again that are not ready: how long they have not been is what decides. */
+const UNREADY_POLL_MS = 2_000;
+const READY_LIMIT_MS = 300_000;
 
 /** Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. */
 export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const { kube, connect, stores, events, defaultImage, now } = deps;
   const statuses = createStatusWriter<KafkaConnectStatus>(kube, KafkaConnects);
   const memories = new Map<string, Memory>();
+  const { readyLimitMs = READY_LIMIT_MS } = deps;
+  const rollouts = createRollouts({ ...deps, pods: stores.pods, readyLimitMs });
 
   function memoryOf(resource: KafkaConnect): Memory {
     const uid = resource.metadata.uid ?? "";
@@ -60,6 +70,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       reported: new Set(),
       plugins: null,
       collectedFor: null,
+      rollout: createRolloutMemory(),
     };
     memories.set(uid, memory);
     return memory;
@@ -127,21 +138,28 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     signal: AbortSignal,
   ): Promise<{ findings: ClusterFindings; outcome: Outcome }> {
     const cluster = keyOfResource(resource);
-    const { revision, template } = desired;
     const { pods, statefulSet, workers } = seen;
     const wanted = resource.spec.replicas;
     await applyObjects(desired, signal);
+    const aim = await rollouts.aim({ resource, desired, seen, memory: memory.rollout }, signal);
+    const { revision, template } = aim;
 
     const current = statefulSet?.spec?.replicas ?? null;
     const ended = pods.filter((pod) => pod.ended !== null && !memory.reported.has(pod.ended.containerId));
     const shrinking = current !== null && wanted < current;
-    const outdated = pods.some((pod) => pod.revision !== revision || pod.drainingSinceMs !== null);
+    const outdated = pods.some(
+      (pod) => (revision !== null && pod.revision !== revision) || pod.drainingSinceMs !== null,
+    );
     const needsGroup = shrinking || outdated || ended.length > 0;
     const group = needsGroup ? await observeGroup(connect, workers, signal) : null;
 
     const { replicas, drain: leaving } = planScale({ pods, current, wanted, group, nowMs: now() });
     for (const pod of leaving) await drain(cluster, pod, signal);
-    await kube.apply(StatefulSets, buildStatefulSet(resource, template, replicas), signal);
+    if (template !== null) await kube.apply(StatefulSets, buildStatefulSet(resource, template, replicas), signal);
+    else if (replicas !== current) {
+      const name = workloadName(cluster.name);
+      await kube.patch(StatefulSets, { ...cluster, name }, { spec: { replicas } }, signal);
+    }
 
     const { balanceAwaitedSinceMs } = memory;
     const roll: RollAction =
@@ -157,7 +175,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
         if (told && pod.ended !== null) memory.reported.add(pod.ended.containerId);
       }
     }
-    return { findings: { kind: "applied", revision, replicas, roll }, outcome };
+    const { target, change, diagnosis } = aim;
+    return { findings: { kind: "applied", revision, replicas, roll, target, change, diagnosis }, outcome };
   }
 
   /** Removes ConfigMaps of older revisions once no pod can need them. */
@@ -167,10 +186,13 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     signal: AbortSignal,
   ): Promise<void> {
     const kept = desired.configMap.metadata.name;
+    const { lastGood } = memory.rollout;
+    const restorable = lastGood ? [lastGoodName(cluster.name), ...mountedConfigMaps(lastGood.template)] : [];
     if (memory.collectedFor === kept) return;
     const { namespace } = cluster;
     for (const { metadata } of await kube.list(ConfigMaps, namespace, labelSelector(cluster.name), signal)) {
       if (metadata.name === kept || seen.configMapsInUse.has(metadata.name)) continue;
+      if (restorable.includes(metadata.name)) continue;
       await kube.delete(ConfigMaps, { namespace, name: metadata.name }, {}, signal);
     }
     memory.collectedFor = kept;
@@ -206,7 +228,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const desired = desire(resource, defaultImage);
     const seen = observe(stores, key);
     const { findings, outcome } = await attempt({ resource, desired, seen, memory }, signal);
-    if (findings.kind === "applied" && findings.roll.kind === "none" && seen.pods.length === resource.spec.replicas) {
+    if (isComplete(findings, seen, resource.spec.replicas)) {
+      await rollouts.complete({ resource, desired, seen, memory: memory.rollout }, signal);
       await collectConfigMaps(key, { desired, seen, memory }, signal);
     } else {
       memory.collectedFor = null;
@@ -219,6 +242,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     await statuses.write(resource, status, signal);
     if (outcome.kind === "settled" && observed === undefined && seen.workers.length > 0)
       return retryAfter(PLUGINS_RETRY_MS);
+    if (outcome.kind === "settled" && pods.some((pod) => !pod.ready)) return retryAfter(UNREADY_POLL_MS);
     return outcome;
   };
 
@@ -235,6 +259,12 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       return { findings: { kind: "refused", message: error.message }, outcome: retryAfter(REFUSED_RETRY_MS) };
     }
   }
+}
+
+/** True if every pod that is wanted is ready, with the wanted revision. */
+function isComplete(findings: ClusterFindings, { pods }: ObservedCluster, wanted: number): boolean {
+  if (findings.kind !== "applied" || findings.target.kind !== "desired" || findings.roll.kind !== "none") return false;
+  return pods.length === wanted && pods.every((pod) => pod.ready && pod.revision === findings.revision);
 }
 
 function keyOf({ namespace }: ObjectKey, { name }: WorkerPod): ObjectKey {

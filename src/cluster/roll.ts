@@ -7,8 +7,8 @@ export const BALANCE_LIMIT_MS = 300_000;
 
 export interface RollInputs {
   readonly pods: readonly WorkerPod[];
-  /** Revision that every pod should have. */
-  readonly revision: string;
+  /** Revision that every pod should have; null: none is to be replaced for its revision now. */
+  readonly revision: string | null;
   /** Number of pods that the StatefulSet is asked for. */
   readonly replicas: number;
   readonly group: GroupInfo | null;
@@ -29,7 +29,7 @@ export type RollAction =
 
 /**
  * The next single step of a rolling update, from what is seen now: nothing is remembered, so a new generation simply changes
- * which pods are outdated.
+ * which pods are outdated. Without a revision, only what was drained already is finished.
  *
  * One pod at a time. Outdated pods that are not ready go first, so that a bad revision stops at one pod and its repair starts
  * there. A ready pod goes when all others are ready and the group is balanced: drain, delete, wait. The leader goes last.
@@ -37,7 +37,9 @@ export type RollAction =
 export function planRoll(inputs: RollInputs): RollAction {
   const { revision, replicas, group, nowMs } = inputs;
   const pods = inputs.pods.filter((pod) => pod.ordinal < replicas).sort((a, b) => a.ordinal - b.ordinal);
-  const outdated = pods.filter((pod) => pod.revision !== revision || pod.drainingSinceMs !== null);
+  const outdated = pods.filter((pod) => {
+    return (revision !== null && pod.revision !== revision) || pod.drainingSinceMs !== null;
+  });
   if (outdated.length === 0) return { kind: "none" };
 
   const leaving = pods.find((pod) => pod.terminating);

@@ -4,6 +4,7 @@ import { type Assessment, toConditions } from "../conditions.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { RollAction } from "./roll.ts";
 import { apiUrl } from "./service.ts";
+import type { Target } from "./target.ts";
 import type { WorkerPod } from "./worker-pod.ts";
 
 /** What one reconcile of a cluster found out. */
@@ -14,10 +15,16 @@ export type ClusterFindings =
   | { readonly kind: "refused"; readonly message: string }
   | {
       readonly kind: "applied";
-      readonly revision: string;
+      /** The one that every pod should have now; null: none is replaced for its revision. */
+      readonly revision: string | null;
       /** Number of pods that the StatefulSet is asked for now. */
       readonly replicas: number;
       readonly roll: RollAction;
+      readonly target: Target;
+      /** What the new revision changes, in words; "" if nothing is being changed. */
+      readonly change: string;
+      /** Why no worker gets ready; null if that is not known. */
+      readonly diagnosis: string | null;
     };
 
 export interface ClusterStatusInputs {
@@ -60,7 +67,7 @@ function assess(connect: KafkaConnect, findings: ClusterFindings, pods: readonly
 
 function assessWorkers(
   wanted: number,
-  { revision, replicas, roll }: Extract<ClusterFindings, { kind: "applied" }>,
+  { revision, replicas, roll, target, change, diagnosis }: Extract<ClusterFindings, { kind: "applied" }>,
   pods: readonly WorkerPod[],
 ): Assessment {
   if (replicas > wanted || pods.length > wanted) {
@@ -68,6 +75,8 @@ function assessWorkers(
     return reconciling("Scaling", `${count(leaving, "worker is", "workers are")} leaving; ${wanted} will stay.`);
   }
   if (wanted === 0) return settled("ScaledToZero", "No workers are wanted; the cluster's state is kept in Kafka.");
+  const aside = assessTarget(target, change, pods);
+  if (aside !== null) return aside;
   const stuck = pods.find((pod) => pod.revision === revision && !pod.ready && pod.trouble?.lasting === true);
   const ready = pods.filter((pod) => pod.ready).length;
   if (stuck?.trouble) {
@@ -78,16 +87,44 @@ function assessWorkers(
   }
   if (roll.kind !== "none") {
     const done = pods.filter((pod) => pod.revision === revision && pod.ready).length;
-    return reconciling("Rolling", `${done} of ${wanted} workers have the new configuration; ${roll.message}.`);
+    const what = change === "" ? "" : ` (${change})`;
+    return reconciling("Rolling", `${done} of ${wanted} workers have the new configuration${what}; ${roll.message}.`);
   }
   if (ready < wanted) {
-    return reconciling("WorkersNotReady", `${ready} of ${wanted} workers are ready${whyNotReady(pods)}.`);
+    return reconciling("WorkersNotReady", `${ready} of ${wanted} workers are ready${whyNotReady(pods, diagnosis)}.`);
   }
   return settled("Ready", wanted === 1 ? "The worker is ready." : `All ${wanted} workers are ready.`);
 }
 
+/** What there is to say while the workers are not brought to the wanted revision; null if they are. */
+function assessTarget(target: Target, change: string, pods: readonly WorkerPod[]): Assessment | null {
+  const ready = pods.filter((pod) => pod.ready).length;
+  const meanwhile = `${count(ready, "worker goes", "workers go")} on with the former configuration`;
+  switch (target.kind) {
+    case "desired":
+      return null;
+    case "checking": {
+      const why = target.message === "" ? "" : ` (${target.message})`;
+      return reconciling("Preflight", `The new configuration (${change}) is being checked${why}; ${meanwhile}.`);
+    }
+    case "refused":
+      return stalled(
+        "PreflightFailed",
+        `The new configuration (${change}) was not applied: ${target.message}. ${meanwhile}.`,
+      );
+    case "last-good":
+      return stalled(
+        "RolledBack",
+        `The new configuration (${change}) was taken back, since a worker did not get ready with it: ${target.message}. ${meanwhile}; change spec to try again.`,
+      );
+    default:
+      throw new Error(`unreachable: ${target satisfies never}`);
+  }
+}
+
 /** A worker that cannot reach Kafka runs and never gets ready: only its log knows. */
-function whyNotReady(pods: readonly WorkerPod[]): string {
+function whyNotReady(pods: readonly WorkerPod[], diagnosis: string | null): string {
+  if (diagnosis !== null) return `; a check says: ${diagnosis}`;
   const troubled = pods.find((pod) => !pod.ready && pod.trouble !== null);
   if (troubled?.trouble) return `; ${troubled.name}: ${troubled.trouble.message}`;
   const silent = pods.find((pod) => !pod.ready && !pod.terminating && pod.ip !== null);

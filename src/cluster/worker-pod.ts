@@ -10,7 +10,11 @@ export interface WorkerPod {
   /** Null until it has one. */
   readonly ip: string | null;
   readonly ready: boolean;
+  /** Since when it has not been ready, epoch ms; null if it is, or nobody knows. */
+  readonly unreadySinceMs: number | null;
   readonly terminating: boolean;
+  /** When it should have been gone at the latest, epoch ms; null unless it is terminating. */
+  readonly goneByMs: number | null;
   readonly revision: string;
   /** Since when it has been giving its work away on the operator's demand, epoch ms; null if it was not asked. */
   readonly drainingSinceMs: number | null;
@@ -53,12 +57,25 @@ export function toWorkerPod(pod: Pod, container: string): WorkerPod {
     ordinal: Number(/-(\d+)$/.exec(metadata.name)?.[1] ?? Number.NaN),
     ip: status?.podIP ?? null,
     ready: isReady(pod),
+    unreadySinceMs: unreadySince(pod),
     terminating: metadata.deletionTimestamp !== undefined,
+    goneByMs: timeOf(metadata.deletionTimestamp),
     revision: annotations[REVISION_ANNOTATION] ?? "",
     drainingSinceMs: drainingSince === undefined ? null : Date.parse(drainingSince),
     trouble: troubleOf(pod, container),
     ended: ended?.containerID === undefined ? null : { containerId: ended.containerID },
   };
+}
+
+function unreadySince(pod: Pod): number | null {
+  if (isReady(pod)) return null;
+  const condition = pod.status?.conditions?.find(({ type }) => type === "Ready");
+  return timeOf(condition?.lastTransitionTime ?? undefined) ?? timeOf(pod.metadata.creationTimestamp);
+}
+
+function timeOf(text: string | undefined): number | null {
+  const time = Date.parse(text ?? "");
+  return Number.isNaN(time) ? null : time;
 }
 
 function troubleOf({ status }: Pod, container: string): Trouble | null {

@@ -127,6 +127,11 @@ describe("operator on a real API server", () => {
       }
       for (const { metadata } of items) {
         if (known.has(metadata.uid)) continue;
+        if (metadata.name.includes("-preflight-")) {
+          const path = `/api/v1/namespaces/${namespace}/pods/${metadata.name}/status`;
+          await patch(path, { status: { phase: "Succeeded" } }).catch(() => undefined);
+          continue;
+        }
         const ip = `${subnet}.${known.size + randomInt(1, 200)}`;
         if ([...known.values()].includes(ip)) continue;
         known.set(metadata.uid, ip);

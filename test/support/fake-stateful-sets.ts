@@ -6,10 +6,14 @@ import type { FakeKube } from "./fake-kube.ts";
 export interface FakeStatefulSets {
   /** Whether a pod that is made from this template becomes ready. */
   healthy: (template: Pod) => boolean;
+  /** What a preflight pod finds wrong; null if nothing is, undefined if it does not end. */
+  check: (pod: Pod) => string | null | undefined;
   readonly deleted: readonly string[];
   setReady(ordinal: number, ready: boolean): void;
   stop(): Promise<void>;
 }
+
+const isPreflight = ({ metadata }: Pod) => metadata.name.includes("-preflight-");
 
 /** Makes and removes pods as StatefulSets ask, with OnDelete; each healthy pod is a worker of `connect`. */
 export function runFakeStatefulSets(kube: FakeKube, connect: FakeConnect): FakeStatefulSets {
@@ -45,7 +49,21 @@ export function runFakeStatefulSets(kube: FakeKube, connect: FakeConnect): FakeS
     kube.put(Pods, { ...pod, status: { podIP: ip, conditions: [{ type: "Ready", status: "True" }] } });
   }
 
+  function runCheck(pod: Pod): void {
+    const problem = fake.check(pod);
+    if (problem === undefined || pod.status?.phase !== undefined) return;
+    const phase = problem === null ? "Succeeded" : "Failed";
+    const terminated = {
+      exitCode: problem === null ? 0 : 1,
+      message: problem ?? "",
+      finishedAt: new Date().toISOString(),
+    };
+    const container = { name: "check", image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } };
+    kube.put(Pods, { ...pod, status: { phase, containerStatuses: [container] } });
+  }
+
   async function leave(pod: Pod): Promise<void> {
+    if (isPreflight(pod)) return;
     deleted.push(pod.metadata.name);
     const ip = pod.status?.podIP ?? "";
     await connect.killWorker(ip);
@@ -57,7 +75,7 @@ export function runFakeStatefulSets(kube: FakeKube, connect: FakeConnect): FakeS
     for (const set of kube.all(StatefulSets)) {
       const { namespace = "", name } = set.metadata;
       const replicas = set.spec?.replicas ?? 0;
-      const own = kube.all(Pods).filter((pod) => pod.metadata.name.startsWith(`${name}-`));
+      const own = kube.all(Pods).filter((pod) => pod.metadata.name.startsWith(`${name}-`) && !isPreflight(pod));
       for (const pod of own.filter((one) => ordinalOf(one) >= replicas)) {
         kube.remove(Pods, { namespace, name: pod.metadata.name });
       }
@@ -72,6 +90,7 @@ export function runFakeStatefulSets(kube: FakeKube, connect: FakeConnect): FakeS
       work = work.then(sync);
     }),
     kube.store(Pods).onChange(({ previous, current }) => {
+      if (current !== undefined && isPreflight(current)) work = work.then(() => runCheck(current));
       if (previous === undefined || current !== undefined) return;
       work = work.then(() => leave(previous)).then(sync);
     }),
@@ -79,6 +98,7 @@ export function runFakeStatefulSets(kube: FakeKube, connect: FakeConnect): FakeS
 
   const fake: FakeStatefulSets = {
     healthy: () => true,
+    check: () => null,
     deleted,
     setReady(ordinal, ready) {
       const pod = kube.all(Pods).find((one) => ordinalOf(one) === ordinal);

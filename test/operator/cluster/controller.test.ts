@@ -29,8 +29,11 @@ describe("cluster controller", () => {
   let sets: FakeStatefulSets;
   let stop: AbortController;
   let running: Promise<void>;
+  /** How much the operator's clock is ahead of the kubelet's. */
+  let aheadMs: number;
 
   beforeEach(() => {
+    aheadMs = 0;
     kube = createFakeKube();
     connect = createFakeConnect();
     sets = runFakeStatefulSets(kube, connect);
@@ -46,7 +49,7 @@ describe("cluster controller", () => {
       events: kube.recorder,
       log: createLog("silent"),
       defaultImage: "headrace/worker:default",
-      now: Date.now,
+      now: () => Date.now() + aheadMs,
     });
     running = controller.run(stop.signal);
   });
@@ -88,7 +91,17 @@ describe("cluster controller", () => {
   }
 
   function pods(): readonly Pod[] {
-    return kube.all(Pods).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    const workers = kube.all(Pods).filter(({ metadata }) => !metadata.name.includes("-preflight-"));
+    return workers.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  }
+
+  /** Those with workers' properties. */
+  function configs() {
+    return kube.all(ConfigMaps).filter(({ metadata }) => !metadata.name.endsWith("-last-good"));
+  }
+
+  function events(reason: string): readonly string[] {
+    return kube.events.filter((event) => event.reason === reason).map(({ message }) => message);
   }
 
   function replicas(): number | undefined {
@@ -125,7 +138,7 @@ describe("cluster controller", () => {
     assert.equal(pods().length, 3);
     assert.equal(kube.all(Services).length, 2);
     assert.equal(kube.all(ServiceAccounts).length, 1);
-    assert.equal(kube.all(ConfigMaps).length, 1);
+    assert.equal(configs().length, 1);
     assert.equal(kube.all(PodDisruptionBudgets).length, 1);
     const { url, replicas: observed, labelSelector, connectorPlugins, observedGeneration } = status();
     assert.equal(url, "http://my-connect-connect-api.ns.svc:8083");
@@ -214,7 +227,7 @@ describe("cluster controller", () => {
     );
     const drains = connect.calls.filter(({ path }) => path === "/headrace/drain");
     assert.equal(new Set(drains.map(({ ip }) => ip)).size, 3);
-    await eventually("one ConfigMap is left", () => kube.all(ConfigMaps).length === 1);
+    await eventually("one ConfigMap is left", () => configs().length === 1);
   });
 
   it("stops a bad roll at its first pod, and turns back on demand", async () => {
@@ -234,7 +247,99 @@ describe("cluster controller", () => {
     await ready("Ready");
     assert.ok(pods().every((pod) => revisionOf(pod) === before));
     assert.equal(sets.deleted.length, 2);
-    await eventually("one ConfigMap is left", () => kube.all(ConfigMaps).length === 1);
+    await eventually("one ConfigMap is left", () => configs().length === 1);
+  });
+
+  it("touches no worker for a configuration that its check refuses, and picks a fix up at once", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    const before = pods().map(({ metadata }) => metadata.uid);
+    sets.check = () => "ok      configuration\nfailed  Kafka at nowhere:9092: no broker answers\n";
+    changeSpec({ bootstrapServers: "nowhere:9092" });
+    assert.equal(
+      (await ready("PreflightFailed")).message,
+      "The new configuration (config bootstrap.servers) was not applied: Kafka at nowhere:9092: no broker answers. 3 workers go on with the former configuration.",
+    );
+    assert.equal(condition("Stalled")?.status, "True");
+    assert.match(events("PreflightFailed")[0] ?? "", /no broker answers/);
+    changeSpec({ replicas: 4 });
+    await eventually("a new worker gets the former configuration", () => pods().length === 4);
+    assert.equal(new Set(pods().map(revisionOf)).size, 1);
+    assert.deepEqual(
+      pods()
+        .slice(0, 3)
+        .map(({ metadata }) => metadata.uid),
+      before,
+    );
+    sets.check = () => null;
+    changeSpec({ bootstrapServers: "other:9092" });
+    await untilRolled(revisionOf(pods()[0]));
+    assert.deepEqual(events("RollStarted"), ["Rolling out: config bootstrap.servers."]);
+    await eventually("its end is told", () => events("RollFinished").length === 1);
+    assert.equal(kube.all(Pods).length, 4);
+  });
+
+  it("makes a failed check again, and skips it on demand", async () => {
+    kube.put(KafkaConnects, kafkaConnect({ replicas: 2 }));
+    await ready("Ready");
+    const before = revisionOf(pods()[0]);
+    sets.check = () => "failed  Kafka: away";
+    changeSpec({ config: { a: 1 } });
+    await ready("PreflightFailed");
+    sets.check = () => undefined;
+    aheadMs += 60_000;
+    const current = kube.find(KafkaConnects, KEY);
+    assert.ok(current !== null);
+    kube.put(KafkaConnects, { ...current, metadata: { ...current.metadata, annotations: { touched: "yes" } } });
+    await eventually("it runs again", () =>
+      kube
+        .all(Pods)
+        .some(({ metadata, status: pod }) => metadata.name.includes("-preflight-") && pod?.phase === undefined),
+    );
+    assert.equal(condition("Ready")?.reason, "PreflightFailed");
+    const annotations = { "headrace.dev/skip-preflight": "true" };
+    kube.put(KafkaConnects, { ...current, metadata: { ...current.metadata, annotations } });
+    await untilRolled(before);
+  });
+
+  it("restores the last good revision when a worker does not get ready with the new one", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    const before = revisionOf(pods()[0]);
+    await eventually("it is remembered", () => kube.all(ConfigMaps).length === 2);
+    sets.healthy = (pod) => revisionOf(pod) === before;
+    changeSpec({ image: "bad:1" });
+    await eventually("the first pod is new", () => {
+      obeyDrains();
+      return pods().some((pod) => revisionOf(pod) !== before);
+    });
+    aheadMs += 300_000;
+    assert.match(
+      (await ready("RolledBack")).message,
+      /^The new configuration \(image headrace\/worker:default → bad:1\) was taken back, since a worker did not get ready with it: my-connect-connect-\d: not ready within 300 s, its log tells why\./,
+    );
+    await eventually(
+      "all are as before",
+      () => pods().length === 3 && pods().every((pod) => revisionOf(pod) === before),
+    );
+    await eventually("all are ready", () => status().replicas === 3);
+    assert.equal(condition("Ready")?.reason, "RolledBack");
+    assert.equal(events("RolledBack").length, 1);
+    sets.healthy = () => true;
+    changeSpec({ image: "good:2" });
+    await untilRolled(before);
+  });
+
+  it("looks with a check at workers that never get ready", async () => {
+    sets.healthy = () => false;
+    sets.check = () => "failed  Kafka at my-kafka:9092: getaddrinfo ENOTFOUND my-kafka";
+    kube.put(KafkaConnects, kafkaConnect({ replicas: 1 }));
+    await ready("WorkersNotReady");
+    aheadMs += 20_000;
+    await eventually("the status tells why", () => /ENOTFOUND my-kafka/.test(condition("Ready")?.message ?? ""));
+    sets.setReady(0, true);
+    await ready("Ready");
+    await eventually("the check is gone", () => kube.all(Pods).length === 1);
   });
 
   it("scales up at once, and down after the highest have handed over", async () => {

@@ -1,0 +1,120 @@
+import { clusterOf, NAME_LABEL, workloadName } from "../cluster-pods.ts";
+import type { KafkaConnect } from "../kinds.ts";
+import type { ObjectKey, Store } from "../kube/client.ts";
+import type { Pod } from "../kube/resources.ts";
+import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
+import { containerName, type PodTemplate, revisionOf } from "./stateful-set.ts";
+import { toWorkerPod } from "./worker-pod.ts";
+
+/**
+ * What is known of a revision before any worker has it: a pod made from its template runs `headrace-worker check` instead of the
+ * worker. The pod stays as long as its revision is wanted, so that its answer outlives the operator.
+ */
+export type Preflight =
+  | { readonly kind: "missing" }
+  /** `message`: why it takes its time, "" if that is not known. */
+  | { readonly kind: "running"; readonly message: string }
+  | { readonly kind: "passed" }
+  /** `endedAtMs` is null while the pod itself may still come up. */
+  | { readonly kind: "failed"; readonly message: string; readonly endedAtMs: number | null };
+
+/** A check that failed is made again after this time: Kafka may have been away, a Secret missing. */
+export const PREFLIGHT_RETRY_MS = 60_000;
+
+/** On a KafkaConnect: "true" rolls a new configuration out without trying it first. */
+export const SKIP_PREFLIGHT_ANNOTATION = "headrace.dev/skip-preflight";
+
+/** An image that is being pulled counts. */
+const DEADLINE_SECONDS = 600;
+const MAX_MESSAGE = 1_500;
+/** A check needs no more; what it may use is limited as for a worker, and a full node should not keep it from running. */
+const REQUESTS = { cpu: "10m", memory: "64Mi" };
+
+export function preflightName(cluster: string, revision: string): string {
+  return `${workloadName(cluster)}-preflight-${revision}`;
+}
+
+/** The pod that tries `template`. No Service, StatefulSet or PodDisruptionBudget selects it. */
+export function buildPreflightPod(connect: KafkaConnect, template: PodTemplate): Pod {
+  const { name } = connect.metadata;
+  const revision = revisionOf(template);
+  const { affinity, topologySpreadConstraints: _spread, containers = [], ...spec } = template.spec ?? {};
+  const worker = containers.find((container) => container.name === containerName(name));
+  const meta = objectMeta(connect, preflightName(name, revision), undefined);
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      ...meta,
+      labels: { ...template.metadata?.labels, ...objectLabels(name), ...preflightLabels(name) },
+      annotations: { ...template.metadata?.annotations, [REVISION_ANNOTATION]: revision },
+    },
+    spec: {
+      ...spec,
+      ...(affinity?.nodeAffinity === undefined ? {} : { affinity: { nodeAffinity: affinity.nodeAffinity } }),
+      restartPolicy: "Never",
+      activeDeadlineSeconds: DEADLINE_SECONDS,
+      containers: worker === undefined ? [] : [toCheck(worker)],
+    },
+  };
+}
+
+type Container = NonNullable<Pod["spec"]>["containers"][number];
+
+function toCheck(worker: Container): Container {
+  const { livenessProbe: _l, readinessProbe: _r, startupProbe: _s, lifecycle: _h, ...container } = worker;
+  return {
+    ...container,
+    command: (worker.command ?? []).map((word) => (word === "distributed" ? "check" : word)),
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    resources: { ...worker.resources, requests: { ...worker.resources?.requests, ...REQUESTS } },
+  };
+}
+
+function preflightLabels(cluster: string): Readonly<Record<string, string>> {
+  return {
+    [NAME_LABEL]: `${workloadName(cluster)}-preflight`,
+    "headrace.dev/component-type": "kafka-connect-preflight",
+    "app.kubernetes.io/name": "kafka-connect-preflight",
+  };
+}
+
+/** The preflight pods of a cluster, whatever their revision. */
+export function preflightPods(pods: Store<Pod>, { namespace, name }: ObjectKey): readonly Pod[] {
+  const label = preflightLabels(name)[NAME_LABEL];
+  return pods.list().filter((pod) => {
+    const owner = clusterOf(pod);
+    return owner?.name === name && owner.namespace === namespace && pod.metadata.labels?.[NAME_LABEL] === label;
+  });
+}
+
+/** What `pods` tell of a revision. */
+export function readPreflight(pods: readonly Pod[], cluster: string, revision: string): Preflight {
+  const pod = pods.find(({ metadata }) => metadata.annotations?.[REVISION_ANNOTATION] === revision);
+  if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return { kind: "missing" };
+  const { phase, message: podMessage, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  if (phase === "Succeeded") return { kind: "passed" };
+  if (phase === "Failed") {
+    const ended = [...initContainerStatuses, ...containerStatuses]
+      .map(({ state }) => state?.terminated)
+      .find((terminated) => terminated !== undefined && terminated.exitCode !== 0);
+    const finishedAt = Date.parse(ended?.finishedAt ?? pod.metadata.creationTimestamp ?? "");
+    const said =
+      toSentence(ended?.message) || podMessage || `the check ended with code ${ended?.exitCode ?? "unknown"}`;
+    return { kind: "failed", message: said, endedAtMs: Number.isNaN(finishedAt) ? 0 : finishedAt };
+  }
+  const { trouble } = toWorkerPod(pod, containerName(cluster));
+  if (trouble?.lasting === true) return { kind: "failed", message: trouble.message, endedAtMs: null };
+  return { kind: "running", message: trouble?.message ?? "" };
+}
+
+/** What went wrong, out of the check's output: its lines for what failed, or all that it said. */
+function toSentence(output: string | undefined): string {
+  const lines = (output ?? "")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^ok\s/.test(line));
+  const failed = lines.flatMap((line) => /^failed\s+(.*)$/.exec(line)?.[1] ?? []);
+  const text = (failed.length > 0 ? failed : lines).map((line) => line.replace(/\.$/, "")).join("; ");
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 1)}…` : text;
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { desire } from "#operator/cluster/desired.ts";
+import { buildPreflightPod, readPreflight } from "#operator/cluster/preflight.ts";
+import { selectorLabels } from "#operator/cluster-pods.ts";
+import type { Pod } from "#operator/kube/resources.ts";
+import { kafkaConnect } from "#support/connect-objects.ts";
+
+const CLUSTER = "my-connect";
+const { template, revision } = desire(
+  kafkaConnect({ resources: { limits: { memory: "1Gi" }, requests: { cpu: "2" } } }),
+  "worker:1",
+);
+const POD = buildPreflightPod(kafkaConnect(), template);
+
+function read(status: NonNullable<Pod["status"]>, metadata: Partial<Pod["metadata"]> = {}) {
+  return readPreflight([{ ...POD, metadata: { ...POD.metadata, ...metadata }, status }], CLUSTER, revision);
+}
+
+function ended(message: string): NonNullable<Pod["status"]> {
+  const terminated = { exitCode: 1, message, finishedAt: "2026-01-01T00:00:00Z" };
+  return {
+    phase: "Failed",
+    containerStatuses: [{ name: "w", image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } }],
+  };
+}
+
+describe("preflight pod", () => {
+  it("runs the check instead of the worker, with its image, configuration and limits", () => {
+    const [container] = POD.spec?.containers ?? [];
+    assert.deepEqual(container?.command?.slice(0, 2), ["headrace-worker", "check"]);
+    assert.equal(container?.image, "worker:1");
+    assert.deepEqual(container?.resources, { limits: { memory: "1Gi" }, requests: { cpu: "10m", memory: "64Mi" } });
+    assert.equal(container?.readinessProbe, undefined);
+    assert.deepEqual(POD.spec?.volumes, template.spec?.volumes);
+    assert.equal(POD.spec?.restartPolicy, "Never");
+    assert.equal(POD.spec?.affinity, undefined);
+  });
+
+  it("is no worker to any selector", () => {
+    const selected = Object.entries(selectorLabels(CLUSTER)).every(
+      ([key, value]) => POD.metadata.labels?.[key] === value,
+    );
+    assert.equal(selected, false);
+  });
+});
+
+describe("readPreflight", () => {
+  it("tells what the check found", () => {
+    assert.deepEqual(read({ phase: "Succeeded" }), { kind: "passed" });
+    assert.deepEqual(read({ phase: "Running" }), { kind: "running", message: "" });
+    const failed = read(ended("ok      configuration\nfailed  topic a: no rights.\nfailed  topic b: gone\n"));
+    assert.deepEqual(failed, {
+      kind: "failed",
+      message: "topic a: no rights; topic b: gone",
+      endedAtMs: Date.parse("2026-01-01"),
+    });
+  });
+
+  it("gives all that was said when no line tells a failure", () => {
+    const failed = read(ended("group.id: is required\nkey.converter: unknown\n"));
+    assert.equal(failed.kind === "failed" && failed.message, "group.id: is required; key.converter: unknown");
+  });
+
+  it("knows nothing of other revisions and of pods that go", () => {
+    assert.deepEqual(readPreflight([POD], CLUSTER, "other"), { kind: "missing" });
+    assert.deepEqual(read({ phase: "Running" }, { deletionTimestamp: "2026-01-01T00:00:00Z" }), { kind: "missing" });
+  });
+
+  it("counts a pod that cannot start as failed, and says why", () => {
+    const state = { waiting: { reason: "ErrImagePull", message: "no such image" } };
+    const container = { name: "my-connect-connect", image: "", imageID: "", ready: false, restartCount: 0, state };
+    const failed = read({ phase: "Pending", containerStatuses: [container] });
+    assert.deepEqual(failed, { kind: "failed", message: "no such image", endedAtMs: null });
+  });
+
+  it("says why a pod waits", () => {
+    const conditions = [{ type: "PodScheduled", status: "False", message: "0/3 nodes are available" }];
+    assert.deepEqual(read({ phase: "Pending", conditions }), { kind: "running", message: "0/3 nodes are available" });
+  });
+});

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KafkaConnectSpec } from "@headrace/contract";
+import { PROPERTIES_FILE } from "#operator/cluster/config-map.ts";
+import { desire } from "#operator/cluster/desired.ts";
+import { describeChange, type RevisionSource } from "#operator/cluster/template-change.ts";
+import { kafkaConnect } from "#support/connect-objects.ts";
+
+function source(spec: Partial<KafkaConnectSpec> = {}): RevisionSource {
+  const { template, configMap } = desire(kafkaConnect(spec), "worker:1");
+  return { template, properties: configMap.data?.[PROPERTIES_FILE] ?? null };
+}
+
+describe("describeChange", () => {
+  const pod = (pod: object) => ({ template: { pod } });
+  const container = (connectContainer: object) => ({ template: { connectContainer } });
+  const table: readonly [string, Partial<KafkaConnectSpec>, readonly string[]][] = [
+    ["nothing", {}, []],
+    ["the image", { image: "worker:2" }, ["image worker:1 → worker:2"]],
+    ["keys of the configuration", { config: { "a=b c": 1, z: 2 } }, ["config a=b c, z"]],
+    ["resources", { resources: { limits: { memory: "1Gi" } } }, ["resources"]],
+    ["the environment", container({ env: [{ name: "TOKEN", value: "secret" }] }), ["environment TOKEN"]],
+    ["probes, once", { livenessProbe: { periodSeconds: 3 }, readinessProbe: { periodSeconds: 3 } }, ["probes"]],
+    ["volumes", pod({ volumes: [{ name: "a", emptyDir: {} }] }), ["volumes"]],
+    [
+      "labels and annotations",
+      pod({ metadata: { labels: { a: "1" }, annotations: { b: "1" } } }),
+      ["label a", "annotation b"],
+    ],
+    ["other fields by their names", pod({ priorityClassName: "high" }), ["priorityClassName"]],
+  ];
+  for (const [what, spec, words] of table) {
+    it(`names ${what}`, () => assert.deepEqual(describeChange(source(), source(spec)), words));
+  }
+
+  it("shows no value", () => {
+    const words = describeChange(source({ config: { password: "one" } }), source({ config: { password: "two" } }));
+    assert.deepEqual(words, ["config password"]);
+  });
+});
