@@ -31,6 +31,7 @@ const Environment = z.object({
     .default(300_000)
     .describe("How long a worker of a new revision may take to get ready before the last good one is restored, ms."),
   HEADRACE_LEADER_ELECTION: Flag.default(true).describe("Whether several operators may run, one of them working."),
+  HEADRACE_NETWORK_POLICIES: Flag.default(true).describe("Whether workers get a NetworkPolicy."),
   HEADRACE_HEALTH_HOST: z.string().default("0.0.0.0").describe("Address of /healthz, /readyz and /metrics."),
   HEADRACE_HEALTH_PORT: Port.default(8080).describe("Port of /healthz, /readyz and /metrics; 0 for any."),
   HEADRACE_LOG_LEVEL: z
@@ -48,6 +49,7 @@ export interface OperatorConfig {
   readonly workerImage: string;
   readonly rollTimeoutMs: number;
   readonly leaderElection: boolean;
+  readonly networkPolicies: boolean;
   readonly healthHost: string;
   readonly healthPort: number;
   readonly logLevel: string;
@@ -74,6 +76,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     workerImage: data.HEADRACE_WORKER_IMAGE,
     rollTimeoutMs: data.HEADRACE_ROLL_TIMEOUT_MS,
     leaderElection: data.HEADRACE_LEADER_ELECTION,
+    networkPolicies: data.HEADRACE_NETWORK_POLICIES,
     healthHost: data.HEADRACE_HEALTH_HOST,
     healthPort: data.HEADRACE_HEALTH_PORT,
     logLevel: data.HEADRACE_LOG_LEVEL,

@@ -77,6 +77,8 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     log,
     defaultImage: config.workerImage,
     readyLimitMs: config.rollTimeoutMs,
+    operator: { namespace },
+    networkPolicies: config.networkPolicies,
     now: Date.now,
   };
 

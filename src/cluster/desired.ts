@@ -1,11 +1,22 @@
 import type { ConfigValueProblem } from "@headrace/contract";
 import type { KafkaConnect } from "../kinds.ts";
-import type { ConfigMap, PodDisruptionBudget, Service, ServiceAccount } from "../kube/resources.ts";
+import type {
+  ConfigMap,
+  NetworkPolicy,
+  PodDisruptionBudget,
+  Secret,
+  Service,
+  ServiceAccount,
+} from "../kube/resources.ts";
 import { buildConfigMap } from "./config-map.ts";
+import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
 import { buildDisruptionBudget } from "./disruption-budget.ts";
+import { kafkaAccess } from "./kafka-access.ts";
+import { buildNetworkPolicy, type OperatorPods } from "./network-policy.ts";
 import { buildApiService, buildHeadlessService } from "./service.ts";
 import { buildServiceAccount } from "./service-account.ts";
 import { buildPodTemplate, type PodTemplate, revisionOf } from "./stateful-set.ts";
+import { buildTrustSecret } from "./trust-secret.ts";
 import { notApplied, withoutEffect } from "./without-effect.ts";
 import { renderWorkerProperties } from "./worker-properties.ts";
 
@@ -13,30 +24,58 @@ import { renderWorkerProperties } from "./worker-properties.ts";
 export interface Desired {
   readonly serviceAccount: ServiceAccount;
   readonly configMap: ConfigMap;
+  /** Trusted authorities; null: none are named. */
+  readonly trustSecret: Secret | null;
   readonly services: readonly Service[];
   readonly disruptionBudget: PodDisruptionBudget;
+  readonly networkPolicy: NetworkPolicy;
   readonly template: PodTemplate;
   /** Hash of `template`. A pod with another one is outdated. */
   readonly revision: string;
   /** Values of `spec.config` that cannot be used. With any, nothing of this may be applied. */
   readonly problems: readonly ConfigValueProblem[];
+  /** What the workers need and is not there, or cannot be used, each as a sentence. With any, nothing of this may be applied. */
+  readonly missing: readonly string[];
   /** What was asked for and is not done, each as a sentence. */
   readonly warnings: readonly string[];
 }
 
-/** Builds the objects of a cluster. Equal specs give equal objects. */
-export function desire(connect: KafkaConnect, defaultImage: string): Desired {
-  const properties = renderWorkerProperties(connect.spec);
+/** What the objects of a cluster depend on beside its KafkaConnect. */
+export interface Surroundings {
+  readonly credentials: Credentials;
+  /** Where the operator's pods are; null if that is not known. */
+  readonly operator: OperatorPods | null;
+}
+
+const NOTHING: Surroundings = { credentials: NO_CREDENTIALS, operator: null };
+
+/** Builds the objects of a cluster. Equal inputs give equal objects. */
+export function desire(
+  connect: KafkaConnect,
+  defaultImage: string,
+  { credentials, operator }: Surroundings = NOTHING,
+): Desired {
+  const { spec } = connect;
+  const properties = renderWorkerProperties(spec);
   const configMap = buildConfigMap(connect, properties.text);
-  const template = buildPodTemplate(connect, { configMapName: configMap.metadata.name, defaultImage });
+  const configMapName = configMap.metadata.name;
+  const template = buildPodTemplate(connect, { configMapName, defaultImage, authHash: credentials.hash });
+  const access = kafkaAccess(spec);
   return {
     serviceAccount: buildServiceAccount(connect),
     configMap,
+    trustSecret: credentials.trusted === null ? null : buildTrustSecret(connect, credentials.trusted),
     services: [buildHeadlessService(connect), buildApiService(connect)],
     disruptionBudget: buildDisruptionBudget(connect),
+    networkPolicy: buildNetworkPolicy(connect, operator),
     template,
     revision: revisionOf(template),
     problems: properties.problems,
-    warnings: [...notApplied(properties.notApplied), ...withoutEffect(connect.spec)],
+    missing: [...access.problems, ...credentials.problems],
+    warnings: [
+      ...notApplied("spec.config", properties.notApplied),
+      ...notApplied("spec.authentication.config", access.notApplied),
+      ...withoutEffect(spec),
+    ],
   };
 }

@@ -7,18 +7,29 @@ import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
 import { type KafkaConnect, KafkaConnects } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
-import { ConfigMaps, PodDisruptionBudgets, Pods, ServiceAccounts, Services, StatefulSets } from "../kube/resources.ts";
+import {
+  ConfigMaps,
+  NetworkPolicies,
+  PodDisruptionBudgets,
+  Pods,
+  Secrets,
+  ServiceAccounts,
+  Services,
+  StatefulSets,
+} from "../kube/resources.ts";
 import { createStatusWriter } from "../status-writer.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
 import { DRAINING_ANNOTATION } from "./names.ts";
+import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { planRoll, type RollAction } from "./roll.ts";
 import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
 import { buildStatefulSet } from "./stateful-set.ts";
 import { type ClusterFindings, toClusterStatus } from "./status.ts";
+import { createSurroundings } from "./surroundings.ts";
 import type { WorkerPod } from "./worker-pod.ts";
 
 export interface ClusterReconcileDeps {
@@ -33,6 +44,10 @@ export interface ClusterReconcileDeps {
   readonly now: () => number;
   /** How long a worker of a new revision may take to get ready before the last good one is restored, ms. */
   readonly readyLimitMs?: number;
+  /** Where the operator's own pods are. */
+  readonly operator?: OperatorPods;
+  /** Whether workers get a NetworkPolicy; true if not given. */
+  readonly networkPolicies?: boolean;
 }
 
 /** What is kept between reconciles of one cluster; losing it costs repeated calls, never a wrong step. */
@@ -54,6 +69,8 @@ const REFUSED_RETRY_MS = 30_000;
 /** How soon to look at pods again that are not ready: how long they have not been is what decides. */
 const UNREADY_POLL_MS = 2_000;
 const READY_LIMIT_MS = 300_000;
+/** How soon to look again for a Secret that is not there. */
+const MISSING_RETRY_MS = 5_000;
 
 /** Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. */
 export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
@@ -62,6 +79,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const memories = new Map<string, Memory>();
   const { readyLimitMs = READY_LIMIT_MS } = deps;
   const rollouts = createRollouts({ ...deps, pods: stores.pods, readyLimitMs });
+  const surroundings = createSurroundings(deps);
 
   function memoryOf(resource: KafkaConnect): Memory {
     const uid = resource.metadata.uid ?? "";
@@ -88,8 +106,10 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   async function applyObjects(desired: Desired, signal: AbortSignal): Promise<void> {
     await kube.apply(ServiceAccounts, desired.serviceAccount, signal);
     await kube.apply(ConfigMaps, desired.configMap, signal);
+    if (desired.trustSecret !== null) await kube.apply(Secrets, desired.trustSecret, signal);
     for (const service of desired.services) await kube.apply(Services, service, signal);
     await kube.apply(PodDisruptionBudgets, desired.disruptionBudget, signal);
+    if (deps.networkPolicies !== false) await kube.apply(NetworkPolicies, desired.networkPolicy, signal);
   }
 
   async function drain(cluster: ObjectKey, pod: WorkerPod, signal: AbortSignal): Promise<void> {
@@ -225,7 +245,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
     const resource = statuses.latest(cached);
     const memory = memoryOf(resource);
-    const desired = desire(resource, defaultImage);
+    const desired = desire(resource, defaultImage, await surroundings.of(resource, signal));
     const seen = observe(stores, key);
     const { findings, outcome } = await attempt({ resource, desired, seen, memory }, signal);
     if (isComplete(findings, seen, resource.spec.replicas)) {
@@ -250,8 +270,9 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     subject: { resource: KafkaConnect; desired: Desired; seen: ObservedCluster; memory: Memory },
     signal: AbortSignal,
   ): Promise<{ findings: ClusterFindings; outcome: Outcome }> {
-    const { problems } = subject.desired;
+    const { problems, missing } = subject.desired;
     if (problems.length > 0) return { findings: { kind: "invalid-config", problems }, outcome: settled };
+    if (missing.length > 0) return { findings: { kind: "missing", missing }, outcome: retryAfter(MISSING_RETRY_MS) };
     try {
       return await bringAbout(subject, signal);
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { Template } from "@headrace/contract";
 import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { Service } from "../kube/resources.ts";
@@ -12,7 +13,13 @@ export function buildHeadlessService(connect: KafkaConnect): Service {
     apiVersion: "v1",
     kind: "Service",
     metadata: objectMeta(connect, workloadName(name), connect.spec.template?.headlessService?.metadata),
-    spec: { clusterIP: "None", publishNotReadyAddresses: true, selector: selectorLabels(name), ports: PORTS },
+    spec: {
+      clusterIP: "None",
+      publishNotReadyAddresses: true,
+      ...families(connect.spec.template?.headlessService),
+      selector: selectorLabels(name),
+      ports: PORTS,
+    },
   };
 }
 
@@ -23,7 +30,20 @@ export function buildApiService(connect: KafkaConnect): Service {
     apiVersion: "v1",
     kind: "Service",
     metadata: objectMeta(connect, apiServiceName(name), connect.spec.template?.apiService?.metadata),
-    spec: { type: "ClusterIP", selector: selectorLabels(name), ports: PORTS },
+    spec: {
+      type: "ClusterIP",
+      ...families(connect.spec.template?.apiService),
+      selector: selectorLabels(name),
+      ports: PORTS,
+    },
+  };
+}
+
+function families(template: NonNullable<Template["apiService"]> | undefined) {
+  const { ipFamilyPolicy, ipFamilies } = template ?? {};
+  return {
+    ...(ipFamilyPolicy === undefined ? {} : { ipFamilyPolicy }),
+    ...(ipFamilies === undefined ? {} : { ipFamilies }),
   };
 }
 

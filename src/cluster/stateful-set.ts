@@ -1,9 +1,14 @@
 import { createHash } from "node:crypto";
-import { CLUSTER_LABEL, type Probe } from "@headrace/contract";
+import { API_GROUP, CLUSTER_LABEL } from "@headrace/contract";
 import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { StatefulSet } from "../kube/resources.ts";
-import { METRICS_PORT, objectLabels, objectMeta, REST_PORT, REVISION_ANNOTATION } from "./names.ts";
+import { buildInitContainers, buildWorkerContainer, containerName } from "./container.ts";
+import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
+import { trustSecretName } from "./trust-secret.ts";
+import { buildVolumes } from "./volumes.ts";
+
+export { containerName };
 
 export type PodTemplate = NonNullable<StatefulSet["spec"]>["template"];
 
@@ -13,31 +18,36 @@ export interface PodTemplateInputs {
   readonly configMapName: string;
   /** Image if the KafkaConnect names none. */
   readonly defaultImage: string;
+  /** Changes with the credentials for Kafka; "" if there are none. */
+  readonly authHash: string;
 }
 
-const CONFIG_DIR = "/opt/headrace/config";
+/** On a worker pod: changes with what is in the Secrets that it was started with. */
+const AUTH_HASH_ANNOTATION = `${API_GROUP}/auth-hash`;
 
 /** The template of worker pods, marked with its own hash as its revision. */
 export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInputs): PodTemplate {
   const { name } = connect.metadata;
   const pod = connect.spec.template?.pod ?? {};
-  const { metadata, securityContext, volumes = [], terminationGracePeriodSeconds = 30, ...others } = pod;
+  const { metadata, securityContext, terminationGracePeriodSeconds = 30, ...others } = pod;
+  const { volumes: _own, templatedVolumes: _perPod, tmpDirSizeLimit: _tmp, ...placement } = others;
+  const initContainers = buildInitContainers(connect, inputs.defaultImage);
   const spec = toPodSpec({
-    ...others,
+    ...placement,
     serviceAccountName: workloadName(name),
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds,
     affinity: pod.affinity ?? spreadOverNodes(name),
     securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" }, ...securityContext },
-    containers: [buildContainer(connect, inputs)],
-    volumes: [
-      { name: "config", configMap: { name: inputs.configMapName } },
-      { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
-      ...volumes,
-    ],
+    ...(initContainers.length === 0 ? {} : { initContainers }),
+    containers: [buildWorkerContainer(connect, inputs.defaultImage)],
+    volumes: buildVolumes(connect.spec, { ...inputs, trustSecretName: trustSecretName(name) }),
   });
   const labels = { ...metadata?.labels, ...objectLabels(name) };
-  const annotations = metadata?.annotations ?? {};
+  const annotations = {
+    ...metadata?.annotations,
+    ...(inputs.authHash === "" ? {} : { [AUTH_HASH_ANNOTATION]: inputs.authHash }),
+  };
   const revision = createHash("sha256")
     .update(JSON.stringify({ labels, annotations, spec }))
     .digest("hex")
@@ -56,7 +66,7 @@ export function buildStatefulSet(connect: KafkaConnect, template: PodTemplate, r
   return {
     apiVersion: "apps/v1",
     kind: "StatefulSet",
-    metadata: objectMeta(connect, workloadName(name), connect.spec.template?.statefulSet?.metadata),
+    metadata: objectMeta(connect, workloadName(name), extraMetadata(connect)),
     spec: {
       replicas,
       serviceName: workloadName(name),
@@ -68,53 +78,12 @@ export function buildStatefulSet(connect: KafkaConnect, template: PodTemplate, r
   };
 }
 
-/** Name of the container that runs the worker. */
-export function containerName(cluster: string): string {
-  return workloadName(cluster);
-}
-
-function buildContainer(connect: KafkaConnect, { defaultImage }: PodTemplateInputs) {
-  const { name } = connect.metadata;
-  const { image = defaultImage, resources, livenessProbe, readinessProbe, template } = connect.spec;
-  const { env = [], securityContext, volumeMounts = [] } = template?.connectContainer ?? {};
-  return {
-    name: containerName(name),
-    image,
-    command: ["headrace-worker", "distributed", `${CONFIG_DIR}/worker.properties`],
-    env: [
-      fromField("POD_IP", "status.podIP"),
-      fromField("POD_UID", "metadata.uid"),
-      fromField("POD_NAME", "metadata.name"),
-      ...env,
-    ],
-    ports: [
-      { name: "rest-api", containerPort: REST_PORT, protocol: "TCP" },
-      { name: "tcp-prometheus", containerPort: METRICS_PORT, protocol: "TCP" },
-    ],
-    ...(resources === undefined ? {} : { resources }),
-    startupProbe: probe("/healthz", { periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 120 }),
-    livenessProbe: probe("/healthz", { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3, ...livenessProbe }),
-    readinessProbe: probe("/readyz", { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3, ...readinessProbe }),
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ["ALL"] },
-      ...securityContext,
-    },
-    volumeMounts: [
-      { name: "config", mountPath: CONFIG_DIR, readOnly: true },
-      { name: "tmp", mountPath: "/tmp" },
-      ...volumeMounts,
-    ],
-  };
-}
-
-function fromField(name: string, fieldPath: string) {
-  return { name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } } };
-}
-
-function probe(path: string, timing: Probe) {
-  return { httpGet: { path, port: "tcp-prometheus" }, ...timing };
+/** Strimzi's name for it counts, too. */
+function extraMetadata({ spec }: KafkaConnect) {
+  const { podSet, statefulSet } = spec.template ?? {};
+  const labels = { ...podSet?.metadata?.labels, ...statefulSet?.metadata?.labels };
+  const annotations = { ...podSet?.metadata?.annotations, ...statefulSet?.metadata?.annotations };
+  return { labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
 }
 
 /** Prefers a node of its own for each worker. */

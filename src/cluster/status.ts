@@ -11,6 +11,8 @@ import type { WorkerPod } from "./worker-pod.ts";
 export type ClusterFindings =
   /** `spec.config` cannot be used; nothing was changed. */
   | { readonly kind: "invalid-config"; readonly problems: readonly ConfigValueProblem[] }
+  /** Something that the workers need is not there; nothing was changed. `missing`: sentences. */
+  | { readonly kind: "missing"; readonly missing: readonly string[] }
   /** The API server refuses an object. */
   | { readonly kind: "refused"; readonly message: string }
   | {
@@ -56,6 +58,8 @@ function assess(connect: KafkaConnect, findings: ClusterFindings, pods: readonly
       const list = findings.problems.map(({ key, message }) => `${key} ${message}`).join("; ");
       return stalled("InvalidConfig", `spec.config cannot be used: ${list}.`);
     }
+    case "missing":
+      return reconciling("MissingReference", `${findings.missing.join("; ")}.`);
     case "refused":
       return stalled("Refused", `The API server refuses an object of this cluster: ${findings.message}`);
     case "applied":

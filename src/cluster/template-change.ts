@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { PodTemplate } from "./stateful-set.ts";
+import { CONFIG_VOLUME } from "./volumes.ts";
 
 /** What the pods of one revision are made from. */
 export interface RevisionSource {
@@ -86,7 +87,7 @@ function fieldWords(before: object, after: object, words: Readonly<Record<string
 function withoutConfigVolume(spec: object): object {
   if (!("volumes" in spec) || !Array.isArray(spec.volumes)) return spec;
   const volumes: readonly { readonly name?: string }[] = spec.volumes;
-  return { ...spec, volumes: volumes.filter(({ name }) => name !== "config") };
+  return { ...spec, volumes: volumes.filter(({ name }) => name !== CONFIG_VOLUME) };
 }
 
 function mainContainer({ spec }: PodTemplate): Container | undefined {

@@ -1,9 +1,9 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
 
-/** The warning about keys of `spec.config` that the operator sets itself. */
-export function notApplied(keys: readonly string[]): readonly string[] {
+/** The warning about keys of a free-form field that may not be set there. */
+export function notApplied(field: string, keys: readonly string[]): readonly string[] {
   if (keys.length === 0) return [];
-  return [`Not applied from spec.config, since the operator sets them itself: ${keys.join(", ")}.`];
+  return [`Not applied from ${field}, since the operator sets them itself: ${keys.join(", ")}.`];
 }
 
 /** What a KafkaConnect asks for and does not get, as sentences for its Warning condition. */

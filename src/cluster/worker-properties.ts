@@ -1,5 +1,7 @@
 import { type ConfigValueProblem, type KafkaConnectSpec, toWorkerSettings } from "@headrace/contract";
+import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-access.ts";
 import { REST_PORT } from "./names.ts";
+import { toPlugins } from "./plugins.ts";
 
 /** The text of a worker's properties file, and what of `spec.config` is not in it. */
 export interface WorkerProperties {
@@ -11,29 +13,77 @@ export interface WorkerProperties {
 
 /** The worker resolves this when it starts. */
 const POD_IP = `\${env:POD_IP}`;
-const ENV_PROVIDER = "org.apache.kafka.common.config.provider.EnvVarConfigProvider";
+const PROVIDERS = "org.apache.kafka.common.config.provider";
+const ENV_PROVIDER = `${PROVIDERS}.EnvVarConfigProvider`;
+const DIRECTORY_PROVIDER = `${PROVIDERS}.DirectoryConfigProvider`;
+const FILE_PROVIDERS = { directory: DIRECTORY_PROVIDER, file: `${PROVIDERS}.FileConfigProvider` };
 
 /** Renders the worker's properties: every line in a fixed order, so that equal specs give equal text. */
 export function renderWorkerProperties(spec: KafkaConnectSpec): WorkerProperties {
   const { defaults, user, providers, notApplied, problems } = toWorkerSettings(spec);
+  const access = kafkaAccess(spec);
+  const given = givenProviders(spec, providers.split(","));
   const properties: Record<string, string> = {
     "bootstrap.servers": spec.bootstrapServers,
     "group.id": spec.groupId,
     "config.storage.topic": spec.configStorageTopic,
     "offset.storage.topic": spec.offsetStorageTopic,
     "status.storage.topic": spec.statusStorageTopic,
+    ...access.properties,
+    ...(spec.runtime === "Jvm" ? perClient(access.properties) : {}),
     listeners: `http://${POD_IP}:${REST_PORT}`,
     "rest.advertised.host.name": POD_IP,
     "rest.advertised.port": String(REST_PORT),
     ...defaults,
     "scheduled.rebalance.max.delay.ms": "0",
     ...shutdownGrace(spec.template?.pod?.terminationGracePeriodSeconds),
-    "config.providers.env.class": ENV_PROVIDER,
+    "plugin.path": toPlugins(spec.plugins).path,
+    ...given.properties,
     ...user,
-    "config.providers": providers,
+    ...(spec.isolation === undefined ? {} : { "headrace.isolation": spec.isolation.toLowerCase() }),
+    ...(access.user === null ? {} : OWN_FILES),
+    "config.providers": listed(providers, [...given.names, ...(access.user === null ? [] : [OWN_PROVIDER])]),
   };
   const lines = Object.entries(properties).map(([key, value]) => `${escaped(key, true)}=${escaped(value, false)}\n`);
   return { text: lines.join(""), notApplied, problems };
+}
+
+/** Java's workers do not pass their own settings on to the clients of their tasks. */
+function perClient(properties: Properties): Properties {
+  const clients = ["producer", "consumer", "admin"];
+  return Object.fromEntries(
+    clients.flatMap((client) => Object.entries(properties).map(([key, value]) => [`${client}.${key}`, value])),
+  );
+}
+
+/** The provider of the operator's own placeholders, which reads nothing else. */
+const OWN_FILES = {
+  [`config.providers.${OWN_PROVIDER}.class`]: DIRECTORY_PROVIDER,
+  [`config.providers.${OWN_PROVIDER}.param.allowed.paths`]: USER_DIR,
+  [`config.providers.${OWN_PROVIDER}.param.worker.only`]: "true",
+};
+
+/**
+ * Config providers that are there without being asked for, unless users name their own so: the environment, and the files of the
+ * volumes that users mount. The worker's other files are nobody's business.
+ */
+function givenProviders(
+  { template }: KafkaConnectSpec,
+  users: readonly string[],
+): { readonly names: readonly string[]; readonly properties: Properties } {
+  const paths = (template?.connectContainer?.volumeMounts ?? []).map(({ mountPath }) => mountPath).join(",");
+  const properties: Record<string, string> = { "config.providers.env.class": ENV_PROVIDER };
+  const given = Object.entries(FILE_PROVIDERS).filter(([name]) => paths !== "" && !users.includes(name));
+  for (const [name, provider] of given) {
+    properties[`config.providers.${name}.class`] = provider;
+    properties[`config.providers.${name}.param.allowed.paths`] = paths;
+  }
+  return { names: ["env", ...given.map(([name]) => name)], properties };
+}
+
+/** The users' providers, then those that are given. */
+function listed(users: string, given: readonly string[]): string {
+  return [...new Set([...users.split(","), ...given])].join(",");
 }
 
 /** The worker ends in an orderly way a little before the kubelet would kill it. Its own default fits the default of pods. */

@@ -58,6 +58,17 @@ export function createConfigResolver(
   };
 }
 
+/**
+ * The worker's configuration as its connectors may use it: without the providers with `param.worker.only=true`, our addition, which
+ * are for the worker's own credentials.
+ */
+export function forConnectors(worker: Config): Config {
+  const isShared = (name: string) =>
+    worker[`config.providers.${name}.param.worker.only`]?.trim().toLowerCase() !== "true";
+  const shared = config.splitList(worker["config.providers"]).filter(isShared);
+  return { ...worker, "config.providers": shared.join(",") };
+}
+
 function createProvider(name: string, worker: Config, environment: ProviderEnvironment): ConfigProvider {
   const prefix = `config.providers.${name}.`;
   const className = worker[`${prefix}class`]?.trim() ?? name;

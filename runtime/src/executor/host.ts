@@ -1,6 +1,6 @@
 import type { StringMap } from "@headrace/contract";
 import type { ProviderEnvironment } from "../config-providers/config-provider.ts";
-import { type ConfigResolver, createConfigResolver } from "../config-providers/resolver.ts";
+import { type ConfigResolver, createConfigResolver, forConnectors } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
 import { type PluginStore, pluginNames } from "../plugins/plugin-store.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
@@ -165,7 +165,8 @@ class Host implements ExecutorHost {
     const log = createNoticeLog((notice) => this.#notify(notice), {});
     const clients = this.#options.createClients(setup);
     plugins.use(setup.packages);
-    const resolver = createConfigResolver(setup.worker, { env, warn: (fields, message) => log.warn(fields, message) });
+    const warn = (fields: object, message: string) => log.warn(fields, message);
+    const resolver = createConfigResolver(forConnectors(setup.worker), { env, warn });
     this.#resolver = resolver;
     this.#environment = {
       worker: setup.worker,

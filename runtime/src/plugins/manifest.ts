@@ -23,6 +23,9 @@ export interface FoundPackages {
   readonly problems: readonly ManifestProblem[];
 }
 
+/** Where images put plugins of their own; operators name it without knowing whether an image has any. */
+const IMAGE_DIRECTORY = "/opt/headrace/plugins";
+
 /**
  * The packages of `plugin.path`. Each entry is a package itself, or a directory of packages (those with a scope one level deeper). In a
  * directory called `node_modules` only packages with a `headrace` field count, since the others are somebody's dependencies.
@@ -50,6 +53,7 @@ export async function findPackages(paths: readonly string[], signal: AbortSignal
     try {
       for (const directory of await children(path)) await take(directory, mustBeMarked);
     } catch (error) {
+      if (path === IMAGE_DIRECTORY && !(await isThere(path))) continue;
       problems.push({ directory: path, problem: `cannot be read: ${messageOf(error)}` });
     }
   }

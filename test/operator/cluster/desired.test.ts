@@ -10,9 +10,13 @@ import { kafkaConnect } from "#support/connect-objects.ts";
 const IMAGE = "headrace/worker:default";
 
 function objects(connect: KafkaConnect): readonly object[] {
-  const { serviceAccount, configMap, services, disruptionBudget, template } = desire(connect, IMAGE);
+  const credentials = { trusted: connect.spec.tls === undefined ? null : "PEM\n", hash: "abc", problems: [] };
+  const surroundings = connect.spec.authentication === undefined ? [] : [{ credentials, operator: null }];
+  const desired = desire(connect, IMAGE, ...surroundings);
+  const { serviceAccount, configMap, trustSecret, services, disruptionBudget, networkPolicy, template } = desired;
   const statefulSet = buildStatefulSet(connect, template, connect.spec.replicas);
-  return [serviceAccount, configMap, ...services, disruptionBudget, statefulSet];
+  const trusted = trustSecret === null ? [] : [trustSecret];
+  return [serviceAccount, configMap, ...trusted, ...services, disruptionBudget, networkPolicy, statefulSet];
 }
 
 const CASES: Readonly<Record<string, KafkaConnect>> = {
@@ -41,6 +45,31 @@ const CASES: Readonly<Record<string, KafkaConnect>> = {
       },
       apiService: { metadata: { annotations: { a: "b" } } },
       podDisruptionBudget: { maxUnavailable: 2 },
+      podSet: { metadata: { labels: { a: "b" } } },
+      statefulSet: { metadata: { annotations: { a: "b" } } },
+    },
+  }),
+  secured: kafkaConnect({
+    tls: { trustedCertificates: [{ secretName: "my-ca", certificate: "ca.crt" }] },
+    authentication: {
+      type: "scram-sha-512",
+      username: "my-user",
+      passwordSecret: { secretName: "my-user", password: "password" },
+    },
+    isolation: "Connector",
+    plugins: [
+      { name: "jdbc", artifacts: [{ type: "image", reference: "registry/jdbc@sha256:1", pullPolicy: "IfNotPresent" }] },
+      {
+        name: "http",
+        artifacts: [{ type: "npm", url: "https://registry/http.tgz", integrity: `sha512-${"A".repeat(86)}==` }],
+      },
+    ],
+    template: {
+      pod: { tmpDirSizeLimit: "1Gi", hostUsers: false, templatedVolumes: [{ name: "x", secret: {} }] },
+      initContainer: { env: [{ name: "NPM_TOKEN", valueFrom: { secretKeyRef: { name: "npm", key: "token" } } }] },
+      apiService: { ipFamilyPolicy: "PreferDualStack", ipFamilies: ["IPv6", "IPv4"] },
+      headlessService: { ipFamilyPolicy: "SingleStack" },
+      networkPolicy: { metadata: { labels: { a: "b" } } },
     },
   }),
 };
@@ -66,6 +95,14 @@ describe("desire", () => {
     assert.notEqual(configured.configMap.metadata.name, before.configMap.metadata.name);
     assert.notEqual(otherImage.revision, before.revision);
     assert.equal(otherImage.configMap.metadata.name, before.configMap.metadata.name);
+  });
+
+  it("gives a new revision for other credentials", () => {
+    const revision = (hash: string) => {
+      const credentials = { trusted: null, hash, problems: [] };
+      return desire(kafkaConnect(), IMAGE, { credentials, operator: null }).revision;
+    };
+    assert.notEqual(revision("a"), revision("b"));
   });
 
   it("does not copy the resource's own labels", () => {

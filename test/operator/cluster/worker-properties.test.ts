@@ -21,6 +21,7 @@ describe("renderWorkerProperties", () => {
       "key.converter=org.apache.kafka.connect.json.JsonConverter",
       "value.converter=org.apache.kafka.connect.json.JsonConverter",
       "scheduled.rebalance.max.delay.ms=0",
+      "plugin.path=/opt/headrace/plugins",
       "config.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigProvider",
       "config.providers=env",
       "",
@@ -39,6 +40,22 @@ describe("renderWorkerProperties", () => {
 
   it("keeps the users' config providers and adds its own", () => {
     assert.ok(lines({ "config.providers": "file, env,dir" }).includes("config.providers=file,dir,env"));
+  });
+
+  it("reads files of the volumes that users mount, unless they say themselves how", () => {
+    const volumeMounts = [
+      { name: "a", mountPath: "/mnt/a" },
+      { name: "b", mountPath: "/mnt/b" },
+    ];
+    const render = (config: Record<string, unknown>) =>
+      renderWorkerProperties(kafkaConnect({ config, template: { connectContainer: { volumeMounts } } }).spec).text;
+    const given = render({});
+    assert.match(given, /^config\.providers=env,directory,file$/m);
+    assert.match(given, /^config\.providers\.directory\.param\.allowed\.paths=\/mnt\/a,\/mnt\/b$/m);
+    const users = render({ "config.providers": "file", "config.providers.file.class": "mine" });
+    assert.match(users, /^config\.providers=file,env,directory$/m);
+    assert.match(users, /^config\.providers\.file\.class=mine$/m);
+    assert.doesNotMatch(users, /providers\.file\.param/);
   });
 
   it("names the keys that are the operator's, and does not apply them", () => {

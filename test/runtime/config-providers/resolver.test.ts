@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { restorePlaceholders } from "#runtime/config-providers/placeholders.ts";
-import { createConfigResolver } from "#runtime/config-providers/resolver.ts";
+import { createConfigResolver, forConnectors } from "#runtime/config-providers/resolver.ts";
 
 const signal = new AbortController().signal;
 
@@ -39,6 +39,21 @@ describe("config resolver", () => {
     assert.equal(await one(`\${file:${dir}/db.properties:empty}`), "");
     assert.equal(await one(`\${dir:${dir}/secret:token}`), "t0k\n");
     assert.equal(await one(`a-\${env:PASSWORD}-\${env:PORT}-z`), "a-hunter2-1-z");
+  });
+
+  it("keeps providers for the worker alone from connectors", async () => {
+    const worker = {
+      "config.providers": "dir, own",
+      "config.providers.dir.class": "DirectoryConfigProvider",
+      "config.providers.own.class": "DirectoryConfigProvider",
+      "config.providers.own.param.worker.only": "true",
+    };
+    const environment = { env: {}, warn: () => {} };
+    const raw = { a: `\${own:${dir}/secret:token}`, b: `\${dir:${dir}/secret:token}` };
+    const asWorker = await createConfigResolver(worker, environment).resolve(raw, signal);
+    assert.deepEqual(asWorker, { a: "t0k\n", b: "t0k\n" });
+    const asConnector = await createConfigResolver(forConnectors(worker), environment).resolve(raw, signal);
+    assert.deepEqual(asConnector, { a: raw.a, b: "t0k\n" });
   });
 
   it("leaves what it does not know as it is, and does not resolve twice", async () => {

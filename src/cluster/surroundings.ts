@@ -1,0 +1,41 @@
+import type { KafkaConnect } from "../kinds.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { isKubeError } from "../kube/errors.ts";
+import { Secrets } from "../kube/resources.ts";
+import { type Credentials, namedSecrets, readCredentials, type SecretData } from "./credentials.ts";
+import type { Surroundings } from "./desired.ts";
+import type { OperatorPods } from "./network-policy.ts";
+
+export interface SurroundingsDeps {
+  readonly kube: KubeClient;
+  readonly operator?: OperatorPods;
+}
+
+/** Reads what the objects of a cluster depend on beside its KafkaConnect. */
+export function createSurroundings({ kube, operator }: SurroundingsDeps) {
+  async function credentialsOf({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<Credentials> {
+    const { namespace = "" } = metadata;
+    const secrets: SecretData = new Map(
+      await Promise.all(
+        namedSecrets(spec).map(async (name) => {
+          const secret = await kube.get(Secrets, { namespace, name }, signal);
+          return [name, secret === null ? null : (secret.data ?? {})] as const;
+        }),
+      ),
+    );
+    return readCredentials(spec, secrets);
+  }
+
+  return {
+    /** A Secret that the operator may not read is told as one that is missing. */
+    async of(connect: KafkaConnect, signal: AbortSignal): Promise<Surroundings> {
+      try {
+        return { credentials: await credentialsOf(connect, signal), operator: operator ?? null };
+      } catch (error) {
+        if (!isKubeError(error, "forbidden")) throw error;
+        const credentials = { trusted: null, hash: "", problems: [error.message] };
+        return { credentials, operator: operator ?? null };
+      }
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type { KafkaConnectSpec } from "@headrace/contract";
+import { kafkaAccess, TRUST_DIR, USER_DIR } from "./kafka-access.ts";
+import { PACKAGES_DIR, toPlugins } from "./plugins.ts";
+
+/** Where the worker finds its properties file. */
+export const CONFIG_DIR = "/opt/headrace/config";
+
+/** The volume with the properties. Names that begin with `headrace-` are the operator's. */
+export const CONFIG_VOLUME = "headrace-config";
+const TMP = "headrace-tmp";
+const TRUST = "headrace-trust";
+const USER = "headrace-user";
+const PACKAGES = "headrace-packages";
+const TMP_SIZE = "64Mi";
+
+export interface VolumeSources {
+  readonly configMapName: string;
+  /** Secret with the trusted authorities. */
+  readonly trustSecretName: string;
+}
+
+/** The volumes of a worker pod: the operator's, then the users'. */
+export function buildVolumes(spec: KafkaConnectSpec, sources: VolumeSources): readonly object[] {
+  const { pod } = spec.template ?? {};
+  const { user } = kafkaAccess(spec);
+  const { images, archives } = toPlugins(spec.plugins);
+  return [
+    { name: CONFIG_VOLUME, configMap: { name: sources.configMapName } },
+    { name: TMP, emptyDir: { sizeLimit: pod?.tmpDirSizeLimit ?? TMP_SIZE } },
+    ...(trusts(spec) ? [{ name: TRUST, secret: { secretName: sources.trustSecretName } }] : []),
+    ...(user === null
+      ? []
+      : [{ name: USER, secret: { secretName: user.secretName, items: user.keys.map((key) => ({ key, path: key })) } }]),
+    ...images.map(({ volume, reference, pullPolicy }) => ({
+      name: volume,
+      image: { reference, ...(pullPolicy === undefined ? {} : { pullPolicy }) },
+    })),
+    ...(archives.length === 0 ? [] : [{ name: PACKAGES, emptyDir: {} }]),
+    ...(pod?.volumes ?? []),
+  ];
+}
+
+/** What the worker's container sees of them. */
+export function workerMounts(spec: KafkaConnectSpec): readonly object[] {
+  const { user } = kafkaAccess(spec);
+  const { images, archives } = toPlugins(spec.plugins);
+  return [
+    readOnly(CONFIG_VOLUME, CONFIG_DIR),
+    { name: TMP, mountPath: "/tmp" },
+    ...(trusts(spec) ? [readOnly(TRUST, TRUST_DIR)] : []),
+    ...(user === null ? [] : [readOnly(USER, USER_DIR)]),
+    ...images.map(({ volume, directory }) => readOnly(volume, directory)),
+    ...(archives.length === 0 ? [] : [readOnly(PACKAGES, PACKAGES_DIR)]),
+    ...(spec.template?.connectContainer?.volumeMounts ?? []),
+  ];
+}
+
+/** What the container that fetches plugins sees of them. */
+export function fetchMounts({ template }: KafkaConnectSpec): readonly object[] {
+  return [
+    { name: PACKAGES, mountPath: PACKAGES_DIR },
+    { name: TMP, mountPath: "/tmp" },
+    ...(template?.initContainer?.volumeMounts ?? []),
+  ];
+}
+
+function trusts({ tls }: KafkaConnectSpec): boolean {
+  return (tls?.trustedCertificates ?? []).length > 0;
+}
+
+function readOnly(name: string, mountPath: string) {
+  return { name, mountPath, readOnly: true };
+}

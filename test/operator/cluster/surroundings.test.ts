@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { desire } from "#operator/cluster/desired.ts";
+import { createSurroundings } from "#operator/cluster/surroundings.ts";
+import { Secrets } from "#operator/kube/resources.ts";
+import { kafkaConnect } from "#support/connect-objects.ts";
+import { createFakeKube } from "#support/fake-kube.ts";
+
+const signal = new AbortController().signal;
+const CONNECT = kafkaConnect({
+  tls: { trustedCertificates: [{ secretName: "ca", certificate: "ca.crt" }] },
+});
+
+describe("createSurroundings", () => {
+  it("finds the Secrets that a KafkaConnect names, in its own namespace", async () => {
+    const kube = createFakeKube();
+    const { of } = createSurroundings({ kube: kube.client });
+    assert.deepEqual(desire(CONNECT, "i", await of(CONNECT, signal)).missing, ["Secret ca does not exist"]);
+    const metadata = { namespace: "ns", name: "ca" };
+    kube.put(Secrets, { apiVersion: "v1", kind: "Secret", metadata });
+    assert.deepEqual(desire(CONNECT, "i", await of(CONNECT, signal)).missing, ["Secret ca has no key ca.crt"]);
+    const data = { "ca.crt": Buffer.from("PEM").toString("base64") };
+    kube.put(Secrets, { apiVersion: "v1", kind: "Secret", metadata, data });
+    const { missing, trustSecret } = desire(CONNECT, "i", await of(CONNECT, signal));
+    assert.deepEqual(missing, []);
+    assert.equal(trustSecret?.metadata.name, "my-connect-connect-trusted-certs");
+    assert.deepEqual(trustSecret?.data, { "ca.crt": Buffer.from("PEM\n").toString("base64") });
+  });
+
+  it("tells a Secret that the operator may not read", async () => {
+    const kube = createFakeKube();
+    kube.failNext("get", "forbidden", "secrets ns/ca is forbidden");
+    const found = await createSurroundings({ kube: kube.client }).of(CONNECT, signal);
+    assert.match(desire(CONNECT, "i", found).missing.join(), /secrets ns\/ca is forbidden/);
+  });
+
+  it("passes other failures on: they are tried again", async () => {
+    const kube = createFakeKube();
+    kube.failNext("get", "unavailable");
+    await assert.rejects(createSurroundings({ kube: kube.client }).of(CONNECT, signal));
+  });
+});
