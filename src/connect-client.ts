@@ -1,7 +1,9 @@
 import {
+  ActiveTopics,
   ConfigInfos,
   ConnectorInfo,
   ErrorMessage,
+  ExpandedConnectors,
   GroupInfo,
   PluginInfo,
   SelfInfo,
@@ -83,6 +85,10 @@ export interface ConnectClient {
   remove(worker: Worker, name: string, signal: AbortSignal): Promise<void>;
   restart(worker: Worker, name: string, scope: RestartScope, signal: AbortSignal): Promise<void>;
   restartTask(worker: Worker, name: string, task: number, signal: AbortSignal): Promise<void>;
+  /** All connectors with their configurations and states, as any worker of Kafka Connect tells them. */
+  expanded(worker: Worker, signal: AbortSignal): Promise<ExpandedConnectors>;
+  /** The topics that a connector has used, sorted. */
+  topics(worker: Worker, name: string, signal: AbortSignal): Promise<readonly string[]>;
   self(worker: Worker, signal: AbortSignal): Promise<SelfInfo>;
   group(worker: Worker, signal: AbortSignal): Promise<GroupInfo>;
   /** Asks a worker to give all its work away. */
@@ -193,6 +199,17 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
     },
     restartTask: (worker, name, task, signal) =>
       call(worker, { method: "POST", path: `${connectorPath(name)}/tasks/${task}/restart`, answer: nothing }, signal),
+    expanded: (worker, signal) =>
+      call(
+        worker,
+        { method: "GET", path: "/connectors?expand=info&expand=status", answer: ExpandedConnectors },
+        signal,
+      ),
+    async topics(worker, name, signal) {
+      const path = `${connectorPath(name)}/topics`;
+      const answer = await call(worker, { method: "GET", path, answer: ActiveTopics }, signal);
+      return (answer[name]?.topics ?? []).toSorted();
+    },
     self: (worker, signal) => call(worker, { method: "GET", path: "/headrace/self", answer: SelfInfo }, signal),
     group: (worker, signal) => call(worker, { method: "GET", path: "/headrace/group", answer: GroupInfo }, signal),
     drain: (worker, signal) => call(worker, { method: "POST", path: "/headrace/drain", answer: nothing }, signal),

@@ -9,6 +9,7 @@ import type { ViewChange } from "./event-stream.ts";
 import { createEventStreams } from "./event-streams.ts";
 import type { ConnectorStores } from "./observe.ts";
 import { type ConnectorReconcileDeps, createConnectorReconcile } from "./reconcile.ts";
+import { wakeAfterChanges } from "./waking-client.ts";
 
 export interface ConnectorControllerDeps extends Omit<ConnectorReconcileDeps, "viewOf" | "stores"> {
   readonly stores: ConnectorStores & { readonly pods: Store<Pod> };
@@ -39,7 +40,11 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
 
   const controller = createController({
     name: "connector",
-    reconcile: createConnectorReconcile({ ...deps, viewOf: (cluster) => streams.view(cluster) }),
+    reconcile: createConnectorReconcile({
+      ...deps,
+      connect: wakeAfterChanges(connect, (cluster) => streams.wake(cluster)),
+      viewOf: (cluster) => streams.view(cluster),
+    }),
     log,
     concurrency: CONCURRENCY,
     groupOf: (key) => groupOf(stores.connectors.get(key)),

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StreamEvent } from "@headrace/contract";
 import type { Logger } from "pino";
-import { type ConnectClient, ConnectRestError, type Worker } from "../connect-client.ts";
+import { type ConnectClient, ConnectRestError, isConnectError, type Worker } from "../connect-client.ts";
 import type { ObjectKey } from "../kube/client.ts";
 import { type ConnectorMap, foldEvent } from "./cluster-view.ts";
+import { snapshotStream } from "./snapshot-stream.ts";
 
 /** What the operator knows of a cluster's connectors. */
 export type ClusterView =
@@ -31,7 +32,7 @@ export interface EventStreamOptions {
 /** One stream of events of one cluster. */
 export interface EventStream {
   view(): ClusterView;
-  /** The workers may be others now: do not wait any longer. */
+  /** The workers may be others now, or somebody has changed something: do not wait any longer. */
   wake(): void;
   /** Follows the cluster until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
@@ -43,6 +44,7 @@ export interface EventStream {
  * Guarantees: when it breaks or falls silent, the other ready workers are tried at once, and the view stays as it was until all
  * have been tried in vain. A new stream starts with a snapshot, which replaces the view; only differences are reported. A worker
  * that is in no group, since it has just started or has lost Kafka, is not listened to: what it knows may be long past.
+ * JVM workers have no such stream; they are asked again and again.
  */
 export function createEventStream(options: EventStreamOptions): EventStream {
   const { cluster, connect, workers, changed, retryMs = 1_000 } = options;
@@ -57,12 +59,21 @@ export function createEventStream(options: EventStreamOptions): EventStream {
     changed("all");
   }
 
+  async function* eventsOf(worker: Worker, signal: AbortSignal): AsyncGenerator<StreamEvent> {
+    try {
+      yield* whileInGroup(connect.events(worker, signal));
+    } catch (error) {
+      if (!isConnectError(error, "not-found")) throw error;
+      yield* snapshotStream({ connect, worker, pause }, signal);
+    }
+  }
+
   /** Follows one worker to the end of its stream. `told`: there was a snapshot. Never throws. */
   async function follow(worker: Worker, signal: AbortSignal): Promise<{ told: boolean; reason: string }> {
     lastIp = worker.ip;
     let told = false;
     try {
-      for await (const event of whileInGroup(connect.events(worker, signal))) {
+      for await (const event of eventsOf(worker, signal)) {
         if (!told && event.kind !== "snapshot") continue;
         if (!told) log.info({ worker: worker.ip }, "event stream open");
         told = true;
@@ -92,9 +103,9 @@ export function createEventStream(options: EventStreamOptions): EventStream {
     lose(reason);
   }
 
-  async function pause(signal: AbortSignal): Promise<void> {
+  async function pause(ms: number, signal: AbortSignal): Promise<void> {
+    await sleep(ms, undefined, { signal: AbortSignal.any([signal, rouse.signal]) }).catch(() => undefined);
     rouse = new AbortController();
-    await sleep(retryMs, undefined, { signal: AbortSignal.any([signal, rouse.signal]) }).catch(() => undefined);
   }
 
   return {
@@ -104,7 +115,7 @@ export function createEventStream(options: EventStreamOptions): EventStream {
       while (!signal.aborted) {
         const startedAt = performance.now();
         await followAny(signal);
-        if (!signal.aborted && performance.now() - startedAt < retryMs) await pause(signal);
+        if (!signal.aborted && performance.now() - startedAt < retryMs) await pause(retryMs, signal);
       }
     },
   };

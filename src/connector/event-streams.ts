@@ -18,6 +18,8 @@ export interface EventStreamsOptions {
 /** The event streams of all clusters: one for each KafkaConnect that is there. */
 export interface EventStreams {
   view(cluster: ObjectKey): ClusterView;
+  /** Somebody has just changed something there: where workers are asked for news, this is the time. */
+  wake(cluster: ObjectKey): void;
   /** Follows all clusters until `signal` aborts, new ones as they come. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -62,6 +64,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
 
   return {
     view: (cluster) => running.get(idOf(cluster))?.stream.view() ?? UNKNOWN,
+    wake: (cluster) => running.get(idOf(cluster))?.stream.wake(),
     async run(signal) {
       if (signal.aborted) return;
       const subscriptions = [

@@ -45,6 +45,8 @@ export interface FakeConnect {
   slow: boolean;
   /** A change leaves the tasks as they are until `settle`; what is resumed has none until then. */
   lazyTasks: boolean;
+  /** Workers are Apache's: they have nothing under /headrace/. */
+  jvm: boolean;
   addWorker(ip: string): Promise<void>;
   /** The worker's process is gone: its connections break and nobody listens any more. */
   killWorker(ip: string): Promise<void>;
@@ -196,6 +198,12 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     return { name, config: existing(name).config, tasks: [], type: "source" };
   }
 
+  function expanded(name: string) {
+    const { config, status, idle } = existing(name);
+    const tasks = idle ? [] : status.tasks.map(({ id }) => ({ connector: name, task: id }));
+    return { info: { name, config, tasks, type: "source" }, status };
+  }
+
   function changeState(name: string, targetState: TargetState): void {
     const connector = existing(name);
     connector.targetState = targetState;
@@ -213,7 +221,12 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
   function answer(ip: string, method: string, path: string, body: unknown): readonly [number, unknown] {
     const [, first = "", name = "", ...rest] = path.split("?")[0]?.split("/").map(decodeURIComponent) ?? [];
     const route = `${method} /${first}${name === "" ? "" : "/*"}${rest.map((part) => `/${part}`).join("")}`;
+    if (fake.jvm && first === "headrace") throw new Refusal(404, "HTTP 404 Not Found");
     switch (route) {
+      case "GET /connectors":
+        return [200, Object.fromEntries([...connectors.keys()].map((one) => [one, expanded(one)]))];
+      case "GET /connectors/*/topics":
+        return [200, { [name]: { topics: existing(name).topics } }];
       case "GET /connector-plugins":
         return [200, Object.keys(REQUIRED).map((plugin) => ({ class: plugin, type: "source", version: "1.0.0" }))];
       case "GET /connector-plugins/*/config":
@@ -275,7 +288,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     response: ServerResponse,
   ): Promise<void> {
     const { method = "GET", url: path = "/" } = request;
-    if (path === "/headrace/events") {
+    if (path === "/headrace/events" && !fake.jvm) {
       response.writeHead(200, { "content-type": "text/event-stream" });
       worker.streams.add(response);
       streamsOpened += 1;
@@ -313,6 +326,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     calls,
     connectors,
     group: EMPTY_GROUP,
+    jvm: false,
     slow: false,
     lazyTasks: false,
     async addWorker(ip) {

@@ -543,4 +543,26 @@ describe("connector controller", () => {
     );
     await ready("Running");
   });
+
+  it("runs connectors on JVM workers, which are asked for their states", async () => {
+    connect.jvm = true;
+    startWithCluster();
+    kube.put(KafkaConnectors, kafkaConnector());
+    assert.equal((await ready("Running")).message, "The connector and all 2 tasks are running.");
+    assert.deepEqual(connect.connectors.get("orders")?.config["topic"], "orders");
+    changeSpec({ state: "paused" });
+    await ready("Paused");
+    changeSpec({ state: "running" });
+    await ready("Running");
+    connect.setState("orders", 0, "FAILED", "no more disk");
+    assert.match((await ready("TasksFailed")).message, /no more disk/);
+    connect.setState("orders", 0, "RUNNING");
+    changeSpec({ state: "stopped" });
+    await ready("Stopped");
+    await connect.killWorker("10.0.0.1");
+    changeSpec({ state: "running" });
+    await ready("Running");
+    await kube.client.delete(KafkaConnectors, KEY, {}, stop.signal);
+    await eventually("it is gone", () => kube.find(KafkaConnectors, KEY) === null && connect.connectors.size === 0);
+  });
 });
