@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { checkWorker } from "./check.ts";
 import { InvalidConfigError, type LoadedConfig, loadConfig, readProperties } from "./config.ts";
 import { ConnectError } from "./errors.ts";
+import { FetchError, fetchPlugin } from "./fetch-plugins.ts";
 import { createLog } from "./log.ts";
 import { readClusterFile } from "./standalone/cluster-file.ts";
 import { readConnectorFile } from "./standalone/connector-files.ts";
@@ -16,10 +17,13 @@ const USAGE = `Usage: headrace-worker distributed FILE
        headrace-worker standalone FILE [CONNECTOR-FILE]...
        headrace-worker standalone CLUSTER.yaml
        headrace-worker check FILE
+       headrace-worker fetch DIRECTORY URL INTEGRITY...
 
 distributed   runs a Kafka Connect worker in distributed mode
 standalone    runs one worker with its connectors, without a group and without topics of its own
 check         tries configuration, plugins, Kafka and the worker's topics, and exits
+fetch         fetches archives of plugins (npm pack) into directories, if their hashes (sha512-...) are right, and exits;
+              NPM_TOKEN is sent to https addresses
 
 FILE is a worker's .properties file. Standalone mode needs offset.storage.file.filename in it, where source offsets are kept
 as Apache Kafka Connect does.
@@ -63,6 +67,25 @@ async function check(file: string): Promise<number> {
     process.stdout.write(problem === null ? `ok      ${what}\n` : `failed  ${what}: ${problem}\n`);
   }
   return findings.every(({ problem }) => problem === null) ? 0 : 1;
+}
+
+/** Fetches plugins: DIRECTORY URL INTEGRITY, any number of times. */
+async function fetchPlugins(words: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  const token = process.env["NPM_TOKEN"] || null;
+  for (let at = 0; at < words.length; at += 3) {
+    const [directory = "", url = "", integrity = ""] = words.slice(at, at + 3);
+    try {
+      await fetchPlugin({ directory, url, integrity }, token, stop.signal);
+    } catch (error) {
+      if (!(error instanceof FetchError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      return 1;
+    }
+    process.stdout.write(`${url} is in ${directory}\n`);
+  }
+  return 0;
 }
 
 async function distributed(file: string): Promise<number> {
@@ -148,6 +171,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "standalone" && file !== undefined && !(isClusterFile(file) && rest.length > 0)) {
     return await standalone(file, rest);
   }
+  if (command === "fetch" && args.length > 1 && (args.length - 1) % 3 === 0) return await fetchPlugins(args.slice(1));
   if ((command !== "distributed" && command !== "check") || file === undefined || rest.length > 0) {
     process.stderr.write(USAGE);
     return 1;

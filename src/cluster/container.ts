@@ -33,6 +33,7 @@ export function buildWorkerContainer(connect: KafkaConnect, defaultImage: string
     startupProbe: probe("/healthz", { periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 120 }),
     livenessProbe: probe("/healthz", { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3, ...livenessProbe }),
     readinessProbe: probe("/readyz", { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3, ...readinessProbe }),
+    terminationMessagePolicy: "FallbackToLogsOnError",
     securityContext: restricted(template?.connectContainer),
     volumeMounts: workerMounts(connect.spec),
   };
@@ -51,6 +52,7 @@ export function buildInitContainers({ spec }: KafkaConnect, defaultImage: string
       command: ["headrace-worker", "fetch", ...fetches],
       ...withEnv(template?.initContainer),
       ...fetchResources(spec),
+      terminationMessagePolicy: "FallbackToLogsOnError",
       securityContext: restricted(template?.initContainer),
       volumeMounts: fetchMounts(spec),
     },

@@ -83,7 +83,9 @@ function troubleOf({ status }: Pod, container: string): Trouble | null {
   if (scheduled?.status === "False") {
     return { reason: "Unschedulable", message: scheduled.message ?? "no node takes it", lasting: false };
   }
-  const state = status?.containerStatuses?.find(({ name }) => name === container);
+  const early = (status?.initContainerStatuses ?? []).find(hasFailed);
+  const state = early ?? status?.containerStatuses?.find(({ name }) => name === container);
+  const what = early === undefined ? "the worker" : early.name;
   const waiting = state?.state?.waiting;
   const ended = state?.state?.terminated ?? state?.lastState?.terminated;
   const running = state?.state?.running !== undefined;
@@ -91,8 +93,17 @@ function troubleOf({ status }: Pod, container: string): Trouble | null {
     const last = ended.message?.trim().split("\n").at(-1);
     const why = last ? `: ${last}` : "";
     const reason = waiting?.reason ?? ended.reason ?? "Ended";
-    return { reason, message: `the worker ended with code ${ended.exitCode}${why}`, lasting: LASTING.has(reason) };
+    return { reason, message: `${what} ended with code ${ended.exitCode}${why}`, lasting: LASTING.has(reason) };
   }
   if (waiting?.reason === undefined || !LASTING.has(waiting.reason)) return null;
   return { reason: waiting.reason, message: waiting.message ?? waiting.reason, lasting: true };
+}
+
+type ContainerStatus = NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number];
+
+/** One that runs before the worker and keeps it from starting. */
+function hasFailed({ state, lastState }: ContainerStatus): boolean {
+  if (state?.running !== undefined) return false;
+  const ended = state?.terminated ?? lastState?.terminated;
+  return (ended !== undefined && ended.exitCode !== 0) || LASTING.has(state?.waiting?.reason ?? "");
 }

@@ -60,6 +60,30 @@ describe("toWorkerPod", () => {
     it(`names the trouble: ${what}`, () => assert.deepEqual(read(container).trouble, trouble));
   }
 
+  it("names the trouble: a container before the worker's", () => {
+    const failed = {
+      name: "fetch-plugins",
+      image: "i",
+      imageID: "i",
+      ready: false,
+      restartCount: 3,
+      state: { waiting: { reason: "CrashLoopBackOff" } },
+      lastState: { terminated: { ...ENDED, message: "https://r/x.tgz answered 404\n" } },
+    };
+    const troubleWith = (initContainer: ContainerStatus) =>
+      toWorkerPod(
+        workerPod(0, { ready: false, status: { initContainerStatuses: [initContainer] } }),
+        "my-connect-connect",
+      ).trouble;
+    assert.deepEqual(troubleWith(failed), {
+      reason: "CrashLoopBackOff",
+      message: "fetch-plugins ended with code 1: https://r/x.tgz answered 404",
+      lasting: true,
+    });
+    assert.equal(troubleWith({ ...failed, state: { terminated: { ...ENDED, exitCode: 0 } } }), null);
+    assert.equal(troubleWith({ ...failed, state: { running: {} } }), null);
+  });
+
   it("names the trouble: no node takes it", () => {
     const conditions = [{ type: "PodScheduled", status: "False", message: "0/1 nodes are available" }];
     const pod = toWorkerPod(workerPod(0, { status: { conditions } }), "my-connect-connect");
