@@ -112,6 +112,7 @@ export interface Volume {
   readonly name: string;
   readonly emptyDir?: object;
   readonly hostPath?: { readonly path: string };
+  readonly persistentVolumeClaim?: { readonly claimName: string };
   readonly configMap?: KeyedSource & { readonly name: string; readonly defaultMode?: number };
   readonly secret?: KeyedSource & { readonly secretName: string; readonly defaultMode?: number };
   readonly downwardAPI?: { readonly items?: readonly DownwardFile[]; readonly defaultMode?: number };

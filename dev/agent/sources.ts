@@ -4,6 +4,8 @@ import { ApiError, type KubernetesApi } from "../kubernetes-api.ts";
 export interface Sources {
   configMap(namespace: string, name: string, signal: AbortSignal): Promise<ConfigMap | null>;
   secret(namespace: string, name: string, signal: AbortSignal): Promise<Secret | null>;
+  /** The directory of the volume that a claim is bound to; null without such a claim, or while it is not bound to a directory. */
+  claimedPath(namespace: string, claim: string, signal: AbortSignal): Promise<string | null>;
   /** A new token of a ServiceAccount, bound to the pod. */
   token(request: TokenRequest, signal: AbortSignal): Promise<Token>;
 }
@@ -15,6 +17,14 @@ export interface ConfigMap {
 
 export interface Secret {
   readonly data?: Readonly<Record<string, string>>;
+}
+
+interface Claim {
+  readonly spec: { readonly volumeName?: string };
+}
+
+interface PersistentVolume {
+  readonly spec: { readonly hostPath?: { readonly path: string }; readonly local?: { readonly path: string } };
 }
 
 export interface TokenRequest {
@@ -43,6 +53,13 @@ export function createSources(api: KubernetesApi): Sources {
   return {
     configMap: (namespace, name, signal) => get(`/api/v1/namespaces/${namespace}/configmaps/${name}`, signal),
     secret: (namespace, name, signal) => get(`/api/v1/namespaces/${namespace}/secrets/${name}`, signal),
+    async claimedPath(namespace, claim, signal) {
+      const found = await get<Claim>(`/api/v1/namespaces/${namespace}/persistentvolumeclaims/${claim}`, signal);
+      const name = found?.spec.volumeName;
+      if (name === undefined) return null;
+      const volume = await get<PersistentVolume>(`/api/v1/persistentvolumes/${name}`, signal);
+      return volume?.spec.hostPath?.path ?? volume?.spec.local?.path ?? null;
+    },
     async token(request, signal) {
       const { namespace, serviceAccount, pod, audience, expirationSeconds } = request;
       const { status } = await api.request<{ status: { token: string; expirationTimestamp: string } }>(

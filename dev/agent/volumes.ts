@@ -27,6 +27,7 @@ export function createPodVolumes(
   sources: Sources,
 ): PodVolumes {
   const volumes = current().spec.volumes ?? [];
+  const claimed = new Map<string, string>();
   const tokens = new Map<string, Token & { readonly renewAtMs: number }>();
 
   const token = async (projection: TokenProjection, signal: AbortSignal): Promise<string> => {
@@ -96,7 +97,12 @@ export function createPodVolumes(
         const path = join(dir, volume.name);
         if (volume.emptyDir !== undefined) mkdirSync(path, { recursive: true });
         else if (volume.hostPath !== undefined) continue;
-        else if (volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected) {
+        else if (volume.persistentVolumeClaim !== undefined) {
+          const { claimName } = volume.persistentVolumeClaim;
+          const found = await sources.claimedPath(current().metadata.namespace, claimName, signal);
+          if (found === null) throw new Error(`persistentvolumeclaim "${claimName}" is not bound to a directory`);
+          claimed.set(volume.name, found);
+        } else if (volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected) {
           writeVolumeFiles(path, await files(volume, signal));
         } else throw new Error(`volume "${volume.name}": its kind is not supported by the local agent`);
       }
@@ -104,7 +110,7 @@ export function createPodVolumes(
     mounts(container) {
       return (container.volumeMounts ?? []).map(({ name, mountPath, subPath }) => {
         const volume = volumes.find((candidate) => candidate.name === name);
-        const root = volume?.hostPath?.path ?? join(dir, name);
+        const root = volume?.hostPath?.path ?? claimed.get(name) ?? join(dir, name);
         if (subPath === undefined || subPath === "") return { mountPath, hostPath: root };
         const hostPath = join(root, subPath);
         if (volume?.emptyDir !== undefined && !existsSync(hostPath)) mkdirSync(hostPath, { recursive: true });

@@ -10,7 +10,7 @@ import type { Stack } from "../stack.ts";
 import type { CheckList } from "./check-list.ts";
 import { type ConnectorWatch, watchConnectors } from "./connector-watch.ts";
 import { hashOfSet, linesOf, zipcodes } from "./dataset.ts";
-import { localExamples } from "./manifests.ts";
+import { localExamples, sharedVolume } from "./manifests.ts";
 import { until } from "./until.ts";
 import { workerProcess } from "./worker-process.ts";
 
@@ -50,10 +50,11 @@ export async function show(stack: Stack, checks: CheckList, say: (line?: string)
   const first = lines.slice(0, Math.floor(lines.length / 2));
   mkdirSync(dataDir, { recursive: true });
   writeFileSync(input, toText(first));
+  await administrator(["apply", "-f", "-"], { input: sharedVolume(NAMESPACE, dataDir) });
 
   say("\n── A cluster of three workers, a file pipeline and generated orders");
   const appliedAt = performance.now();
-  const local = { bootstrap: stack.bootstrap, dataDir };
+  const local = { bootstrap: stack.bootstrap };
   const manifests = localExamples(["kafka-connect.yaml", "zipcodes.yaml", "datagen.yaml"], local);
   say(`\n$ kubectl apply -f examples/\n${(await kubectl(["apply", "-f", "-"], manifests)).trimEnd()}`);
   const connectors = await watchConnectors(stack.userKubeconfig, NAMESPACE);

@@ -24,11 +24,14 @@ export function podOf(spec: Partial<PodSpec> = {}, container: Partial<Container>
 export function fakeSources(objects: {
   readonly configMaps?: Readonly<Record<string, ConfigMap>>;
   readonly secrets?: Readonly<Record<string, Secret>>;
+  /** Directories by claim. */
+  readonly claims?: Readonly<Record<string, string>>;
 }): Sources {
   let tokens = 0;
   return {
     configMap: async (_namespace, name) => objects.configMaps?.[name] ?? null,
     secret: async (_namespace, name) => objects.secrets?.[name] ?? null,
+    claimedPath: async (_namespace, claim) => objects.claims?.[claim] ?? null,
     token: async ({ serviceAccount, audience, expirationSeconds }) => {
       tokens += 1;
       const expiresAt = new Date(Date.now() + expirationSeconds * 1000);

@@ -22,7 +22,12 @@ describe("createPodVolumes", () => {
   };
   const secrets = { login: { data: { password: base64("geheim") } } };
   const volumesOf = (...volumes: readonly Volume[]) =>
-    createPodVolumes(() => podOf({ volumes }), dir, addresses, fakeSources({ configMaps, secrets }));
+    createPodVolumes(
+      () => podOf({ volumes }),
+      dir,
+      addresses,
+      fakeSources({ configMaps, secrets, claims: { files: "/srv/files" } }),
+    );
 
   it("writes ConfigMaps, Secrets and pod fields as files with their modes", async () => {
     await volumesOf(
@@ -77,6 +82,17 @@ describe("createPodVolumes", () => {
       ["a", "c"],
     );
     assert.equal(read("all/a"), "2");
+  });
+
+  it("takes the directory of the volume that a claim is bound to", async () => {
+    const volumes = volumesOf({ name: "data", persistentVolumeClaim: { claimName: "files" } });
+    await volumes.sync(signal);
+    const volumeMounts = [{ name: "data", mountPath: "/data" }];
+    assert.deepEqual(volumes.mounts({ name: "web", image: "web", volumeMounts }), [
+      { mountPath: "/data", hostPath: "/srv/files" },
+    ]);
+    const unbound = volumesOf({ name: "data", persistentVolumeClaim: { claimName: "none" } });
+    await assert.rejects(unbound.sync(signal), /persistentvolumeclaim "none" is not bound to a directory/);
   });
 
   it("says what is missing, unless it is optional", async () => {
