@@ -9,7 +9,7 @@ NODE := node --conditions=source
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-node_modules/.package-lock.json: package-lock.json package.json contract/package.json sdk/package.json native/package.json runtime/package.json
+node_modules/.package-lock.json: package-lock.json package.json contract/package.json sdk/package.json native/package.json runtime/package.json cli/package.json
 	@echo "▸ npm packages"
 	@npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
 	@touch $@

@@ -1,3 +1,17 @@
+export type { RestConnector } from "./convert/connect-rest.ts";
+export {
+  ConvertError,
+  type ConvertedDocument,
+  type ConvertOptions,
+  convert,
+  TARGETS,
+  type Target,
+} from "./convert/convert.ts";
+export { type Dialect, EVENT_STREAMS, HEADRACE, STRIMZI } from "./convert/dialect.ts";
+export { splitBySchema } from "./convert/fields.ts";
+export { isObject, type JsonObject, type Manifest, toManifest } from "./convert/manifest.ts";
+export type { Note } from "./convert/notes.ts";
+export { fromStrimzi } from "./convert/strimzi.ts";
 export type { AllowedNamespaces } from "./crd/allowed-namespaces.ts";
 export type { Authentication } from "./crd/authentication.ts";
 export type { AutoRestart } from "./crd/auto-restart.ts";

@@ -35,7 +35,7 @@ export function toStringMap(config: ConfigValues): StringMapResult {
 function problemOf(value: unknown): string | undefined {
   if (value === null || value === undefined) return "has no value; give it one, or remove the key";
   if (typeof value === "object") return "must be a string, a number or a boolean";
-  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value))
+  if (typeof value === "bigint" || (Number.isInteger(value) && !Number.isSafeInteger(value)))
     return "is too large for a number in YAML; write it in quotes";
   return undefined;
 }
