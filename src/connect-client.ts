@@ -15,6 +15,8 @@ import { withDeadline } from "./deadline.ts";
 import type { ObjectKey } from "./kube/client.ts";
 import { createLimiter, type Limiter } from "./kube/limiter.ts";
 import { serverSentEvents } from "./server-sent-events.ts";
+import { createWorkerFetch, type WorkerFetch } from "./worker-fetch.ts";
+import type { WorkerTls } from "./worker-trust.ts";
 
 /** One worker of one Connect cluster, by its pod's address. */
 export interface Worker {
@@ -26,6 +28,8 @@ export interface Worker {
 export interface Endpoint {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** For https. */
+  readonly tls?: WorkerTls;
 }
 
 /** What went wrong, as callers tell it apart. */
@@ -101,8 +105,8 @@ export interface ConnectClient {
 
 export interface ConnectClientOptions {
   /** Scheme and credentials. The default is plain HTTP on the workers' REST port. */
-  readonly endpoint?: (worker: Worker) => Endpoint;
-  readonly fetch?: typeof fetch;
+  readonly endpoint?: (worker: Worker, signal: AbortSignal) => Endpoint | Promise<Endpoint>;
+  readonly fetch?: WorkerFetch;
   readonly readTimeoutMs?: number;
   readonly writeTimeoutMs?: number;
   /** The longest time without an event; workers ping every 5 s. */
@@ -111,15 +115,23 @@ export interface ConnectClientOptions {
 
 const CALLS_PER_CLUSTER = 8;
 
-/** The one place that knows how workers are reached. */
+/** A worker whose REST is plain HTTP. */
 export function plainEndpoint({ ip }: Worker): Endpoint {
-  const host = ip.includes(":") ? `[${ip}]` : ip;
-  return { url: `http://${host}:8083`, headers: {} };
+  return { url: `http://${hostIn(ip)}:8083`, headers: {} };
+}
+
+/** A worker whose REST is https. */
+export function secureEndpoint({ ip }: Worker, tls: WorkerTls): Endpoint {
+  return { url: `https://${hostIn(ip)}:8083`, headers: {}, tls };
+}
+
+function hostIn(ip: string): string {
+  return ip.includes(":") ? `[${ip}]` : ip;
 }
 
 export function createConnectClient(options: ConnectClientOptions = {}): ConnectClient {
   const { endpoint = plainEndpoint, readTimeoutMs = 5_000, writeTimeoutMs = 30_000, silenceMs = 10_000 } = options;
-  const doFetch = options.fetch ?? fetch;
+  const doFetch = options.fetch ?? createWorkerFetch();
   const limiters = new Map<string, Limiter>();
 
   function limiterOf({ namespace, name }: ObjectKey): Limiter {
@@ -131,18 +143,19 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
 
   async function call<T>(worker: Worker, request: Request<T>, signal: AbortSignal): Promise<T> {
     const { method, path, body, answer } = request;
-    const { url, headers } = endpoint(worker);
     const doing = `${method} ${path}`;
     const exchange = (bounded: AbortSignal) =>
       withDeadline(
         method === "GET" ? readTimeoutMs : writeTimeoutMs,
         async (deadline) => {
-          const response = await doFetch(url + path, {
+          const { url, headers, ...security } = await endpoint(worker, deadline);
+          const request = {
+            ...security,
             method,
-            signal: deadline,
             headers: { ...headers, accept: "application/json", "content-type": "application/json" },
             ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          });
+          };
+          const response = await doFetch(url + path, request, deadline);
           return { status: response.status, text: await response.text() };
         },
         bounded,
@@ -218,18 +231,17 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
       return call(worker, { method: "POST", path, answer: nothing }, signal);
     },
     async *events(worker, signal) {
-      const { url, headers } = endpoint(worker);
       const doing = "GET /headrace/events";
       const connection = new AbortController();
       const whole = AbortSignal.any([signal, connection.signal]);
       try {
         const response = await withDeadline(
           readTimeoutMs,
-          (deadline) =>
-            doFetch(`${url}/headrace/events`, {
-              signal: AbortSignal.any([whole, deadline]),
-              headers: { ...headers, accept: "text/event-stream" },
-            }),
+          async (deadline) => {
+            const { url, headers, ...security } = await endpoint(worker, deadline);
+            const request = { ...security, method: "GET", headers: { ...headers, accept: "text/event-stream" } };
+            return await doFetch(`${url}/headrace/events`, request, AbortSignal.any([whole, deadline]));
+          },
           signal,
         );
         if (!response.ok || response.body === null) throw refusal(doing, response.status, await response.text());

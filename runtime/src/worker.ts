@@ -382,7 +382,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
         memberId: member().view().memberId,
         podUid: options.podUid,
         draining: group.isDraining(),
-        ...(url.startsWith("https:") ? { tls: service.fingerprints() } : {}),
+        ...(service.fingerprints().trusted.length === 0 ? {} : { tls: service.fingerprints() }),
       }),
       verify: (request) => {
         if (member().view().protocolVersion < 2) return;

@@ -1,0 +1,273 @@
+import { API_GROUP } from "@headrace/contract";
+import { workloadName } from "../cluster-pods.ts";
+import { type ConnectClient, isConnectError } from "../connect-client.ts";
+import type { KafkaConnect } from "../kinds.ts";
+import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
+import { KubeError } from "../kube/errors.ts";
+import { type Secret, Secrets } from "../kube/resources.ts";
+import {
+  type Authority,
+  type AuthorityStep,
+  type AuthorityUse,
+  decode,
+  encode,
+  firstAuthority,
+  fromSecretData,
+  planAuthority,
+  takeAuthorityStep,
+  toSecretData,
+} from "../pki/authority.ts";
+import {
+  fingerprintOf,
+  isIssuedBy,
+  issueCertificate,
+  type KeyPair,
+  lifeOf,
+  splitCertificates,
+} from "../pki/certificate.ts";
+import { authoritySecretName, type WorkerTrust, workerServerName } from "../worker-trust.ts";
+import { objectMeta } from "./names.ts";
+import type { WorkerPod } from "./worker-pod.ts";
+
+/** On the Secret of an authority, with any value: replace it now. */
+export const RENEW_ANNOTATION = `${API_GROUP}/renew`;
+
+/** Name of the Secret that worker pods mount: their certificate, its key, and whom they trust. */
+export function workerSecretName(cluster: string): string {
+  return `${workloadName(cluster)}-tls`;
+}
+
+/** Name of the Secret with the certificates of the authority alone, for those who call the API Service themselves. */
+export function publicSecretName(cluster: string): string {
+  return `${workloadName(cluster)}-ca-cert`;
+}
+
+/** Keeps the certificates of clusters. */
+export interface Certificates {
+  /**
+   * Makes what is missing, renews what ends soon, and takes at most one step of a replacement of the authority. Idempotent; looks only
+   * once a minute unless something is under way. Throws KubeError `invalid` if a Secret of the name is somebody else's.
+   */
+  keep(connect: KafkaConnect, pods: readonly WorkerPod[], signal: AbortSignal): Promise<void>;
+  /** Clusters other than these are gone. */
+  retain(uids: ReadonlySet<string | undefined>): void;
+}
+
+export interface CertificateDeps {
+  readonly kube: KubeClient;
+  readonly connect: Pick<ConnectClient, "self">;
+  readonly trust: Pick<WorkerTrust, "learn" | "forget">;
+  readonly events: EventRecorder;
+  /** Wall clock, epoch ms. */
+  readonly now: () => number;
+}
+
+const DAY_MS = 86_400_000;
+const WORKER_LIFE_MS = 90 * DAY_MS;
+/** A worker's certificate is renewed when less than this is left. */
+const RENEW_WORKER_BEFORE_MS = 30 * DAY_MS;
+const LOOK_AGAIN_MS = 60_000;
+
+const STEP_EVENTS = {
+  introduce: "A new certificate authority was made; the workers get to trust it beside the present one.",
+  switch: "All workers trust the new certificate authority: it signs from now on.",
+  drop: "All workers show certificates of the new authority: the former one is trusted no more.",
+} as const satisfies Record<Exclude<AuthorityStep, "none">, string>;
+
+export function createCertificates({ kube, connect, trust, events, now }: CertificateDeps): Certificates {
+  const looked = new Map<string, { readonly cluster: ObjectKey; atMs: number }>();
+
+  async function readOwn(resource: KafkaConnect, name: string, signal: AbortSignal): Promise<Secret | null> {
+    const { namespace = "" } = resource.metadata;
+    const secret = await kube.get(Secrets, { namespace, name }, signal);
+    if (secret === null || secret.metadata.labels?.[`${API_GROUP}/kind`] === "KafkaConnect") return secret;
+    throw new KubeError(
+      "invalid",
+      `the Secret ${name} was not made by the operator and has the name of one that it needs: delete or rename it`,
+    );
+  }
+
+  /** The authority as it is kept, after one step if one is due. */
+  async function keepAuthority(
+    resource: KafkaConnect,
+    { pods, worker }: { readonly pods: readonly WorkerPod[]; readonly worker: Secret | null },
+    signal: AbortSignal,
+  ): Promise<Authority> {
+    const cluster = keyOf(resource);
+    const name = authoritySecretName(cluster.name);
+    const maker = { commonName: `${workloadName(cluster.name)}.${cluster.namespace}`, nowMs: now() };
+    const secret = await readOwn(resource, name, signal);
+    const kept = fromSecretData(secret?.data);
+    if (kept === null) {
+      // What the workers trust stays trusted: their present certificates are of an authority whose key is lost.
+      const authority = await firstAuthority(maker, splitCertificates(decode(worker?.data?.["ca.crt"])));
+      const metadata = objectMeta(resource, name, undefined);
+      if (secret === null) {
+        const made: Secret = { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", data: present(authority) };
+        await kube.create(Secrets, made, signal);
+      } else await write(resource, secret, authority, signal);
+      if (secret !== null || worker !== null) {
+        const message = `The Secret ${name} was lost or could not be read; the workers get certificates of a new authority.`;
+        events.record(resource, { type: "Warning", reason: "CertificateAuthorityLost", message });
+      }
+      return authority;
+    }
+    if (secret === null) throw new Error("unreachable: an authority without a Secret");
+    const renew = secret.metadata.annotations?.[RENEW_ANNOTATION] !== undefined;
+    const step = planAuthority(kept, await useOf(cluster, kept, { pods, worker, renew }, signal));
+    if (step === "none") {
+      if (!isOwnedBy(secret, resource)) await write(resource, secret, kept, signal);
+      return kept;
+    }
+    const authority = await takeAuthorityStep(kept, step, maker);
+    await write(resource, secret, authority, signal);
+    events.record(resource, { type: "Normal", reason: "CertificateAuthorityRenewal", message: STEP_EVENTS[step] });
+    return authority;
+  }
+
+  /** Fails with `conflict` if somebody else has written meanwhile. */
+  async function write(
+    resource: KafkaConnect,
+    secret: Secret,
+    authority: Authority,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name, resourceVersion } = secret.metadata;
+    const { ownerReferences, namespace = "" } = objectMeta(resource, name, undefined);
+    const metadata = { resourceVersion, ownerReferences, annotations: { [RENEW_ANNOTATION]: null } };
+    await kube.patch(Secrets, { namespace, name }, { metadata, data: toSecretData(authority) }, signal);
+  }
+
+  /** Asks the workers what they trust and show, if a step depends on it. */
+  async function useOf(
+    cluster: ObjectKey,
+    { signing, next, trusted }: Authority,
+    seen: { readonly pods: readonly WorkerPod[]; readonly worker: Secret | null; readonly renew: boolean },
+    signal: AbortSignal,
+  ): Promise<AuthorityUse> {
+    const use = { nowMs: now(), renew: seen.renew, trustedByAll: null, switchedByAll: false };
+    if (next === null && trusted.length === 1) return use;
+    const told = await Promise.all(
+      seen.pods.flatMap(({ ip, ended }) => (ip === null || ended !== null ? [] : [ask(cluster, ip, signal)])),
+    );
+    const known = told.flatMap((tls) => (tls === null ? [] : [tls]));
+    if (known.length < told.length) return use;
+    const shown = pairOf(seen.worker);
+    const switched = shown !== null && isIssuedBy(shown, signing.certificate);
+    const current = switched ? fingerprintOf(shown.certificate) : null;
+    return {
+      ...use,
+      trustedByAll: new Set(
+        [signing, ...(next === null ? [] : [next])]
+          .map(({ certificate }) => fingerprintOf(certificate))
+          .filter((fingerprint) => known.every((tls) => tls.trusted.includes(fingerprint))),
+      ),
+      switchedByAll: switched && known.every(({ certificate }) => certificate === current),
+    };
+  }
+
+  async function ask(cluster: ObjectKey, ip: string, signal: AbortSignal) {
+    try {
+      return (await connect.self({ cluster, ip }, signal)).tls ?? null;
+    } catch (error) {
+      if (isConnectError(error)) return null;
+      throw error;
+    }
+  }
+
+  async function keepWorkerSecret(
+    resource: KafkaConnect,
+    { authority, worker }: { readonly authority: Authority; readonly worker: Secret | null },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const cluster = keyOf(resource);
+    const kept = pairOf(worker);
+    const usable =
+      kept !== null &&
+      isIssuedBy(kept, authority.signing.certificate) &&
+      lifeOf(kept.certificate).untilMs - now() > RENEW_WORKER_BEFORE_MS;
+    const bundle = authority.trusted.join("");
+    if (usable && decode(worker?.data?.["ca.crt"]) === bundle && isOwnedBy(worker, resource)) return;
+    const pair = usable ? kept : await issueCertificate(authority.signing, subjectOf(cluster), now());
+    await kube.apply(Secrets, buildWorkerSecret(resource, pair, bundle), signal);
+  }
+
+  async function keepPublicSecret(resource: KafkaConnect, authority: Authority, signal: AbortSignal): Promise<void> {
+    const name = publicSecretName(resource.metadata.name);
+    const secret = await readOwn(resource, name, signal);
+    const data = { "ca.crt": encode(authority.trusted.join("")) };
+    if (secret?.data?.["ca.crt"] === data["ca.crt"] && isOwnedBy(secret, resource)) return;
+    const metadata = objectMeta(resource, name, undefined);
+    await kube.apply(Secrets, { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", data }, signal);
+  }
+
+  return {
+    async keep(resource, pods, signal) {
+      const { uid = "", name } = resource.metadata;
+      const last = looked.get(uid);
+      if (last !== undefined && now() - last.atMs < LOOK_AGAIN_MS) return;
+      const cluster = keyOf(resource);
+      const worker = await readOwn(resource, workerSecretName(name), signal);
+      const authority = await keepAuthority(resource, { pods, worker }, signal);
+      await keepWorkerSecret(resource, { authority, worker }, signal);
+      await keepPublicSecret(resource, authority, signal);
+      trust.learn(cluster, authority);
+      looked.set(uid, { cluster, atMs: now() });
+    },
+    retain(uids) {
+      for (const [uid, { cluster }] of looked) {
+        if (uids.has(uid)) continue;
+        looked.delete(uid);
+        trust.forget(cluster);
+      }
+    },
+  };
+}
+
+function keyOf({ metadata }: KafkaConnect): ObjectKey {
+  return { namespace: metadata.namespace ?? "", name: metadata.name };
+}
+
+/** False for a Secret that a deleted KafkaConnect of the same name has left: it would be collected with that one. */
+function isOwnedBy(secret: Secret | null, { metadata }: KafkaConnect): boolean {
+  return secret?.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid) === true;
+}
+
+function present(authority: Authority): Record<string, string> {
+  const entries = Object.entries(toSecretData(authority));
+  return Object.fromEntries(entries.flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
+}
+
+function subjectOf(cluster: ObjectKey) {
+  const service = workerServerName(cluster);
+  const [short = ""] = service.split(".");
+  const names = [service, short, `${short}.${cluster.namespace}`, `${service}.cluster.local`];
+  return {
+    commonName: workloadName(cluster.name),
+    names,
+    usages: ["server", "client"],
+    validMs: WORKER_LIFE_MS,
+  } as const;
+}
+
+function pairOf(secret: Secret | null): KeyPair | null {
+  const certificate = decode(secret?.data?.["tls.crt"]);
+  const key = decode(secret?.data?.["tls.key"]);
+  return certificate === "" || key === "" ? null : { certificate, key };
+}
+
+/** `keystore.pem` is key and certificate in one file: the worker reads them in one step. */
+function buildWorkerSecret(resource: KafkaConnect, { certificate, key }: KeyPair, bundle: string): Secret {
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: objectMeta(resource, workerSecretName(resource.metadata.name), undefined),
+    type: "kubernetes.io/tls",
+    data: {
+      "tls.crt": encode(certificate),
+      "tls.key": encode(key),
+      "ca.crt": encode(bundle),
+      "keystore.pem": encode(key + certificate),
+    },
+  };
+}
