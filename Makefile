@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node --conditions=source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop chaos connectors check clean
+.PHONY: help setup demo test interop chaos connectors clusters check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ chaos: setup ## Workers frozen and killed at random under load; records are coun
 
 connectors: setup ## Connectors on their real systems: databases, HTTP
 	@$(NODE) dev/test.ts --group connectors $(FILTER)
+
+clusters: setup ## Whole clusters on a local node: access to Kafka, plugins, logging, templates
+	@$(NODE) dev/test.ts --group clusters $(FILTER)
 
 check: node_modules/.package-lock.json ## Format, lint, import boundaries, types, generated files
 	@$(NODE) dev/check.ts

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fieldValue, type PodAddresses, resourceValue } from "./downward.ts";
-import type { Mount } from "./mount-paths.ts";
+import { createPathMapper, type Mount } from "./mount-paths.ts";
 import type { Container, DownwardFile, KeyToPath, Pod, TokenProjection, Volume } from "./pod.ts";
 import type { Sources, Token } from "./sources.ts";
 import { type VolumeFile, writeVolumeFiles } from "./volume-files.ts";
@@ -29,6 +29,19 @@ export function createPodVolumes(
   const volumes = current().spec.volumes ?? [];
   const claimed = new Map<string, string>();
   const tokens = new Map<string, Token & { readonly renewAtMs: number }>();
+
+  const mountsOf = (container: Container): readonly Mount[] =>
+    (container.volumeMounts ?? []).map(({ name, mountPath, subPath }) => {
+      const volume = volumes.find((candidate) => candidate.name === name);
+      const root = volume?.hostPath?.path ?? claimed.get(name) ?? join(dir, name);
+      if (subPath === undefined || subPath === "") return { mountPath, hostPath: root };
+      const hostPath = join(root, subPath);
+      if (volume?.emptyDir !== undefined && !existsSync(hostPath)) mkdirSync(hostPath, { recursive: true });
+      return { mountPath, hostPath };
+    });
+  // There is no file system of a container's own: configuration that names files in volumes must name where they are here.
+  const { containers, initContainers = [] } = current().spec;
+  const mapPath = (text: string) => createPathMapper([...initContainers, ...containers].flatMap(mountsOf))(text);
 
   const token = async (projection: TokenProjection, signal: AbortSignal): Promise<string> => {
     const key = JSON.stringify(projection);
@@ -71,7 +84,7 @@ export function createPodVolumes(
       if (part.configMap !== undefined) {
         const { name, items, optional = false } = part.configMap;
         const found = await sources.configMap(namespace, name, signal);
-        const data = found === null ? null : { ...texts(found.data), ...bytes(found.binaryData) };
+        const data = found === null ? null : { ...texts(found.data, mapPath), ...bytes(found.binaryData) };
         add(selectKeys({ what: `configmap "${name}"`, data, items, optional, mode }));
       }
       if (part.secret !== undefined) {
@@ -93,7 +106,9 @@ export function createPodVolumes(
 
   return {
     async sync(signal) {
-      for (const volume of volumes) {
+      // Where claims are has to be known before texts are written that name their mount paths.
+      const claims = volumes.filter(({ persistentVolumeClaim }) => persistentVolumeClaim !== undefined);
+      for (const volume of new Set([...claims, ...volumes])) {
         const path = join(dir, volume.name);
         if (volume.emptyDir !== undefined) mkdirSync(path, { recursive: true });
         else if (volume.hostPath !== undefined) continue;
@@ -107,16 +122,7 @@ export function createPodVolumes(
         } else throw new Error(`volume "${volume.name}": its kind is not supported by the local agent`);
       }
     },
-    mounts(container) {
-      return (container.volumeMounts ?? []).map(({ name, mountPath, subPath }) => {
-        const volume = volumes.find((candidate) => candidate.name === name);
-        const root = volume?.hostPath?.path ?? claimed.get(name) ?? join(dir, name);
-        if (subPath === undefined || subPath === "") return { mountPath, hostPath: root };
-        const hostPath = join(root, subPath);
-        if (volume?.emptyDir !== undefined && !existsSync(hostPath)) mkdirSync(hostPath, { recursive: true });
-        return { mountPath, hostPath };
-      });
-    },
+    mounts: mountsOf,
   };
 }
 
@@ -154,8 +160,11 @@ function downwardValue(pod: Pod, addresses: PodAddresses, item: DownwardFile): s
   return resourceValue(container, item.resourceFieldRef);
 }
 
-function texts(data: Readonly<Record<string, string>> = {}): Readonly<Record<string, Buffer>> {
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value)]));
+function texts(
+  data: Readonly<Record<string, string>> = {},
+  mapPath: (text: string) => string,
+): Readonly<Record<string, Buffer>> {
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(mapPath(value))]));
 }
 
 function bytes(data: Readonly<Record<string, string>> = {}): Readonly<Record<string, Buffer>> {

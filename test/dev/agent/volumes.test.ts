@@ -112,6 +112,22 @@ describe("createPodVolumes", () => {
     );
   });
 
+  it("puts the directories that stand for mount paths into ConfigMaps, not into Secrets", async () => {
+    const text = `ca=/etc/tls/ca.crt own=\${dir:/etc/tls:key} other=/etc/tlsx`;
+    configMaps["paths"] = { data: { file: text } };
+    const volumes: readonly Volume[] = [
+      { name: "tls", emptyDir: {} },
+      { name: "config", configMap: { name: "paths" } },
+      { name: "secret", secret: { secretName: "paths" } },
+    ];
+    const volumeMounts = [{ name: "tls", mountPath: "/etc/tls" }];
+    const pod = podOf({ volumes, containers: [{ name: "web", image: "web", volumeMounts }] });
+    const sources = fakeSources({ configMaps, secrets: { paths: { data: { file: base64(text) } } } });
+    await createPodVolumes(() => pod, dir, addresses, sources).sync(signal);
+    assert.equal(read("config/file"), text.replaceAll(/\/etc\/tls(?=[/:])/g, join(dir, "tls")));
+    assert.equal(read("secret/file"), text);
+  });
+
   it("names the directories that stand for mount paths", async () => {
     const volumes = volumesOf({ name: "work", emptyDir: {} }, { name: "host", hostPath: { path: "/srv" } });
     await volumes.sync(signal);
