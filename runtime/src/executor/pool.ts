@@ -122,8 +122,15 @@ type ControlCall =
   | "fenceProducers"
   | "sinkOffsets"
   | "alterSinkOffsets";
-/** Those that change nothing anywhere, so that they can be asked twice. */
-const QUESTIONS: ReadonlySet<ControlCall> = new Set(["plugins", "configDef", "validate", "ownOffsets", "sinkOffsets"]);
+/** Those that do no harm if they are asked twice. */
+const QUESTIONS: ReadonlySet<ControlCall> = new Set([
+  "plugins",
+  "configDef",
+  "validate",
+  "ownOffsets",
+  "fenceProducers",
+  "sinkOffsets",
+]);
 /** An executor answers a stop within the given time; so much later it counts as hung. */
 const STOP_MARGIN_MS = 500;
 

@@ -1,4 +1,4 @@
-import { ConnectError } from "../errors.ts";
+import { ConnectError, type ErrorCode } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Fencing } from "./fencing.ts";
 import { type LeaderClientOptions, tellLeader } from "./leader-client.ts";
@@ -14,8 +14,13 @@ export interface FenceClientOptions extends Omit<LeaderClientOptions, "commands"
 export type FenceZombies = (connector: string, signal: AbortSignal) => Promise<void>;
 
 const RETRY_MS = 250;
+/** Failures that do not pass by themselves: no right to fence, a leader that tried in vain. */
+const FINAL: ReadonlySet<ErrorCode> = new Set(["kafka", "kafka-access", "internal"]);
 
-/** Creates the function. It repeats what fails, since leaders and task sets change, for as long as a request may take. */
+/**
+ * Creates the function. It repeats what fails because leaders and task sets change, for as long as a request may take; what Kafka refuses
+ * is an error at once.
+ */
 export function createFenceZombies(options: FenceClientOptions): FenceZombies {
   async function attempt(connector: string, signal: AbortSignal): Promise<void> {
     const view = await stableView(options.member(), signal);
@@ -36,7 +41,7 @@ export function createFenceZombies(options: FenceClientOptions): FenceZombies {
       } catch (error) {
         signal.throwIfAborted();
         const message = error instanceof Error ? error.message : String(error);
-        if (limited.aborted) {
+        if (limited.aborted || isFinal(error)) {
           throw new ConnectError(
             "unavailable",
             `Could not have the former tasks of connector ${connector} fenced, so its tasks may not start: ${message}`,
@@ -48,4 +53,8 @@ export function createFenceZombies(options: FenceClientOptions): FenceZombies {
       await pause(RETRY_MS, limited);
     }
   };
+}
+
+function isFinal(error: unknown): boolean {
+  return error instanceof ConnectError && FINAL.has(error.code);
 }

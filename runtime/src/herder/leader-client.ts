@@ -36,7 +36,10 @@ export function createCommitPlan(options: LeaderClientOptions): CommitPlan {
   };
 }
 
-/** Sends the leader a signed request (contract §5.8). Rejects with `unavailable` unless it is carried out. */
+/**
+ * Sends the leader a signed request (contract §5.8). Rejects unless it is carried out: with `internal` if the leader tried and failed, else
+ * with `unavailable`.
+ */
 export async function tellLeader(
   options: Pick<LeaderClientOptions, "configStore" | "signatureAlgorithm" | "fetch">,
   view: StableView,
@@ -58,7 +61,8 @@ export async function tellLeader(
   });
   const text = await response.text();
   if (response.ok) return;
-  throw new ConnectError("unavailable", `The leader at ${view.leaderUrl} answered ${response.status}: ${text}`);
+  const code = response.status === 500 ? "internal" : "unavailable";
+  throw new ConnectError(code, `The leader at ${view.leaderUrl} answered ${response.status}: ${text}`);
 }
 
 function signature(
