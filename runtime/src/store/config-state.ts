@@ -8,7 +8,7 @@ export interface ConfigState extends ClusterConfig {
   readonly deferred: ReadonlyMap<string, ReadonlyMap<number, StringMap>>;
   /** Target states, also of connectors that have no configuration yet: a wanted initial state is written first. */
   readonly targetStates: ReadonlyMap<string, TargetState>;
-  /** Task counts of the last fencing round, for exactly-once sources (KIP-618). */
+  /** Task counts of the last fencing round, for exactly-once sources (KIP-618); of deleted connectors as well. */
   readonly taskCounts: ReadonlyMap<string, number>;
   /** Connectors whose tasks were committed after that round. */
   readonly pendingFencing: ReadonlySet<string>;
@@ -123,11 +123,10 @@ function removeConnector(draft: Draft, connector: string): ConfigChange {
   return { kind: "connectorRemoved", connector };
 }
 
+/** All but its task count: tasks of a connector that is made anew under this name have to fence those of the former one (KIP-618). */
 function forget(draft: Draft, connector: string): void {
   draft.connectors.delete(connector);
   draft.deferred.delete(connector);
-  draft.taskCounts.delete(connector);
-  draft.pendingFencing.delete(connector);
 }
 
 function applyTargetState(draft: Draft, connector: string, state: TargetState | null): ConfigChange | null {
