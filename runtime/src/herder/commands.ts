@@ -51,6 +51,7 @@ export interface CommandsOptions extends RestartCommandsOptions {
     | "putTargetState"
     | "putRestart"
     | "putLoggerLevel"
+    | "readToEnd"
   >;
   readonly statusStore: Pick<StatusStore, "resetTopics">;
   readonly pool: Pick<ExecutorPool, "validate">;
@@ -142,6 +143,11 @@ export function createCommands(options: CommandsOptions): Commands {
 
     setTargetState: (name, state, scope) =>
       steps.inOrder(name, async () => {
+        // It may have been made a moment ago, by way of this worker even, and be read here yet.
+        if (!config().connectors.has(name)) {
+          scope.enter("reading to the end of the config topic");
+          await configStore.readToEnd(scope.signal);
+        }
         requireConnector(name, `Unknown connector ${name}`);
         scope.enter(`writing the target state of connector ${name} to the config topic`);
         await configStore.putTargetState(name, state, scope.signal);

@@ -24,7 +24,7 @@ export interface OffsetCommands {
 }
 
 export interface OffsetCommandsOptions {
-  readonly configStore: Pick<ConfigStore, "config">;
+  readonly configStore: Pick<ConfigStore, "config" | "readToEnd">;
   readonly sourceOffsets: SourceOffsets;
   readonly pool: Pick<ExecutorPool, "alterSourceOffsets" | "sinkOffsets" | "alterSinkOffsets">;
   readonly catalog: () => Pick<Catalog, "connectorType">;
@@ -66,6 +66,9 @@ export function createOffsetCommands(options: OffsetCommandsOptions): OffsetComm
     scope: RequestScope,
   ): Promise<Outcome<OffsetsMessage>> =>
     steps.asLeader(name, scope, async () => {
+      // Any worker resumes a connector, so the leader may not know it yet.
+      scope.enter("reading to the end of the config topic");
+      await configStore.readToEnd(scope.signal);
       const { entry, type } = find(name);
       requireStopped(name, entry);
       scope.enter(`modifying offsets for connector ${name}`);

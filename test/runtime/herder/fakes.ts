@@ -27,6 +27,8 @@ export class FakeConfigStore implements ConfigStore {
   /** Awaited before each write takes effect. */
   beforeWrite: () => Promise<void> = async () => {};
   readToEndCalls = 0;
+  /** What others have written and is read then. */
+  onReadToEnd: () => Promise<void> = async () => {};
   claims = 0;
   readonly fencings = new Map<string, FencingState>();
 
@@ -41,6 +43,7 @@ export class FakeConfigStore implements ConfigStore {
   }
   async readToEnd(): Promise<void> {
     this.readToEndCalls += 1;
+    await this.onReadToEnd();
   }
   async putConnector(connector: string, config: StringMap, targetState: TargetState | null): Promise<void> {
     await this.beforeWrite();

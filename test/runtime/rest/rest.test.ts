@@ -442,6 +442,11 @@ describe("REST", () => {
         assert.equal((await ask("PUT", `/connectors/c/${verb}`)).status, 202);
         assert.equal(configStore.config().connectors.get("c")?.targetState, state);
       });
+      it(`${verb} finds what the leader has just made`, async () => {
+        follow();
+        configStore.onReadToEnd = () => create();
+        assert.equal((await ask("PUT", `/connectors/c/${verb}`)).status, 202);
+      });
       it(`${verb} does not find`, async () =>
         error(404, "Unknown connector x", await ask("PUT", `/connectors/x/${verb}`)));
     }
@@ -639,6 +644,14 @@ describe("REST", () => {
       await configStore.putTaskConfigs("c", []);
       await configStore.putTargetState("c", "PAUSED");
       error(400, hint, await ask("DELETE", "/connectors/c/offsets"));
+    });
+    it("are not changed if another worker has just resumed the connector", async () => {
+      await create();
+      await configStore.putTaskConfigs("c", []);
+      await configStore.putTargetState("c", "STOPPED");
+      configStore.onReadToEnd = () => configStore.putTargetState("c", "STARTED");
+      error(400, /must be in the STOPPED state/, await ask("DELETE", "/connectors/c/offsets"));
+      assert.deepEqual(sourceOffsets.written, []);
     });
     for (const body of ["{}", '{"offsets":null}', '{"offsets":[]}']) {
       it(`refuses ${body}`, async () =>
