@@ -59,6 +59,11 @@ export class ConnectRestError extends Error {
   }
 }
 
+const LoggerLevel = z.object({ level: z.string().nullable(), last_modified: z.number().nullable().default(null) });
+
+/** Levels of a worker's loggers. `last_modified` (epoch ms) is null for those that are as at the start. */
+export type WorkerLoggers = Readonly<Record<string, z.infer<typeof LoggerLevel>>>;
+
 /** A change of what a connector should do. */
 export type StateChange = "pause" | "resume" | "stop";
 
@@ -93,6 +98,10 @@ export interface ConnectClient {
   expanded(worker: Worker, signal: AbortSignal): Promise<ExpandedConnectors>;
   /** The topics that a connector has used, sorted. */
   topics(worker: Worker, name: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Levels of the worker's loggers by name. */
+  loggers(worker: Worker, signal: AbortSignal): Promise<WorkerLoggers>;
+  /** Sets the level of a logger, and of those below it, on this worker until its process ends. */
+  setLogLevel(worker: Worker, logger: string, level: string, signal: AbortSignal): Promise<void>;
   self(worker: Worker, signal: AbortSignal): Promise<SelfInfo>;
   group(worker: Worker, signal: AbortSignal): Promise<GroupInfo>;
   /** Asks a worker to give all its work away. */
@@ -222,6 +231,12 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
       const path = `${connectorPath(name)}/topics`;
       const answer = await call(worker, { method: "GET", path, answer: ActiveTopics }, signal);
       return (answer[name]?.topics ?? []).toSorted();
+    },
+    loggers: (worker, signal) =>
+      call(worker, { method: "GET", path: "/admin/loggers", answer: z.record(z.string(), LoggerLevel) }, signal),
+    setLogLevel(worker, logger, level, signal) {
+      const path = `/admin/loggers/${encodeURIComponent(logger)}`;
+      return call(worker, { method: "PUT", path, body: { level }, answer: nothing }, signal);
     },
     self: (worker, signal) => call(worker, { method: "GET", path: "/headrace/self", answer: SelfInfo }, signal),
     group: (worker, signal) => call(worker, { method: "GET", path: "/headrace/group", answer: GroupInfo }, signal),

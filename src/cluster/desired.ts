@@ -12,11 +12,13 @@ import { buildConfigMap } from "./config-map.ts";
 import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
 import { buildDisruptionBudget } from "./disruption-budget.ts";
 import { kafkaAccess } from "./kafka-access.ts";
+import type { WantedLogging } from "./logging.ts";
 import { buildNetworkPolicy, type OperatorPods } from "./network-policy.ts";
 import { buildApiService, buildHeadlessService } from "./service.ts";
 import { buildServiceAccount } from "./service-account.ts";
 import { buildPodTemplate, type PodTemplate, revisionOf } from "./stateful-set.ts";
 import { buildTrustSecret } from "./trust-secret.ts";
+import { wantedLogging } from "./wanted-logging.ts";
 import { notApplied, withoutEffect } from "./without-effect.ts";
 import { renderWorkerProperties } from "./worker-properties.ts";
 
@@ -36,6 +38,8 @@ export interface Desired {
   readonly problems: readonly ConfigValueProblem[];
   /** What the workers need and is not there, or cannot be used, each as a sentence. With any, nothing of this may be applied. */
   readonly missing: readonly string[];
+  /** Levels of the workers' loggers, which change without a roll; null: they stay. */
+  readonly logging: WantedLogging | null;
   /** What was asked for and is not done, each as a sentence. */
   readonly warnings: readonly string[];
 }
@@ -45,15 +49,17 @@ export interface Surroundings {
   readonly credentials: Credentials;
   /** Where the operator's pods are; null if that is not known. */
   readonly operator: OperatorPods | null;
+  /** The text of `spec.logging.valueFrom`; null if there is none. */
+  readonly loggingText: string | null;
 }
 
-const NOTHING: Surroundings = { credentials: NO_CREDENTIALS, operator: null };
+const NOTHING: Surroundings = { credentials: NO_CREDENTIALS, operator: null, loggingText: null };
 
 /** Builds the objects of a cluster. Equal inputs give equal objects. */
 export function desire(
   connect: KafkaConnect,
   defaultImage: string,
-  { credentials, operator }: Surroundings = NOTHING,
+  { credentials, operator, loggingText }: Surroundings = NOTHING,
 ): Desired {
   const { spec } = connect;
   const properties = renderWorkerProperties(spec);
@@ -61,6 +67,7 @@ export function desire(
   const configMapName = configMap.metadata.name;
   const template = buildPodTemplate(connect, { configMapName, defaultImage, authHash: credentials.hash });
   const access = kafkaAccess(spec);
+  const { logging, warnings: aboutLogging } = wantedLogging(spec, loggingText);
   return {
     serviceAccount: buildServiceAccount(connect),
     configMap,
@@ -72,9 +79,11 @@ export function desire(
     revision: revisionOf(template),
     problems: properties.problems,
     missing: [...access.problems, ...credentials.problems],
+    logging,
     warnings: [
       ...notApplied("spec.config", properties.notApplied),
       ...notApplied("spec.authentication.config", access.notApplied),
+      ...aboutLogging,
       ...withoutEffect(spec),
     ],
   };

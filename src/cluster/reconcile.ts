@@ -21,16 +21,19 @@ import { createStatusWriter } from "../status-writer.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
+import { createLogging } from "./logging.ts";
+import { passOnRollRequest } from "./manual-roll.ts";
 import { DRAINING_ANNOTATION } from "./names.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
+import { isPaused, toPausedStatus } from "./paused.ts";
 import { planRoll, type RollAction } from "./roll.ts";
 import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
 import { buildStatefulSet } from "./stateful-set.ts";
 import { type ClusterFindings, toClusterStatus } from "./status.ts";
 import { createSurroundings } from "./surroundings.ts";
-import type { WorkerPod } from "./worker-pod.ts";
+import { isOutdated, type WorkerPod } from "./worker-pod.ts";
 
 export interface ClusterReconcileDeps {
   readonly kube: KubeClient;
@@ -80,6 +83,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const { readyLimitMs = READY_LIMIT_MS } = deps;
   const rollouts = createRollouts({ ...deps, pods: stores.pods, readyLimitMs });
   const surroundings = createSurroundings(deps);
+  const logging = createLogging({ ...deps, pods: stores.pods });
 
   function memoryOf(resource: KafkaConnect): Memory {
     const uid = resource.metadata.uid ?? "";
@@ -161,15 +165,14 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const { pods, statefulSet, workers } = seen;
     const wanted = resource.spec.replicas;
     await applyObjects(desired, signal);
+    await passOnRollRequest(kube, cluster, seen, signal);
     const aim = await rollouts.aim({ resource, desired, seen, memory: memory.rollout }, signal);
     const { revision, template } = aim;
 
     const current = statefulSet?.spec?.replicas ?? null;
     const ended = pods.filter((pod) => pod.ended !== null && !memory.reported.has(pod.ended.containerId));
     const shrinking = current !== null && wanted < current;
-    const outdated = pods.some(
-      (pod) => (revision !== null && pod.revision !== revision) || pod.drainingSinceMs !== null,
-    );
+    const outdated = pods.some((pod) => isOutdated(pod, revision));
     const needsGroup = shrinking || outdated || ended.length > 0;
     const group = needsGroup ? await observeGroup(connect, workers, signal) : null;
 
@@ -244,6 +247,10 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       return settled;
     }
     const resource = statuses.latest(cached);
+    if (isPaused(resource)) {
+      await statuses.write(resource, toPausedStatus(resource, now()), signal);
+      return settled;
+    }
     const memory = memoryOf(resource);
     const desired = desire(resource, defaultImage, await surroundings.of(resource, signal));
     const seen = observe(stores, key);
@@ -254,13 +261,14 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     } else {
       memory.collectedFor = null;
     }
+    const told = await logging.apply(key, desired.logging, signal);
     const observed = await observePlugins(seen, memory, signal);
     const plugins = observed ?? resource.status?.connectorPlugins;
     const { pods } = seen;
     const { warnings } = desired;
     const status = toClusterStatus({ connect: resource, findings, pods, plugins, warnings, nowMs: now() });
     await statuses.write(resource, status, signal);
-    if (outcome.kind === "settled" && observed === undefined && seen.workers.length > 0)
+    if (outcome.kind === "settled" && (observed === undefined || !told) && seen.workers.length > 0)
       return retryAfter(PLUGINS_RETRY_MS);
     if (outcome.kind === "settled" && pods.some((pod) => !pod.ready)) return retryAfter(UNREADY_POLL_MS);
     return outcome;

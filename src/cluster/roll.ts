@@ -1,6 +1,6 @@
 import type { GroupInfo } from "@headrace/contract";
 import { handoverOf, hostOf } from "./handover.ts";
-import type { WorkerPod } from "./worker-pod.ts";
+import { isOutdated, type WorkerPod } from "./worker-pod.ts";
 
 /** A group that does not come to rest in this time does not hold up a roll any longer: the roll may be the cure. */
 export const BALANCE_LIMIT_MS = 300_000;
@@ -37,9 +37,7 @@ export type RollAction =
 export function planRoll(inputs: RollInputs): RollAction {
   const { revision, replicas, group, nowMs } = inputs;
   const pods = inputs.pods.filter((pod) => pod.ordinal < replicas).sort((a, b) => a.ordinal - b.ordinal);
-  const outdated = pods.filter((pod) => {
-    return (revision !== null && pod.revision !== revision) || pod.drainingSinceMs !== null;
-  });
+  const outdated = pods.filter((pod) => isOutdated(pod, revision));
   if (outdated.length === 0) return { kind: "none" };
 
   const leaving = pods.find((pod) => pod.terminating);

@@ -1,7 +1,7 @@
 import type { KafkaConnect } from "../kinds.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
-import { Secrets } from "../kube/resources.ts";
+import { ConfigMaps, Secrets } from "../kube/resources.ts";
 import { type Credentials, namedSecrets, readCredentials, type SecretData } from "./credentials.ts";
 import type { Surroundings } from "./desired.ts";
 import type { OperatorPods } from "./network-policy.ts";
@@ -26,15 +26,24 @@ export function createSurroundings({ kube, operator }: SurroundingsDeps) {
     return readCredentials(spec, secrets);
   }
 
+  async function loggingTextOf({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<string | null> {
+    const source = spec.logging?.valueFrom?.configMapKeyRef;
+    if (source === undefined) return null;
+    const { namespace = "" } = metadata;
+    const found = await kube.get(ConfigMaps, { namespace, name: source.name }, signal);
+    return found?.data?.[source.key] ?? null;
+  }
+
   return {
     /** A Secret that the operator may not read is told as one that is missing. */
     async of(connect: KafkaConnect, signal: AbortSignal): Promise<Surroundings> {
+      const known = { operator: operator ?? null, loggingText: await loggingTextOf(connect, signal) };
       try {
-        return { credentials: await credentialsOf(connect, signal), operator: operator ?? null };
+        return { ...known, credentials: await credentialsOf(connect, signal) };
       } catch (error) {
         if (!isKubeError(error, "forbidden")) throw error;
         const credentials = { trusted: null, hash: "", problems: [error.message] };
-        return { credentials, operator: operator ?? null };
+        return { ...known, credentials };
       }
     },
   };

@@ -1,5 +1,6 @@
 import { isReady } from "../cluster-pods.ts";
 import type { Pod } from "../kube/resources.ts";
+import { isRollRequested } from "./manual-roll.ts";
 import { DRAINING_ANNOTATION, REVISION_ANNOTATION } from "./names.ts";
 
 /** A worker pod, as far as decisions need it. */
@@ -18,6 +19,8 @@ export interface WorkerPod {
   readonly revision: string;
   /** Since when it has been giving its work away on the operator's demand, epoch ms; null if it was not asked. */
   readonly drainingSinceMs: number | null;
+  /** Somebody asks by an annotation to replace it. */
+  readonly rollRequested: boolean;
   /** Why it does not run, if that is known. */
   readonly trouble: Trouble | null;
   /** The ended run of the worker's container, while no new one runs. */
@@ -62,6 +65,7 @@ export function toWorkerPod(pod: Pod, container: string): WorkerPod {
     goneByMs: timeOf(metadata.deletionTimestamp),
     revision: annotations[REVISION_ANNOTATION] ?? "",
     drainingSinceMs: drainingSince === undefined ? null : Date.parse(drainingSince),
+    rollRequested: isRollRequested(pod),
     trouble: troubleOf(pod, container),
     ended: ended?.containerID === undefined ? null : { containerId: ended.containerID },
   };
@@ -106,4 +110,9 @@ function hasFailed({ state, lastState }: ContainerStatus): boolean {
   if (state?.running !== undefined) return false;
   const ended = state?.terminated ?? lastState?.terminated;
   return (ended !== undefined && ended.exitCode !== 0) || LASTING.has(state?.waiting?.reason ?? "");
+}
+
+/** Whether the pod is to be replaced. `revision`: the wanted one; null: none is replaced for its revision. */
+export function isOutdated(pod: WorkerPod, revision: string | null): boolean {
+  return (revision !== null && pod.revision !== revision) || pod.drainingSinceMs !== null || pod.rollRequested;
 }

@@ -60,6 +60,8 @@ export interface FakeConnect {
   settle(name: string): void;
   /** The next call with this method and path prefix gets this answer. */
   failNext(method: string, path: string, status: number, message: string): void;
+  /** Levels of a worker's loggers; a new worker has `root` at INFO and `org.x` below it. */
+  logLevels(ip: string): Readonly<Record<string, string>>;
   /** How often somebody asked for the events of a worker. */
   streamsOpened(): number;
   close(): Promise<void>;
@@ -83,6 +85,7 @@ interface FakeWorker {
   silent: boolean;
   inGroup: boolean;
   readonly streams: Set<ServerResponse>;
+  readonly loggers: Map<string, { level: string; last_modified: number | null }>;
   close(): Promise<void>;
 }
 
@@ -194,6 +197,19 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     };
   }
 
+  function loggersOf(ip: string): FakeWorker["loggers"] {
+    const worker = workers.get(ip);
+    if (worker === undefined) throw new Refusal(404, `no worker ${ip}`);
+    return worker.loggers;
+  }
+
+  function setLevel(ip: string, logger: string, { level }: { readonly level: string }): readonly string[] {
+    const changed = { level, last_modified: 1 };
+    const meant = [...loggersOf(ip).keys()].filter((other) => logger === "root" || other.startsWith(`${logger}.`));
+    for (const name of [logger, ...meant]) loggersOf(ip).set(name, changed);
+    return [logger, ...meant];
+  }
+
   function info(name: string) {
     return { name, config: existing(name).config, tasks: [], type: "source" };
   }
@@ -269,12 +285,15 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
         restate(name, existing(name), "RUNNING");
         tell(name);
         return [204, undefined];
+      case "GET /admin/*":
+        return [200, Object.fromEntries(loggersOf(ip))];
       case "GET /headrace/*":
         if (name === "group") return [200, fake.group];
         return [200, { workerId: `${ip}:8083`, memberId: `member-${ip}`, podUid: null, draining: false }];
       case "POST /headrace/*":
         return [202, undefined];
       default:
+        if (first === "admin") return [200, setLevel(ip, rest[0] ?? "", body as { level: string })];
         if (method === "POST" && rest.at(-1) === "gone") return [202, undefined];
         if (method === "POST" && rest.at(-1) === "restart") return [204, undefined];
         throw new Refusal(404, `HTTP 404 Not Found: ${route}`);
@@ -340,7 +359,11 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
           server.close(() => resolve());
           server.closeAllConnections();
         });
-      const worker: FakeWorker = { port, silent: false, inGroup: true, streams: new Set(), close };
+      const loggers = new Map([
+        ["root", { level: "INFO", last_modified: null }],
+        ["org.x", { level: "INFO", last_modified: null }],
+      ]);
+      const worker: FakeWorker = { port, silent: false, inGroup: true, streams: new Set(), loggers, close };
       workers.set(ip, worker);
     },
     async killWorker(ip) {
@@ -352,6 +375,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
       const worker = workers.get(ip);
       if (worker !== undefined) worker.silent = true;
     },
+    logLevels: (ip) => Object.fromEntries([...loggersOf(ip)].map(([name, { level }]) => [name, level])),
     streamsOpened: () => streamsOpened,
     setInGroup(ip, inGroup) {
       const worker = workers.get(ip);

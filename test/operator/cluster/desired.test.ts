@@ -11,7 +11,8 @@ const IMAGE = "headrace/worker:default";
 
 function objects(connect: KafkaConnect): readonly object[] {
   const credentials = { trusted: connect.spec.tls === undefined ? null : "PEM\n", hash: "abc", problems: [] };
-  const surroundings = connect.spec.authentication === undefined ? [] : [{ credentials, operator: null }];
+  const surroundings =
+    connect.spec.authentication === undefined ? [] : [{ credentials, operator: null, loggingText: null }];
   const desired = desire(connect, IMAGE, ...surroundings);
   const { serviceAccount, configMap, trustSecret, services, disruptionBudget, networkPolicy, template } = desired;
   const statefulSet = buildStatefulSet(connect, template, connect.spec.replicas);
@@ -100,7 +101,7 @@ describe("desire", () => {
   it("gives a new revision for other credentials", () => {
     const revision = (hash: string) => {
       const credentials = { trusted: null, hash, problems: [] };
-      return desire(kafkaConnect(), IMAGE, { credentials, operator: null }).revision;
+      return desire(kafkaConnect(), IMAGE, { credentials, operator: null, loggingText: null }).revision;
     };
     assert.notEqual(revision("a"), revision("b"));
   });

@@ -19,6 +19,7 @@ function pod(ordinal: number, traits: Partial<WorkerPod> = {}): WorkerPod {
     goneByMs: null,
     revision: "old",
     drainingSinceMs: null,
+    rollRequested: false,
     trouble: null,
     ended: null,
     ...traits,
