@@ -1,5 +1,8 @@
 import type { Condition } from "@headrace/contract";
 
+/** A condition without its time. */
+export type ConditionBody = Pick<Condition, "type" | "status" | "reason" | "message">;
+
 /** What a reconcile found out about its object, before it becomes conditions. */
 export interface Assessment {
   readonly ready: "True" | "False" | "Unknown";
@@ -10,7 +13,7 @@ export interface Assessment {
   /** reconciling: on its way. stalled: needs a change from outside. settled: neither. */
   readonly progress: "settled" | "reconciling" | "stalled";
   /** Further conditions, for instance ConfigValid. */
-  readonly others?: readonly Pick<Condition, "type" | "status" | "reason" | "message">[];
+  readonly others?: readonly ConditionBody[];
   /** Things that were asked for and not done, each as a sentence. */
   readonly warnings?: readonly string[];
 }
@@ -28,7 +31,7 @@ export function toConditions(
   nowMs: number,
 ): Condition[] {
   const { ready, reason, message, progress, others = [], warnings = [] } = assessment;
-  const wanted: Pick<Condition, "type" | "status" | "reason" | "message">[] = [];
+  const wanted: ConditionBody[] = [];
   if (ready !== "True") {
     const notReadyReason = progress === "reconciling" ? "Creating" : reason;
     wanted.push({ type: "NotReady", status: "True", reason: notReadyReason, message });

@@ -5,6 +5,7 @@ import {
   ErrorMessage,
   ExpandedConnectors,
   GroupInfo,
+  OffsetsMessage,
   PluginInfo,
   SelfInfo,
   StreamEvent,
@@ -102,6 +103,12 @@ export interface ConnectClient {
   loggers(worker: Worker, signal: AbortSignal): Promise<WorkerLoggers>;
   /** Sets the level of a logger, and of those below it, on this worker until its process ends. */
   setLogLevel(worker: Worker, logger: string, level: string, signal: AbortSignal): Promise<void>;
+  /** The connector's offsets as JSON text, with every digit of 64-bit integers. */
+  offsets(worker: Worker, name: string, signal: AbortSignal): Promise<string>;
+  /** Alters offsets of a stopped connector; `offsets` is JSON text as `offsets` gives it. Resolves with what the worker says. */
+  alterOffsets(worker: Worker, name: string, offsets: string, signal: AbortSignal): Promise<string>;
+  /** Forgets all offsets of a stopped connector. Resolves with what the worker says. */
+  resetOffsets(worker: Worker, name: string, signal: AbortSignal): Promise<string>;
   self(worker: Worker, signal: AbortSignal): Promise<SelfInfo>;
   group(worker: Worker, signal: AbortSignal): Promise<GroupInfo>;
   /** Asks a worker to give all its work away. */
@@ -151,9 +158,15 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
   }
 
   async function call<T>(worker: Worker, request: Request<T>, signal: AbortSignal): Promise<T> {
-    const { method, path, body, answer } = request;
+    const text = await exchange(worker, { ...request, body: toText(request.body) }, signal);
+    return parseAnswer(`${request.method} ${request.path}`, text, request.answer);
+  }
+
+  /** The text of a successful answer. */
+  async function exchange(worker: Worker, request: TextRequest, signal: AbortSignal): Promise<string> {
+    const { method, path, body } = request;
     const doing = `${method} ${path}`;
-    const exchange = (bounded: AbortSignal) =>
+    const attempt = (bounded: AbortSignal) =>
       withDeadline(
         method === "GET" ? readTimeoutMs : writeTimeoutMs,
         async (deadline) => {
@@ -162,7 +175,7 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
             ...security,
             method,
             headers: { ...headers, accept: "application/json", "content-type": "application/json" },
-            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+            ...(body === undefined ? {} : { body }),
           };
           const response = await doFetch(url + path, request, deadline);
           return { status: response.status, text: await response.text() };
@@ -170,13 +183,13 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
         bounded,
       );
     const { status, text } = await limiterOf(worker.cluster)
-      .run(() => exchange(signal), signal)
+      .run(() => attempt(signal), signal)
       .catch((error: unknown) => {
         signal.throwIfAborted();
         throw toRestError(doing, worker, error);
       });
     if (status < 200 || status > 299) throw refusal(doing, status, text);
-    return parseAnswer(doing, text, answer);
+    return text;
   }
 
   return {
@@ -238,6 +251,16 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
       const path = `/admin/loggers/${encodeURIComponent(logger)}`;
       return call(worker, { method: "PUT", path, body: { level }, answer: nothing }, signal);
     },
+    offsets: (worker, name, signal) => exchange(worker, { method: "GET", path: offsetsPath(name) }, signal),
+    async alterOffsets(worker, name, offsets, signal) {
+      const request = { method: "PATCH", path: offsetsPath(name), body: offsets } as const;
+      const text = await exchange(worker, request, signal);
+      return parseAnswer(`PATCH ${request.path}`, text, OffsetsMessage).message;
+    },
+    async resetOffsets(worker, name, signal) {
+      const request = { method: "DELETE", path: offsetsPath(name), answer: OffsetsMessage } as const;
+      return (await call(worker, request, signal)).message;
+    },
     self: (worker, signal) => call(worker, { method: "GET", path: "/headrace/self", answer: SelfInfo }, signal),
     group: (worker, signal) => call(worker, { method: "GET", path: "/headrace/group", answer: GroupInfo }, signal),
     drain: (worker, signal) => call(worker, { method: "POST", path: "/headrace/drain", answer: nothing }, signal),
@@ -298,11 +321,19 @@ export async function firstAnswer<T>(
   throw last;
 }
 
-interface Request<T> {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+interface TextRequest {
+  readonly method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
+  readonly body?: string | undefined;
+}
+
+interface Request<T> extends Omit<TextRequest, "body"> {
   readonly body?: object;
   readonly answer: z.ZodType<T>;
+}
+
+function toText(body: object | undefined): string | undefined {
+  return body === undefined ? undefined : JSON.stringify(body);
 }
 
 /** For answers whose body does not matter. */
@@ -310,6 +341,10 @@ const nothing: z.ZodType<void> = z.unknown().transform(() => undefined);
 
 function connectorPath(name: string): string {
   return `/connectors/${encodeURIComponent(name)}`;
+}
+
+function offsetsPath(name: string): string {
+  return `${connectorPath(name)}/offsets`;
 }
 
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -56,7 +56,8 @@ export function createStatusWriter<S extends StatusLike>(kube: KubeClient, type:
   };
 }
 
-function isOlder(version: string | undefined, than: string): boolean {
+/** Whether a resource version comes before another (KEP-5504); false where one of them is no number. */
+export function isOlder(version: string | undefined, than: string): boolean {
   return /^\d+$/.test(version ?? "") && /^\d+$/.test(than) && BigInt(version ?? "") < BigInt(than);
 }
 

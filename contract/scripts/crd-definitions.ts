@@ -154,7 +154,8 @@ function toResourceDefinition(definition: Definition): SchemaNode {
                 kind: { type: "string" },
                 metadata: { type: "object" },
                 spec: toStructuralSchema(spec),
-                status: toStructuralSchema(status),
+                // A resource that nobody has looked at yet is on its way, for kstatus; without a status it would count as current.
+                status: { ...toStructuralSchema(status), default: { observedGeneration: -1 } },
               },
             },
           },

@@ -29,8 +29,11 @@ export {
   API_GROUP,
   API_VERSION,
   CLUSTER_LABEL,
+  CLUSTER_NAMESPACE_LABEL,
   CONNECTOR_FINALIZER,
+  clusterKeyOf,
   clusterNameOf,
+  connectorNameOf,
   STRIMZI_CLUSTER_LABEL,
 } from "./crd/names.ts";
 export type { StartFrom } from "./crd/offset-settings.ts";

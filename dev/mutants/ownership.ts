@@ -147,15 +147,15 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
   {
     invariant: 8,
     guard: "only the identity of the KafkaConnect makes a connector the resource's",
-    file: "src/connector/plan.ts",
-    find: "if (resource.status?.connectCluster?.uid === cluster.uid) return true;",
-    replace: "if (resource.status?.connectCluster !== undefined) return true;",
+    file: "src/connector/ownership.ts",
+    find: "return resource.status?.connectCluster?.uid === cluster.uid;",
+    replace: "return resource.status?.connectCluster !== undefined;",
     tests: PLAN,
   },
   {
     invariant: 8,
     guard: "a connector with another configuration is not the resource's",
-    file: "src/connector/plan.ts",
+    file: "src/connector/ownership.ts",
     find: "cluster.actual !== null && isSameConfig(cluster.actual.config, wanted.config);",
     replace: "cluster.actual !== null;",
     tests: PLAN,
@@ -163,7 +163,7 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
   {
     invariant: 8,
     guard: "a deletion looks at ownership",
-    file: "src/connector/plan.ts",
+    file: "src/connector/deletion.ts",
     find: "const holder = owner ?? (owns(observed, wanted, cluster) ? cluster : null);",
     replace: "const holder = owner ?? cluster;",
     tests: PLAN,
@@ -171,7 +171,7 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
   {
     invariant: 8,
     guard: "an invalid configuration proves no ownership",
-    file: "src/connector/plan.ts",
+    file: "src/connector/ownership.ts",
     find: "if (wanted.problems.length > 0) return false;",
     replace: "",
     tests: [...PLAN],
@@ -179,7 +179,7 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
   {
     invariant: 8,
     guard: "a resource without the finalizer deletes nothing",
-    file: "src/connector/plan.ts",
+    file: "src/connector/deletion.ts",
     find: 'if (!finalizers.includes(CONNECTOR_FINALIZER)) return { kind: "blocked" };',
     replace: "",
     tests: [...PLAN],
@@ -187,8 +187,8 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
   {
     invariant: 8,
     guard: "an orphan is left running",
-    file: "src/connector/plan.ts",
-    find: 'if (resource.spec.deletionPolicy === "Orphan") return { kind: "release", left: null };',
+    file: "src/connector/deletion.ts",
+    find: 'deletionPolicy === "Orphan" || ',
     replace: "",
     tests: PLAN,
   },

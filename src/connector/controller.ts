@@ -1,18 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
-import { clusterNameOf } from "@headrace/contract";
+import { clusterKeyOf, connectorNameOf } from "@headrace/contract";
 import { type Controller, createController } from "../controller/controller.ts";
 import type { ControllerMetrics } from "../controller/metrics.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
+import { createClaims, type NamespaceLabels } from "./claims.ts";
 import type { ViewChange } from "./event-stream.ts";
 import { createEventStreams } from "./event-streams.ts";
 import type { ConnectorStores } from "./observe.ts";
 import { type ConnectorReconcileDeps, createConnectorReconcile } from "./reconcile.ts";
 import { wakeAfterChanges } from "./waking-client.ts";
 
-export interface ConnectorControllerDeps extends Omit<ConnectorReconcileDeps, "viewOf" | "stores"> {
+export interface ConnectorControllerDeps extends Omit<ConnectorReconcileDeps, "viewOf" | "claimOf" | "stores"> {
   readonly stores: ConnectorStores & { readonly pods: Store<Pod> };
+  /** Labels of namespaces, for KafkaConnects that choose theirs by labels; only their names are known if it is not given. */
+  readonly namespaceLabels?: NamespaceLabels;
   readonly metrics?: ControllerMetrics;
   /** Pause before an event stream is tried again. */
   readonly streamRetryMs?: number;
@@ -27,7 +30,8 @@ const RESYNC_MS = 120_000;
  * `run`. A connector is looked at when it, its KafkaConnect, or what the workers tell of it changes.
  */
 export function createConnectorController(deps: ConnectorControllerDeps): Controller {
-  const { stores, connect, log, metrics, streamRetryMs } = deps;
+  const { stores, connect, log, metrics, streamRetryMs, namespaceLabels = nameOnly } = deps;
+  const claims = createClaims(stores.connectors, stores.connects, namespaceLabels);
 
   const streams = createEventStreams({
     connect,
@@ -44,6 +48,7 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
       ...deps,
       connect: wakeAfterChanges(connect, (cluster) => streams.wake(cluster)),
       viewOf: (cluster) => streams.view(cluster),
+      claimOf: (resource) => claims.claimOf(resource),
     }),
     log,
     concurrency: CONCURRENCY,
@@ -53,14 +58,23 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
     ...(metrics === undefined ? {} : { metrics }),
   });
 
-  function enqueueChanged({ namespace, name }: ObjectKey, change: ViewChange): void {
-    if (change === "all") enqueueConnectorsOf({ namespace, name });
-    else for (const connector of change) controller.enqueue({ namespace, name: connector });
+  function enqueueChanged(cluster: ObjectKey, change: ViewChange): void {
+    if (change === "all") enqueueConnectorsOf(cluster);
+    else for (const connector of change) enqueueClaimants(cluster, connector);
   }
 
   function enqueueConnectorsOf(cluster: ObjectKey): void {
-    for (const connector of stores.connectors.list())
-      if (concerns(connector, cluster)) controller.enqueue(keyOf(connector));
+    for (const connector of claims.of(cluster)) controller.enqueue(keyOf(connector));
+  }
+
+  function enqueueClaimants(cluster: ObjectKey, connector: string): void {
+    for (const claimant of claims.claimants(cluster, connector)) controller.enqueue(keyOf(claimant));
+  }
+
+  /** Others may wait for the name that the resource had. */
+  function enqueueRivals(resource: KafkaConnector): void {
+    const cluster = clusterKeyOf(resource.metadata);
+    if (cluster !== undefined) enqueueClaimants(cluster, connectorNameOf(resource));
   }
 
   return {
@@ -69,7 +83,9 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
       const subscriptions = [
         stores.connectors.onChange(({ previous, current }) => {
           const changed = current ?? previous;
-          if (changed !== undefined && !isStatusOnly(previous, current)) controller.enqueue(keyOf(changed));
+          if (changed === undefined || isStatusOnly(previous, current)) return;
+          controller.enqueue(keyOf(changed));
+          if (previous !== undefined) enqueueRivals(previous);
         }),
         stores.connects.onChange(({ previous, current }) => {
           const changed = current ?? previous;
@@ -80,15 +96,10 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
         await Promise.all([streams.run(signal), controller.run(signal)]);
       } finally {
         for (const unsubscribe of subscriptions) unsubscribe();
+        claims.close();
       }
     },
   };
-}
-
-/** True if the connector is, was or should be on the cluster. */
-function concerns({ metadata, status }: KafkaConnector, cluster: ObjectKey): boolean {
-  if (metadata.namespace !== cluster.namespace) return false;
-  return clusterNameOf(metadata.labels) === cluster.name || status?.connectCluster?.name === cluster.name;
 }
 
 /** The operator's own status updates are no reason to look again. */
@@ -106,12 +117,18 @@ function isIrrelevant(previous: KafkaConnect | undefined, current: KafkaConnect 
   if (previous?.metadata.uid !== current?.metadata.uid) return false;
   if (previous?.metadata.deletionTimestamp !== current?.metadata.deletionTimestamp) return false;
   if ((previous?.spec.replicas === 0) !== (current?.spec.replicas === 0)) return false;
+  if (!isDeepStrictEqual(previous?.spec.allowedNamespaces, current?.spec.allowedNamespaces)) return false;
   return isDeepStrictEqual(previous?.status?.connectorPlugins, current?.status?.connectorPlugins);
 }
 
 function groupOf(connector: KafkaConnector | undefined): string | null {
-  const cluster = clusterNameOf(connector?.metadata.labels);
-  return cluster === undefined ? null : `${connector?.metadata.namespace}/${cluster}`;
+  const cluster = connector === undefined ? undefined : clusterKeyOf(connector.metadata);
+  return cluster === undefined ? null : `${cluster.namespace}/${cluster.name}`;
+}
+
+/** Every namespace has its name as a label. */
+function nameOnly(namespace: string): Readonly<Record<string, string>> {
+  return { "kubernetes.io/metadata.name": namespace };
 }
 
 function keyOf({ metadata }: KubeObject): ObjectKey {

@@ -12,8 +12,8 @@ export type ClusterView =
   | { readonly kind: "live"; readonly worker: Worker; readonly connectors: ConnectorMap }
   /** The first worker has not been tried to the end yet. */
   | { readonly kind: "connecting" }
-  /** No worker tells; `reason` is a sentence without its full stop. */
-  | { readonly kind: "lost"; readonly reason: string };
+  /** No worker tells, since `sinceMs` (epoch ms); `reason` is a sentence without its full stop. */
+  | { readonly kind: "lost"; readonly reason: string; readonly sinceMs: number };
 
 /** A change of the view: these connectors, or all of the cluster. */
 export type ViewChange = readonly string[] | "all";
@@ -27,6 +27,8 @@ export interface EventStreamOptions {
   readonly changed: (change: ViewChange) => void;
   /** Pause after a stream that did not last, or when nobody answers. */
   readonly retryMs?: number;
+  /** Wall clock, epoch ms. */
+  readonly now?: () => number;
 }
 
 /** One stream of events of one cluster. */
@@ -47,15 +49,16 @@ export interface EventStream {
  * JVM workers have no such stream; they are asked again and again.
  */
 export function createEventStream(options: EventStreamOptions): EventStream {
-  const { cluster, connect, workers, changed, retryMs = 1_000 } = options;
+  const { cluster, connect, workers, changed, retryMs = 1_000, now = Date.now } = options;
   const log = options.log.child({ ...cluster });
   let view: ClusterView = { kind: "connecting" };
   let lastIp = "";
+  let heardAtMs = now();
   let rouse = new AbortController();
 
   function lose(reason: string): void {
     if (view.kind === "lost" && view.reason === reason) return;
-    view = { kind: "lost", reason };
+    view = { kind: "lost", reason, sinceMs: heardAtMs };
     changed("all");
   }
 
@@ -75,6 +78,7 @@ export function createEventStream(options: EventStreamOptions): EventStream {
     try {
       for await (const event of eventsOf(worker, signal)) {
         if (!told && event.kind !== "snapshot") continue;
+        heardAtMs = now();
         if (!told) log.info({ worker: worker.ip }, "event stream open");
         told = true;
         const before = view;

@@ -1,5 +1,6 @@
 import { CONNECTOR_FINALIZER, type KafkaConnectorStatus } from "@headrace/contract";
 import type { Logger } from "pino";
+import { toConditions } from "../conditions.ts";
 import { type ConnectClient, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
 import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
@@ -7,12 +8,19 @@ import { type KafkaConnector, KafkaConnectors } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import { createStatusWriter } from "../status-writer.ts";
-import { type ActResult, act } from "./act.ts";
+import { type ActResult, act, type Refusal } from "./act.ts";
+import { BEING_MADE, type Findings } from "./assessment.ts";
+import { forgetRestarts, keepBook, noteRestarts, planRestarts, toRestartPolicy } from "./auto-restart.ts";
+import type { Claim } from "./claims.ts";
 import type { ClusterView } from "./event-stream.ts";
-import { type ConnectorStores, observe } from "./observe.ts";
-import { type Action, type Echo, needsFinalizer, plan } from "./plan.ts";
-import { type RestartRequest, restartRequest } from "./restart.ts";
-import { beginSettling, type Settling, stillSettling } from "./settling.ts";
+import { createMemories, type Memory } from "./memory.ts";
+import { type ConnectorMetrics, NO_METRICS } from "./metrics.ts";
+import { type ConnectorStores, type ObservedConnector, observe } from "./observe.ts";
+import { createOffsetsStore } from "./offsets-store.ts";
+import { type Action, needsFinalizer, plan } from "./plan.ts";
+import { createRequestDesk } from "./request-desk.ts";
+import { readRequests } from "./requests.ts";
+import { beginSettling, stillSettling } from "./settling.ts";
 import { toConnectorStatus } from "./status.ts";
 import { isSameConfig, toWanted, type WantedConnector } from "./wanted.ts";
 
@@ -21,48 +29,26 @@ export interface ConnectorReconcileDeps {
   readonly connect: ConnectClient;
   readonly stores: ConnectorStores;
   readonly viewOf: (cluster: ObjectKey) => ClusterView;
+  readonly claimOf: (resource: KafkaConnector) => Claim;
   readonly events: EventRecorder;
   readonly log: Logger;
+  readonly connectorMetrics?: ConnectorMetrics;
   /** Wall clock, epoch ms. */
   readonly now: () => number;
-}
-
-/** What is kept between reconciles of one connector; losing it costs repeated calls, never a wrong step. */
-interface Memory {
-  readonly uid: string;
-  echo: Echo | null;
-  settling: Settling | null;
-  /** A refusal, so that the same is not asked again at every event. */
-  refusal: { readonly of: WantedConnector; readonly result: ActResult; readonly untilMs: number } | null;
-  /** The restart annotation that was obeyed last and may still be in the cache. */
-  restarted: { readonly request: RestartRequest; readonly untilMs: number } | null;
+  readonly random?: () => number;
 }
 
 const REFUSED_RETRY_MS = 30_000;
-const RESTARTED_MS = 10_000;
 const CONNECTING_RETRY_MS = 1_000;
 
 /** Reconciles a KafkaConnector: observe, plan, act, write the status if it changed. */
 export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcile {
-  const { kube, connect, stores, viewOf, events, log, now } = deps;
+  const { kube, connect, stores, events, log, now, random = Math.random } = deps;
+  const { connectorMetrics: metrics = NO_METRICS } = deps;
   const statuses = createStatusWriter<KafkaConnectorStatus>(kube, KafkaConnectors);
-  const memories = new Map<string, Memory>();
-
-  function memoryOf({ metadata }: KafkaConnector): Memory {
-    const id = `${metadata.namespace}/${metadata.name}`;
-    const { uid = "" } = metadata;
-    const known = memories.get(id);
-    if (known?.uid === uid) return known;
-    const memory = { uid, echo: null, settling: null, refusal: null, restarted: null };
-    memories.set(id, memory);
-    return memory;
-  }
-
-  function forget({ namespace, name }: ObjectKey): void {
-    const id = `${namespace}/${name}`;
-    statuses.forget(memories.get(id)?.uid ?? "");
-    memories.delete(id);
-  }
+  const memories = createMemories();
+  const offsets = createOffsetsStore(kube);
+  const desk = createRequestDesk({ kube, offsets, events, metrics, now });
 
   /** Answers false if the resource is gone. */
   async function holdFinalizer(resource: KafkaConnector, action: Action, signal: AbortSignal): Promise<boolean> {
@@ -70,107 +56,239 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     return (await addFinalizer(kube, KafkaConnectors, resource, CONNECTOR_FINALIZER, signal)) !== null;
   }
 
-  async function release(resource: KafkaConnector, left: string | null, signal: AbortSignal): Promise<void> {
-    if (left !== null) events.record(resource, { type: "Warning", reason: "ConnectorLeftBehind", message: left });
+  async function release(
+    { resource }: ObservedConnector,
+    wanted: WantedConnector,
+    { left }: Extract<Action, { kind: "release" }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (left !== null && left.kind !== "missing") {
+      const message = `Connector ${wanted.name} stays on KafkaConnect ${nameOf(left)}, which could not be reached for 60 s; delete it there.`;
+      events.record(resource, { type: "Warning", reason: "ConnectorLeftBehind", message });
+    }
     await removeFinalizer(kube, KafkaConnectors, resource, CONNECTOR_FINALIZER, signal);
   }
 
-  /** Removes the annotation that asked for a restart, so that it happens once. */
-  async function acknowledge(resource: KafkaConnector, request: RestartRequest, signal: AbortSignal): Promise<void> {
-    const { name, namespace = "", uid } = resource.metadata;
-    const patch = { metadata: { uid, annotations: { [request.annotation]: null } } };
-    await kube.patch(KafkaConnectors, { namespace, name }, patch, signal);
+  /** What has failed, and what is to be done about it by itself; null where nothing is. */
+  function lookAtRestarts({ resource, cluster }: ObservedConnector, memory: Memory): Findings["restarts"] {
+    const { generation = 0 } = resource.metadata;
+    const isNew = memory.book.generation !== generation;
+    if (isNew) memory.book = { entries: forgetRestarts(memory.book.entries), generation };
+    const policy = toRestartPolicy(resource.spec.autoRestart);
+    if (policy === null || cluster.kind !== "live" || cluster.actual === null) return null;
+    const recorded = isNew ? undefined : resource.status?.autoRestart;
+    const book = keepBook(memory.book.entries, { actual: cluster.actual, policy, recorded, nowMs: now(), random });
+    memory.book = { entries: book, generation };
+    return { book, policy, plan: planRestarts(book, policy, now()) };
+  }
+
+  function tellExhausted(resource: KafkaConnector, restarts: Findings["restarts"]): void {
+    const told = resource.status?.conditions?.some(({ type }) => type === "RestartsExhausted") ?? false;
+    if (restarts === null || restarts.plan.exhausted.length === 0 || told) return;
+    metrics.restartsExhausted(keyOf(resource));
+    const message = `${restarts.plan.exhausted.length} failed after as many restarts as spec.autoRestart.maxRestarts allows; not restarted any more.`;
+    events.record(resource, { type: "Warning", reason: "RestartsExhausted", message });
   }
 
   async function perform(
-    { action, wanted, memory }: { action: Action; wanted: WantedConnector; memory: Memory },
+    { action, observed, wanted, memory }: Step,
+    restarts: Findings["restarts"],
     signal: AbortSignal,
   ): Promise<ActResult> {
-    const refusal = memory.refusal;
-    const known = refusal !== null && now() < refusal.untilMs && isSameConfig(refusal.of.config, wanted.config);
-    if (known && (action.kind === "create" || action.kind === "update")) return refusal.result;
-    memory.refusal = null;
-    const result = await act(action, { connect, wanted, nowMs: now() }, signal);
+    const { resource, cluster } = observed;
+    const result = await act(action, { connect, offsets, resource, wanted, nowMs: now() }, signal);
     switch (result.kind) {
       case "invalid":
-      case "unknown-class":
-        memory.refusal = { of: wanted, result, untilMs: now() + REFUSED_RETRY_MS };
+      case "unknown-class": {
+        const clusterUid = "uid" in cluster ? cluster.uid : "";
+        memory.refusal = { of: wanted.config, clusterUid, refusal: result, untilMs: now() + REFUSED_RETRY_MS };
+        return result;
+      }
+      case "skipped":
+        memory.startFrom = "Skipped";
+        return result;
+      case "finished":
+        if (action.kind === "start-from" && result.operation.succeeded) memory.startFrom = "Done";
+        if (action.kind === "request" && action.request.kind !== "offsets")
+          memory.book = { ...memory.book, entries: forgetRestarts(memory.book.entries) };
+        await desk.conclude(resource, result.operation, memory, signal);
         return result;
       case "done":
         if (result.echo !== null) memory.echo = result.echo;
         if (action.kind === "update") memory.settling = beginSettling("update", action.cluster.actual, now());
         if (action.kind === "change-state" && action.change === "resume")
           memory.settling = beginSettling("resume", action.cluster.actual, now());
-        return result;
+        break;
       case "failed":
-        return result;
+        if (action.kind === "request") await desk.noteFailure(resource, action.request, result.error, memory, signal);
+        break;
       default:
         throw new Error(`unreachable: ${result satisfies never}`);
     }
+    if (action.kind === "auto-restart" && restarts !== null && wasTried(result)) {
+      const { instances } = action;
+      const entries = noteRestarts(memory.book.entries, instances, { policy: restarts.policy, nowMs: now(), random });
+      memory.book = { ...memory.book, entries };
+      metrics.autoRestarted(keyOf(resource), instances.length);
+      const what = instances.map((id) => (id === "connector" ? "the connector" : `task ${id}`)).slice(0, 10);
+      events.record(resource, { type: "Normal", reason: "AutoRestarted", message: `Restarted ${what.join(", ")}.` });
+    }
+    return result;
+  }
+
+  /** A crash between making a connector and setting its first offsets must not start it from elsewhere: the intent comes first. */
+  async function announceStart({ action, observed, memory }: Step, signal: AbortSignal): Promise<KafkaConnector> {
+    const { resource } = observed;
+    const { startFrom } = resource.spec;
+    const there = observed.cluster.kind === "live" && observed.cluster.actual !== null;
+    if (startFrom === undefined) memory.startFrom = undefined;
+    else if (there && memory.startFrom === undefined) memory.startFrom = "Skipped";
+    if (action.kind !== "create" || !action.stopped || resource.status?.startFrom === "Pending") return resource;
+    memory.startFrom = "Pending";
+    const conditions = toConditions(BEING_MADE, resource.status?.conditions, now());
+    const { generation: observedGeneration = 0 } = resource.metadata;
+    await statuses.write(
+      resource,
+      { ...resource.status, conditions, observedGeneration, startFrom: "Pending" },
+      signal,
+    );
+    return statuses.latest(resource);
   }
 
   return async (key, signal) => {
     const cached = stores.connectors.get(key);
     if (cached === undefined) {
-      forget(key);
+      statuses.forget(memories.forget(key) ?? "");
       return settled;
     }
     const resource = statuses.latest(cached);
-    const memory = memoryOf(resource);
-    const observed = observe(resource, stores.connects, viewOf);
-    if (observed.cluster.kind === "connecting" && resource.metadata.deletionTimestamp === undefined) {
-      return retryAfter(CONNECTING_RETRY_MS);
-    }
+    const memory = memories.of(resource);
+    const observed = observe(resource, { ...deps, connects: stores.connects });
+    const deleted = resource.metadata.deletionTimestamp !== undefined;
+    if (observed.cluster.kind === "connecting" && !deleted) return retryAfter(CONNECTING_RETRY_MS);
     const wanted = toWanted(resource);
-    const restart = pendingRestart(restartRequest(resource), memory, now());
-    const action = plan({ observed, wanted, restart, echo: memory.echo, nowMs: now() });
+    const requests = readRequests(resource);
+    const quiet = deleted || observed.paused;
+    const request = quiet ? null : await desk.pending(resource, requests.next, memory, signal);
+    const restarts = lookAtRestarts(observed, memory);
+    const known = knownRefusal(observed, wanted, memory, now());
+    const action = plan({
+      observed,
+      wanted,
+      request,
+      restarts: restarts?.plan ?? null,
+      changedSources: [],
+      startPending: resource.spec.startFrom !== undefined && memory.startFrom === "Pending",
+      refused: known !== null,
+      echo: memory.echo,
+      nowMs: now(),
+    });
     if (isDecided(action)) memory.echo = null;
     if (action.kind === "release") {
-      await release(resource, action.left, signal);
+      await release(observed, wanted, action, signal);
       return settled;
     }
     if (!(await holdFinalizer(resource, action, signal))) return settled;
-    const result = await perform({ action, wanted, memory }, signal);
+    const step = { action, observed, wanted, memory };
+    const current = await announceStart(step, signal);
+    const result = await perform(step, restarts, signal);
     log.debug({ ...key, action: action.kind, result: result.kind }, "connector reconciled");
-    if (action.kind === "restart" && result.kind === "done" && action.request.kind !== "unknown") {
-      memory.restarted = { request: action.request, untilMs: now() + RESTARTED_MS };
-      await acknowledge(resource, action.request, signal);
-    }
     if (action.kind === "watch") memory.settling = stillSettling(memory.settling, action.cluster.actual, now());
-    const { settling } = memory;
-    const status = toConnectorStatus({ observed, wanted, action, result, settling, nowMs: now() });
-    await statuses.write(resource, status, signal);
+    tellExhausted(resource, restarts);
+    const status = toConnectorStatus({
+      observed: { ...observed, resource: current },
+      wanted,
+      action,
+      result,
+      refusal: isRefusal(result) ? result : known,
+      settling: memory.settling,
+      restarts: restarts === null ? null : { ...restarts, book: memory.book.entries },
+      annotationProblems: requests.problems,
+      operations: memory.operations,
+      offsets: undefined,
+      startFrom: memory.startFrom,
+      configSources: undefined,
+      nowMs: now(),
+    });
+    await statuses.write(current, status, signal);
     if (result.kind === "failed" && !isConnectError(result.error, "unreachable")) throw result.error;
-    return outcomeOf({ action, result, memory, nowMs: now() });
+    return outcomeOf({ step, result, restarts, nowMs: now() });
   };
 }
 
-/** An annotation that was obeyed moments ago may only be in the cache still. */
-function pendingRestart(request: RestartRequest | null, { restarted }: Memory, nowMs: number): RestartRequest | null {
-  if (request === null || restarted === null || nowMs >= restarted.untilMs) return request;
-  return JSON.stringify(request) === JSON.stringify(restarted.request) ? null : request;
+/** One step of one reconcile. */
+interface Step {
+  readonly action: Action;
+  readonly observed: ObservedConnector;
+  readonly wanted: WantedConnector;
+  readonly memory: Memory;
+}
+
+/** Why the wanted configuration need not be tried again now; null if it may be. */
+function knownRefusal(
+  { cluster }: ObservedConnector,
+  { config, problems }: WantedConnector,
+  { refusal }: Memory,
+  nowMs: number,
+): Refusal | null {
+  if (problems.length > 0) return { kind: "invalid", problems, invalidValue: true };
+  if (refusal === null || nowMs >= refusal.untilMs || !isSameConfig(refusal.of, config)) return null;
+  return "uid" in cluster && cluster.uid === refusal.clusterUid ? refusal.refusal : null;
+}
+
+function isRefusal(result: ActResult): result is Refusal {
+  return result.kind === "invalid" || result.kind === "unknown-class";
+}
+
+/** A worker that was busy or away has restarted nothing. */
+function wasTried(result: ActResult): boolean {
+  return result.kind !== "failed" || !["conflict", "unreachable"].includes(result.error.code);
 }
 
 /** True if the action was decided on what the stream tells, with no echo outstanding. */
 function isDecided(action: Action): boolean {
-  return !["blocked", "reject", "await-move", "await-echo", "await-removal"].includes(action.kind);
+  return !UNDECIDED.has(action.kind);
 }
 
+const UNDECIDED: ReadonlySet<Action["kind"]> = new Set([
+  "blocked",
+  "paused",
+  "observe",
+  "name-taken",
+  "not-allowed",
+  "reject",
+  "await-move",
+  "await-echo",
+  "await-removal",
+] as const);
+
 interface Ended {
-  readonly action: Action;
+  readonly step: Step;
   readonly result: ActResult;
-  readonly memory: Memory;
+  readonly restarts: Findings["restarts"];
   readonly nowMs: number;
 }
 
 /** Changes come by watch and by event stream; time alone brings only what is named here. */
-function outcomeOf({ action, result, memory, nowMs }: Ended): Outcome {
-  if (result.kind === "failed") return retryAfter(1_000);
-  if (result.kind === "invalid" || result.kind === "unknown-class") return retryAfter(REFUSED_RETRY_MS);
-  if (action.kind === "await-removal") return retryAfter(Math.min(action.remainingMs, 1_000));
-  const { echo, settling } = memory;
-  if (echo !== null && echo.untilMs > nowMs && action.kind !== "watch") return retryAfter(echo.untilMs - nowMs);
-  if (action.kind === "watch" && settling !== null) return retryAfter(settling.untilMs - nowMs);
-  if (action.kind === "await-move") return retryAfter(1_000);
-  return settled;
+function outcomeOf({ step: { action, memory }, result, restarts, nowMs }: Ended): Outcome {
+  const { echo, settling, refusal } = memory;
+  const times: number[] = [];
+  if (result.kind === "failed") times.push(nowMs + 1_000);
+  if (result.kind === "finished" || result.kind === "skipped") times.push(nowMs + 1_000);
+  if (refusal !== null && refusal.untilMs > nowMs) times.push(refusal.untilMs);
+  if (action.kind === "await-removal") times.push(nowMs + Math.min(action.remainingMs, 1_000));
+  if (action.kind === "await-move" || action.kind === "await-stop") times.push(nowMs + 1_000);
+  if (echo !== null && echo.untilMs > nowMs && action.kind !== "watch") times.push(echo.untilMs);
+  if (action.kind === "watch" && settling !== null) times.push(settling.untilMs);
+  if (action.kind === "auto-restart") times.push(nowMs + 500);
+  else if (restarts?.plan.nextAtMs) times.push(restarts.plan.nextAtMs);
+  return times.length === 0 ? settled : retryAfter(Math.max(Math.min(...times) - nowMs, 0));
+}
+
+function keyOf({ metadata }: KafkaConnector): ObjectKey {
+  return { namespace: metadata.namespace ?? "", name: metadata.name };
+}
+
+function nameOf(cluster: { readonly kind: string; readonly name?: string }): string {
+  return cluster.name ?? "";
 }

@@ -1,6 +1,7 @@
 import {
   CONNECTOR_FIELDS,
   type ConfigValueProblem,
+  connectorNameOf,
   type StringMap,
   type TargetState,
   toConnectorConfig,
@@ -21,11 +22,13 @@ export interface WantedConnector {
 const TARGET = { running: "STARTED", paused: "PAUSED", stopped: "STOPPED" } as const;
 
 /** Builds the flat configuration that is wanted. */
-export function toWanted({ metadata, spec }: KafkaConnector): WantedConnector {
-  const { config, problems } = toConnectorConfig(metadata.name, spec);
+export function toWanted(resource: KafkaConnector): WantedConnector {
+  const { spec } = resource;
+  const name = connectorNameOf(resource);
+  const { config, problems } = toConnectorConfig(name, spec);
   const misplaced = Object.keys(spec.config ?? {}).filter((key) => CONNECTOR_FIELDS[key] !== undefined);
   return {
-    name: metadata.name,
+    name,
     config,
     target: TARGET[spec.state],
     problems,

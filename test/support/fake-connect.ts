@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { json } from "node:stream/consumers";
+import { text } from "node:stream/consumers";
 import type {
   ConnectorSnapshot,
   ConnectorStateInfo,
@@ -47,6 +47,10 @@ export interface FakeConnect {
   lazyTasks: boolean;
   /** Workers are Apache's: they have nothing under /headrace/. */
   jvm: boolean;
+  /** Restarted tasks fail again at once. */
+  hopeless: boolean;
+  /** Offsets of connectors, as JSON text. */
+  readonly offsets: Map<string, string>;
   addWorker(ip: string): Promise<void>;
   /** The worker's process is gone: its connections break and nobody listens any more. */
   killWorker(ip: string): Promise<void>;
@@ -77,6 +81,15 @@ const EMPTY_GROUP: GroupInfo = {
   delayMs: 0,
   members: [],
 };
+
+const NO_OFFSETS = '{"offsets":[]}';
+
+/** Keeps the digits of 64-bit integers on their way through the fake. */
+function exactIntegers(this: unknown, _key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const { source } = context ?? {};
+  if (typeof value !== "number" || source === undefined || Number.isSafeInteger(value)) return value;
+  return JSON.rawJSON(source);
+}
 
 const REQUIRED: Readonly<Record<string, readonly string[]>> = { datagen: ["topic"], blackhole: [] };
 
@@ -210,6 +223,11 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     return [logger, ...meant];
   }
 
+  function requireStopped(name: string): void {
+    if (existing(name).targetState === "STOPPED") return;
+    throw new Refusal(400, "Connectors must be in the STOPPED state before their offsets can be modified.");
+  }
+
   function info(name: string) {
     return { name, config: existing(name).config, tasks: [], type: "source" };
   }
@@ -284,9 +302,21 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
       case "POST /connectors/*/restart":
         restate(name, existing(name), "RUNNING");
         tell(name);
+        if (fake.hopeless) fake.setState(name, 0, "FAILED", "still broken");
         return [204, undefined];
       case "GET /admin/*":
         return [200, Object.fromEntries(loggersOf(ip))];
+      case "GET /connectors/*/offsets":
+        existing(name);
+        return [200, JSON.parse(fake.offsets.get(name) ?? NO_OFFSETS, exactIntegers)];
+      case "PATCH /connectors/*/offsets":
+        requireStopped(name);
+        fake.offsets.set(name, JSON.stringify(body));
+        return [200, { message: "The offsets for this connector have been altered successfully" }];
+      case "DELETE /connectors/*/offsets":
+        requireStopped(name);
+        fake.offsets.delete(name);
+        return [200, { message: "The offsets for this connector have been reset successfully" }];
       case "GET /headrace/*":
         if (name === "group") return [200, fake.group];
         return [200, { workerId: `${ip}:8083`, memberId: `member-${ip}`, podUid: null, draining: false }];
@@ -295,7 +325,13 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
       default:
         if (first === "admin") return [200, setLevel(ip, rest[0] ?? "", body as { level: string })];
         if (method === "POST" && rest.at(-1) === "gone") return [202, undefined];
-        if (method === "POST" && rest.at(-1) === "restart") return [204, undefined];
+        if (method === "POST" && rest.at(-1) === "restart") {
+          const task = Number(rest.at(-2));
+          if (existing(name).status.tasks[task] === undefined) throw new Refusal(404, `Unknown task: ${name}-${task}`);
+          fake.setState(name, task, "RUNNING");
+          if (fake.hopeless) fake.setState(name, task, "FAILED", "still broken");
+          return [204, undefined];
+        }
         throw new Refusal(404, `HTTP 404 Not Found: ${route}`);
     }
   }
@@ -323,7 +359,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
       return;
     }
     const hasBody = Number(request.headers["content-length"] ?? 0) > 0;
-    const body = hasBody ? await json(request) : undefined;
+    const body = hasBody ? JSON.parse(await text(request), exactIntegers) : undefined;
     calls.push({ ip, method, path, body });
     if (worker.silent) return;
     try {
@@ -348,6 +384,8 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     jvm: false,
     slow: false,
     lazyTasks: false,
+    hopeless: false,
+    offsets: new Map(),
     async addWorker(ip) {
       const server = createServer((request, response) => void handle(ip, worker, request, response));
       const place = atPodAddress ? { host: ip, port: 8083 } : { host: "127.0.0.1", port: 0 };

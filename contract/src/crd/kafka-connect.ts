@@ -106,6 +106,19 @@ export const KafkaConnectSpec = z
     allowedNamespaces: AllowedNamespaces.optional().describe(
       "Namespaces whose KafkaConnectors may run here. The cluster's own if not given.",
     ),
+    pruneConnectors: z
+      .object({
+        maxPercent: z
+          .int()
+          .min(1)
+          .max(100)
+          .optional()
+          .describe("Nothing is deleted if it would be more than this share of all connectors, %. 25 if not given."),
+      })
+      .optional()
+      .describe(
+        "Deletes connectors for which there is no KafkaConnector, for instance those made over REST. {}: with the defaults. Off if not given.",
+      ),
     plugins: MountedPlugins.optional().describe("Plugins to add to the workers, from OCI images or npm archives."),
     build: Build.optional().describe("Java plugins to fetch for the workers; with runtime: Jvm only."),
     logging: Logging.optional().describe("Levels of the workers' loggers. A change needs no restart."),

@@ -95,6 +95,33 @@ const InstanceStatus = z.object({
 
 const TaskStatus = z.object({ id: z.int().describe("Number of the task."), ...InstanceStatus.shape });
 
+const OperationStatus = z.object({
+  type: z.string().describe("Restart, RestartTask, ListOffsets, AlterOffsets, ResetOffsets or StartFrom."),
+  request: z.string().optional().describe("Value of the annotation."),
+  requestedAt: z.string().optional().describe("Value of headrace.dev/requested-at, if it was given."),
+  result: z.enum(["Succeeded", "Failed"]).describe("How it ended."),
+  message: z.string().optional().describe("The result as a sentence."),
+  finishedAt: z.string().describe("When it ended (RFC 3339)."),
+  snapshot: z.string().optional().describe("ConfigMap with the offsets from before."),
+});
+
+const OffsetsSummary = z.object({
+  partitions: z.int().describe("Number of partitions with an offset."),
+  lag: z.int().optional().describe("Records that a sink has not committed yet, over all partitions."),
+  entries: z
+    .array(
+      z.object({
+        partition: z.string().describe("The partition, as JSON; topic and number of a sink's."),
+        offset: z.string().describe("The offset, as JSON; a number of a sink's."),
+        lag: z.int().optional().describe("Records behind the end of the partition."),
+      }),
+    )
+    .meta({ "x-kubernetes-list-type": "atomic" })
+    .optional()
+    .describe("Some of them, those with the most lag first; at most 10."),
+  observedAt: z.string().describe("When they were looked at (RFC 3339)."),
+});
+
 /** What the operator has seen of a connector. */
 export const KafkaConnectorStatus = z
   .object({
@@ -111,9 +138,19 @@ export const KafkaConnectorStatus = z
       .describe("What the workers report, as of Kafka Connect's GET /connectors/{name}/status."),
     autoRestart: z
       .object({
-        count: z.int().optional().describe("Restarts in a row."),
+        count: z.int().optional().describe("Restarts in a row, of what was restarted most often."),
         connectorName: z.string().optional().describe("The connector that was restarted."),
         lastRestartTimestamp: z.string().optional().describe("When the last one was (RFC 3339)."),
+        tasks: z
+          .array(
+            z.object({
+              id: z.int().describe("Number of the task; -1 is the connector itself."),
+              count: z.int().describe("Its restarts in a row."),
+            }),
+          )
+          .meta({ "x-kubernetes-list-type": "atomic" })
+          .optional()
+          .describe("Restarts in a row by task, the most first; at most 50."),
       })
       .optional()
       .describe("What the automatic restarts have done."),
@@ -124,12 +161,29 @@ export const KafkaConnectorStatus = z
     connectCluster: z
       .object({
         name: z.string().describe("Name of the KafkaConnect."),
+        namespace: z.string().optional().describe("Namespace of the KafkaConnect, if it is another one."),
         uid: z.string().describe("Identity of the KafkaConnect."),
+        groupId: z.string().optional().describe("Its Connect group."),
+        configStorageTopic: z.string().optional().describe("Its topic of configurations, which holds the connector."),
       })
       .optional()
       .describe(
         "The KafkaConnect on which the operator made or adopted the connector. Only there it is deleted with this resource.",
       ),
+    operations: z
+      .array(OperationStatus)
+      .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] })
+      .optional()
+      .describe("How the last request of each kind, made by an annotation, has ended."),
+    offsets: OffsetsSummary.optional().describe("How far the connector has come, looked at now and then."),
+    startFrom: z
+      .enum(["Pending", "Done", "Skipped"])
+      .optional()
+      .describe("Whether spec.startFrom has been obeyed. Skipped: the connector, or offsets of its name, existed."),
+    configSources: z
+      .string()
+      .optional()
+      .describe("Stands for the versions of the Secrets and ConfigMaps that the connector has read."),
   })
   .describe("The connector as it is.");
 export type KafkaConnectorStatus = z.infer<typeof KafkaConnectorStatus>;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { KafkaConnect, KafkaConnector, toConnectorConfig, toWorkerSettings } from "@headrace/contract";
+import { connectorNameOf, KafkaConnect, KafkaConnector, toConnectorConfig, toWorkerSettings } from "@headrace/contract";
 import { parseAllDocuments } from "yaml";
 import type { z } from "zod";
 import { type ConfigSource, InvalidConfigError } from "../config.ts";
@@ -97,12 +97,14 @@ export function parseClusterFile(file: string, text: string): ClusterFile {
   return { worker: { file, properties }, connectors, warnings };
 }
 
-function toGiven({ metadata, spec }: KafkaConnector, problems: Problem[]): GivenConnector {
-  const { config, problems: wrong } = toConnectorConfig(metadata.name, spec);
+function toGiven(resource: KafkaConnector, problems: Problem[]): GivenConnector {
+  const { metadata, spec } = resource;
+  const name = connectorNameOf(resource);
+  const { config, problems: wrong } = toConnectorConfig(name, spec);
   for (const { key, message } of wrong) {
     problems.push(problem(`KafkaConnector ${metadata.name}: spec.config ${key}`, message));
   }
-  return { name: metadata.name, config, initialState: TARGET[spec.state] };
+  return { name, config, initialState: TARGET[spec.state] };
 }
 
 function check<T>(schema: z.ZodType<T>, resource: unknown, where: string, problems: Problem[]): T | null {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ConnectorSnapshot } from "@headrace/contract";
-import type { ClusterSight, ObservedConnector } from "#operator/connector/observe.ts";
-import { type Action, DELETION_LIMIT_MS, type Echo, owns, plan } from "#operator/connector/plan.ts";
+import { DELETION_LIMIT_MS } from "#operator/connector/deletion.ts";
+import type { Echo } from "#operator/connector/echo.ts";
+import type { ClusterSight, LiveCluster, ObservedConnector } from "#operator/connector/observe.ts";
+import { owns } from "#operator/connector/ownership.ts";
+import { type Action, type PlanInputs, plan } from "#operator/connector/plan.ts";
+import { readRequests } from "#operator/connector/requests.ts";
 import { toWanted } from "#operator/connector/wanted.ts";
 import type { KafkaConnector } from "#operator/kinds.ts";
 import { kafkaConnector } from "#support/connect-objects.ts";
@@ -15,25 +19,54 @@ function actual(traits: Partial<ConnectorSnapshot> = {}): ConnectorSnapshot {
   return { config: CONFIG, targetState: "STARTED", taskCount: 2, status: null, topics: [], ...traits };
 }
 
-function live(connector: ConnectorSnapshot | null, name = "my-connect"): ClusterSight {
-  return { kind: "live", name, uid: `uid of ${name}`, worker: WORKER, actual: connector, plugins: [] };
+function live(connector: ConnectorSnapshot | null, name = "my-connect"): LiveCluster {
+  const uid = `uid of ${name}`;
+  return { kind: "live", namespace: "ns", name, uid, worker: WORKER, actual: connector, plugins: [] };
 }
 
-const MISSING: ClusterSight = { kind: "missing", name: "my-connect" };
-const ZERO: ClusterSight = { kind: "scaled-to-zero", name: "my-connect", uid: "uid of my-connect" };
-const LOST: ClusterSight = { kind: "unreachable", name: "my-connect", uid: "uid of my-connect", reason: "" };
+const PLACE = { namespace: "ns", name: "my-connect" };
+const MISSING: ClusterSight = { kind: "missing", ...PLACE };
+const DELETING: ClusterSight = { kind: "deleting", ...PLACE, uid: "uid of my-connect" };
+const ZERO: ClusterSight = { kind: "scaled-to-zero", ...PLACE, uid: "uid of my-connect" };
+const LOST: ClusterSight = { kind: "unreachable", ...PLACE, uid: "uid of my-connect", reason: "", sinceMs: NOW };
+const FREE = { claim: { allowed: true, rival: null }, paused: false, identity: {} };
 
-interface Case {
+interface Case extends Partial<Pick<PlanInputs, "restarts" | "changedSources" | "startPending" | "refused">> {
   readonly resource?: KafkaConnector;
   readonly cluster: ClusterSight;
   readonly owner?: ClusterSight;
   readonly echo?: Echo;
+  readonly observed?: Partial<ObservedConnector>;
 }
 
-function decide({ resource = kafkaConnector(), cluster, owner, echo }: Case): Action {
-  const observed: ObservedConnector = { resource, cluster, owner: owner ?? null };
-  return plan({ observed, wanted: toWanted(resource), restart: null, echo: echo ?? null, nowMs: NOW });
+function decide({ resource = kafkaConnector(), cluster, owner, echo, observed, ...more }: Case): Action {
+  const wanted = toWanted(resource);
+  return plan({
+    observed: { resource, cluster, owner: owner ?? null, ...FREE, ...observed },
+    wanted,
+    request: readRequests(resource).next,
+    restarts: null,
+    changedSources: [],
+    startPending: false,
+    refused: wanted.problems.length > 0,
+    echo: echo ?? null,
+    nowMs: NOW,
+    ...more,
+  });
 }
+
+/** Stopped, with nothing that runs. */
+function stopped(traits: Partial<ConnectorSnapshot> = {}): ConnectorSnapshot {
+  const connector = { state: "STOPPED" as const, worker_id: "w" };
+  const status = { name: "orders", type: "source" as const, connector, tasks: [] };
+  return actual({ targetState: "STOPPED", taskCount: 0, status, ...traits });
+}
+
+function annotated(annotations: Record<string, string>, spec: Partial<KafkaConnector["spec"]> = {}): KafkaConnector {
+  return kafkaConnector(spec, { metadata: { annotations } });
+}
+
+const OURS = { status: { connectCluster: { name: "my-connect", uid: "uid of my-connect" } } };
 
 function kindOf(subject: Case): string {
   const action = decide(subject);
@@ -94,10 +127,121 @@ describe("plan", () => {
       { cluster: live(null), echo: { ...FRESH, clusterUid: "x", of: "create", config: CONFIG } },
       "create",
     ],
+    ["stops a connector on its old cluster first", { cluster: live(null), owner: live(actual(), "old") }, "stop-away"],
     [
-      "takes a connector from its old cluster first",
-      { cluster: live(null), owner: live(actual(), "old") },
-      "move-away",
+      "waits until its tasks there have ended",
+      { cluster: live(null), owner: live(stopped({ status: null }), "old") },
+      "await-move",
+    ],
+    ["then takes it from there", { cluster: live(null), owner: live(stopped(), "old") }, "move-away"],
+    [
+      "leaves it there while the new cluster refuses its configuration",
+      { cluster: live(null), owner: live(actual(), "old"), refused: true },
+      "reject",
+    ],
+    ["leaves it there while the new cluster is away", { cluster: LOST, owner: live(actual(), "old") }, "blocked"],
+    [
+      "takes a connector of the same name in another namespace for another cluster",
+      { cluster: live(null), owner: { ...live(actual()), namespace: "other" } },
+      "stop-away",
+    ],
+    ["touches nothing while reconciliation is paused", { cluster: live(null), observed: { paused: true } }, "paused"],
+    [
+      "only looks when it is to observe",
+      { resource: kafkaConnector({ managementPolicy: "Observe" }), cluster: live(actual({ config: {} })) },
+      "observe",
+    ],
+    [
+      "leaves the connector to the resource that has it",
+      { cluster: live(actual()), observed: { claim: { allowed: true, rival: { namespace: "ns", name: "a" } } } },
+      "name-taken",
+    ],
+    [
+      "makes nothing on a cluster that does not take the namespace",
+      { cluster: live(null), observed: { claim: { allowed: false, rival: null } } },
+      "not-allowed",
+    ],
+    [
+      "stops what it made there before",
+      {
+        resource: kafkaConnector({}, OURS),
+        cluster: live(actual()),
+        observed: { claim: { allowed: false, rival: null } },
+      },
+      "stop",
+    ],
+    ["leaves what runs while its configuration is refused", { cluster: live(actual()), refused: true }, "reject"],
+    ["does not make what is refused", { cluster: live(null), refused: true }, "reject"],
+    [
+      "stops its own connector though the new configuration is refused",
+      { resource: kafkaConnector({ state: "stopped" }, OURS), cluster: live(actual()), refused: true },
+      "stop",
+    ],
+    [
+      "does not stop somebody else's",
+      { resource: kafkaConnector({ state: "stopped" }), cluster: live(actual()), refused: true },
+      "reject",
+    ],
+    [
+      "obeys a request for its own connector though the configuration is refused",
+      {
+        resource: { ...annotated({ "headrace.dev/restart": "true" }), ...OURS },
+        cluster: live(actual()),
+        refused: true,
+      },
+      "request",
+    ],
+    [
+      "obeys a request once the configuration is as wanted",
+      { resource: annotated({ "headrace.dev/restart": "true" }), cluster: live(actual({ config: {} })) },
+      "update",
+    ],
+    [
+      "lists offsets of what runs",
+      { resource: annotated({ "headrace.dev/connector-offsets": "list" }), cluster: live(actual()) },
+      "request",
+    ],
+    [
+      "stops a connector before its offsets are altered",
+      { resource: annotated({ "headrace.dev/connector-offsets": "alter" }), cluster: live(actual()) },
+      "stop",
+    ],
+    [
+      "waits for its tasks to end",
+      {
+        resource: annotated({ "headrace.dev/connector-offsets": "reset" }),
+        cluster: live(stopped({ status: null })),
+      },
+      "await-stop",
+    ],
+    [
+      "alters when nothing runs any more",
+      { resource: annotated({ "headrace.dev/connector-offsets": "alter" }), cluster: live(stopped()) },
+      "request",
+    ],
+    ["goes on afterwards", { cluster: live(stopped()) }, "resume"],
+    [
+      "keeps a new connector stopped until its first offsets are set",
+      { cluster: live(stopped()), startPending: true },
+      "start-from",
+    ],
+    ["restarts for a Secret that changed", { cluster: live(actual()), changedSources: ["Secret ns/db"] }, "reload"],
+    [
+      "restarts what failed when its time has come",
+      {
+        cluster: live(actual()),
+        restarts: { due: [1], all: true, exhausted: [], proving: [], nextAtMs: null },
+      },
+      "auto-restart",
+    ],
+    [
+      "restarts nothing that is to be stopped",
+      {
+        resource: kafkaConnector({ state: "stopped" }),
+        cluster: live(stopped()),
+        restarts: { due: [1], all: true, exhausted: [], proving: [], nextAtMs: null },
+      },
+      "watch",
     ],
     ["makes it when the old cluster has let go", { cluster: live(null), owner: live(null, "old") }, "create"],
     [
@@ -110,11 +254,7 @@ describe("plan", () => {
       { cluster: live(null), owner: { ...LOST, name: "old" } },
       "await-move",
     ],
-    [
-      "makes it when the old cluster is gone",
-      { cluster: live(null), owner: { kind: "missing", name: "old" } },
-      "create",
-    ],
+    ["makes it when the old cluster is gone", { cluster: live(null), owner: { ...MISSING, name: "old" } }, "create"],
     [
       "leaves an orphan on the old cluster",
       { resource: kafkaConnector({ deletionPolicy: "Orphan" }), cluster: live(null), owner: live(actual(), "old") },
@@ -144,6 +284,10 @@ describe("plan of a deleted resource", () => {
       metadata: { deletionTimestamp, finalizers },
       status,
     });
+  }
+  function resetting(secondsAgo: number): KafkaConnector {
+    const resource = deleted(secondsAgo);
+    return { ...resource, spec: { ...resource.spec, resetOffsetsOnDelete: true } };
   }
   const there = live(actual());
   const foreign = live(actual({ config: { other: "config" } }));
@@ -192,7 +336,7 @@ describe("plan of a deleted resource", () => {
     ["does not wait for a deleted cluster", { resource: deleted(0), cluster: MISSING, owner: MISSING }, "release"],
     [
       "does not wait for a cluster that is being deleted",
-      { resource: deleted(0), cluster: { kind: "deleting", name: "a" }, owner: { kind: "deleting", name: "a" } },
+      { resource: deleted(0), cluster: DELETING, owner: DELETING },
       "release",
     ],
     ["waits for an unreachable cluster", { resource: deleted(0), cluster: LOST, owner: LOST }, "await-removal"],
@@ -212,6 +356,36 @@ describe("plan of a deleted resource", () => {
       "remove",
     ],
     [
+      "stops it first when its offsets are to be reset",
+      { resource: resetting(0), cluster: there, owner: there },
+      "stop-deleted",
+    ],
+    [
+      "waits for its tasks to end then",
+      { resource: resetting(0), cluster: there, owner: live(stopped({ status: null })) },
+      "await-removal",
+    ],
+    ["removes it with its offsets", { resource: resetting(0), cluster: there, owner: live(stopped()) }, "remove"],
+    ["does not wait for that for ever", { resource: resetting(late), cluster: there, owner: there }, "remove"],
+    [
+      "leaves the connector to the resource that has it",
+      {
+        resource: deleted(0, { owned: false }),
+        cluster: there,
+        observed: { claim: { allowed: true, rival: { namespace: "ns", name: "a" } } },
+      },
+      "release",
+    ],
+    [
+      "leaves what it only observed",
+      {
+        resource: { ...deleted(0), spec: { ...deleted(0).spec, managementPolicy: "Observe" } },
+        cluster: there,
+        owner: there,
+      },
+      "release",
+    ],
+    [
       "has nothing to do without its finalizer",
       { resource: deleted(0, { finalizers: [] }), cluster: there, owner: there },
       "blocked",
@@ -221,16 +395,21 @@ describe("plan of a deleted resource", () => {
     it(what, () => assert.equal(kindOf(subject), wanted));
   }
 
-  it("says what it left behind", () => {
-    const action = decide({ resource: deleted(late), cluster: LOST, owner: LOST });
-    assert.match(action.kind === "release" ? (action.left ?? "") : "", /orders stays on KafkaConnect my-connect/);
+  it("says where it left the connector, if it did", () => {
+    const left = (subject: Case) => {
+      const action = decide(subject);
+      return action.kind === "release" ? action.left : undefined;
+    };
+    assert.equal(left({ resource: deleted(late), cluster: LOST, owner: LOST }), LOST);
+    assert.equal(left({ resource: deleted(0), cluster: MISSING, owner: MISSING }), MISSING);
+    assert.equal(left({ resource: deleted(0), cluster: live(null), owner: live(null) }), null);
   });
 });
 
 describe("owns", () => {
   it("does not take equal names for ownership", () => {
     const resource = kafkaConnector({ config: { topic: "orders", bad: null } });
-    const observed: ObservedConnector = { resource, cluster: live(actual()), owner: null };
+    const observed: ObservedConnector = { resource, cluster: live(actual()), owner: null, ...FREE };
     assert.equal(owns(observed, toWanted(resource), observed.cluster), false);
   });
 
@@ -239,7 +418,7 @@ describe("owns", () => {
       {},
       { status: { connectCluster: { name: "my-connect", uid: "uid of an older one" } } },
     );
-    const observed: ObservedConnector = { resource, cluster: live(actual({ config: {} })), owner: null };
+    const observed: ObservedConnector = { resource, cluster: live(actual({ config: {} })), owner: null, ...FREE };
     assert.equal(owns(observed, toWanted(resource), observed.cluster), false);
   });
 });

@@ -34,15 +34,29 @@ function statusOf({ state = "running", connector, trace, tasks = [], taskCount =
     topics: ["b", "a"],
   };
   const worker = { cluster: { namespace: "ns", name: "my-connect" }, ip: "10.0.0.1" };
-  const cluster = { kind: "live" as const, name: "my-connect", uid: "u", worker, actual, plugins: [] };
-  const observed: ObservedConnector = { resource, cluster, owner: null };
+  const cluster = { kind: "live" as const, namespace: "ns", name: "my-connect", uid: "u", worker, actual, plugins: [] };
+  const observed: ObservedConnector = {
+    resource,
+    cluster,
+    owner: null,
+    claim: { allowed: true, rival: null },
+    paused: false,
+    identity: {},
+  };
   const action: Action = { kind: "watch", cluster };
   return toConnectorStatus({
     observed,
     wanted,
     action,
     result: { kind: "done", echo: null },
+    refusal: null,
     settling: null,
+    restarts: null,
+    annotationProblems: [],
+    operations: [],
+    offsets: undefined,
+    startFrom: undefined,
+    configSources: undefined,
     nowMs: NOW,
   });
 }
