@@ -34,7 +34,7 @@ export interface SinkRun {
   commit(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]>;
   /** Aborts the signal of calls under way. */
   stop(): void;
-  /** Commits nothing and closes, as after a kill. */
+  /** Commits nothing and closes, as after a kill. Repeats do nothing. */
   close(): Promise<void>;
 }
 
@@ -47,6 +47,7 @@ export async function openSinkRun(definition: SinkDefinition, options: SinkRunOp
   const stopping = new AbortController();
   const errants: Errant[] = [];
   const rewinds: TopicPartitionOffset[] = [];
+  let closed = false;
   const topic = options.topic ?? "topic";
   const assignment = options.assignment ?? [{ topic, partition: 0 }];
   const config = parseConfig(definition, options.config);
@@ -94,6 +95,8 @@ export async function openSinkRun(definition: SinkDefinition, options: SinkRunOp
     },
     stop: () => stopping.abort(),
     async close() {
+      if (closed) return;
+      closed = true;
       stopping.abort();
       await task.close();
       await instance?.close();

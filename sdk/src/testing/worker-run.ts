@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ export interface WorkerRun {
   remove(name: string): Promise<void>;
   /** State and trace of a connector's tasks. */
   tasks(name: string): Promise<readonly { readonly state: string; readonly trace?: string | undefined }[]>;
-  /** Puts texts into a topic, in order. */
+  /** Puts texts into a topic, in order. Resolves when they are there for good: a kill does not repeat them. */
   write(topic: string, lines: readonly string[]): Promise<void>;
   /** The values of a topic, as text, once there are so many; all that have come so far, in their order. */
   read(topic: string, count: number, timeoutMs?: number): Promise<readonly string[]>;
@@ -47,6 +47,8 @@ const STATUS = z.object({
   connector: z.object({ state: z.string() }),
   tasks: z.array(z.object({ state: z.string(), trace: z.string().optional() })),
 });
+
+const OFFSETS = z.object({ offsets: z.array(z.object({ offset: z.record(z.string(), z.unknown()).nullable() })) });
 
 /** Starts a worker of a group of its own. */
 export async function openWorkerRun(options: WorkerRunOptions): Promise<WorkerRun> {
@@ -129,15 +131,22 @@ export async function openWorkerRun(options: WorkerRunOptions): Promise<WorkerRu
     tasks: async (name) => (await status(name)).tasks,
     async write(topic, lines) {
       const input = join(dir, "files", `${topic}.in`);
+      const writer = `write-${topic}`;
       await appendFile(input, lines.map((line) => `${line}\n`).join(""));
-      if (written.has(topic)) return;
-      written.add(topic);
-      const converter = "org.apache.kafka.connect.storage.StringConverter";
-      await start(`write-${topic}`, {
-        "connector.class": "file-source",
-        file: input,
-        topic,
-        "value.converter": converter,
+      if (!written.has(topic)) {
+        written.add(topic);
+        await start(writer, {
+          "connector.class": "file-source",
+          file: input,
+          topic,
+          "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+        });
+      }
+      const { size } = await stat(input);
+      // Before its offset is stored, a kill would let the worker write them again.
+      await until(START_MS, `topic ${topic} is written`, async () => {
+        const offsets = OFFSETS.safeParse(await request("GET", `/connectors/${writer}/offsets`));
+        return offsets.data?.offsets[0]?.offset?.["position"] === size;
       });
     },
     async read(topic, count, timeoutMs = START_MS) {
