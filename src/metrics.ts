@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ConnectorMetrics } from "./connector/metrics.ts";
 import type { ControllerMetrics } from "./controller/metrics.ts";
 import type { CallObserver } from "./kube/api-call.ts";
 
@@ -6,6 +7,7 @@ import type { CallObserver } from "./kube/api-call.ts";
 export interface OperatorMetrics {
   controller(name: string): ControllerMetrics;
   readonly calls: CallObserver;
+  readonly connectors: ConnectorMetrics;
   leading(isLeader: boolean): void;
   /** Prometheus text. */
   text(): Promise<string>;
@@ -75,6 +77,25 @@ export function createMetrics(): OperatorMetrics {
     registers,
   });
 
+  const autoRestarts = new Counter({
+    name: "headrace_connector_auto_restarts_total",
+    help: "Instances (connectors and tasks) that were restarted automatically.",
+    labelNames: ["namespace", "connector"],
+    registers,
+  });
+  const exhausted = new Counter({
+    name: "headrace_connector_restarts_exhausted_total",
+    help: "Times that a connector used up its automatic restarts.",
+    labelNames: ["namespace", "connector"],
+    registers,
+  });
+  const operations = new Counter({
+    name: "headrace_connector_operations_total",
+    help: "Restarts and changes of offsets by annotation, by result.",
+    labelNames: ["operation", "result"],
+    registers,
+  });
+
   const RESULTS = { settled: "success", "retry-after": "requeue_after", failed: "error" } as const;
 
   return {
@@ -93,6 +114,11 @@ export function createMetrics(): OperatorMetrics {
       depth: (keys) => depth.set({ name }, keys),
     }),
     calls: (method, status) => requests.inc({ method, code: status === null ? "<error>" : String(status) }),
+    connectors: {
+      autoRestarted: ({ namespace, name }, instances) => autoRestarts.inc({ namespace, connector: name }, instances),
+      restartsExhausted: ({ namespace, name }) => exhausted.inc({ namespace, connector: name }),
+      operationEnded: (operation, result) => operations.inc({ operation, result }),
+    },
     leading: (isLeader) => leader.set({ name: "headrace-operator" }, isLeader ? 1 : 0),
     text: () => register.metrics(),
     contentType: register.contentType,

@@ -6,14 +6,14 @@ import { createConnectClient } from "./connect-client.ts";
 import { createConnectorController } from "./connector/controller.ts";
 import { openHealthServer } from "./health.ts";
 import { KafkaConnectors, KafkaConnects } from "./kinds.ts";
-import { API_CALL_DEFAULTS, createApiCaller } from "./kube/api-call.ts";
+import { API_CALL_DEFAULTS, type ApiCaller, createApiCaller } from "./kube/api-call.ts";
 import type { KubeObject, ResourceType } from "./kube/client.ts";
 import type { Connection } from "./kube/config.ts";
 import { createEventRecorder } from "./kube/events.ts";
 import { createHttp } from "./kube/http.ts";
 import { createLeaderElection, type LeaderElection } from "./kube/lease.ts";
 import { createListWatch } from "./kube/list-watch.ts";
-import { Pods, StatefulSets } from "./kube/resources.ts";
+import { ConfigMaps, Namespaces, Pods, Secrets, StatefulSets } from "./kube/resources.ts";
 import { createKubeClient } from "./kube/rest-client.ts";
 import { createStore, type RunningStore } from "./kube/store.ts";
 import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
@@ -34,6 +34,7 @@ export interface OperatorInputs {
 const COMPONENT = "headrace-operator";
 /** Everything that the operator makes for a KafkaConnect carries this label. */
 const OWNED = "headrace.dev/kind=KafkaConnect";
+const METADATA = { metadataOnly: true } as const;
 
 /**
  * Runs the operator until `signal` aborts. Stops in the reverse order: reconciles in flight, lease, events, caches, port.
@@ -54,12 +55,20 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const client = createKubeClient(createApiCaller({ ...calls, fence: election.fence }));
   const recorder = createEventRecorder({ client: unfenced, component: COMPONENT, instance: identity, log });
 
-  function open<T extends KubeObject>(type: ResourceType<T>, labelSelector: string | null): RunningStore<T> {
+  function following(cache: string) {
+    const child = log.child({ cache });
+    return { log: child, watcher: { ...WATCHER_DEFAULTS, log: child } };
+  }
+
+  function open<T extends KubeObject>(
+    type: ResourceType<T>,
+    labelSelector: string | null,
+    options: { readonly metadataOnly?: boolean } = {},
+  ): RunningStore<T> {
     const { watchNamespaces: watched } = config;
     const namespaces = watched === "*" ? [null] : watched === "own" ? [namespace] : watched;
-    const child = log.child({ cache: type.plural });
-    const sources = namespaces.map((name) => createListWatch(api, type, { namespace: name, labelSelector }));
-    return createStore({ sources, log: child, watcher: { ...WATCHER_DEFAULTS, log: child } });
+    const sources = namespaces.map((name) => createListWatch(api, type, { namespace: name, labelSelector }, options));
+    return createStore({ sources, ...following(type.plural) });
   }
 
   const stores = {
@@ -68,6 +77,10 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     statefulSets: open(StatefulSets, OWNED),
     pods: open(Pods, OWNED),
   };
+  // Nobody waits for these: without the rights, rotated Secrets and labels of namespaces go unnoticed, and everything else works.
+  const sources = { secrets: open(Secrets, null, METADATA), configMaps: open(ConfigMaps, null, METADATA) };
+  const namespaces =
+    config.watchNamespaces === "*" ? createStore({ ...following("namespaces"), sources: [allNamespaces(api)] }) : null;
   const caches = Object.entries(stores);
   const deps = {
     kube: client,
@@ -95,7 +108,16 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     try {
       const controllers = [
         createClusterController({ ...deps, metrics: metrics.controller("cluster") }),
-        createConnectorController({ ...deps, metrics: metrics.controller("connector") }),
+        createConnectorController({
+          ...deps,
+          sources,
+          namespaceLabels: (name) => ({
+            "kubernetes.io/metadata.name": name,
+            ...namespaces?.get({ namespace: "", name })?.metadata.labels,
+          }),
+          metrics: metrics.controller("connector"),
+          connectorMetrics: metrics.connectors,
+        }),
       ];
       await together(controllers, leading);
     } finally {
@@ -112,10 +134,13 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
 
   const background = new AbortController();
   const failed = new AbortController();
-  const serving = together([...Object.values(stores), recorder], background.signal).catch((error: unknown) => {
-    failed.abort(error);
-    throw error;
-  });
+  const optional = [...Object.values(sources), ...(namespaces === null ? [] : [namespaces])];
+  const serving = together([...Object.values(stores), ...optional, recorder], background.signal).catch(
+    (error: unknown) => {
+      failed.abort(error);
+      throw error;
+    },
+  );
   serving.catch(() => undefined);
   try {
     await campaign(AbortSignal.any([signal, failed.signal]));
@@ -127,6 +152,10 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     });
     log.info("operator stopped");
   }
+}
+
+function allNamespaces(api: ApiCaller) {
+  return createListWatch(api, Namespaces, { namespace: null, labelSelector: null }, METADATA);
 }
 
 /** Runs all until `signal` aborts. If one fails, the others are stopped too. */

@@ -10,10 +10,14 @@ import type { ViewChange } from "./event-stream.ts";
 import { createEventStreams } from "./event-streams.ts";
 import type { ConnectorStores } from "./observe.ts";
 import { type ConnectorReconcileDeps, createConnectorReconcile } from "./reconcile.ts";
+import { createSourceWatch, type SourceStores } from "./source-watch.ts";
 import { wakeAfterChanges } from "./waking-client.ts";
 
-export interface ConnectorControllerDeps extends Omit<ConnectorReconcileDeps, "viewOf" | "claimOf" | "stores"> {
+export interface ConnectorControllerDeps
+  extends Omit<ConnectorReconcileDeps, "viewOf" | "claimOf" | "sourceWatch" | "stores"> {
   readonly stores: ConnectorStores & { readonly pods: Store<Pod> };
+  /** Metadata of Secrets and ConfigMaps; without it their changes are not noticed. */
+  readonly sources?: SourceStores;
   /** Labels of namespaces, for KafkaConnects that choose theirs by labels; only their names are known if it is not given. */
   readonly namespaceLabels?: NamespaceLabels;
   readonly metrics?: ControllerMetrics;
@@ -31,6 +35,7 @@ const RESYNC_MS = 120_000;
  */
 export function createConnectorController(deps: ConnectorControllerDeps): Controller {
   const { stores, connect, log, metrics, streamRetryMs, namespaceLabels = nameOnly } = deps;
+  const sourceWatch = deps.sources === undefined ? undefined : createSourceWatch(deps.kube, deps.sources);
   const claims = createClaims(stores.connectors, stores.connects, namespaceLabels);
 
   const streams = createEventStreams({
@@ -49,6 +54,7 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
       connect: wakeAfterChanges(connect, (cluster) => streams.wake(cluster)),
       viewOf: (cluster) => streams.view(cluster),
       claimOf: (resource) => claims.claimOf(resource),
+      ...(sourceWatch === undefined ? {} : { sourceWatch }),
     }),
     log,
     concurrency: CONCURRENCY,
@@ -91,6 +97,7 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
           const changed = current ?? previous;
           if (changed !== undefined && !isIrrelevant(previous, current)) enqueueConnectorsOf(keyOf(changed));
         }),
+        ...(sourceWatch === undefined ? [] : [sourceWatch.onChange((connector) => controller.enqueue(connector))]),
       ];
       try {
         await Promise.all([streams.run(signal), controller.run(signal)]);

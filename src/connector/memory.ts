@@ -7,6 +7,7 @@ import type { Echo } from "./echo.ts";
 import type { OperationStatus } from "./operation.ts";
 import type { Request } from "./requests.ts";
 import type { Settling } from "./settling.ts";
+import type { SourcesRead } from "./source-watch.ts";
 
 /** What is kept between reconciles of one connector; losing it costs repeated calls, never a wrong step. */
 export interface Memory {
@@ -27,6 +28,8 @@ export interface Memory {
   /** How the requests of each kind have ended. */
   operations: readonly OperationStatus[];
   startFrom: KafkaConnectorStatus["startFrom"];
+  /** The Secrets and ConfigMaps as the connector has read them. */
+  sources: SourcesRead | null;
   /** Restarts of the instances, and the generation that they count for. */
   book: { readonly entries: RestartBook; readonly generation: number };
 }
@@ -56,6 +59,7 @@ export function createMemories(): Memories {
         trying: null,
         operations: status?.operations ?? [],
         startFrom: status?.startFrom,
+        sources: null,
         book: { entries: new Map(), generation: status?.observedGeneration ?? 0 },
       };
       memories.set(id, memory);

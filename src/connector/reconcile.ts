@@ -21,6 +21,8 @@ import { type Action, needsFinalizer, plan } from "./plan.ts";
 import { createRequestDesk } from "./request-desk.ts";
 import { readRequests } from "./requests.ts";
 import { beginSettling, stillSettling } from "./settling.ts";
+import type { SourcesLook, SourceWatch } from "./source-watch.ts";
+import { foreignReferences, sourceProviders, sourcesIn } from "./sources.ts";
 import { toConnectorStatus } from "./status.ts";
 import { isSameConfig, toWanted, type WantedConnector } from "./wanted.ts";
 
@@ -33,6 +35,8 @@ export interface ConnectorReconcileDeps {
   readonly events: EventRecorder;
   readonly log: Logger;
   readonly connectorMetrics?: ConnectorMetrics;
+  /** Not given: changes of Secrets and ConfigMaps are not noticed. */
+  readonly sourceWatch?: SourceWatch;
   /** Wall clock, epoch ms. */
   readonly now: () => number;
   readonly random?: () => number;
@@ -88,6 +92,23 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     metrics.restartsExhausted(keyOf(resource));
     const message = `${restarts.plan.exhausted.length} failed after as many restarts as spec.autoRestart.maxRestarts allows; not restarted any more.`;
     events.record(resource, { type: "Warning", reason: "RestartsExhausted", message });
+  }
+
+  /** What has changed of the Secrets and ConfigMaps that the connector reads. */
+  async function lookAtSources(
+    { resource, cluster }: ObservedConnector,
+    { config }: WantedConnector,
+    memory: Memory,
+    signal: AbortSignal,
+  ): Promise<SourcesLook> {
+    const { sourceWatch } = deps;
+    if (sourceWatch === undefined || cluster.kind !== "live") return { read: memory.sources, changed: [] };
+    const sources = sourcesIn(config, sourceProviders(stores.connects.get(cluster)), cluster.namespace);
+    const recorded = resource.status?.configSources;
+    const look = await sourceWatch.look(keyOf(resource), sources, { read: memory.sources, recorded }, signal);
+    // A refusal may have been for want of just this Secret.
+    if (look.read?.stamp !== memory.sources?.stamp) memory.refusal = null;
+    return look;
   }
 
   async function perform(
@@ -159,6 +180,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     const cached = stores.connectors.get(key);
     if (cached === undefined) {
       statuses.forget(memories.forget(key) ?? "");
+      deps.sourceWatch?.forget(key);
       return settled;
     }
     const resource = statuses.latest(cached);
@@ -166,18 +188,21 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     const observed = observe(resource, { ...deps, connects: stores.connects });
     const deleted = resource.metadata.deletionTimestamp !== undefined;
     if (observed.cluster.kind === "connecting" && !deleted) return retryAfter(CONNECTING_RETRY_MS);
-    const wanted = toWanted(resource);
+    const wanted = withOwnReferences(toWanted(resource), observed, stores.connects);
     const requests = readRequests(resource);
     const quiet = deleted || observed.paused;
     const request = quiet ? null : await desk.pending(resource, requests.next, memory, signal);
     const restarts = lookAtRestarts(observed, memory);
+    const sources = quiet
+      ? { read: memory.sources, changed: [] }
+      : await lookAtSources(observed, wanted, memory, signal);
     const known = knownRefusal(observed, wanted, memory, now());
     const action = plan({
       observed,
       wanted,
       request,
       restarts: restarts?.plan ?? null,
-      changedSources: [],
+      changedSources: sources.changed,
       startPending: resource.spec.startFrom !== undefined && memory.startFrom === "Pending",
       refused: known !== null,
       echo: memory.echo,
@@ -192,6 +217,11 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     const step = { action, observed, wanted, memory };
     const current = await announceStart(step, signal);
     const result = await perform(step, restarts, signal);
+    if (READS.has(action.kind) && result.kind !== "failed") memory.sources = sources.read;
+    if (action.kind === "reload" && result.kind === "done") {
+      const message = `${action.changed.join(", ")} changed: the connector is restarted with its tasks.`;
+      events.record(resource, { type: "Normal", reason: "ConfigSourceChanged", message });
+    }
     log.debug({ ...key, action: action.kind, result: result.kind }, "connector reconciled");
     if (action.kind === "watch") memory.settling = stillSettling(memory.settling, action.cluster.actual, now());
     tellExhausted(resource, restarts);
@@ -207,7 +237,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
       operations: memory.operations,
       offsets: undefined,
       startFrom: memory.startFrom,
-      configSources: undefined,
+      configSources: memory.sources?.stamp ?? resource.status?.configSources,
       nowMs: now(),
     });
     await statuses.write(current, status, signal);
@@ -222,6 +252,22 @@ interface Step {
   readonly observed: ObservedConnector;
   readonly wanted: WantedConnector;
   readonly memory: Memory;
+}
+
+/** Steps after which the connector has, or will have, read what the sources hold now. */
+const READS: ReadonlySet<Action["kind"]> = new Set(["create", "update", "reload", "watch", "change-state"] as const);
+
+/** A connector of another namespace must not read what the workers may read there. */
+function withOwnReferences(
+  wanted: WantedConnector,
+  { resource, cluster }: ObservedConnector,
+  connects: ConnectorStores["connects"],
+): WantedConnector {
+  const { namespace: own = "" } = resource.metadata;
+  if (!("namespace" in cluster) || cluster.namespace === own) return wanted;
+  const providers = sourceProviders(connects.get(cluster));
+  const problems = foreignReferences(wanted.config, providers, { own, workers: cluster.namespace });
+  return { ...wanted, problems: [...wanted.problems, ...problems] };
 }
 
 /** Why the wanted configuration need not be tried again now; null if it may be. */

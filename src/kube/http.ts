@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly body?: string;
   readonly contentType?: string;
+  /** Media type of the answer; JSON if not given. */
+  readonly accept?: string;
 }
 
 /** The answer, once its headers are in. `body` ends with an error if the connection breaks. */
@@ -65,7 +67,7 @@ export function createHttp(connection: Connection, userAgent: string): Http {
         path: prefix + request.path,
         headers: {
           ...headers,
-          accept: "application/json",
+          accept: request.accept ?? "application/json",
           "user-agent": userAgent,
           ...(request.body === undefined
             ? {}

@@ -26,12 +26,21 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const WatchLine = z.object({ type: z.string(), object: z.looseObject({}) });
 const Bookmark = z.object({ metadata: z.object({ resourceVersion: z.string().min(1) }) });
 
+/** Asks for the metadata of objects alone, as `metav1.PartialObjectMetadata`. */
+const METADATA = {
+  list: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+  watch: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+} as const;
+
+/** `metadataOnly`: the objects come without their contents, for instance Secrets of which only the changes count. */
 export function createListWatch<T extends KubeObject>(
   api: ApiCaller,
   type: ResourceType<T>,
   scope: Scope,
+  { metadataOnly = false }: { readonly metadataOnly?: boolean } = {},
 ): ListWatch<T> {
   const { namespace, labelSelector } = scope;
+  const accept = (call: keyof typeof METADATA) => (metadataOnly ? { accept: METADATA[call] } : {});
 
   function decodeLine(line: string): WatchEvent<T> {
     const parsed = WatchLine.safeParse(parseJson(line));
@@ -70,12 +79,18 @@ export function createListWatch<T extends KubeObject>(
     scope,
     async page(continueToken, limit, signal) {
       const path = collectionPath(type, namespace, { labelSelector, limit, continue: continueToken });
-      return decodePage(type, await api.call({ method: "GET", path, doing: `listing ${type.plural}` }, signal));
+      return decodePage(
+        type,
+        await api.call({ method: "GET", path, ...accept("list"), doing: `listing ${type.plural}` }, signal),
+      );
     },
     async *watch(resourceVersion, timeoutSeconds, signal) {
       const query = { watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds, labelSelector };
       const path = collectionPath(type, namespace, query);
-      const response = await api.stream({ method: "GET", path, doing: `watching ${type.plural}` }, signal);
+      const response = await api.stream(
+        { method: "GET", path, ...accept("watch"), doing: `watching ${type.plural}` },
+        signal,
+      );
       try {
         for await (const line of splitLines(response.body, MAX_LINE_BYTES)) {
           if (line !== "") yield decodeLine(line);

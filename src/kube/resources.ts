@@ -44,6 +44,8 @@ export const ConfigMaps: ResourceType<ConfigMap> = {
   plural: "configmaps",
   kind: "ConfigMap",
 };
+/** Only its metadata is of interest. */
+export const Namespaces: ResourceType = { group: "", version: "v1", plural: "namespaces", kind: "Namespace" };
 export const Secrets: ResourceType<Secret> = { group: "", version: "v1", plural: "secrets", kind: "Secret" };
 export const ServiceAccounts: ResourceType<ServiceAccount> = {
   group: "",

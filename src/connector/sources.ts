@@ -1,0 +1,100 @@
+import type { ConfigValueProblem, StringMap } from "@headrace/contract";
+import type { KafkaConnect } from "../kinds.ts";
+import type { ObjectKey } from "../kube/client.ts";
+
+/** Where a config provider reads values. */
+export type SourceKind = "Secret" | "ConfigMap";
+
+/** A Secret or ConfigMap that a connector's configuration reads. */
+export interface Source extends ObjectKey {
+  readonly kind: SourceKind;
+  readonly keys: readonly string[];
+}
+
+/** Names of the cluster's config providers that read Secrets and ConfigMaps. */
+export type SourceProviders = ReadonlyMap<string, SourceKind>;
+
+/** `${provider:path:key}`, as in org.apache.kafka.common.config.ConfigTransformer; all further colons belong to the key. */
+const PLACEHOLDER = /\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}/g;
+const CLASSES: readonly (readonly [RegExp, SourceKind])[] = [
+  [/^(.*\.)?KubernetesSecretConfigProvider$|^kubernetes-secret$/, "Secret"],
+  [/^(.*\.)?KubernetesConfigMapConfigProvider$|^kubernetes-config-map$/, "ConfigMap"],
+];
+
+/** The providers that the cluster's `spec.config` names. */
+export function sourceProviders(connect: KafkaConnect | undefined): SourceProviders {
+  const config = connect?.spec.config ?? {};
+  const providers = new Map<string, SourceKind>();
+  for (const name of String(config["config.providers"] ?? "").split(",")) {
+    const provider = name.trim();
+    const className = String(config[`config.providers.${provider}.class`] ?? provider).trim();
+    const kind = CLASSES.find(([pattern]) => pattern.test(className))?.[1];
+    if (kind !== undefined) providers.set(provider, kind);
+  }
+  return providers;
+}
+
+/** What a configuration reads, each object once. `namespace`: the workers', for what is named without one. */
+export function sourcesIn(config: StringMap, providers: SourceProviders, namespace: string): readonly Source[] {
+  const found = new Map<string, { readonly source: Omit<Source, "keys">; readonly keys: Set<string> }>();
+  for (const value of Object.values(config)) {
+    for (const { provider, path, key } of placeholdersIn(value)) {
+      const kind = providers.get(provider);
+      const place = kind === undefined ? null : placeOf(path, namespace);
+      if (kind === undefined || place === null) continue;
+      const source = { kind, ...place };
+      const known = found.get(nameOf(source)) ?? { source, keys: new Set() };
+      known.keys.add(key);
+      found.set(nameOf(source), known);
+    }
+  }
+  return [...found.values()].map(({ source, keys }) => ({ ...source, keys: [...keys].toSorted() }));
+}
+
+/**
+ * What a connector of `own` must not read on workers of another namespace: these can read more than its users may. It may read
+ * Secrets and ConfigMaps of its own namespace, which the workers' ServiceAccount needs a right for; nothing else.
+ */
+export function foreignReferences(
+  config: StringMap,
+  providers: SourceProviders,
+  { own, workers }: { readonly own: string; readonly workers: string },
+): readonly ConfigValueProblem[] {
+  if (own === workers) return [];
+  return Object.entries(config).flatMap(([key, value]) =>
+    placeholdersIn(value).flatMap(({ text, provider, path }) => {
+      const kind = providers.get(provider);
+      if (kind === undefined) {
+        return [
+          {
+            key,
+            message: `${text} is not allowed: a connector of another namespace can use Secrets and ConfigMaps of its own only`,
+          },
+        ];
+      }
+      if (placeOf(path, workers)?.namespace === own) return [];
+      return [{ key, message: `${text} is not allowed: it must name a ${kind} of namespace ${own}, as ${own}/name` }];
+    }),
+  );
+}
+
+/** How messages and indexes name it: `Secret ns/name`. */
+export function nameOf({ kind, namespace, name }: ObjectKey & { readonly kind: SourceKind }): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function placeholdersIn(value: string) {
+  return [...value.matchAll(PLACEHOLDER)].map(([text, provider = "", , path = "", key = ""]) => ({
+    text,
+    provider,
+    path,
+    key,
+  }));
+}
+
+/** `name` or `namespace/name`; null if it is neither. */
+function placeOf(path: string, namespace: string): ObjectKey | null {
+  const [first = "", second, ...more] = path.split("/");
+  if (first === "" || second === "" || more.length > 0) return null;
+  return second === undefined ? { namespace, name: first } : { namespace: first, name: second };
+}
