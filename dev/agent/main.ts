@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { openKubernetesApi } from "../kubernetes-api.ts";
 import { tryLock } from "../lock.ts";
 import { runAgent } from "./agent.ts";
-import { readImages } from "./images.ts";
+import { type LocalImage, readImages } from "./images.ts";
 
 const HELP = `usage: node dev/agent/main.ts --kubeconfig FILE --node NAME --dir DIRECTORY --images FILE
   A Kubernetes node whose pods are processes of this machine.
@@ -40,7 +40,7 @@ async function main(): Promise<number> {
       api,
       node,
       dir,
-      images: readImages(images, process.env["PATH"] ?? ""),
+      images: withApiServer(readImages(images, process.env["PATH"] ?? ""), api.server),
       restartBackOffMs: Number(values["restart-back-off-ms"]),
       shutdownGraceMs: Number(values["shutdown-grace-ms"]),
     },
@@ -49,6 +49,13 @@ async function main(): Promise<number> {
   api.close();
   await lock.release();
   return 0;
+}
+
+/** Containers find the API server by these variables, as the kubelet sets them for the Service `kubernetes`. */
+function withApiServer(images: ReadonlyMap<string, LocalImage>, server: string): ReadonlyMap<string, LocalImage> {
+  const { hostname, port } = new URL(server);
+  const variables = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port === "" ? "443" : port };
+  return new Map([...images].map(([name, image]) => [name, { ...image, env: { ...variables, ...image.env } }]));
 }
 
 process.exit(await main());

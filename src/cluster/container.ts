@@ -1,6 +1,7 @@
 import type { ContainerTemplate, KafkaConnectSpec, Probe } from "@headrace/contract";
 import { workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
+import { API_ACCESS_DIR } from "./api-access.ts";
 import { METRICS_PORT, REST_PORT } from "./names.ts";
 import { toPlugins } from "./plugins.ts";
 import { CONFIG_DIR, fetchMounts, workerMounts } from "./volumes.ts";
@@ -23,6 +24,7 @@ export function buildWorkerContainer(connect: KafkaConnect, defaultImage: string
       fromField("POD_IP", "status.podIP"),
       fromField("POD_UID", "metadata.uid"),
       fromField("POD_NAME", "metadata.name"),
+      { name: "HEADRACE_SERVICE_ACCOUNT_DIR", value: API_ACCESS_DIR },
       ...env,
     ],
     ports: [

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
+import { clusterNameOf } from "@headrace/contract";
 import { clusterOf } from "../cluster-pods.ts";
 import { type Controller, createController } from "../controller/controller.ts";
 import type { ControllerMetrics } from "../controller/metrics.ts";
-import type { KafkaConnect } from "../kinds.ts";
+import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
 import { type ClusterReconcileDeps, createClusterReconcile } from "./reconcile.ts";
 
@@ -34,6 +35,18 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
     return store.onChange(({ previous, current }) => enqueueOwner(current ?? previous));
   }
 
+  /** Workers may read what their connectors name, so another configuration matters here. */
+  function followConnectors(store: Store<KafkaConnector> | undefined): () => void {
+    if (store === undefined) return () => undefined;
+    return store.onChange(({ previous, current }) => {
+      if (isDeepStrictEqual(placeholdersOf(previous), placeholdersOf(current))) return;
+      for (const object of [previous, current]) {
+        const name = clusterNameOf(object?.metadata.labels);
+        if (name !== undefined) controller.enqueue({ namespace: object?.metadata.namespace ?? "", name });
+      }
+    });
+  }
+
   return {
     enqueue: (key) => controller.enqueue(key),
     async run(signal) {
@@ -42,6 +55,7 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
           const changed = current ?? previous;
           if (changed !== undefined && !isStatusOnly(previous, current)) controller.enqueue(keyOf(changed));
         }),
+        followConnectors(stores.connectors),
         followOwned(stores.pods),
         followOwned(stores.statefulSets),
       ];
@@ -52,6 +66,12 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
       }
     },
   };
+}
+
+/** The values that may name Secrets or ConfigMaps, with the cluster that is to read them. */
+function placeholdersOf(connector: KafkaConnector | undefined): readonly unknown[] {
+  const values = Object.values(connector?.spec.config ?? {}).filter((value) => String(value).includes("${"));
+  return values.length === 0 ? [] : [clusterNameOf(connector?.metadata.labels), ...values];
 }
 
 /** The operator's own status updates are no reason to look again. */

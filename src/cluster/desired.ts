@@ -4,6 +4,8 @@ import type {
   ConfigMap,
   NetworkPolicy,
   PodDisruptionBudget,
+  Role,
+  RoleBinding,
   Secret,
   Service,
   ServiceAccount,
@@ -13,7 +15,9 @@ import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
 import { buildDisruptionBudget } from "./disruption-budget.ts";
 import { kafkaAccess } from "./kafka-access.ts";
 import type { WantedLogging } from "./logging.ts";
+import type { NamedObjects } from "./named-objects.ts";
 import { buildNetworkPolicy, type OperatorPods } from "./network-policy.ts";
+import { buildRole, buildRoleBinding } from "./role.ts";
 import { buildApiService, buildHeadlessService } from "./service.ts";
 import { buildServiceAccount } from "./service-account.ts";
 import { buildPodTemplate, type PodTemplate, revisionOf } from "./stateful-set.ts";
@@ -25,6 +29,8 @@ import { renderWorkerProperties } from "./worker-properties.ts";
 /** All that is wanted for one KafkaConnect, but the number of pods at this moment, which `scale.ts` decides. */
 export interface Desired {
   readonly serviceAccount: ServiceAccount;
+  readonly role: Role;
+  readonly roleBinding: RoleBinding;
   readonly configMap: ConfigMap;
   /** Trusted authorities; null: none are named. */
   readonly trustSecret: Secret | null;
@@ -49,17 +55,24 @@ export interface Surroundings {
   readonly credentials: Credentials;
   /** Where the operator's pods are; null if that is not known. */
   readonly operator: OperatorPods | null;
+  /** What configurations name by placeholders. */
+  readonly named: NamedObjects;
   /** The text of `spec.logging.valueFrom`; null if there is none. */
   readonly loggingText: string | null;
 }
 
-const NOTHING: Surroundings = { credentials: NO_CREDENTIALS, operator: null, loggingText: null };
+const NOTHING: Surroundings = {
+  credentials: NO_CREDENTIALS,
+  operator: null,
+  named: { secrets: [], configMaps: [] },
+  loggingText: null,
+};
 
 /** Builds the objects of a cluster. Equal inputs give equal objects. */
 export function desire(
   connect: KafkaConnect,
   defaultImage: string,
-  { credentials, operator, loggingText }: Surroundings = NOTHING,
+  { credentials, operator, named, loggingText }: Surroundings = NOTHING,
 ): Desired {
   const { spec } = connect;
   const properties = renderWorkerProperties(spec);
@@ -70,6 +83,8 @@ export function desire(
   const { logging, warnings: aboutLogging } = wantedLogging(spec, loggingText);
   return {
     serviceAccount: buildServiceAccount(connect),
+    role: buildRole(connect, named),
+    roleBinding: buildRoleBinding(connect),
     configMap,
     trustSecret: credentials.trusted === null ? null : buildTrustSecret(connect, credentials.trusted),
     services: [buildHeadlessService(connect), buildApiService(connect)],

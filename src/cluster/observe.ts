@@ -1,7 +1,7 @@
 import type { GroupInfo } from "@headrace/contract";
 import { podsOf, readyWorkers, workloadName } from "../cluster-pods.ts";
 import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../connect-client.ts";
-import type { KafkaConnect } from "../kinds.ts";
+import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod, StatefulSet } from "../kube/resources.ts";
 import { containerName } from "./stateful-set.ts";
@@ -21,6 +21,8 @@ export interface ClusterStores {
   readonly connects: Store<KafkaConnect>;
   readonly statefulSets: Store<StatefulSet>;
   readonly pods: Store<Pod>;
+  /** For the Secrets and ConfigMaps that they name. */
+  readonly connectors?: Store<KafkaConnector>;
 }
 
 /** Reads a cluster's pods and StatefulSet from the caches. */

@@ -12,6 +12,8 @@ import {
   NetworkPolicies,
   PodDisruptionBudgets,
   Pods,
+  RoleBindings,
+  Roles,
   Secrets,
   ServiceAccounts,
   Services,
@@ -109,6 +111,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 
   async function applyObjects(desired: Desired, signal: AbortSignal): Promise<void> {
     await kube.apply(ServiceAccounts, desired.serviceAccount, signal);
+    await kube.apply(Roles, desired.role, signal);
+    await kube.apply(RoleBindings, desired.roleBinding, signal);
     await kube.apply(ConfigMaps, desired.configMap, signal);
     if (desired.trustSecret !== null) await kube.apply(Secrets, desired.trustSecret, signal);
     for (const service of desired.services) await kube.apply(Services, service, signal);

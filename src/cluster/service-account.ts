@@ -3,7 +3,7 @@ import type { KafkaConnect } from "../kinds.ts";
 import type { ServiceAccount } from "../kube/resources.ts";
 import { objectMeta } from "./names.ts";
 
-/** The workers' identity. It has no rights, and its token is not mounted. */
+/** The workers' identity. Its rights are those of `role.ts`; pods mount its token where they want it. */
 export function buildServiceAccount(connect: KafkaConnect): ServiceAccount {
   const extra = connect.spec.template?.serviceAccount?.metadata;
   return {

@@ -1,18 +1,20 @@
-import type { KafkaConnect } from "../kinds.ts";
-import type { KubeClient } from "../kube/client.ts";
+import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
+import type { KubeClient, Store } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { ConfigMaps, Secrets } from "../kube/resources.ts";
 import { type Credentials, namedSecrets, readCredentials, type SecretData } from "./credentials.ts";
 import type { Surroundings } from "./desired.ts";
+import { namedObjects } from "./named-objects.ts";
 import type { OperatorPods } from "./network-policy.ts";
 
 export interface SurroundingsDeps {
   readonly kube: KubeClient;
+  readonly stores?: { readonly connectors?: Store<KafkaConnector> };
   readonly operator?: OperatorPods;
 }
 
 /** Reads what the objects of a cluster depend on beside its KafkaConnect. */
-export function createSurroundings({ kube, operator }: SurroundingsDeps) {
+export function createSurroundings({ kube, operator, stores }: SurroundingsDeps) {
   async function credentialsOf({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<Credentials> {
     const { namespace = "" } = metadata;
     const secrets: SecretData = new Map(
@@ -37,7 +39,8 @@ export function createSurroundings({ kube, operator }: SurroundingsDeps) {
   return {
     /** A Secret that the operator may not read is told as one that is missing. */
     async of(connect: KafkaConnect, signal: AbortSignal): Promise<Surroundings> {
-      const known = { operator: operator ?? null, loggingText: await loggingTextOf(connect, signal) };
+      const named = namedObjects(connect, stores?.connectors?.list() ?? []);
+      const known = { operator: operator ?? null, named, loggingText: await loggingTextOf(connect, signal) };
       try {
         return { ...known, credentials: await credentialsOf(connect, signal) };
       } catch (error) {

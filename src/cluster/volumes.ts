@@ -1,4 +1,5 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
+import { apiAccessMount, apiAccessVolume } from "./api-access.ts";
 import { kafkaAccess, TRUST_DIR, USER_DIR } from "./kafka-access.ts";
 import { PACKAGES_DIR, toPlugins } from "./plugins.ts";
 
@@ -27,6 +28,7 @@ export function buildVolumes(spec: KafkaConnectSpec, sources: VolumeSources): re
   return [
     { name: CONFIG_VOLUME, configMap: { name: sources.configMapName } },
     { name: TMP, emptyDir: { sizeLimit: pod?.tmpDirSizeLimit ?? TMP_SIZE } },
+    apiAccessVolume(),
     ...(trusts(spec) ? [{ name: TRUST, secret: { secretName: sources.trustSecretName } }] : []),
     ...(user === null
       ? []
@@ -47,6 +49,7 @@ export function workerMounts(spec: KafkaConnectSpec): readonly object[] {
   return [
     readOnly(CONFIG_VOLUME, CONFIG_DIR),
     { name: TMP, mountPath: "/tmp" },
+    apiAccessMount(),
     ...(trusts(spec) ? [readOnly(TRUST, TRUST_DIR)] : []),
     ...(user === null ? [] : [readOnly(USER, USER_DIR)]),
     ...images.map(({ volume, directory }) => readOnly(volume, directory)),

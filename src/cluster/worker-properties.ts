@@ -1,5 +1,6 @@
 import { type ConfigValueProblem, type KafkaConnectSpec, toWorkerSettings } from "@headrace/contract";
 import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-access.ts";
+import { CONFIG_MAP_PROVIDER, SECRET_PROVIDER } from "./named-objects.ts";
 import { REST_PORT } from "./names.ts";
 import { toPlugins } from "./plugins.ts";
 
@@ -16,6 +17,7 @@ const POD_IP = `\${env:POD_IP}`;
 const PROVIDERS = "org.apache.kafka.common.config.provider";
 const ENV_PROVIDER = `${PROVIDERS}.EnvVarConfigProvider`;
 const DIRECTORY_PROVIDER = `${PROVIDERS}.DirectoryConfigProvider`;
+const KUBERNETES_PROVIDERS = [SECRET_PROVIDER, CONFIG_MAP_PROVIDER];
 const FILE_PROVIDERS = { directory: DIRECTORY_PROVIDER, file: `${PROVIDERS}.FileConfigProvider` };
 
 /** Renders the worker's properties: every line in a fixed order, so that equal specs give equal text. */
@@ -64,11 +66,12 @@ const OWN_FILES = {
 };
 
 /**
- * Config providers that are there without being asked for, unless users name their own so: the environment, and the files of the
- * volumes that users mount. The worker's other files are nobody's business.
+ * Config providers that are there without being asked for, unless users name their own so: the environment, Secrets and ConfigMaps
+ * (Apache's workers have no such providers), and the files of the volumes that users mount. The worker's other files are nobody's
+ * business.
  */
 function givenProviders(
-  { template }: KafkaConnectSpec,
+  { runtime, template }: KafkaConnectSpec,
   users: readonly string[],
 ): { readonly names: readonly string[]; readonly properties: Properties } {
   const paths = (template?.connectContainer?.volumeMounts ?? []).map(({ mountPath }) => mountPath).join(",");
@@ -78,7 +81,9 @@ function givenProviders(
     properties[`config.providers.${name}.class`] = provider;
     properties[`config.providers.${name}.param.allowed.paths`] = paths;
   }
-  return { names: ["env", ...given.map(([name]) => name)], properties };
+  const kubernetes = KUBERNETES_PROVIDERS.filter(({ name }) => runtime !== "Jvm" && !users.includes(name));
+  for (const { name, class: provider } of kubernetes) properties[`config.providers.${name}.class`] = provider;
+  return { names: ["env", ...given.map(([name]) => name), ...kubernetes.map(({ name }) => name)], properties };
 }
 
 /** The users' providers, then those that are given. */

@@ -143,16 +143,16 @@ describe("a cluster of a secured Kafka", () => {
     await until("kc", "secured", "Ready", /False Secret my-user does not exist/);
   });
 
-  it("comes up over TLS with SCRAM, and runs a plugin that was fetched", async () => {
+  it("comes up over TLS with SCRAM, runs a plugin that was fetched, and reads the Secret that its connector names", async () => {
     await apply(secret("my-user", { password: PASSWORDS[0] }));
     await until("kc", "secured", "Ready", /^True/);
     const ticks = {
       apiVersion: "headrace.dev/v1",
       kind: "KafkaConnector",
       metadata: { name: "ticks", labels: { "headrace.dev/cluster": "secured" } },
-      spec: { class: "ticker", tasksMax: 1, config: { topic: "ticks" } },
+      spec: { class: "ticker", tasksMax: 1, config: { topic: `\${secrets:names:topic}` } },
     };
-    await apply(ticks);
+    await apply(secret("names", { topic: "ticks-canary" }), ticks);
     await until("kctr", "ticks", "Ready", /^True/);
   });
 
@@ -183,7 +183,8 @@ describe("a cluster of a secured Kafka", () => {
     const objects = await stack.kubectl(["get", kinds, "-A", "-o", "json"]);
     const key = readFileSync(secured.certificates.clientKey, "utf8").split("\n")[1] ?? "";
     assert.ok(key.length > 20);
-    for (const canary of [...PASSWORDS, key]) assert.equal(objects.includes(canary), false, "an object has a secret");
+    for (const canary of [...PASSWORDS, key, "ticks-canary"])
+      assert.equal(objects.includes(canary), false, "an object has a secret");
     const uses = objects.match(/\$\{headrace:[^}]*\}/g) ?? [];
     assert.ok(uses.length > 0, "placeholders stand in for them");
   });

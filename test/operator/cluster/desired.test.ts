@@ -9,15 +9,37 @@ import { kafkaConnect } from "#support/connect-objects.ts";
 
 const IMAGE = "headrace/worker:default";
 
+const NAMED = { secrets: ["db"], configMaps: ["endpoints"] };
+
 function objects(connect: KafkaConnect): readonly object[] {
   const credentials = { trusted: connect.spec.tls === undefined ? null : "PEM\n", hash: "abc", problems: [] };
   const surroundings =
-    connect.spec.authentication === undefined ? [] : [{ credentials, operator: null, loggingText: null }];
+    connect.spec.authentication === undefined ? [] : [{ credentials, operator: null, named: NAMED, loggingText: null }];
   const desired = desire(connect, IMAGE, ...surroundings);
-  const { serviceAccount, configMap, trustSecret, services, disruptionBudget, networkPolicy, template } = desired;
+  const {
+    serviceAccount,
+    role,
+    roleBinding,
+    configMap,
+    trustSecret,
+    services,
+    disruptionBudget,
+    networkPolicy,
+    template,
+  } = desired;
   const statefulSet = buildStatefulSet(connect, template, connect.spec.replicas);
   const trusted = trustSecret === null ? [] : [trustSecret];
-  return [serviceAccount, configMap, ...trusted, ...services, disruptionBudget, networkPolicy, statefulSet];
+  return [
+    serviceAccount,
+    role,
+    roleBinding,
+    configMap,
+    ...trusted,
+    ...services,
+    disruptionBudget,
+    networkPolicy,
+    statefulSet,
+  ];
 }
 
 const CASES: Readonly<Record<string, KafkaConnect>> = {
@@ -101,7 +123,7 @@ describe("desire", () => {
   it("gives a new revision for other credentials", () => {
     const revision = (hash: string) => {
       const credentials = { trusted: null, hash, problems: [] };
-      return desire(kafkaConnect(), IMAGE, { credentials, operator: null, loggingText: null }).revision;
+      return desire(kafkaConnect(), IMAGE, { credentials, operator: null, named: NAMED, loggingText: null }).revision;
     };
     assert.notEqual(revision("a"), revision("b"));
   });

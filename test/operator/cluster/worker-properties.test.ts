@@ -23,7 +23,9 @@ describe("renderWorkerProperties", () => {
       "scheduled.rebalance.max.delay.ms=0",
       "plugin.path=/opt/headrace/plugins",
       "config.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigProvider",
-      "config.providers=env",
+      "config.providers.secrets.class=io.strimzi.kafka.KubernetesSecretConfigProvider",
+      "config.providers.configmaps.class=io.strimzi.kafka.KubernetesConfigMapConfigProvider",
+      "config.providers=env,secrets,configmaps",
       "",
     ]);
   });
@@ -39,7 +41,9 @@ describe("renderWorkerProperties", () => {
   });
 
   it("keeps the users' config providers and adds its own", () => {
-    assert.ok(lines({ "config.providers": "file, env,dir" }).includes("config.providers=file,dir,env"));
+    assert.ok(
+      lines({ "config.providers": "file, env,dir" }).includes("config.providers=file,dir,env,secrets,configmaps"),
+    );
   });
 
   it("reads files of the volumes that users mount, unless they say themselves how", () => {
@@ -50,10 +54,10 @@ describe("renderWorkerProperties", () => {
     const render = (config: Record<string, unknown>) =>
       renderWorkerProperties(kafkaConnect({ config, template: { connectContainer: { volumeMounts } } }).spec).text;
     const given = render({});
-    assert.match(given, /^config\.providers=env,directory,file$/m);
+    assert.match(given, /^config\.providers=env,directory,file,secrets,configmaps$/m);
     assert.match(given, /^config\.providers\.directory\.param\.allowed\.paths=\/mnt\/a,\/mnt\/b$/m);
     const users = render({ "config.providers": "file", "config.providers.file.class": "mine" });
-    assert.match(users, /^config\.providers=file,env,directory$/m);
+    assert.match(users, /^config\.providers=file,env,directory,secrets,configmaps$/m);
     assert.match(users, /^config\.providers\.file\.class=mine$/m);
     assert.doesNotMatch(users, /providers\.file\.param/);
   });

@@ -1,0 +1,65 @@
+import { type ConfigValues, clusterNameOf, type KafkaConnectSpec } from "@headrace/contract";
+import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
+
+/** Secrets and ConfigMaps of a cluster's own namespace that configurations name by placeholders; sorted. */
+export interface NamedObjects {
+  readonly secrets: readonly string[];
+  readonly configMaps: readonly string[];
+}
+
+/** Config providers that read Secrets and ConfigMaps by the Kubernetes API, and are there without being asked for. */
+export const SECRET_PROVIDER = { name: "secrets", class: "io.strimzi.kafka.KubernetesSecretConfigProvider" };
+export const CONFIG_MAP_PROVIDER = { name: "configmaps", class: "io.strimzi.kafka.KubernetesConfigMapConfigProvider" };
+
+const KINDS = [
+  { field: "secrets", provider: SECRET_PROVIDER, names: ["kubernetes-secret", "KubernetesSecretConfigProvider"] },
+  {
+    field: "configMaps",
+    provider: CONFIG_MAP_PROVIDER,
+    names: ["kubernetes-config-map", "KubernetesConfigMapConfigProvider"],
+  },
+] as const;
+
+/**
+ * What the workers have to read: placeholders in the cluster's own configuration, and in those of the connectors in its namespace.
+ * Objects of other namespaces are never among them: whoever writes a connector would get at Secrets that are not theirs.
+ */
+export function namedObjects(connect: KafkaConnect, connectors: readonly KafkaConnector[]): NamedObjects {
+  const { namespace = "", name } = connect.metadata;
+  const own = connectors.filter(
+    ({ metadata }) => metadata.namespace === namespace && clusterNameOf(metadata.labels) === name,
+  );
+  const configs: readonly ConfigValues[] = [
+    connect.spec.config ?? {},
+    connect.spec.authentication?.config ?? {},
+    ...own.map(({ spec }) => spec.config ?? {}),
+  ];
+  const named = { secrets: new Set<string>(), configMaps: new Set<string>() };
+  const providers = providerNames(connect.spec);
+  for (const value of configs.flatMap((config) => Object.values(config))) {
+    if (typeof value !== "string") continue;
+    for (const [, provider = "", path = ""] of value.matchAll(/\$\{([^}:]+):([^}:]+):[^}]+\}/g)) {
+      const field = providers.get(provider);
+      const [first = "", second, ...more] = path.split("/");
+      const object = second ?? first;
+      if (field === undefined || more.length > 0 || object === "") continue;
+      if (second === undefined || first === namespace) named[field].add(object);
+    }
+  }
+  return { secrets: [...named.secrets].sort(), configMaps: [...named.configMaps].sort() };
+}
+
+/** What each config provider reads that reads Secrets or ConfigMaps. */
+function providerNames({ config = {} }: KafkaConnectSpec): ReadonlyMap<string, "secrets" | "configMaps"> {
+  const listed = String(config["config.providers"] ?? "").split(",");
+  const names = new Set([SECRET_PROVIDER.name, CONFIG_MAP_PROVIDER.name, ...listed.map((name) => name.trim())]);
+  const found = new Map<string, "secrets" | "configMaps">();
+  for (const name of names) {
+    const given = config[`config.providers.${name}.class`];
+    for (const { field, provider, names: aliases } of KINDS) {
+      const isKind = [provider.class, ...aliases].some((alias) => alias === given);
+      if (isKind || (given === undefined && name === provider.name)) found.set(name, field);
+    }
+  }
+  return found;
+}
