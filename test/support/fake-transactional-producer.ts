@@ -17,6 +17,10 @@ export interface FakeTransactionalProducer extends TransactionalProducer {
   fence(): void;
   /** Records with this value are refused. */
   refuse: string | null;
+  /** Nothing is acknowledged any more. */
+  away: boolean;
+  /** How many transactions were aborted. */
+  aborts: number;
 }
 
 /** A producer with transactions in memory. Everything sent settles at once. */
@@ -42,6 +46,8 @@ export function createFakeTransactionalProducer(): FakeTransactionalProducer {
     closed: false,
     initialized: false,
     refuse: null,
+    away: false,
+    aborts: 0,
     fence() {
       fenced = true;
       wake.resolve();
@@ -74,8 +80,9 @@ export function createFakeTransactionalProducer(): FakeTransactionalProducer {
       wake.resolve();
       return sends;
     },
-    async commit() {
+    async commit(signal) {
       check();
+      await fake.flush(signal);
       if (refused !== null) throw refused;
       if (open === null) throw new Error("no transaction is open");
       committed.push(open);
@@ -85,6 +92,7 @@ export function createFakeTransactionalProducer(): FakeTransactionalProducer {
       check();
       if (open === null) throw new Error("no transaction is open");
       open = null;
+      fake.aborts += 1;
     },
     takeSettled() {
       const taken = settled;
@@ -104,7 +112,13 @@ export function createFakeTransactionalProducer(): FakeTransactionalProducer {
       signal.removeEventListener("abort", abort);
     },
     outstanding: () => 0,
-    async flush() {},
+    async flush(signal) {
+      if (!fake.away) return;
+      await new Promise((_, reject) => {
+        if (signal.aborted) reject(signal.reason);
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+    },
     async close() {
       fake.closed = true;
     },

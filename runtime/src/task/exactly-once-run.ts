@@ -266,6 +266,8 @@ export class ExactlyOnceRun {
     try {
       await this.#begin();
       if (offsets.length > 0) await this.#produceOffsets(offsets);
+      // Not for as long as the commit itself may take: whatever is given up here can still be aborted.
+      await this.#producer.flush(this.#givingUp);
       this.#control.permit();
       await this.#producer.commit(this.#control.ending);
       this.#accept();

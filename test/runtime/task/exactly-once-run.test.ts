@@ -210,6 +210,16 @@ describe("exactly-once source task", () => {
     assert.deepEqual(source.transactions(), ["line 1 @1"]);
   });
 
+  it("drops what Kafka does not take before it is stopped, so that nobody has to wait for its transaction's end", async () => {
+    const { body, producer, push } = setUp();
+    producer.away = true;
+    push([record(1)]);
+    const run = runTask(body);
+    await eventually("sent", () => producer.open?.some(({ topic }) => topic === OFFSETS) === true);
+    await run.runner.stop(400);
+    assert.deepEqual([producer.committed, producer.aborts, run.states.at(-1)], [[], 1, "UNASSIGNED"]);
+  });
+
   it("commits what is open before it stands still", async () => {
     const source = setUp({ boundary: { kind: "interval", intervalMs: 60_000 } });
     const run = runTask(source.body);
