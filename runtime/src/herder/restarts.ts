@@ -10,6 +10,8 @@ export interface Restarts {
   failed(work: Work, error: unknown): void;
   /** It will not be started again here. */
   givenUp(work: Work): void;
+  /** Gives up what was to be restarted of a connector and is not here any more. */
+  prune(connector: string, isHere: (task: number | null) => boolean): void;
 }
 
 /** Creates an empty list. */
@@ -32,8 +34,18 @@ export function createRestarts(): Restarts {
       for (const { done } of take(work, later(work))) done.reject(error);
     },
     givenUp(work) {
-      const error = new ConnectError("rebalance", "It was stopped instead: the work has moved or was deleted");
-      for (const { done } of take(work, () => true)) done.reject(error);
+      for (const { done } of take(work, () => true)) done.reject(stoppedInstead());
+    },
+    prune(connector, isHere) {
+      for (const entry of [...waiting]) {
+        if (entry.former.connector !== connector || isHere(entry.former.task)) continue;
+        waiting.delete(entry);
+        entry.done.reject(stoppedInstead());
+      }
     },
   };
+}
+
+function stoppedInstead(): ConnectError {
+  return new ConnectError("rebalance", "It was stopped instead: the work has moved or was deleted");
 }

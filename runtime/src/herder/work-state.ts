@@ -248,6 +248,8 @@ export class WorkState {
       const released = this.#round.released(connector, this.#config.offset);
       const input = { entry, share, work, released, nowMs: this.#options.now() };
       for (const action of reconcileWork(input)) this.#act(connector, action);
+      // It had stopped to be started again, and before it was, nobody wanted it any more.
+      this.#restarts.prune(connector, (task) => this.#table.find(connector, task) !== null);
       if (share === null) this.#table.prune(connector);
     }
     this.#dirty.clear();
