@@ -10,15 +10,12 @@ export interface Choice {
   readonly unitOnly: boolean;
 }
 
-/** Files that measure how long things take, or need the machine for themselves. */
-const ALONE: ReadonlySet<string> = new Set(["test/integration/failover.integration.test.ts"]);
-
+/** Groups whose files measure how long things take, or need the machine for themselves. */
 const ALONE_GROUPS: ReadonlySet<Group> = new Set(["chaos", "scale"]);
 
 /** Files that take longest: started first, so that they do not run last and alone. */
 const LONG: readonly string[] = [
   "test/dev/demo/demo.integration.test.ts",
-  "test/native/broker-away.integration.test.ts",
   "test/dev/agent/pods.integration.test.ts",
   "test/runtime/group/member.integration.test.ts",
 ];
@@ -27,7 +24,7 @@ const LONG: readonly string[] = [
 export const isIntegration = (file: string): boolean => file.endsWith(".integration.test.ts");
 
 /** Whether a file runs while no other does. */
-export const runsAlone = (file: string): boolean => ALONE.has(file) || ALONE_GROUPS.has(groupOf(file));
+export const runsAlone = (file: string): boolean => ALONE_GROUPS.has(groupOf(file));
 
 /** The group of a test file, by its folder. */
 export function groupOf(file: string): Group {

@@ -14,7 +14,7 @@ import {
   readTopic,
   record,
   textOf,
-} from "./clients.ts";
+} from "../native/clients.ts";
 
 /** The time that the broker is away, in each way of being away. */
 const AWAY_MS = 20_000;
