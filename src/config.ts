@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FOREIGN_APIS, type ForeignApi, parseForeignApi } from "./foreign/dialect.ts";
 
 const Flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] });
 /** A DNS label, as namespaces are named. */
@@ -20,6 +21,25 @@ const Environment = z.object({
     .transform((value) => parseWatched(value))
     .pipe(z.union([z.literal("*"), z.literal("own"), z.array(Namespace).min(1)]))
     .describe("Namespaces to work in, separated by commas; * for all of them. Default: the operator's own."),
+  HEADRACE_FOREIGN_APIS: z
+    .string()
+    .default("")
+    .transform((value) =>
+      value
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== ""),
+    )
+    .pipe(
+      z.array(
+        z.string().refine((name) => parseForeignApi(name) !== undefined, {
+          error: ({ input }) => `"${String(input)}" is none of ${FOREIGN_APIS.join(", ")}`,
+        }),
+      ),
+    )
+    .describe(
+      `Other operators' APIs in which KafkaConnects with the annotation headrace.dev/managed: "true" are reconciled, separated by commas: ${FOREIGN_APIS.join(", ")}.`,
+    ),
   HEADRACE_WORKER_IMAGE: z
     .string()
     .default("ghcr.io/headrace/worker:0.1.0")
@@ -46,6 +66,8 @@ export interface OperatorConfig {
   readonly namespace: string | undefined;
   /** `own` is the operator's namespace. */
   readonly watchNamespaces: "*" | "own" | readonly string[];
+  /** APIs of other operators whose claimed resources are reconciled. */
+  readonly foreignApis: readonly ForeignApi[];
   readonly workerImage: string;
   readonly rollTimeoutMs: number;
   readonly leaderElection: boolean;
@@ -73,6 +95,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     kubeconfig: data.HEADRACE_KUBECONFIG,
     namespace: data.HEADRACE_NAMESPACE,
     watchNamespaces: data.HEADRACE_WATCH_NAMESPACES,
+    foreignApis: data.HEADRACE_FOREIGN_APIS.flatMap((name) => parseForeignApi(name) ?? []),
     workerImage: data.HEADRACE_WORKER_IMAGE,
     rollTimeoutMs: data.HEADRACE_ROLL_TIMEOUT_MS,
     leaderElection: data.HEADRACE_LEADER_ELECTION,

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { API_GROUP } from "@headrace/contract";
 import type { Logger } from "pino";
 import { createClusterController } from "./cluster/controller.ts";
 import type { OperatorConfig } from "./config.ts";
 import { createConnectClient } from "./connect-client.ts";
 import { createConnectorController } from "./connector/controller.ts";
+import { openClaims, ownedBy } from "./foreign/claims.ts";
 import { openHealthServer } from "./health.ts";
 import { KafkaConnectors, KafkaConnects } from "./kinds.ts";
 import { API_CALL_DEFAULTS, type ApiCaller, createApiCaller } from "./kube/api-call.ts";
@@ -82,10 +84,15 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const namespaces =
     config.watchNamespaces === "*" ? createStore({ ...following("namespaces"), sources: [allNamespaces(api)] }) : null;
   const caches = Object.entries(stores);
+  const foreign = config.foreignApis.map((foreignApi) => ({
+    api: foreignApi,
+    connects: open(foreignApi.connects, null),
+    connectors: open(foreignApi.connectors, null),
+  }));
   const deps = {
     kube: client,
     connect: createConnectClient(),
-    stores,
+    stores: { ...stores, ...ownedBy(API_GROUP, stores) },
     events: recorder,
     log,
     defaultImage: config.workerImage,
@@ -118,10 +125,52 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
           metrics: metrics.controller("connector"),
           connectorMetrics: metrics.connectors,
         }),
+        ...foreign.map((one) => ({ run: (signal: AbortSignal) => runForeign(one, signal) })),
       ];
       await together(controllers, leading);
     } finally {
       metrics.leading(false);
+    }
+  }
+
+  /** The same controllers for what is claimed in another group. A group whose CRDs are not there is waited for. */
+  async function runForeign(
+    { api: foreignApi, connects, connectors }: (typeof foreign)[number],
+    leading: AbortSignal,
+  ): Promise<void> {
+    const { group, version: served } = foreignApi.connects;
+    await Promise.all([connects, connectors].map((store) => store.whenSynced(leading))).catch((error: unknown) => {
+      if (!leading.aborted) throw error;
+    });
+    if (leading.aborted) return;
+    const { statefulSets, pods } = stores;
+    const claims = openClaims({
+      api: foreignApi,
+      kube: client,
+      connects,
+      connectors,
+      statefulSets,
+      pods,
+      now: deps.now,
+    });
+    const { name } = foreignApi.dialect;
+    const own = { ...deps, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };
+    log.info({ group, version: served, clusters: claims.stores.connects.list().length }, "foreign controllers started");
+    try {
+      await together(
+        [
+          createClusterController({ ...own, metrics: metrics.controller(`${name}-cluster`) }),
+          createConnectorController({
+            ...own,
+            sources,
+            metrics: metrics.controller(`${name}-connector`),
+            connectorMetrics: metrics.connectors,
+          }),
+        ],
+        leading,
+      );
+    } finally {
+      claims.close();
     }
   }
 
@@ -134,7 +183,11 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
 
   const background = new AbortController();
   const failed = new AbortController();
-  const optional = [...Object.values(sources), ...(namespaces === null ? [] : [namespaces])];
+  const optional = [
+    ...Object.values(sources),
+    ...(namespaces === null ? [] : [namespaces]),
+    ...foreign.flatMap(({ connects, connectors }) => [connects, connectors]),
+  ];
   const serving = together([...Object.values(stores), ...optional, recorder], background.signal).catch(
     (error: unknown) => {
       failed.abort(error);

@@ -93,13 +93,14 @@ export function desire(
     template,
     revision: revisionOf(template),
     problems: properties.problems,
-    missing: [...access.problems, ...credentials.problems],
+    missing: [...(connect.flaws ?? []), ...access.problems, ...credentials.problems],
     logging,
     warnings: [
       ...notApplied("spec.config", properties.notApplied),
       ...notApplied("spec.authentication.config", access.notApplied),
       ...aboutLogging,
       ...withoutEffect(spec),
+      ...(connect.remarks ?? []),
     ],
   };
 }

@@ -61,7 +61,7 @@ function assess(connect: KafkaConnect, findings: ClusterFindings, pods: readonly
     case "missing":
       return reconciling("MissingReference", `${findings.missing.join("; ")}.`);
     case "refused":
-      return stalled("Refused", `The API server refuses an object of this cluster: ${findings.message}`);
+      return stalled("Refused", `An object of this cluster cannot be made: ${findings.message}`);
     case "applied":
       return assessWorkers(connect.spec.replicas, findings, pods);
     default:

@@ -23,7 +23,7 @@ const TARGET = { running: "STARTED", paused: "PAUSED", stopped: "STOPPED" } as c
 
 /** Builds the flat configuration that is wanted. */
 export function toWanted(resource: KafkaConnector): WantedConnector {
-  const { spec } = resource;
+  const { spec, remarks = [], flaws = [] } = resource;
   const name = connectorNameOf(resource);
   const { config, problems } = toConnectorConfig(name, spec);
   const misplaced = Object.keys(spec.config ?? {}).filter((key) => CONNECTOR_FIELDS[key] !== undefined);
@@ -31,8 +31,11 @@ export function toWanted(resource: KafkaConnector): WantedConnector {
     name,
     config,
     target: TARGET[spec.state],
-    problems,
-    warnings: misplaced.map((key) => `${key} in spec.config is not applied; ${CONNECTOR_FIELDS[key]} says it.`),
+    problems: [...flaws.map((message) => ({ key: "spec", message })), ...problems],
+    warnings: [
+      ...misplaced.map((key) => `${key} in spec.config is not applied; ${CONNECTOR_FIELDS[key]} says it.`),
+      ...remarks,
+    ],
   };
 }
 

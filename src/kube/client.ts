@@ -59,6 +59,16 @@ export interface KubeClient {
   apply<T extends KubeObject>(type: ResourceType<T>, object: T, signal: AbortSignal): Promise<T>;
   /** Server-side apply of the status subresource. `object` has apiVersion, kind, metadata.name/namespace and status. */
   applyStatus<T extends KubeObject>(type: ResourceType<T>, object: T, signal: AbortSignal): Promise<T>;
+  /**
+   * Puts `status` in the place of the whole status of the object with this `uid`. Unlike an apply, fields that the schema of the
+   * resource does not know are pruned silently, as in resources whose schema is somebody else's.
+   */
+  replaceStatus<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    replacement: { readonly uid: string; readonly status: object },
+    signal: AbortSignal,
+  ): Promise<T>;
   /** JSON merge patch, for finalizers and annotations; `patch.metadata.resourceVersion` makes it conditional. */
   patch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: object, signal: AbortSignal): Promise<T>;
   /** Resolves also if it is gone already. `uid` makes it conditional. */

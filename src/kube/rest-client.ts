@@ -10,6 +10,7 @@ export const FIELD_MANAGER = "headrace";
 const PAGE_SIZE = 500;
 const APPLY = { fieldManager: FIELD_MANAGER, force: true };
 const APPLY_PATCH = "application/apply-patch+yaml";
+const JSON_PATCH = "application/json-patch+json";
 const MERGE_PATCH = "application/merge-patch+json";
 
 /** The KubeClient over the API server's REST interface. */
@@ -72,6 +73,19 @@ export function createKubeClient(api: ApiCaller): KubeClient {
       const path = objectPath(type, key, "/status", APPLY);
       const doing = `applying the status of ${named(type, key)}`;
       return decodeObject(type, await api.call({ ...request, path, doing }, signal));
+    },
+
+    async replaceStatus(type, key, { uid, status }, signal) {
+      const body = JSON.stringify([
+        { op: "test", path: "/metadata/uid", value: uid },
+        { op: "add", path: "/status", value: status },
+      ]);
+      const path = objectPath(type, key, "/status", { fieldManager: FIELD_MANAGER });
+      const request = { method: "PATCH", contentType: JSON_PATCH, path, body } as const;
+      return decodeObject(
+        type,
+        await api.call({ ...request, doing: `replacing the status of ${named(type, key)}` }, signal),
+      );
     },
 
     async patch(type, key, patch, signal) {

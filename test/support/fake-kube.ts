@@ -236,6 +236,13 @@ export function createFakeKube(): FakeKube {
       next.appliedStatus = status;
       return decode(type, next.body);
     },
+    async replaceStatus(type, key, { uid, status }, signal) {
+      enter("replaceStatus", signal);
+      const stored = objects.get(idOf(type, key));
+      if (stored === undefined) throw failure("not-found", `${type.plural} "${key.name}" not found`);
+      if (stored.body.metadata.uid !== uid) throw failure("invalid", "the uid is another one");
+      return decode(type, write(type, idOf(type, key), { ...stored.body, status: encode(status) }).body);
+    },
     async patch(type, key, patch, signal) {
       enter("patch", signal);
       const stored = objects.get(idOf(type, key));

@@ -1,0 +1,109 @@
+import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ApiError, type KubernetesApi } from "#dev/kubernetes-api.ts";
+import { createFakeConnect, type FakeConnect } from "./fake-connect.ts";
+
+/** Stands for the nodes of a namespace: each worker pod gets an address with a fake worker of its cluster behind it. */
+export interface PlayedNodes {
+  /** The workers of the cluster with this name, which there is from its first pod on. */
+  cluster(name: string): FakeConnect;
+  clusters(): readonly FakeConnect[];
+  stop(): Promise<void>;
+}
+
+interface Listed {
+  readonly items: readonly {
+    readonly metadata: {
+      readonly name: string;
+      readonly uid: string;
+      readonly labels?: Readonly<Record<string, string>>;
+    };
+  }[];
+}
+
+const CLUSTER = "headrace.dev/cluster";
+
+/** Starts them. Every `intervalMs` they look for new pods. */
+export function playNodes(api: KubernetesApi, namespace: string, { intervalMs = 100 } = {}): PlayedNodes {
+  const stop = new AbortController();
+  const clusters = new Map<string, FakeConnect>();
+  const known = new Map<string, { readonly ip: string; readonly cluster: string }>();
+  const subnet = `127.${randomInt(100, 250)}`;
+  let next = randomInt(256, 20_000);
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
+
+  function cluster(name: string): FakeConnect {
+    const workers = clusters.get(name) ?? createFakeConnect({ atPodAddress: true });
+    clusters.set(name, workers);
+    return workers;
+  }
+
+  async function setStatus(pod: string, status: object): Promise<void> {
+    const request = { method: "PATCH", path: `${pods}/${pod}/status`, body: { status } } as const;
+    await api
+      .request({ ...request, contentType: "application/merge-patch+json" }, stop.signal)
+      .catch((error: unknown) => {
+        if (!(error instanceof ApiError && error.status === 404)) throw error;
+      });
+  }
+
+  async function place(name: string, uid: string, of: string): Promise<void> {
+    const ip = `${subnet}.${next >> 8}.${next & 255}`;
+    next += (next & 255) === 254 ? 3 : 1;
+    known.set(uid, { ip, cluster: of });
+    await cluster(of).addWorker(ip);
+    const conditions = [{ type: "Ready", status: "True" }];
+    await setStatus(name, { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions });
+  }
+
+  async function look(): Promise<void> {
+    const { items } = await api.request<Listed>({ path: pods }, stop.signal);
+    const present = new Set(items.map(({ metadata }) => metadata.uid));
+    for (const [uid, { ip, cluster: of }] of known) {
+      if (present.has(uid)) continue;
+      known.delete(uid);
+      await cluster(of).killWorker(ip);
+    }
+    for (const { metadata } of items) {
+      const of = metadata.labels?.[CLUSTER];
+      if (of === undefined || known.has(metadata.uid)) continue;
+      if (metadata.name.includes("-preflight-")) {
+        await setStatus(metadata.name, { phase: "Succeeded" });
+        continue;
+      }
+      await place(metadata.name, metadata.uid, of);
+    }
+    for (const [name, workers] of clusters) {
+      const members = [...known.values()]
+        .filter((pod) => pod.cluster === name)
+        .map(({ ip }) => ({
+          memberId: `member-${ip}`,
+          url: `http://${ip}:8083/`,
+          draining: workers.calls.some((call) => call.ip === ip && call.path === "/headrace/drain"),
+          assignment: { connectors: [], tasks: [] },
+        }));
+      workers.group = { ...workers.group, members };
+    }
+  }
+
+  async function play(): Promise<void> {
+    while (!stop.signal.aborted) {
+      await look().catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error;
+      });
+      await sleep(intervalMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  }
+
+  const playing = play();
+  playing.catch(() => undefined);
+  return {
+    cluster,
+    clusters: () => [...clusters.values()],
+    async stop() {
+      stop.abort();
+      await playing;
+      await Promise.all([...clusters.values()].map((workers) => workers.close()));
+    },
+  };
+}
