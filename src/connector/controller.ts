@@ -11,6 +11,7 @@ import { createEventStreams } from "./event-streams.ts";
 import type { ConnectorStores } from "./observe.ts";
 import { type ConnectorReconcileDeps, createConnectorReconcile } from "./reconcile.ts";
 import { createSourceWatch, type SourceStores } from "./source-watch.ts";
+import { createSweep } from "./sweep.ts";
 import { wakeAfterChanges } from "./waking-client.ts";
 
 export interface ConnectorControllerDeps
@@ -27,6 +28,8 @@ export interface ConnectorControllerDeps
 
 const CONCURRENCY = 64;
 const PER_CLUSTER = 8;
+/** Clusters that are looked through for connectors that nobody asks for, at a time. */
+const SWEEPS = 4;
 const RESYNC_MS = 120_000;
 
 /**
@@ -64,9 +67,18 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
     ...(metrics === undefined ? {} : { metrics }),
   });
 
+  const sweep = createController({
+    name: "sweep",
+    reconcile: createSweep({ ...deps, connects: stores.connects, viewOf: (cluster) => streams.view(cluster), claims }),
+    log,
+    concurrency: SWEEPS,
+    resync: { everyMs: RESYNC_MS, keys: () => stores.connects.list().map(keyOf) },
+  });
+
   function enqueueChanged(cluster: ObjectKey, change: ViewChange): void {
     if (change === "all") enqueueConnectorsOf(cluster);
     else for (const connector of change) enqueueClaimants(cluster, connector);
+    if (change === "all" || change.some((name) => claims.claimants(cluster, name).length === 0)) sweep.enqueue(cluster);
   }
 
   function enqueueConnectorsOf(cluster: ObjectKey): void {
@@ -83,6 +95,12 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
     if (cluster !== undefined) enqueueClaimants(cluster, connectorNameOf(resource));
   }
 
+  /** Its connector may be left there. */
+  function sweepClusterOf({ metadata }: KafkaConnector): void {
+    const cluster = clusterKeyOf(metadata);
+    if (cluster !== undefined) sweep.enqueue(cluster);
+  }
+
   return {
     enqueue: (key) => controller.enqueue(key),
     async run(signal) {
@@ -92,15 +110,18 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
           if (changed === undefined || isStatusOnly(previous, current)) return;
           controller.enqueue(keyOf(changed));
           if (previous !== undefined) enqueueRivals(previous);
+          if (previous !== undefined && current === undefined) sweepClusterOf(previous);
         }),
         stores.connects.onChange(({ previous, current }) => {
           const changed = current ?? previous;
-          if (changed !== undefined && !isIrrelevant(previous, current)) enqueueConnectorsOf(keyOf(changed));
+          if (changed === undefined) return;
+          if (!isIrrelevant(previous, current)) enqueueConnectorsOf(keyOf(changed));
+          if (previous?.metadata.generation !== current?.metadata.generation) sweep.enqueue(keyOf(changed));
         }),
         ...(sourceWatch === undefined ? [] : [sourceWatch.onChange((connector) => controller.enqueue(connector))]),
       ];
       try {
-        await Promise.all([streams.run(signal), controller.run(signal)]);
+        await Promise.all([streams.run(signal), controller.run(signal), sweep.run(signal)]);
       } finally {
         for (const unsubscribe of subscriptions) unsubscribe();
         claims.close();

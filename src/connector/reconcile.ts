@@ -18,6 +18,7 @@ import { type ConnectorMetrics, NO_METRICS } from "./metrics.ts";
 import { type ConnectorStores, type ObservedConnector, observe } from "./observe.ts";
 import { createOffsetsStore } from "./offsets-store.ts";
 import { type Action, needsFinalizer, plan } from "./plan.ts";
+import { createRemovals, digestOf } from "./removals.ts";
 import { createRequestDesk } from "./request-desk.ts";
 import { readRequests } from "./requests.ts";
 import { beginSettling, stillSettling } from "./settling.ts";
@@ -52,6 +53,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
   const statuses = createStatusWriter<KafkaConnectorStatus>(kube, KafkaConnectors);
   const memories = createMemories();
   const offsets = createOffsetsStore(kube);
+  const removals = createRemovals(kube);
   const desk = createRequestDesk({ kube, offsets, events, metrics, now });
 
   /** Answers false if the resource is gone. */
@@ -60,15 +62,28 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     return (await addFinalizer(kube, KafkaConnectors, resource, CONNECTOR_FINALIZER, signal)) !== null;
   }
 
+  /** What may be left on the cluster, or come back from its topics, is remembered before the resource is let go. */
   async function release(
     { resource }: ObservedConnector,
-    wanted: WantedConnector,
+    { name, config }: WantedConnector,
     { left }: Extract<Action, { kind: "release" }>,
     signal: AbortSignal,
   ): Promise<void> {
-    if (left !== null && left.kind !== "missing") {
-      const message = `Connector ${wanted.name} stays on KafkaConnect ${nameOf(left)}, which could not be reached for 60 s; delete it there.`;
-      events.record(resource, { type: "Warning", reason: "ConnectorLeftBehind", message });
+    if (left !== null && "name" in left) {
+      const { groupId, configStorageTopic } = resource.status?.connectCluster ?? {};
+      const identity = {
+        ...(groupId === undefined ? {} : { groupId }),
+        ...(configStorageTopic === undefined ? {} : { configStorageTopic }),
+      };
+      const removal = { cluster: left.name, connector: name, identity, config: digestOf(config), atMs: now() };
+      if (!(await removals.remember(left.namespace, removal, signal))) {
+        const message = `Connector ${name} may come back with KafkaConnect ${left.name}: that it is deleted could not be written down.`;
+        events.record(resource, { type: "Warning", reason: "RemovalNotRemembered", message });
+      }
+      if (left.kind !== "missing" && left.kind !== "deleting") {
+        const message = `Connector ${name} stays on KafkaConnect ${left.name}, which could not be reached for 60 s; it is deleted there when the cluster is back.`;
+        events.record(resource, { type: "Warning", reason: "ConnectorLeftBehind", message });
+      }
     }
     await removeFinalizer(kube, KafkaConnectors, resource, CONNECTOR_FINALIZER, signal);
   }
@@ -333,8 +348,4 @@ function outcomeOf({ step: { action, memory }, result, restarts, nowMs }: Ended)
 
 function keyOf({ metadata }: KafkaConnector): ObjectKey {
   return { namespace: metadata.namespace ?? "", name: metadata.name };
-}
-
-function nameOf(cluster: { readonly kind: string; readonly name?: string }): string {
-  return cluster.name ?? "";
 }

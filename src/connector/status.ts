@@ -97,10 +97,8 @@ function rememberedCluster({
   result,
 }: ConnectorStatusInputs): KafkaConnectorStatus["connectCluster"] {
   const { owner, resource, cluster } = observed;
-  const kept =
-    owner === null || owner.kind === "missing" || owner.kind === "deleting"
-      ? undefined
-      : resource.status?.connectCluster;
+  // Also of a KafkaConnect that is gone: its topics may bring the connector back.
+  const kept = resource.status?.connectCluster;
   switch (action.kind) {
     case "create":
     case "update":
