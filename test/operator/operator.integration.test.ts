@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, describe, it } from "node:test";
-import { parse, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 import { freePorts } from "#dev/process.ts";
 import { loadConnection } from "#operator/kube/config.ts";
 import { Leases, StatefulSets } from "#operator/kube/resources.ts";
@@ -18,14 +19,10 @@ import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 const ROOT = join(import.meta.dirname, "../..");
 /** bin.js asks for `node`: the one that runs this test. */
 const PATH = `${dirname(process.execPath)}:${process.env["PATH"]}`;
-const RIGHTS = `
-- apiGroups: [headrace.dev]
-  resources: ["*"]
-  verbs: ["*"]
-- apiGroups: ["", apps, policy, coordination.k8s.io]
-  resources: [pods, serviceaccounts, services, configmaps, statefulsets, poddisruptionbudgets, events, leases]
-  verbs: ["*"]
-`;
+/** The rules of the roles that Headrace ships, for one namespace. */
+const RIGHTS = parseAllDocuments(readFileSync(join(ROOT, "dev/manifests/operator-rbac.yaml"), "utf8"))
+  .map((document) => document.toJS())
+  .flatMap(({ kind, rules }) => (kind === "ClusterRole" || kind === "Role" ? rules : []));
 
 interface Operator {
   readonly process: ChildProcess;
@@ -81,7 +78,7 @@ describe("operator process", () => {
     const apiVersion = "rbac.authorization.k8s.io/v1";
     const subjects = [{ kind: "ServiceAccount", ...metadata }];
     const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "operator" };
-    const role = stringify({ apiVersion, kind: "Role", metadata, rules: parse(RIGHTS) });
+    const role = stringify({ apiVersion, kind: "Role", metadata, rules: RIGHTS });
     const binding = stringify({ apiVersion, kind: "RoleBinding", metadata, subjects, roleRef });
     await kubernetes.kubectl(["apply", "-f", "-"], { input: `${role}---\n${binding}` });
   }
