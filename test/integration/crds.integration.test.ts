@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
+import { parse } from "yaml";
 import { installCustomResources } from "#support/custom-resources.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 
@@ -549,6 +551,23 @@ describe("custom resource definitions on a real API server", () => {
         check("KafkaConnect", CONNECT, name),
         /name of a KafkaConnect must have at most 44 characters/,
       );
+    });
+  }
+
+  for (const [file, kind, base] of [
+    ["kafka-connect.md", "KafkaConnect", CONNECT],
+    ["kafka-connector.md", "KafkaConnector", CONNECTOR],
+  ] as const) {
+    it(`accepts every example of docs/${file}`, async () => {
+      const text = await readFile(new URL(`../../docs/${file}`, import.meta.url), "utf8");
+      const examples = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, example = ""]) => example);
+      assert.ok(examples.length > 5);
+      for (const example of examples) {
+        const { spec }: { spec: object } = parse(example);
+        await check(kind, { ...base, ...spec }).catch((error: unknown) => {
+          throw new Error(`${String(error)}\n${example}`);
+        });
+      }
     });
   }
 
