@@ -44,7 +44,13 @@ export type { Probe, Resources } from "./crd/resources.ts";
 export type { RestAccess } from "./crd/rest-access.ts";
 export type { Template } from "./crd/template.ts";
 export type { Tls } from "./crd/tls.ts";
-export { CONNECTOR_FIELDS, toConnectorConfig, toWorkerSettings, type WorkerSettings } from "./crd/worker-settings.ts";
+export {
+  CONNECTOR_FIELDS,
+  KUBERNETES_PROVIDERS,
+  toConnectorConfig,
+  toWorkerSettings,
+  type WorkerSettings,
+} from "./crd/worker-settings.ts";
 export {
   ActiveTopics,
   ConfigInfos,

@@ -1,4 +1,4 @@
-import { type ConfigValues, clusterNameOf, type KafkaConnectSpec } from "@headrace/contract";
+import { type ConfigValues, clusterNameOf, type KafkaConnectSpec, KUBERNETES_PROVIDERS } from "@headrace/contract";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 
 /** Secrets and ConfigMaps of a cluster's own namespace that configurations name by placeholders; sorted. */
@@ -7,18 +7,12 @@ export interface NamedObjects {
   readonly configMaps: readonly string[];
 }
 
-/** Config providers that read Secrets and ConfigMaps by the Kubernetes API, and are there without being asked for. */
-export const SECRET_PROVIDER = { name: "secrets", class: "io.strimzi.kafka.KubernetesSecretConfigProvider" };
-export const CONFIG_MAP_PROVIDER = { name: "configmaps", class: "io.strimzi.kafka.KubernetesConfigMapConfigProvider" };
+type Field = keyof NamedObjects;
 
-const KINDS = [
-  { field: "secrets", provider: SECRET_PROVIDER, names: ["kubernetes-secret", "KubernetesSecretConfigProvider"] },
-  {
-    field: "configMaps",
-    provider: CONFIG_MAP_PROVIDER,
-    names: ["kubernetes-config-map", "KubernetesConfigMapConfigProvider"],
-  },
-] as const;
+const CLASSES: readonly (readonly [RegExp, Field])[] = [
+  [/^(.*\.)?KubernetesSecretConfigProvider$|^kubernetes-secret$/, "secrets"],
+  [/^(.*\.)?KubernetesConfigMapConfigProvider$|^kubernetes-config-map$/, "configMaps"],
+];
 
 /**
  * What the workers have to read: placeholders in the cluster's own configuration, and in those of the connectors in its namespace.
@@ -50,16 +44,14 @@ export function namedObjects(connect: KafkaConnect, connectors: readonly KafkaCo
 }
 
 /** What each config provider reads that reads Secrets or ConfigMaps. */
-function providerNames({ config = {} }: KafkaConnectSpec): ReadonlyMap<string, "secrets" | "configMaps"> {
+function providerNames({ config = {} }: KafkaConnectSpec): ReadonlyMap<string, Field> {
   const listed = String(config["config.providers"] ?? "").split(",");
-  const names = new Set([SECRET_PROVIDER.name, CONFIG_MAP_PROVIDER.name, ...listed.map((name) => name.trim())]);
-  const found = new Map<string, "secrets" | "configMaps">();
+  const names = new Set([...Object.keys(KUBERNETES_PROVIDERS), ...listed.map((name) => name.trim())]);
+  const found = new Map<string, Field>();
   for (const name of names) {
-    const given = config[`config.providers.${name}.class`];
-    for (const { field, provider, names: aliases } of KINDS) {
-      const isKind = [provider.class, ...aliases].some((alias) => alias === given);
-      if (isKind || (given === undefined && name === provider.name)) found.set(name, field);
-    }
+    const className = String(config[`config.providers.${name}.class`] ?? KUBERNETES_PROVIDERS[name] ?? name).trim();
+    const field = CLASSES.find(([pattern]) => pattern.test(className))?.[1];
+    if (field !== undefined) found.set(name, field);
   }
   return found;
 }

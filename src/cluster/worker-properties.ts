@@ -1,6 +1,10 @@
-import { type ConfigValueProblem, type KafkaConnectSpec, toWorkerSettings } from "@headrace/contract";
+import {
+  type ConfigValueProblem,
+  type KafkaConnectSpec,
+  KUBERNETES_PROVIDERS,
+  toWorkerSettings,
+} from "@headrace/contract";
 import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-access.ts";
-import { CONFIG_MAP_PROVIDER, SECRET_PROVIDER } from "./named-objects.ts";
 import { REST_PORT } from "./names.ts";
 import { toPlugins } from "./plugins.ts";
 
@@ -17,7 +21,6 @@ const POD_IP = `\${env:POD_IP}`;
 const PROVIDERS = "org.apache.kafka.common.config.provider";
 const ENV_PROVIDER = `${PROVIDERS}.EnvVarConfigProvider`;
 const DIRECTORY_PROVIDER = `${PROVIDERS}.DirectoryConfigProvider`;
-const KUBERNETES_PROVIDERS = [SECRET_PROVIDER, CONFIG_MAP_PROVIDER];
 const FILE_PROVIDERS = { directory: DIRECTORY_PROVIDER, file: `${PROVIDERS}.FileConfigProvider` };
 
 /** Renders the worker's properties: every line in a fixed order, so that equal specs give equal text. */
@@ -81,9 +84,10 @@ function givenProviders(
     properties[`config.providers.${name}.class`] = provider;
     properties[`config.providers.${name}.param.allowed.paths`] = paths;
   }
-  const kubernetes = KUBERNETES_PROVIDERS.filter(({ name }) => runtime !== "Jvm" && !users.includes(name));
-  for (const { name, class: provider } of kubernetes) properties[`config.providers.${name}.class`] = provider;
-  return { names: ["env", ...given.map(([name]) => name), ...kubernetes.map(({ name }) => name)], properties };
+  const kubernetes = runtime === "Jvm" ? {} : KUBERNETES_PROVIDERS;
+  const readers = Object.entries(kubernetes).filter(([name]) => !users.includes(name));
+  for (const [name, provider] of readers) properties[`config.providers.${name}.class`] = provider;
+  return { names: ["env", ...[...given, ...readers].map(([name]) => name)], properties };
 }
 
 /** The users' providers, then those that are given. */

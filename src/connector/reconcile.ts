@@ -44,6 +44,8 @@ export interface ConnectorReconcileDeps {
 }
 
 const REFUSED_RETRY_MS = 30_000;
+/** The workers get the right to read what a configuration names while the connector is being made. */
+const RIGHTS_RETRY_MS = 1_000;
 const CONNECTING_RETRY_MS = 1_000;
 
 /** Reconciles a KafkaConnector: observe, plan, act, write the status if it changed. */
@@ -126,6 +128,12 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     return look;
   }
 
+  /** Whether this configuration names Secrets or ConfigMaps and was not refused before. */
+  function isFirstRead({ cluster }: ObservedConnector, { config }: WantedConnector, { refusal }: Memory): boolean {
+    if (cluster.kind !== "live" || (refusal !== null && isSameConfig(refusal.of, config))) return false;
+    return sourcesIn(config, sourceProviders(stores.connects.get(cluster)), cluster.namespace).length > 0;
+  }
+
   async function perform(
     { action, observed, wanted, memory }: Step,
     restarts: Findings["restarts"],
@@ -137,7 +145,8 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
       case "invalid":
       case "unknown-class": {
         const clusterUid = "uid" in cluster ? cluster.uid : "";
-        memory.refusal = { of: wanted.config, clusterUid, refusal: result, untilMs: now() + REFUSED_RETRY_MS };
+        const untilMs = now() + (isFirstRead(observed, wanted, memory) ? RIGHTS_RETRY_MS : REFUSED_RETRY_MS);
+        memory.refusal = { of: wanted.config, clusterUid, refusal: result, untilMs };
         return result;
       }
       case "skipped":

@@ -1,4 +1,4 @@
-import type { ConfigValueProblem, StringMap } from "@headrace/contract";
+import { type ConfigValueProblem, KUBERNETES_PROVIDERS, type StringMap } from "@headrace/contract";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey } from "../kube/client.ts";
 
@@ -21,13 +21,14 @@ const CLASSES: readonly (readonly [RegExp, SourceKind])[] = [
   [/^(.*\.)?KubernetesConfigMapConfigProvider$|^kubernetes-config-map$/, "ConfigMap"],
 ];
 
-/** The providers that the cluster's `spec.config` names. */
+/** The providers that the cluster's `spec.config` names, and those that its workers have anyway. */
 export function sourceProviders(connect: KafkaConnect | undefined): SourceProviders {
   const config = connect?.spec.config ?? {};
+  const given = connect?.spec.runtime === "Jvm" ? {} : KUBERNETES_PROVIDERS;
   const providers = new Map<string, SourceKind>();
-  for (const name of String(config["config.providers"] ?? "").split(",")) {
+  for (const name of [...Object.keys(given), ...String(config["config.providers"] ?? "").split(",")]) {
     const provider = name.trim();
-    const className = String(config[`config.providers.${provider}.class`] ?? provider).trim();
+    const className = String(config[`config.providers.${provider}.class`] ?? given[provider] ?? provider).trim();
     const kind = CLASSES.find(([pattern]) => pattern.test(className))?.[1];
     if (kind !== undefined) providers.set(provider, kind);
   }

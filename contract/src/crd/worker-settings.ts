@@ -44,6 +44,15 @@ const ALLOWED: ReadonlySet<string> = new Set([
   "ssl.enabled.protocols",
 ]);
 
+/**
+ * Config providers that read Secrets and ConfigMaps by the Kubernetes API, with their classes. Headrace's workers of a KafkaConnect have
+ * them without being asked for, unless the user names another of that name.
+ */
+export const KUBERNETES_PROVIDERS: Readonly<Record<string, string>> = {
+  secrets: "io.strimzi.kafka.KubernetesSecretConfigProvider",
+  configmaps: "io.strimzi.kafka.KubernetesConfigMapConfigProvider",
+};
+
 const JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter";
 
 /** Reads them; the operator and the worker's standalone mode add addresses and storage. */

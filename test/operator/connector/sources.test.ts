@@ -30,7 +30,13 @@ describe("sources of a configuration", () => {
       { kind: "ConfigMap", namespace: "ns", name: "db", keys: ["host", "name"] },
       { kind: "Secret", namespace: "team", name: "db", keys: ["password", "user"] },
     ]);
-    assert.deepEqual(sourcesIn(config, sourceProviders(kafkaConnect()), "ns"), []);
+    const given = sourcesIn(config, sourceProviders(kafkaConnect()), "ns");
+    assert.deepEqual(
+      given.map(({ kind, name }) => `${kind} ${name}`),
+      ["Secret db"],
+      "secrets and configmaps are there without being asked for",
+    );
+    assert.deepEqual(sourcesIn(config, sourceProviders(kafkaConnect({ runtime: "Jvm" })), "ns"), []);
   });
 
   it("of a connector in another namespace must be its own", () => {
