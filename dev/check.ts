@@ -13,6 +13,7 @@ const checks: readonly (readonly [title: string, command: string, args: readonly
   ["types of tests and dev tools", "tsc", ["-p", "test"]],
   ["generated files", process.execPath, ["--conditions=source", "contract/scripts/generate-crds.ts", "--check"]],
   ["the sdk's API report", process.execPath, ["--conditions=source", "sdk/scripts/api-report.ts", "--check"]],
+  ["tables of the connectors", process.execPath, ["--conditions=source", "dev/connector-tables.ts", "--check"]],
 ];
 
 const env = { ...process.env, PATH: `${join(repoRoot, "node_modules/.bin")}:${process.env["PATH"] ?? ""}` };

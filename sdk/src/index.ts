@@ -1,4 +1,4 @@
-export type { KeyMeta, Range } from "./config.ts";
+export type { KeyMeta, Password, Range } from "./config.ts";
 export * as config from "./config.ts";
 export type { Converter, ConverterDefinition, HeaderConverter } from "./converter.ts";
 export { defineConverter } from "./converter.ts";

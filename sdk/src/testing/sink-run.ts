@@ -28,6 +28,8 @@ export interface SinkRun {
   readonly metrics: MetricRecorder;
   readonly errants: readonly Errant[];
   readonly rewinds: readonly TopicPartitionOffset[];
+  /** What the task asked for by `context.timeout`. */
+  readonly timeouts: readonly number[];
   /** One delivery; aborts with {@link SinkRun.stop}. */
   put(records: readonly SinkRecord[]): Promise<void>;
   /** `preCommit` or `flush`: the offsets that may be committed. */
@@ -47,6 +49,7 @@ export async function openSinkRun(definition: SinkDefinition, options: SinkRunOp
   const stopping = new AbortController();
   const errants: Errant[] = [];
   const rewinds: TopicPartitionOffset[] = [];
+  const timeouts: number[] = [];
   let closed = false;
   const topic = options.topic ?? "topic";
   const assignment = options.assignment ?? [{ topic, partition: 0 }];
@@ -75,7 +78,7 @@ export async function openSinkRun(definition: SinkDefinition, options: SinkRunOp
       pause: () => {},
       resume: () => {},
       requestCommit: () => {},
-      timeout: () => {},
+      timeout: (delayMs) => void timeouts.push(delayMs),
     },
     stopping.signal,
   );
@@ -86,6 +89,7 @@ export async function openSinkRun(definition: SinkDefinition, options: SinkRunOp
     metrics,
     errants,
     rewinds,
+    timeouts,
     put: (records) => within(CALL_MS, "put", task.put(records, stopping.signal)),
     async commit(offsets) {
       if (task.preCommit !== undefined)

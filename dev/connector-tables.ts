@@ -1,0 +1,50 @@
+import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describeKeys } from "#runtime/plugins/config-def.ts";
+import type { PluginDefinition } from "#runtime/plugins/registry.ts";
+import { repoRoot } from "./cache.ts";
+
+/**
+ * Writes the configuration tables into `connectors/<system>/README.md`, between `<!-- config: NAME -->` and `<!-- end -->`, from the very
+ * schemas that validate. With `--check` it writes nothing and fails if a table is stale or missing.
+ */
+const check = process.argv.includes("--check");
+const stale: string[] = [];
+
+for (const file of globSync("connectors/*/src/plugin.ts", { cwd: repoRoot }).toSorted()) {
+  const readme = join(repoRoot, file, "../../README.md");
+  const module: { readonly default: readonly PluginDefinition[] } = await import(
+    pathToFileURL(join(repoRoot, file)).href
+  );
+  const current = readFileSync(readme, "utf8");
+  let text = current;
+  for (const definition of module.default) {
+    const place = new RegExp(`<!-- config: ${definition.name} -->[\\s\\S]*?<!-- end -->`);
+    if (!place.test(text)) throw new Error(`${readme} has no place for the table of ${definition.name}`);
+    text = text.replace(place, () => `<!-- config: ${definition.name} -->\n${tableOf(definition)}<!-- end -->`);
+  }
+  if (text === current) continue;
+  if (check) stale.push(readme);
+  else writeFileSync(readme, text);
+}
+if (stale.length > 0) {
+  console.error(`stale: ${stale.join(", ")}; run \`npm run generate\` and commit the result`);
+  process.exitCode = 1;
+}
+
+function tableOf(definition: PluginDefinition): string {
+  const rows = describeKeys(definition.config).map(({ info }) => {
+    const fallback = info.required ? "required" : info.default_value === null ? "" : code(info.default_value);
+    return `| \`${info.name}\` | ${info.type.toLowerCase()} | ${fallback} | ${escaped(info.documentation)} |\n`;
+  });
+  return `| Key | Type | Default | What it does |\n|---|---|---|---|\n${rows.join("")}`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;");
+}
+
+function code(text: string): string {
+  return text === "" ? "empty" : `\`${escaped(text)}\``;
+}

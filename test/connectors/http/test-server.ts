@@ -1,0 +1,79 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+
+export interface Received {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+type Answer = (received: Received, response: ServerResponse) => void;
+
+/** An HTTP server on a port of its own, which can be away, and can take requests without answering. */
+export interface TestServer {
+  readonly url: string;
+  readonly received: readonly Received[];
+  readonly outage: { begin(): Promise<void>; end(): Promise<void> };
+  readonly stall: { begin(): Promise<void>; end(): Promise<void> };
+  close(): Promise<void>;
+}
+
+export async function openTestServer(answer: Answer): Promise<TestServer> {
+  const received: Received[] = [];
+  let stalled = false;
+  let server = await listen(0);
+  const { port } = addressOf(server);
+
+  async function listen(at: number): Promise<Server> {
+    const created = createServer((request, response) => {
+      void take(request, response);
+    });
+    created.listen(at, "127.0.0.1");
+    await once(created, "listening");
+    return created;
+  }
+
+  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let body = "";
+    for await (const chunk of request) body += String(chunk);
+    const each = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body };
+    if (stalled) return;
+    received.push(each);
+    answer(each, response);
+  }
+
+  async function close(): Promise<void> {
+    if (!server.listening) return;
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    received,
+    outage: {
+      begin: close,
+      async end() {
+        server = await listen(port);
+      },
+    },
+    stall: {
+      async begin() {
+        stalled = true;
+      },
+      async end() {
+        stalled = false;
+      },
+    },
+    close,
+  };
+}
+
+function addressOf(server: Server): { readonly port: number } {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address;
+}

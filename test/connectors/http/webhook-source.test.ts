@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { describe, it } from "node:test";
+import { webhookSource } from "@headrace/http";
+import { openSourceRun, sourceAcceptance } from "@headrace/sdk/testing";
+import { freePorts } from "#dev/process.ts";
+
+const SECRET = "shh";
+const sign = (body: string) => `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
+
+async function configOf(more: Record<string, string> = {}) {
+  const [port = 0] = await freePorts(1);
+  const config = {
+    "webhook.host": "127.0.0.1",
+    "webhook.port": String(port),
+    "webhook.path": "/in",
+    topic: "t",
+    ...more,
+  };
+  return { config, url: `http://127.0.0.1:${port}/in` };
+}
+
+async function post(url: string, body: string, headers: Record<string, string> = {}) {
+  const response = await fetch(url, { method: "POST", body, headers, signal: AbortSignal.timeout(20_000) });
+  return { status: response.status, text: await response.text(), retryAfter: response.headers.get("retry-after") };
+}
+
+describe("webhook source, acceptance", () => {
+  const cases = sourceAcceptance({
+    definition: webhookSource,
+    resumes: "acknowledgements",
+    maxBatch: 5,
+    items: 6,
+    misconfigurations: [
+      { change: { "webhook.port": undefined }, key: "webhook.port", message: /./ },
+      { change: { "webhook.port": "70000" }, key: "webhook.port", message: /no more than 65535/ },
+      { change: { "webhook.format": "xml" }, key: "webhook.format", message: /one of: json/ },
+    ],
+    async openSystem() {
+      const { config, url } = await configOf({ "batch.size": "5" });
+      let made = 0;
+      const closing = new AbortController();
+      const senders: Promise<void>[] = [];
+      /** Repeats until the answer is a success, as senders of webhooks do. */
+      async function send(n: number): Promise<void> {
+        while (!closing.signal.aborted) {
+          const answered = await post(url, JSON.stringify({ n })).catch(() => null);
+          if (answered?.status === 200) return;
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      }
+      return {
+        config,
+        async feed(count) {
+          for (let left = count; left > 0; left -= 1) senders.push(send(made++));
+        },
+        identify: ({ value }) => JSON.stringify(value.value),
+        async close() {
+          closing.abort();
+          await Promise.all(senders);
+        },
+      };
+    },
+  });
+  for (const each of cases) it(each.name, each.run);
+});
+
+describe("webhook source", () => {
+  it("answers when Kafka has the record, with where it lies", async () => {
+    const { config, url } = await configOf({ "webhook.key.header": "X-Id", "webhook.headers": "X-Event" });
+    const source = await openSourceRun(webhookSource, { config });
+    const taking = source.take(1);
+    let answered = false;
+    const sending = retryRefused(() => post(url, '{"a":1}', { "x-id": "k", "x-event": "push" })).then((answer) => {
+      answered = true;
+      return answer;
+    });
+    const records = await taking;
+    assert.equal(answered, false);
+    const [record] = records;
+    assert.deepEqual([record?.key?.value, record?.value.value, record?.headers?.[0]?.value], ["k", { a: 1 }, "push"]);
+    await source.acknowledge(records);
+    assert.deepEqual(
+      [(await sending).status, JSON.parse((await sending).text)],
+      [200, { stored: true, topic: "t", partition: 0, offset: 0 }],
+    );
+    await source.close();
+  });
+
+  it("refuses what is not signed, too large, no JSON, or elsewhere", async () => {
+    const { config, url } = await configOf({ "webhook.hmac.secret": SECRET, "webhook.max.body.bytes": "20" });
+    const source = await openSourceRun(webhookSource, { config });
+    const taking = source.take(1);
+    const refused = await retryRefused(() => post(url, "{}"));
+    assert.equal(refused.status, 401);
+    assert.equal((await post(url, "{}", { "x-hub-signature-256": sign("{ }") })).status, 401);
+    assert.equal((await post(url, "{", { "x-hub-signature-256": sign("{") })).status, 400);
+    assert.equal((await post(url, "x".repeat(21))).status, 413);
+    assert.equal((await post(`${url}x`, "{}")).status, 404);
+    assert.equal((await fetch(url, { signal: AbortSignal.timeout(5_000) })).status, 405);
+    const sending = post(url, "{}", { "x-hub-signature-256": sign("{}") });
+    await source.acknowledge(await taking);
+    assert.equal((await sending).status, 200);
+    await source.close();
+  });
+
+  it("answers 429 when too many wait, and 503 when Kafka is too late or the task stops", async () => {
+    const { config, url } = await configOf({ "webhook.queue.max": "2", "webhook.answer.timeout.ms": "700" });
+    const source = await openSourceRun(webhookSource, { config });
+    const taking = source.take(2);
+    const waiting = [retryRefused(() => post(url, "1")), retryRefused(() => post(url, "2"))];
+    await taking;
+    const third = await post(url, "3");
+    assert.deepEqual([third.status, third.retryAfter], [429, "1"]);
+    assert.deepEqual(
+      (await Promise.all(waiting)).map(({ status }) => status),
+      [503, 503],
+    );
+    const next = source.take(1);
+    const last = post(url, "4");
+    await next;
+    await source.close();
+    assert.equal((await last).status, 503);
+  });
+});
+
+/** The server listens with the first poll. */
+async function retryRefused<T>(request: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    try {
+      return await request();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
