@@ -2,10 +2,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { ConnectorMetrics } from "./connector/metrics.ts";
 import type { ControllerMetrics } from "./controller/metrics.ts";
 import type { CallObserver } from "./kube/api-call.ts";
+import { createResourceMetrics, type ResourceMetrics } from "./resource-metrics.ts";
 
 /** The operator's series, under controller-runtime's and client-go's names, so that existing dashboards fit. */
 export interface OperatorMetrics {
-  controller(name: string): ControllerMetrics;
+  /** Of the controller of this name, which reconciles resources of `kind`. */
+  controller(name: string, kind: string): ControllerMetrics;
+  readonly resources: ResourceMetrics;
   readonly calls: CallObserver;
   readonly connectors: ConnectorMetrics;
   leading(isLeader: boolean): void;
@@ -96,16 +99,54 @@ export function createMetrics(): OperatorMetrics {
     registers,
   });
 
+  const labelNames = ["kind", "namespace", "selector"] as const;
+  const reconciliations = new Counter({
+    name: "strimzi_reconciliations_total",
+    help: "Reconciliations of resources, under Strimzi's name.",
+    labelNames,
+    registers,
+  });
+  const succeeded = new Counter({
+    name: "strimzi_reconciliations_successful_total",
+    help: "Reconciliations that succeeded.",
+    labelNames,
+    registers,
+  });
+  const failedOnes = new Counter({
+    name: "strimzi_reconciliations_failed_total",
+    help: "Reconciliations that failed.",
+    labelNames,
+    registers,
+  });
+  const durations = new Histogram({
+    name: "strimzi_reconciliations_duration_seconds",
+    help: "Duration of reconciliations.",
+    labelNames,
+    buckets: SECONDS,
+    registers,
+  });
+  const strimziRestarts = new Counter({
+    name: "strimzi_auto_restarts_total",
+    help: "Automatic restarts of connectors and their tasks, under Strimzi's name.",
+    labelNames,
+    registers,
+  });
+
   const RESULTS = { settled: "success", "retry-after": "requeue_after", failed: "error" } as const;
 
   return {
-    controller: (name) => ({
+    resources: createResourceMetrics(register),
+    controller: (name, kind) => ({
       added: () => adds.inc({ name }),
       started(queuedMs) {
         queued.observe({ name }, queuedMs / 1000);
         active.inc({ controller: name });
       },
-      ended(result, durationMs) {
+      ended(result, durationMs, { namespace }) {
+        const labels = { kind, namespace, selector: "" };
+        reconciliations.inc(labels);
+        (result === "failed" ? failedOnes : succeeded).inc(labels);
+        durations.observe(labels, durationMs / 1000);
         active.dec({ controller: name });
         total.inc({ controller: name, result: RESULTS[result] });
         if (result === "failed") errors.inc({ controller: name });
@@ -115,7 +156,10 @@ export function createMetrics(): OperatorMetrics {
     }),
     calls: (method, status) => requests.inc({ method, code: status === null ? "<error>" : String(status) }),
     connectors: {
-      autoRestarted: ({ namespace, name }, instances) => autoRestarts.inc({ namespace, connector: name }, instances),
+      autoRestarted({ namespace, name }, instances) {
+        autoRestarts.inc({ namespace, connector: name }, instances);
+        strimziRestarts.inc({ kind: "KafkaConnector", namespace, selector: "" });
+      },
       restartsExhausted: ({ namespace, name }) => exhausted.inc({ namespace, connector: name }),
       operationEnded: (operation, result) => operations.inc({ operation, result }),
     },

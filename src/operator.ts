@@ -84,6 +84,8 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const namespaces =
     config.watchNamespaces === "*" ? createStore({ ...following("namespaces"), sources: [allNamespaces(api)] }) : null;
   const caches = Object.entries(stores);
+  metrics.resources.follow("KafkaConnect", () => stores.connects.list());
+  metrics.resources.follow("KafkaConnector", () => stores.connectors.list());
   const foreign = config.foreignApis.map((foreignApi) => ({
     api: foreignApi,
     connects: open(foreignApi.connects, null),
@@ -114,7 +116,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     log.info({ objects: stores.connects.list().length + stores.connectors.list().length }, "controllers started");
     try {
       const controllers = [
-        createClusterController({ ...deps, metrics: metrics.controller("cluster") }),
+        createClusterController({ ...deps, metrics: metrics.controller("cluster", "KafkaConnect") }),
         createConnectorController({
           ...deps,
           sources,
@@ -122,7 +124,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
             "kubernetes.io/metadata.name": name,
             ...namespaces?.get({ namespace: "", name })?.metadata.labels,
           }),
-          metrics: metrics.controller("connector"),
+          metrics: metrics.controller("connector", "KafkaConnector"),
           connectorMetrics: metrics.connectors,
         }),
         ...foreign.map((one) => ({ run: (signal: AbortSignal) => runForeign(one, signal) })),
@@ -154,16 +156,20 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       now: deps.now,
     });
     const { name } = foreignApi.dialect;
+    const unfollow = [
+      metrics.resources.follow("KafkaConnect", () => claims.stores.connects.list()),
+      metrics.resources.follow("KafkaConnector", () => claims.stores.connectors.list()),
+    ];
     const own = { ...deps, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };
     log.info({ group, version: served, clusters: claims.stores.connects.list().length }, "foreign controllers started");
     try {
       await together(
         [
-          createClusterController({ ...own, metrics: metrics.controller(`${name}-cluster`) }),
+          createClusterController({ ...own, metrics: metrics.controller(`${name}-cluster`, "KafkaConnect") }),
           createConnectorController({
             ...own,
             sources,
-            metrics: metrics.controller(`${name}-connector`),
+            metrics: metrics.controller(`${name}-connector`, "KafkaConnector"),
             connectorMetrics: metrics.connectors,
           }),
         ],
@@ -171,6 +177,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       );
     } finally {
       claims.close();
+      for (const end of unfollow) end();
     }
   }
 

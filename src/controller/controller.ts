@@ -1,8 +1,10 @@
+import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { BackOff } from "../back-off.ts";
 import { withDeadline } from "../deadline.ts";
 import type { ObjectKey } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
+import { withReconcileId } from "../reconcile-id.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 import type { Outcome } from "./outcome.ts";
 import { createWorkQueue, type Work, type WorkResult } from "./queue.ts";
@@ -72,8 +74,8 @@ export function createController(options: ControllerOptions): Controller {
   async function runOne(work: Work, signal: AbortSignal): Promise<void> {
     const startedAt = now();
     metrics?.started(startedAt - work.dueAtMs);
-    const result = await attempt(work, signal);
-    metrics?.ended(result.kind, now() - startedAt);
+    const result = await withReconcileId(randomUUID(), () => attempt(work, signal));
+    metrics?.ended(result.kind, now() - startedAt, work.key);
     queue.done(work, result, now());
   }
 

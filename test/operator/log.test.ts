@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createLog } from "#operator/log.ts";
+import { withReconcileId } from "#operator/reconcile-id.ts";
 
 describe("log", () => {
   it("writes JSON lines without secrets", () => {
@@ -13,5 +14,20 @@ describe("log", () => {
     const entry: unknown = JSON.parse(lines[0] ?? "");
     assert.ok(typeof entry === "object" && entry !== null && "msg" in entry && "level" in entry);
     assert.deepEqual([entry.msg, entry.level], ["asked", "info"]);
+  });
+
+  it("marks every line of a reconcile with its id, in children and after waits as well", async () => {
+    const lines: string[] = [];
+    const log = createLog("info", { write: (line) => void lines.push(line) });
+    log.info("outside");
+    const work = (id: string) =>
+      withReconcileId(id, async () => {
+        log.info("begin");
+        await new Promise((resolve) => setImmediate(resolve));
+        log.child({ part: "x" }).info("end");
+      });
+    await Promise.all([work("one"), work("two")]);
+    const ids = lines.map((line) => /"reconcileID":"(\w+)"/.exec(line)?.[1]);
+    assert.deepEqual(ids, [undefined, "one", "two", "one", "two"]);
   });
 });

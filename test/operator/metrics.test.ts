@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createMetrics } from "#operator/metrics.ts";
+import { kafkaConnector } from "#support/connect-objects.ts";
+
+describe("metrics", () => {
+  it("counts reconciles under controller-runtime's names and Strimzi's", async () => {
+    const metrics = createMetrics();
+    const controller = metrics.controller("connector", "KafkaConnector");
+    controller.added();
+    controller.started(5);
+    controller.ended("settled", 20, { namespace: "ns", name: "a" });
+    controller.started(5);
+    controller.ended("failed", 20, { namespace: "ns", name: "a" });
+    controller.depth(3);
+    metrics.calls("GET", 200);
+    metrics.calls("GET", null);
+    metrics.leading(true);
+    const text = await metrics.text();
+    for (const line of [
+      'controller_runtime_reconcile_total{controller="connector",result="success"} 1',
+      'controller_runtime_reconcile_total{controller="connector",result="error"} 1',
+      'controller_runtime_reconcile_errors_total{controller="connector"} 1',
+      'controller_runtime_reconcile_time_seconds_count{controller="connector"} 2',
+      'controller_runtime_active_workers{controller="connector"} 0',
+      'workqueue_adds_total{name="connector"} 1',
+      'workqueue_depth{name="connector"} 3',
+      'workqueue_queue_duration_seconds_count{name="connector"} 2',
+      'rest_client_requests_total{method="GET",code="200"} 1',
+      'rest_client_requests_total{method="GET",code="<error>"} 1',
+      'leader_election_master_status{name="headrace-operator"} 1',
+      'strimzi_reconciliations_total{kind="KafkaConnector",namespace="ns",selector=""} 2',
+      'strimzi_reconciliations_successful_total{kind="KafkaConnector",namespace="ns",selector=""} 1',
+      'strimzi_reconciliations_failed_total{kind="KafkaConnector",namespace="ns",selector=""} 1',
+    ])
+      assert.ok(text.includes(`${line}\n`), line);
+  });
+
+  it("tells of each resource what its conditions say, and forgets what is gone", async () => {
+    const metrics = createMetrics();
+    const of = (name: string, type: string, status: "True" | "False", reason: string) =>
+      kafkaConnector({}, { metadata: { name }, status: { conditions: [{ type, status, reason }] } });
+    let list = [
+      of("a", "Ready", "True", "Running"),
+      of("b", "Ready", "False", "TasksFailed"),
+      of("c", "ReconciliationPaused", "True", "Paused"),
+    ];
+    const end = metrics.resources.follow("KafkaConnector", () => list);
+    const text = await metrics.text();
+    assert.match(text, /strimzi_resources\{kind="KafkaConnector",namespace="ns",selector=""\} 3\n/);
+    assert.match(text, /strimzi_resources_paused\{kind="KafkaConnector",namespace="ns",selector=""\} 1\n/);
+    assert.match(text, /headrace_resource_ready\{kind="KafkaConnector",namespace="ns",name="a",reason="Running"\} 1\n/);
+    assert.match(
+      text,
+      /headrace_resource_ready\{kind="KafkaConnector",namespace="ns",name="b",reason="TasksFailed"\} 0\n/,
+    );
+    list = list.slice(0, 1);
+    assert.doesNotMatch(await metrics.text(), /name="b"/);
+    end();
+    assert.doesNotMatch(await metrics.text(), /strimzi_resources\{/);
+  });
+});
