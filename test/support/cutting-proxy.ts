@@ -7,13 +7,15 @@ type Kind = "list" | "watch" | "other";
 /** What happens to the next line of every open watch: it is passed on half, then the connection is reset; or it is replaced. */
 type LineFault = { readonly kind: "cut" } | { readonly kind: "replace"; readonly by: string };
 
+type Answer =
+  | { readonly status: number; readonly body?: object | string; readonly retryAfter?: number }
+  | "hang"
+  | "reset";
+
 interface Canned {
   readonly matches: (kind: Kind, url: URL) => boolean;
   left: number;
-  readonly answer:
-    | { readonly status: number; readonly body?: object | string; readonly retryAfter?: number }
-    | "hang"
-    | "reset";
+  readonly answer: Answer;
 }
 
 interface OpenWatch {
@@ -37,6 +39,8 @@ export interface CuttingProxy {
   spoilNextLine(fault: LineFault): void;
   /** The next `count` requests that match get this answer, none at all, or a reset. */
   answerNext(count: number, matches: Canned["matches"], answer: Canned["answer"]): void;
+  /** Every request gets the answer that `decide` has for it, if any; null ends it. */
+  disturb(decide: ((kind: Kind, url: URL) => Answer | null) | null): void;
   /** Changes the path and query of every request, null for no change any more. */
   rewrite(change: ((url: URL, kind: Kind) => void) | null): void;
   close(): Promise<void>;
@@ -65,6 +69,7 @@ export async function openCuttingProxy(upstream: Connection): Promise<CuttingPro
   const counts: Record<Kind, number> = { list: 0, watch: 0, other: 0 };
   const watches = new Set<OpenWatch>();
   const canned: Canned[] = [];
+  let disturbance: ((kind: Kind, url: URL) => Answer | null) | null = null;
   let change: ((url: URL, kind: Kind) => void) | null = null;
 
   async function passOn(watch: OpenWatch, body: AsyncIterable<Buffer>): Promise<void> {
@@ -92,14 +97,15 @@ export async function openCuttingProxy(upstream: Connection): Promise<CuttingPro
     const kind = kindOf(request.method, url);
     counts[kind] += 1;
     const trap = canned.find(({ left, matches }) => left > 0 && matches(kind, url));
-    if (trap !== undefined) {
-      trap.left -= 1;
-      if (trap.answer === "hang") return;
-      if (trap.answer === "reset") {
+    if (trap !== undefined) trap.left -= 1;
+    const answered = trap?.answer ?? disturbance?.(kind, url) ?? null;
+    if (answered !== null) {
+      if (answered === "hang") return;
+      if (answered === "reset") {
         response.destroy();
         return;
       }
-      const { status, body = "", retryAfter } = trap.answer;
+      const { status, body = "", retryAfter } = answered;
       const headers = retryAfter === undefined ? {} : { "retry-after": String(retryAfter) };
       response.writeHead(status, headers).end(typeof body === "string" ? body : JSON.stringify(body));
       return;
@@ -161,6 +167,9 @@ export async function openCuttingProxy(upstream: Connection): Promise<CuttingPro
     },
     answerNext(count, matches, answer) {
       canned.push({ left: count, matches, answer });
+    },
+    disturb(decide) {
+      disturbance = decide;
     },
     rewrite(next) {
       change = next;
