@@ -44,6 +44,10 @@ const Environment = z.object({
     .string()
     .default("ghcr.io/headrace/worker:0.1.0")
     .describe("Image of worker pods whose KafkaConnect names none."),
+  HEADRACE_MAVEN_IMAGE: z
+    .string()
+    .default("docker.io/library/maven:3.9-eclipse-temurin-21")
+    .describe("Image that fetches Maven artifacts of spec.build."),
   HEADRACE_ROLL_TIMEOUT_MS: z.coerce
     .number()
     .int()
@@ -69,6 +73,7 @@ export interface OperatorConfig {
   /** APIs of other operators whose claimed resources are reconciled. */
   readonly foreignApis: readonly ForeignApi[];
   readonly workerImage: string;
+  readonly mavenImage: string;
   readonly rollTimeoutMs: number;
   readonly leaderElection: boolean;
   readonly networkPolicies: boolean;
@@ -97,6 +102,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     watchNamespaces: data.HEADRACE_WATCH_NAMESPACES,
     foreignApis: data.HEADRACE_FOREIGN_APIS.flatMap((name) => parseForeignApi(name) ?? []),
     workerImage: data.HEADRACE_WORKER_IMAGE,
+    mavenImage: data.HEADRACE_MAVEN_IMAGE,
     rollTimeoutMs: data.HEADRACE_ROLL_TIMEOUT_MS,
     leaderElection: data.HEADRACE_LEADER_ELECTION,
     networkPolicies: data.HEADRACE_NETWORK_POLICIES,

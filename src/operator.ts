@@ -99,6 +99,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     log,
     defaultImage: config.workerImage,
     readyLimitMs: config.rollTimeoutMs,
+    mavenImage: config.mavenImage,
     operator: { namespace },
     networkPolicies: config.networkPolicies,
     now: Date.now,

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { checkWorker } from "./check.ts";
 import { InvalidConfigError, type LoadedConfig, loadConfig, readProperties } from "./config.ts";
+import { FetchError } from "./download.ts";
 import { ConnectError } from "./errors.ts";
-import { FetchError, fetchPlugin } from "./fetch-plugins.ts";
+import { Artifact, fetchArtifact } from "./fetch-artifact.ts";
+import { fetchPlugin } from "./fetch-plugins.ts";
 import { createLog } from "./log.ts";
 import { readClusterFile } from "./standalone/cluster-file.ts";
 import { readConnectorFile } from "./standalone/connector-files.ts";
@@ -18,12 +20,14 @@ const USAGE = `Usage: headrace-worker distributed FILE
        headrace-worker standalone CLUSTER.yaml
        headrace-worker check FILE
        headrace-worker fetch DIRECTORY URL INTEGRITY...
+       headrace-worker fetch-artifacts JSON...
 
 distributed   runs a Kafka Connect worker in distributed mode
 standalone    runs one worker with its connectors, without a group and without topics of its own
 check         tries configuration, plugins, Kafka and the worker's topics, and exits
 fetch         fetches archives of plugins (npm pack) into directories, if their hashes (sha512-...) are right, and exits;
               NPM_TOKEN is sent to https addresses
+fetch-artifacts   fetches files of Java plugins, for the operator: {"directory", "type": jar|tgz|zip|other, "url", "sha512", "fileName"}
 
 FILE is a worker's .properties file. Standalone mode needs offset.storage.file.filename in it, where source offsets are kept
 as Apache Kafka Connect does.
@@ -84,6 +88,24 @@ async function fetchPlugins(words: readonly string[]): Promise<number> {
       return 1;
     }
     process.stdout.write(`${url} is in ${directory}\n`);
+  }
+  return 0;
+}
+
+/** Fetches files of Java plugins: one JSON object per word. */
+async function fetchArtifacts(words: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  for (const word of words) {
+    try {
+      const artifact = Artifact.parse(JSON.parse(word));
+      await fetchArtifact(artifact, stop.signal);
+      process.stdout.write(`${artifact.url} is in ${artifact.directory}\n`);
+    } catch (error) {
+      if (!(error instanceof FetchError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      return 1;
+    }
   }
   return 0;
 }
@@ -171,6 +193,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "standalone" && file !== undefined && !(isClusterFile(file) && rest.length > 0)) {
     return await standalone(file, rest);
   }
+  if (command === "fetch-artifacts" && args.length > 1) return await fetchArtifacts(args.slice(1));
   if (command === "fetch" && args.length > 1 && (args.length - 1) % 3 === 0) return await fetchPlugins(args.slice(1));
   if ((command !== "distributed" && command !== "check") || file === undefined || rest.length > 0) {
     process.stderr.write(USAGE);

@@ -1,10 +1,15 @@
 import type { ContainerTemplate, KafkaConnectSpec, Probe } from "@headrace/contract";
 import { workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
+
 import { API_ACCESS_DIR } from "./api-access.ts";
+
+import { ARTIFACTS_DIR, type FileArtifact, type MavenArtifact, toArtifacts } from "./artifacts.ts";
+import { JMX_PORT, JVM_COMMAND, jvmEnvironment, jvmProbes } from "./jvm-worker.ts";
+
 import { METRICS_PORT, REST_PORT } from "./names.ts";
 import { toPlugins } from "./plugins.ts";
-import { CONFIG_DIR, fetchMounts, workerMounts } from "./volumes.ts";
+import { artifactMounts, CONFIG_DIR, fetchMounts, workerMounts } from "./volumes.ts";
 
 /** Name of the container that runs the worker. */
 export function containerName(cluster: string): string {
@@ -14,43 +19,64 @@ export function containerName(cluster: string): string {
 /** The container that runs the worker. */
 export function buildWorkerContainer(connect: KafkaConnect, defaultImage: string) {
   const { name } = connect.metadata;
-  const { image = defaultImage, resources, livenessProbe, readinessProbe, template } = connect.spec;
+  const { image = defaultImage, resources, template } = connect.spec;
   const { env = [] } = template?.connectContainer ?? {};
+  const jvm = connect.spec.runtime === "Jvm";
   return {
     name: containerName(name),
     image,
-    command: ["headrace-worker", "distributed", `${CONFIG_DIR}/worker.properties`],
+    command: jvm ? JVM_COMMAND : ["headrace-worker", "distributed", `${CONFIG_DIR}/worker.properties`],
     env: [
       fromField("POD_IP", "status.podIP"),
       fromField("POD_UID", "metadata.uid"),
       fromField("POD_NAME", "metadata.name"),
       { name: "HEADRACE_SERVICE_ACCOUNT_DIR", value: API_ACCESS_DIR },
+      ...(jvm ? jvmEnvironment(connect.spec) : []),
       ...env,
     ],
     ports: [
       { name: "rest-api", containerPort: REST_PORT, protocol: "TCP" },
       { name: "tcp-prometheus", containerPort: METRICS_PORT, protocol: "TCP" },
+      ...(jvm && connect.spec.jmxOptions !== undefined
+        ? [{ name: "jmx", containerPort: JMX_PORT, protocol: "TCP" }]
+        : []),
     ],
     ...(resources === undefined ? {} : { resources }),
-    startupProbe: probe("/healthz", { periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 120 }),
-    livenessProbe: probe("/healthz", { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3, ...livenessProbe }),
-    readinessProbe: probe("/readyz", { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3, ...readinessProbe }),
+    ...(jvm ? jvmProbes(connect.spec) : workerProbes(connect.spec)),
     terminationMessagePolicy: "FallbackToLogsOnError",
     securityContext: restricted(template?.connectContainer),
     volumeMounts: workerMounts(connect.spec),
   };
 }
 
-/** The containers that run before the worker: one that fetches plugins, if there are any to fetch. */
-export function buildInitContainers({ spec }: KafkaConnect, defaultImage: string): readonly object[] {
+function workerProbes({ livenessProbe, readinessProbe }: KafkaConnectSpec) {
+  return {
+    startupProbe: probe("/healthz", { periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 120 }),
+    livenessProbe: probe("/healthz", { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3, ...livenessProbe }),
+    readinessProbe: probe("/readyz", { periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3, ...readinessProbe }),
+  };
+}
+
+/** The containers that run before the worker: those that fetch plugins, if there are any to fetch. */
+export function buildInitContainers({ spec }: KafkaConnect, images: Images): readonly object[] {
+  return [...fetchPlugins(spec, images), ...fetchArtifacts(spec, images)];
+}
+
+/** Images of containers for which the KafkaConnect names none. */
+export interface Images {
+  readonly worker: string;
+  readonly maven: string;
+}
+
+function fetchPlugins(spec: KafkaConnectSpec, images: Images): readonly object[] {
   const { archives } = toPlugins(spec.plugins);
   if (archives.length === 0) return [];
-  const { image = defaultImage, template } = spec;
+  const { image = images.worker, template } = spec;
   const fetches = archives.flatMap(({ directory, url, integrity }) => [directory, url, integrity]);
   return [
     {
       name: "fetch-plugins",
-      image: spec.runtime === "Jvm" ? defaultImage : image,
+      image: spec.runtime === "Jvm" ? images.worker : image,
       command: ["headrace-worker", "fetch", ...fetches],
       ...withEnv(template?.initContainer),
       ...fetchResources(spec),
@@ -58,6 +84,54 @@ export function buildInitContainers({ spec }: KafkaConnect, defaultImage: string
       securityContext: restricted(template?.initContainer),
       volumeMounts: fetchMounts(spec),
     },
+  ];
+}
+
+/** What `spec.build` names: files by Headrace's worker image, Maven's artifacts by Maven. */
+function fetchArtifacts(spec: KafkaConnectSpec, images: Images): readonly object[] {
+  const { files, insecureFiles, maven } = toArtifacts(spec);
+  const { initContainer } = spec.template ?? {};
+  const resources = spec.build?.resources ?? spec.resources;
+  const common = {
+    ...(resources === undefined ? {} : { resources }),
+    securityContext: restricted(initContainer),
+    volumeMounts: artifactMounts(spec),
+  };
+  const environment = (own: readonly object[]) => {
+    const env = [...own, ...(initContainer?.env ?? [])];
+    return env.length === 0 ? {} : { env };
+  };
+  const fetching = (name: string, list: readonly FileArtifact[], env: readonly object[]) => {
+    if (list.length === 0) return [];
+    const command = ["headrace-worker", "fetch-artifacts", ...list.map((file) => JSON.stringify(file))];
+    return [{ name, image: images.worker, command, ...environment(env), ...common }];
+  };
+  return [
+    ...fetching("fetch-artifacts", files, []),
+    ...fetching("fetch-artifacts-insecure", insecureFiles, [{ name: "NODE_TLS_REJECT_UNAUTHORIZED", value: "0" }]),
+    ...maven.map((artifact, index) => ({
+      name: `fetch-maven-${index}`,
+      image: images.maven,
+      command: mavenCommand(artifact),
+      ...environment([{ name: "HOME", value: "/tmp" }]),
+      ...common,
+    })),
+  ];
+}
+
+function mavenCommand({ directory, pom, settings, includeScope, insecure }: MavenArtifact): readonly string[] {
+  return [
+    "mvn",
+    "--batch-mode",
+    "--no-transfer-progress",
+    `-Dmaven.repo.local=${ARTIFACTS_DIR}/maven`,
+    ...(insecure ? ["-Daether.connector.https.securityMode=insecure"] : []),
+    ...(settings === null ? [] : ["--settings", `${CONFIG_DIR}/${settings}`]),
+    "--file",
+    `${CONFIG_DIR}/${pom}`,
+    "dependency:copy-dependencies",
+    `-DoutputDirectory=${directory}`,
+    `-DincludeScope=${includeScope}`,
   ];
 }
 

@@ -10,9 +10,11 @@ import type {
   Service,
   ServiceAccount,
 } from "../kube/resources.ts";
+import { MAVEN_IMAGE, toArtifacts } from "./artifacts.ts";
 import { buildConfigMap } from "./config-map.ts";
 import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
 import { buildDisruptionBudget } from "./disruption-budget.ts";
+import { LOG4J_FILE, LOG4J_PROPERTIES } from "./jvm-worker.ts";
 import { kafkaAccess } from "./kafka-access.ts";
 import type { WantedLogging } from "./logging.ts";
 import type { NamedObjects } from "./named-objects.ts";
@@ -59,6 +61,8 @@ export interface Surroundings {
   readonly named: NamedObjects;
   /** The text of `spec.logging.valueFrom`; null if there is none. */
   readonly loggingText: string | null;
+  /** Image that runs Maven; Maven's own if not given. */
+  readonly mavenImage?: string;
 }
 
 const NOTHING: Surroundings = {
@@ -72,13 +76,18 @@ const NOTHING: Surroundings = {
 export function desire(
   connect: KafkaConnect,
   defaultImage: string,
-  { credentials, operator, named, loggingText }: Surroundings = NOTHING,
+  { credentials, operator, named, loggingText, mavenImage = MAVEN_IMAGE }: Surroundings = NOTHING,
 ): Desired {
   const { spec } = connect;
   const properties = renderWorkerProperties(spec);
-  const configMap = buildConfigMap(connect, properties.text);
+  const log4j = spec.runtime === "Jvm" ? { [LOG4J_FILE]: LOG4J_PROPERTIES } : {};
+  const configMap = buildConfigMap(connect, properties.text, { ...log4j, ...toArtifacts(spec).data });
   const configMapName = configMap.metadata.name;
-  const template = buildPodTemplate(connect, { configMapName, defaultImage, authHash: credentials.hash });
+  const template = buildPodTemplate(connect, {
+    configMapName,
+    images: { worker: defaultImage, maven: mavenImage },
+    authHash: credentials.hash,
+  });
   const access = kafkaAccess(spec);
   const { logging, warnings: aboutLogging } = wantedLogging(spec, loggingText);
   return {

@@ -4,6 +4,7 @@ import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "..
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod, StatefulSet } from "../kube/resources.ts";
+import { toGroup } from "./jvm-group.ts";
 import { containerName } from "./stateful-set.ts";
 import { toWorkerPod, type WorkerPod } from "./worker-pod.ts";
 
@@ -38,16 +39,25 @@ export function observe(stores: ClusterStores, cluster: ObjectKey): ObservedClus
   };
 }
 
-/** The group as any ready worker sees it; null if none tells. */
+/** The group as any ready worker sees it, or as the states of JVM workers show it; null if none tells. */
 export async function observeGroup(
   connect: ConnectClient,
   workers: readonly Worker[],
   signal: AbortSignal,
 ): Promise<GroupInfo | null> {
   try {
-    return (await firstAnswer(workers, (worker) => connect.group(worker, signal))).answer;
+    return (await firstAnswer(workers, (worker) => ask(worker))).answer;
   } catch (error) {
     if (isConnectError(error)) return null;
     throw error;
+  }
+
+  async function ask(worker: Worker): Promise<GroupInfo> {
+    try {
+      return await connect.group(worker, signal);
+    } catch (error) {
+      if (!isConnectError(error, "not-found")) throw error;
+      return toGroup(await connect.expanded(worker, signal), workers);
+    }
   }
 }

@@ -4,7 +4,8 @@ import { OWN_DIR } from "./kafka-access.ts";
 
 /** Plugins that are in the worker's image itself; the directory may be missing. */
 const IMAGE_DIR = `${OWN_DIR}/plugins`;
-const MOUNT_DIR = `${OWN_DIR}/mounted`;
+/** OCI images are mounted here, `<plugin>/<hash>` each. */
+export const MOUNT_DIR = `${OWN_DIR}/mounted`;
 /** Archives are unpacked here by an init container. */
 export const PACKAGES_DIR = `${OWN_DIR}/packages`;
 

@@ -2,6 +2,7 @@ import { clusterOf, NAME_LABEL, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
+import { JVM_CHECK_COMMAND, JVM_COMMAND } from "./jvm-worker.ts";
 import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
 import { containerName, type PodTemplate, revisionOf } from "./stateful-set.ts";
 import { toWorkerPod } from "./worker-pod.ts";
@@ -65,10 +66,17 @@ function toCheck(worker: Container): Container {
   const { livenessProbe: _l, readinessProbe: _r, startupProbe: _s, lifecycle: _h, ...container } = worker;
   return {
     ...container,
-    command: (worker.command ?? []).map((word) => (word === "distributed" ? "check" : word)),
+    command: isJvm(worker)
+      ? JVM_CHECK_COMMAND
+      : (worker.command ?? []).map((word) => (word === "distributed" ? "check" : word)),
     terminationMessagePolicy: "FallbackToLogsOnError",
     resources: { ...worker.resources, requests: { ...worker.resources?.requests, ...REQUESTS } },
   };
+}
+
+/** A JVM worker has no check of its own: what is tried is its image, its volumes and the fetching of its plugins. */
+function isJvm({ command = [] }: Container): boolean {
+  return command[0] === JVM_COMMAND[0];
 }
 
 function preflightLabels(cluster: string): Readonly<Record<string, string>> {

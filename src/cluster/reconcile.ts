@@ -49,6 +49,8 @@ export interface ClusterReconcileDeps {
   readonly now: () => number;
   /** How long a worker of a new revision may take to get ready before the last good one is restored, ms. */
   readonly readyLimitMs?: number;
+  /** Image that runs Maven for `spec.build`. */
+  readonly mavenImage?: string;
   /** Where the operator's own pods are. */
   readonly operator?: OperatorPods;
   /** Whether workers get a NetworkPolicy; true if not given. */
@@ -174,13 +176,14 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const { revision, template } = aim;
 
     const current = statefulSet?.spec?.replicas ?? null;
-    const ended = pods.filter((pod) => pod.ended !== null && !memory.reported.has(pod.ended.containerId));
+    const drains = resource.spec.runtime !== "Jvm";
+    const ended = drains ? pods.filter((pod) => pod.ended !== null && !memory.reported.has(pod.ended.containerId)) : [];
     const shrinking = current !== null && wanted < current;
     const outdated = pods.some((pod) => isOutdated(pod, revision));
     const needsGroup = shrinking || outdated || ended.length > 0;
     const group = needsGroup ? await observeGroup(connect, workers, signal) : null;
 
-    const { replicas, drain: leaving } = planScale({ pods, current, wanted, group, nowMs: now() });
+    const { replicas, drain: leaving } = planScale({ pods, current, wanted, group, drains, nowMs: now() });
     for (const pod of leaving) await drain(cluster, pod, signal);
     if (template !== null) await kube.apply(StatefulSets, buildStatefulSet(resource, template, replicas), signal);
     else if (replicas !== current) {
@@ -192,7 +195,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const roll: RollAction =
       replicas > wanted
         ? { kind: "await-balance", message: "workers are leaving" }
-        : planRoll({ pods, revision, replicas, group, balanceAwaitedSinceMs, nowMs: now() });
+        : planRoll({ pods, revision, replicas, group, drains, balanceAwaitedSinceMs, nowMs: now() });
     memory.balanceAwaitedSinceMs = roll.kind === "await-balance" ? (balanceAwaitedSinceMs ?? now()) : null;
     const outcome = await takeStep(resource, roll, signal);
 

@@ -12,6 +12,8 @@ export interface RollInputs {
   /** Number of pods that the StatefulSet is asked for. */
   readonly replicas: number;
   readonly group: GroupInfo | null;
+  /** Whether workers give their work away on demand; others do so when they are stopped. */
+  readonly drains: boolean;
   /** Since when the group has been waited for, epoch ms; null if it is not. */
   readonly balanceAwaitedSinceMs: number | null;
   readonly nowMs: number;
@@ -59,7 +61,7 @@ export function planRoll(inputs: RollInputs): RollAction {
     if (nowMs - since < BALANCE_LIMIT_MS)
       return { kind: "await-balance", message: "the workers are sharing out their work" };
   }
-  const handover = handoverOf(next, group, nowMs);
+  const handover = inputs.drains ? handoverOf(next, group, nowMs) : "over";
   switch (handover) {
     case "ask":
       return { kind: "drain", pod: next, message: `${next.name} is giving its work away` };

@@ -251,7 +251,6 @@ function placeOf(target: Target, { desired, lastGood }: Places): Pick<Aim, "temp
   }
 }
 
-/** A JVM worker has no check of its own: there, a bad revision is found at its first pod. */
 function isCheckable({ metadata }: KafkaConnect): boolean {
   return metadata.annotations?.[SKIP_PREFLIGHT_ANNOTATION] !== "true";
 }

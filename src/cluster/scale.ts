@@ -8,6 +8,8 @@ export interface ScaleInputs {
   readonly current: number | null;
   readonly wanted: number;
   readonly group: GroupInfo | null;
+  /** Whether workers give their work away on demand; others do so when they are stopped. */
+  readonly drains: boolean;
   readonly nowMs: number;
 }
 
@@ -22,10 +24,10 @@ export interface ScaleDecision {
  * Decides the number of pods. Up: at once. Down: all that are too many are drained together, so that no task moves twice, and
  * taken away when their work is elsewhere. Down to zero: at once, since nobody could take the work.
  */
-export function planScale({ pods, current, wanted, group, nowMs }: ScaleInputs): ScaleDecision {
+export function planScale({ pods, current, wanted, group, drains, nowMs }: ScaleInputs): ScaleDecision {
   if (current === null || wanted >= current || wanted === 0) return { replicas: wanted, drain: [] };
   const staying = pods.some((pod) => pod.ordinal < wanted && pod.ready);
-  if (!staying) return { replicas: wanted, drain: [] };
+  if (!staying || !drains) return { replicas: wanted, drain: [] };
   const leaving = pods.filter((pod) => pod.ordinal >= wanted).sort((a, b) => b.ordinal - a.ordinal);
   const states = leaving.map((pod) => ({ pod, handover: handoverOf(pod, group, nowMs) }));
   if (states.every(({ handover }) => handover === "over")) return { replicas: wanted, drain: [] };

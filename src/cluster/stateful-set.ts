@@ -3,7 +3,7 @@ import { API_GROUP, CLUSTER_LABEL } from "@headrace/contract";
 import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { StatefulSet } from "../kube/resources.ts";
-import { buildInitContainers, buildWorkerContainer, containerName } from "./container.ts";
+import { buildInitContainers, buildWorkerContainer, containerName, type Images } from "./container.ts";
 import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
 import { trustSecretName } from "./trust-secret.ts";
 import { buildVolumes } from "./volumes.ts";
@@ -16,8 +16,7 @@ type PodSpec = NonNullable<PodTemplate["spec"]>;
 
 export interface PodTemplateInputs {
   readonly configMapName: string;
-  /** Image if the KafkaConnect names none. */
-  readonly defaultImage: string;
+  readonly images: Images;
   /** Changes with the credentials for Kafka; "" if there are none. */
   readonly authHash: string;
 }
@@ -31,7 +30,7 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
   const pod = connect.spec.template?.pod ?? {};
   const { metadata, securityContext, terminationGracePeriodSeconds = 30, ...others } = pod;
   const { volumes: _own, templatedVolumes: _perPod, tmpDirSizeLimit: _tmp, ...placement } = others;
-  const initContainers = buildInitContainers(connect, inputs.defaultImage);
+  const initContainers = buildInitContainers(connect, inputs.images);
   const spec = toPodSpec({
     ...placement,
     serviceAccountName: workloadName(name),
@@ -40,7 +39,7 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
     affinity: pod.affinity ?? spreadOverNodes(name),
     securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" }, ...securityContext },
     ...(initContainers.length === 0 ? {} : { initContainers }),
-    containers: [buildWorkerContainer(connect, inputs.defaultImage)],
+    containers: [buildWorkerContainer(connect, inputs.images.worker)],
     volumes: buildVolumes(connect.spec, { ...inputs, trustSecretName: trustSecretName(name) }),
   });
   const labels = { ...metadata?.labels, ...objectLabels(name) };

@@ -11,10 +11,13 @@ export interface SurroundingsDeps {
   readonly kube: KubeClient;
   readonly stores?: { readonly connectors?: Store<KafkaConnector> };
   readonly operator?: OperatorPods;
+  readonly mavenImage?: string;
 }
 
 /** Reads what the objects of a cluster depend on beside its KafkaConnect. */
-export function createSurroundings({ kube, operator, stores }: SurroundingsDeps) {
+export function createSurroundings({ kube, operator, stores, mavenImage }: SurroundingsDeps) {
+  const given = { operator: operator ?? null, ...(mavenImage === undefined ? {} : { mavenImage }) };
+
   async function credentialsOf({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<Credentials> {
     const { namespace = "" } = metadata;
     const secrets: SecretData = new Map(
@@ -40,7 +43,7 @@ export function createSurroundings({ kube, operator, stores }: SurroundingsDeps)
     /** A Secret that the operator may not read is told as one that is missing. */
     async of(connect: KafkaConnect, signal: AbortSignal): Promise<Surroundings> {
       const named = namedObjects(connect, stores?.connectors?.list() ?? []);
-      const known = { operator: operator ?? null, named, loggingText: await loggingTextOf(connect, signal) };
+      const known = { ...given, named, loggingText: await loggingTextOf(connect, signal) };
       try {
         return { ...known, credentials: await credentialsOf(connect, signal) };
       } catch (error) {

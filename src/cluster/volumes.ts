@@ -1,5 +1,9 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
+
 import { apiAccessMount, apiAccessVolume } from "./api-access.ts";
+
+import { ARTIFACTS_DIR, hasArtifacts, toArtifacts } from "./artifacts.ts";
+
 import { kafkaAccess, TRUST_DIR, USER_DIR } from "./kafka-access.ts";
 import { PACKAGES_DIR, toPlugins } from "./plugins.ts";
 
@@ -12,6 +16,7 @@ const TMP = "headrace-tmp";
 const TRUST = "headrace-trust";
 const USER = "headrace-user";
 const PACKAGES = "headrace-packages";
+const ARTIFACTS = "headrace-artifacts";
 const TMP_SIZE = "64Mi";
 
 export interface VolumeSources {
@@ -38,6 +43,7 @@ export function buildVolumes(spec: KafkaConnectSpec, sources: VolumeSources): re
       image: { reference, ...(pullPolicy === undefined ? {} : { pullPolicy }) },
     })),
     ...(archives.length === 0 ? [] : [{ name: PACKAGES, emptyDir: {} }]),
+    ...(hasArtifacts(toArtifacts(spec)) ? [{ name: ARTIFACTS, emptyDir: {} }] : []),
     ...(pod?.volumes ?? []),
   ];
 }
@@ -54,6 +60,7 @@ export function workerMounts(spec: KafkaConnectSpec): readonly object[] {
     ...(user === null ? [] : [readOnly(USER, USER_DIR)]),
     ...images.map(({ volume, directory }) => readOnly(volume, directory)),
     ...(archives.length === 0 ? [] : [readOnly(PACKAGES, PACKAGES_DIR)]),
+    ...(hasArtifacts(toArtifacts(spec)) ? [readOnly(ARTIFACTS, ARTIFACTS_DIR)] : []),
     ...(spec.template?.connectContainer?.volumeMounts ?? []),
   ];
 }
@@ -62,6 +69,16 @@ export function workerMounts(spec: KafkaConnectSpec): readonly object[] {
 export function fetchMounts({ template }: KafkaConnectSpec): readonly object[] {
   return [
     { name: PACKAGES, mountPath: PACKAGES_DIR },
+    { name: TMP, mountPath: "/tmp" },
+    ...(template?.initContainer?.volumeMounts ?? []),
+  ];
+}
+
+/** What the containers that fetch artifacts see of them. */
+export function artifactMounts({ template }: KafkaConnectSpec): readonly object[] {
+  return [
+    readOnly(CONFIG_VOLUME, CONFIG_DIR),
+    { name: ARTIFACTS, mountPath: ARTIFACTS_DIR },
     { name: TMP, mountPath: "/tmp" },
     ...(template?.initContainer?.volumeMounts ?? []),
   ];

@@ -14,6 +14,12 @@ export function withoutEffect(spec: KafkaConnectSpec): readonly string[] {
   if (unused.length > 0) warnings.push(`Not used, since they are for runtime: Jvm only: ${unused.join(", ")}.`);
   const idle = NOT_NEEDED.filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
   if (idle.length > 0) warnings.push(`Without effect here: ${idle.join(", ")}.`);
+  const unsupported = (jvm ? JVM_UNSUPPORTED : []).filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
+  if (unsupported.length > 0) {
+    warnings.push(
+      `Not applied: ${unsupported.join(", ")}; give the image what it needs and set it up with spec.template.connectContainer.env.`,
+    );
+  }
   if (spec.template?.pod?.templatedVolumes?.length) {
     warnings.push(
       "spec.template.pod.templatedVolumes is not applied, since all pods of a StatefulSet have the same volumes; use spec.template.pod.volumes.",
@@ -32,6 +38,19 @@ const JVM_ONLY: readonly Check[] = [
   ["spec.tracing", ({ tracing }) => tracing !== undefined],
   ["spec.build", ({ build }) => build !== undefined],
   ["spec.template.jmxSecret", ({ template }) => template?.jmxSecret !== undefined],
+];
+
+/** What depends on files in the image that Apache's does not have. */
+const JVM_UNSUPPORTED: readonly Check[] = [
+  ["spec.metricsConfig", ({ metricsConfig }) => metricsConfig !== undefined],
+  ["spec.tracing", ({ tracing }) => tracing !== undefined],
+  ["spec.jmxOptions.authentication (JMX stays off)", ({ jmxOptions }) => jmxOptions?.authentication !== undefined],
+  ["spec.template.jmxSecret", ({ template }) => template?.jmxSecret !== undefined],
+  ["spec.isolation", ({ isolation }) => isolation !== undefined],
+  [
+    "spec.plugins of type npm",
+    ({ plugins }) => plugins?.some(({ artifacts }) => artifacts.some(({ type }) => type === "npm")) === true,
+  ],
 ];
 
 /** What other operators need and this one does not. */

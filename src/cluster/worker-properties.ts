@@ -4,9 +4,11 @@ import {
   KUBERNETES_PROVIDERS,
   toWorkerSettings,
 } from "@headrace/contract";
+import { ARTIFACT_PLUGINS_DIR, hasArtifacts, toArtifacts } from "./artifacts.ts";
+import { JVM_IMAGE_PLUGINS } from "./jvm-worker.ts";
 import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-access.ts";
 import { REST_PORT } from "./names.ts";
-import { toPlugins } from "./plugins.ts";
+import { MOUNT_DIR, toPlugins } from "./plugins.ts";
 
 /** The text of a worker's properties file, and what of `spec.config` is not in it. */
 export interface WorkerProperties {
@@ -28,6 +30,7 @@ export function renderWorkerProperties(spec: KafkaConnectSpec): WorkerProperties
   const { defaults, user, providers, notApplied, problems } = toWorkerSettings(spec);
   const access = kafkaAccess(spec);
   const given = givenProviders(spec, providers.split(","));
+  const jvm = spec.runtime === "Jvm";
   const properties: Record<string, string> = {
     "bootstrap.servers": spec.bootstrapServers,
     "group.id": spec.groupId,
@@ -35,22 +38,32 @@ export function renderWorkerProperties(spec: KafkaConnectSpec): WorkerProperties
     "offset.storage.topic": spec.offsetStorageTopic,
     "status.storage.topic": spec.statusStorageTopic,
     ...access.properties,
-    ...(spec.runtime === "Jvm" ? perClient(access.properties) : {}),
+    ...(jvm ? perClient(access.properties) : {}),
     listeners: `http://${POD_IP}:${REST_PORT}`,
     "rest.advertised.host.name": POD_IP,
     "rest.advertised.port": String(REST_PORT),
     ...defaults,
     "scheduled.rebalance.max.delay.ms": "0",
-    ...shutdownGrace(spec.template?.pod?.terminationGracePeriodSeconds),
-    "plugin.path": toPlugins(spec.plugins).path,
+    ...(jvm ? {} : shutdownGrace(spec.template?.pod?.terminationGracePeriodSeconds)),
+    "plugin.path": jvm ? jvmPluginPath(spec) : toPlugins(spec.plugins).path,
     ...given.properties,
     ...user,
-    ...(spec.isolation === undefined ? {} : { "headrace.isolation": spec.isolation.toLowerCase() }),
+    ...(jvm || spec.isolation === undefined ? {} : { "headrace.isolation": spec.isolation.toLowerCase() }),
     ...(access.user === null ? {} : OWN_FILES),
     "config.providers": listed(providers, [...given.names, ...(access.user === null ? [] : [OWN_PROVIDER])]),
   };
   const lines = Object.entries(properties).map(([key, value]) => `${escaped(key, true)}=${escaped(value, false)}\n`);
   return { text: lines.join(""), notApplied, problems };
+}
+
+/** Java looks for a plugin in each directory below one of the path, all jars at any depth of it together. */
+function jvmPluginPath(spec: KafkaConnectSpec): string {
+  const { images } = toPlugins(spec.plugins);
+  return [
+    JVM_IMAGE_PLUGINS,
+    ...(images.length === 0 ? [] : [MOUNT_DIR]),
+    ...(hasArtifacts(toArtifacts(spec)) ? [ARTIFACT_PLUGINS_DIR] : []),
+  ].join(",");
 }
 
 /** Java's workers do not pass their own settings on to the clients of their tasks. */

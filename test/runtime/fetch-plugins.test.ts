@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { create } from "tar";
-import { FetchError, fetchPlugin } from "#runtime/fetch-plugins.ts";
+import { FetchError } from "#runtime/download.ts";
+import { fetchPlugin } from "#runtime/fetch-plugins.ts";
 
 const signal = AbortSignal.timeout(60_000);
 

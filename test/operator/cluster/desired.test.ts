@@ -72,6 +72,40 @@ const CASES: Readonly<Record<string, KafkaConnect>> = {
       statefulSet: { metadata: { annotations: { a: "b" } } },
     },
   }),
+  jvm: kafkaConnect({
+    runtime: "Jvm",
+    image: "apache/kafka:4.3.1",
+    replicas: 2,
+    resources: { limits: { memory: "2Gi" } },
+    jvmOptions: {
+      "-XX": { UseG1GC: "true", UseStringDeduplication: "false", MaxGCPauseMillis: "20" },
+      gcLoggingEnabled: true,
+      javaSystemProperties: [{ name: "a", value: "b" }],
+    },
+    jmxOptions: {},
+    isolation: "Task",
+    plugins: [{ name: "mounted", artifacts: [{ type: "image", reference: "registry/plugin:1" }] }],
+    build: {
+      output: { type: "docker", image: "registry/connect:1" },
+      plugins: [
+        {
+          name: "debezium",
+          artifacts: [
+            { type: "tgz", url: "https://example.com/debezium.tar.gz", sha512sum: "AB".repeat(64) },
+            { type: "other", url: "https://example.com/x", fileName: "extra.txt", insecure: true },
+            {
+              type: "maven",
+              group: "io.debezium",
+              artifact: "debezium-connector-postgres",
+              version: "3.0.0.Final",
+              repository: "https://example.com/maven?a=1&b=2",
+              mirrors: [{ url: "https://mirror.example.com" }],
+            },
+          ],
+        },
+      ],
+    },
+  }),
   secured: kafkaConnect({
     tls: { trustedCertificates: [{ secretName: "my-ca", certificate: "ca.crt" }] },
     authentication: {

@@ -52,7 +52,16 @@ const ALL = group({ 0: {}, 1: {}, 2: {} });
 const NEW = { revision: "new" };
 
 function step(pods: readonly WorkerPod[], traits: Partial<RollInputs> = {}): string {
-  const inputs = { pods, revision: "new", replicas: 3, group: ALL, balanceAwaitedSinceMs: null, nowMs: NOW, ...traits };
+  const inputs = {
+    pods,
+    revision: "new",
+    replicas: 3,
+    group: ALL,
+    drains: true,
+    balanceAwaitedSinceMs: null,
+    nowMs: NOW,
+    ...traits,
+  };
   const action = planRoll(inputs);
   return "pod" in action ? `${action.kind} ${action.pod.ordinal}` : action.kind;
 }
@@ -145,6 +154,7 @@ describe("planRoll", () => {
       { group: group({ 0: {}, 2: {} }) },
       "delete 1",
     ],
+    ["does not ask workers that do not drain on demand", [pod(0), pod(1), pod(2)], { drains: false }, "delete 1"],
     ["replaces nothing without a revision", [pod(0), pod(1), pod(2, { ready: false })], { revision: null }, "none"],
     [
       "finishes with a drained pod without a revision",

@@ -45,7 +45,7 @@ describe("planScale", () => {
   ];
   for (const [what, present, current, wanted, seen, replicas, drained] of table) {
     it(what, () => {
-      const decision = planScale({ pods: present, current, wanted, group: seen, nowMs: NOW });
+      const decision = planScale({ pods: present, current, wanted, group: seen, drains: true, nowMs: NOW });
       assert.equal(decision.replicas, replicas);
       assert.deepEqual(
         decision.drain.map(({ ordinal }) => ordinal),
@@ -53,4 +53,9 @@ describe("planScale", () => {
       );
     });
   }
+
+  it("takes workers away at once that do not drain on demand", () => {
+    const inputs = { pods: pods({}, {}, {}), current: 3, wanted: 1, group: group(), drains: false, nowMs: NOW };
+    assert.deepEqual(planScale(inputs), { replicas: 1, drain: [] });
+  });
 });

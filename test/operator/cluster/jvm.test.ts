@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { ExpandedConnectors, InstanceState, KafkaConnectSpec } from "@headrace/contract";
+import { desire } from "#operator/cluster/desired.ts";
+import { toGroup } from "#operator/cluster/jvm-group.ts";
+import { JVM_CHECK_COMMAND, jvmEnvironment } from "#operator/cluster/jvm-worker.ts";
+import { buildPreflightPod } from "#operator/cluster/preflight.ts";
+import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
+import { kafkaConnect } from "#support/connect-objects.ts";
+
+const jvm = (spec: Partial<KafkaConnectSpec> = {}) =>
+  kafkaConnect({ runtime: "Jvm", image: "apache/kafka:4.3.1", ...spec });
+
+describe("runtime Jvm", () => {
+  const variables = (spec: Partial<KafkaConnectSpec>) =>
+    Object.fromEntries(jvmEnvironment(jvm(spec).spec).map(({ name, value }) => [name, value]));
+
+  const table: readonly [string, Partial<KafkaConnectSpec>, string, string | undefined][] = [
+    ["leaves the heap to the image", {}, "KAFKA_HEAP_OPTS", undefined],
+    [
+      "takes a share of the limit",
+      { resources: { limits: { memory: "1Gi" } } },
+      "KAFKA_HEAP_OPTS",
+      "-XX:MaxRAMPercentage=75.0",
+    ],
+    [
+      "takes the heap that is given",
+      { jvmOptions: { "-Xms": "1g", "-Xmx": "2g" } },
+      "KAFKA_HEAP_OPTS",
+      "-Xms1g -Xmx2g",
+    ],
+    [
+      "keeps JMX off where it cannot ask for a password",
+      { jmxOptions: { authentication: { type: "password" } } },
+      "KAFKA_JMX_OPTS",
+      undefined,
+    ],
+  ];
+  for (const [what, spec, name, value] of table) {
+    it(what, () => assert.equal(variables(spec)[name], value));
+  }
+
+  it("gives Java's workers no setting that only Headrace's know", () => {
+    const { text } = renderWorkerProperties(
+      jvm({ isolation: "Task", template: { pod: { terminationGracePeriodSeconds: 60 } } }).spec,
+    );
+    assert.doesNotMatch(text, /headrace/);
+    assert.match(text, /^plugin\.path=\/opt\/kafka\/plugins$/m);
+  });
+
+  it("says what it cannot do", () => {
+    const { warnings } = desire(
+      jvm({ jmxOptions: { authentication: { type: "password" } }, tracing: { type: "opentelemetry" } }),
+      "w",
+    );
+    assert.match(warnings.join(" "), /Not applied: spec\.tracing, spec\.jmxOptions\.authentication \(JMX stays off\);/);
+  });
+
+  it("tries image and plugins before a roll", () => {
+    const connect = jvm({
+      build: { plugins: [{ name: "p", artifacts: [{ type: "jar", url: "https://example.com/p.jar" }] }] },
+    });
+    const { spec } = buildPreflightPod(connect, desire(connect, "worker:1").template);
+    assert.deepEqual(spec?.containers[0]?.command, JVM_CHECK_COMMAND);
+    assert.equal(spec?.initContainers?.[0]?.name, "fetch-artifacts");
+  });
+});
+
+describe("toGroup", () => {
+  const workers = ["10.0.0.1", "10.0.0.2"].map((ip) => ({ cluster: { namespace: "ns", name: "c" }, ip }));
+
+  function cluster(tasks: readonly [InstanceState, number][], count = tasks.length): ExpandedConnectors {
+    const at = (worker: number) => `10.0.0.${worker}:8083`;
+    return {
+      a: {
+        info: {
+          name: "a",
+          config: {},
+          type: "source",
+          tasks: Array.from({ length: count }, (_, task) => ({ connector: "a", task })),
+        },
+        status: {
+          name: "a",
+          type: "source",
+          connector: { state: "RUNNING", worker_id: at(1) },
+          tasks: tasks.map(([state, worker], id) => ({ id, state, worker_id: at(worker) })),
+        },
+      },
+    };
+  }
+
+  const table: readonly [string, ExpandedConnectors, boolean][] = [
+    ["nothing", {}, true],
+    [
+      "tasks spread evenly",
+      cluster([
+        ["RUNNING", 1],
+        ["RUNNING", 2],
+      ]),
+      true,
+    ],
+    [
+      "a failed task that is somewhere",
+      cluster([
+        ["FAILED", 1],
+        ["RUNNING", 2],
+      ]),
+      true,
+    ],
+    [
+      "a task on its way",
+      cluster([
+        ["UNASSIGNED", 1],
+        ["RUNNING", 2],
+      ]),
+      false,
+    ],
+    [
+      "a task on a worker that is gone",
+      cluster([
+        ["RUNNING", 1],
+        ["RUNNING", 3],
+      ]),
+      false,
+    ],
+    [
+      "all tasks on one worker",
+      cluster([
+        ["RUNNING", 1],
+        ["RUNNING", 1],
+      ]),
+      false,
+    ],
+    ["a task that nobody has told of", cluster([["RUNNING", 1]], 2), false],
+  ];
+  for (const [what, expanded, balanced] of table) {
+    it(`calls ${what} ${balanced ? "balanced" : "not balanced"}`, () =>
+      assert.equal(toGroup(expanded, workers).balanced, balanced));
+  }
+
+  it("knows who does what", () => {
+    const [first, second] = toGroup(
+      cluster([
+        ["RUNNING", 1],
+        ["RUNNING", 2],
+      ]),
+      workers,
+    ).members;
+    assert.deepEqual(first?.assignment, { connectors: ["a"], tasks: [{ connector: "a", task: 0 }] });
+    assert.deepEqual(second?.assignment, { connectors: [], tasks: [{ connector: "a", task: 1 }] });
+  });
+});
