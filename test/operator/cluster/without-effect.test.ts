@@ -27,6 +27,7 @@ describe("withoutEffect", () => {
   it("uses it with runtime: Jvm, but builds no image", () => {
     assert.deepEqual(withoutEffect(kafkaConnect({ ...JVM, runtime: "Jvm" }).spec), [
       "Without effect here: spec.build.output.",
+      "Not applied: spec.metricsConfig, spec.tracing; give the image what it needs and set it up with spec.template.connectContainer.env.",
     ]);
   });
 
