@@ -1,3 +1,5 @@
+import type { Placeholder } from "./placeholders.ts";
+
 /** What a provider found. */
 export interface Provided {
   readonly values: ReadonlyMap<string, string>;
@@ -15,6 +17,8 @@ export interface ConfigProvider {
 export interface ProviderEnvironment {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly warn: (fields: object, message: string) => void;
+  /** Told every value that is put in place of a placeholder. */
+  readonly given?: (value: string, placeholder: Placeholder) => void;
 }
 
 /** A kind of provider, made once per name that the worker configures, from its `param.*`. */

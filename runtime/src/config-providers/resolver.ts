@@ -51,7 +51,7 @@ export function createConfigResolver(
   for (const name of new Set([...config.splitList(worker["config.providers"]), ...also])) {
     providers.set(name, createProvider(name, worker, environment));
   }
-  const resolveTimed = (raw: Config, signal: AbortSignal) => resolve(raw, providers, signal);
+  const resolveTimed = (raw: Config, signal: AbortSignal) => resolve(raw, providers, environment.given, signal);
   return {
     resolveTimed,
     resolve: async (raw, signal) => (await resolveTimed(raw, signal)).config,
@@ -113,6 +113,7 @@ function withTtl(provider: ConfigProvider, text: string | undefined): ConfigProv
 async function resolve(
   raw: Config,
   providers: ReadonlyMap<string, ConfigProvider>,
+  given: ProviderEnvironment["given"],
   signal: AbortSignal,
 ): Promise<Resolved> {
   const wanted = new Map<string, { provider: string; path: string; keys: Set<string> }>();
@@ -132,9 +133,12 @@ async function resolve(
   }
   const resolved: Record<string, string> = {};
   for (const [name, value] of Object.entries(raw)) {
-    resolved[name] = fillPlaceholders(value, ({ provider, path, key }) =>
-      found.get(`${provider}:${path}`)?.values.get(key),
-    );
+    resolved[name] = fillPlaceholders(value, (placeholder) => {
+      const { provider, path, key } = placeholder;
+      const put = found.get(`${provider}:${path}`)?.values.get(key);
+      if (put !== undefined) given?.(put, placeholder);
+      return put;
+    });
   }
   const expiries = [...found].flatMap(([source, { ttlMs }]) => (ttlMs === undefined ? [] : [{ source, ttlMs }]));
   return { config: resolved, expiries };

@@ -42,6 +42,7 @@ export interface HostOptions {
   readonly createClients: (setup: ExecutorSetup) => TaskClients;
   readonly offsetsTopics: OffsetsTopics;
   readonly env: ProviderEnvironment["env"];
+  readonly given?: ProviderEnvironment["given"];
   readonly memoryBytes: () => number;
   readonly now: () => number;
   readonly random: () => number;
@@ -161,12 +162,12 @@ class Host implements ExecutorHost {
   }
 
   #setup(setup: ExecutorSetup): ExecutorCalls["setup"]["result"] {
-    const { plugins, env, now, random } = this.#options;
+    const { plugins, env, given, now, random } = this.#options;
     const log = createNoticeLog((notice) => this.#notify(notice), {});
     const clients = this.#options.createClients(setup);
     plugins.use(setup.packages);
     const warn = (fields: object, message: string) => log.warn(fields, message);
-    const resolver = createConfigResolver(forConnectors(setup.worker), { env, warn });
+    const resolver = createConfigResolver(forConnectors(setup.worker), { env, warn, ...(given && { given }) });
     this.#resolver = resolver;
     this.#environment = {
       worker: setup.worker,

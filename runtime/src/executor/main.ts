@@ -1,9 +1,11 @@
 import { dieWithParent, features } from "@headrace/native";
+import { createGivenValues } from "../config-providers/given-values.ts";
 import { createOffsetsTopics } from "../offsets-topics.ts";
 import { BUILT_IN_PLUGINS } from "../plugins/built-in.ts";
 import { shareSdk } from "../plugins/loader.ts";
 import { createPluginStore } from "../plugins/plugin-store.ts";
 import type { ExecutorCalls, ExecutorNotice, WorkerCalls, WorkerNotice } from "./channel.ts";
+import { concealingPort } from "./concealing-port.ts";
 import { createHost } from "./host.ts";
 import { createKafkaClients } from "./kafka-clients.ts";
 import { createNoticeLog } from "./notice-log.ts";
@@ -25,7 +27,8 @@ process.title = "headrace-executor";
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
 shareSdk();
-const port = ipcPort(process);
+const givenValues = createGivenValues();
+const port = concealingPort(ipcPort(process), givenValues.hide);
 const host = createHost({
   rpc: () => rpc,
   plugins: createPluginStore(BUILT_IN_PLUGINS, () => log),
@@ -37,6 +40,7 @@ const host = createHost({
     debug: (fields, message) => log.debug(fields, message),
   }),
   env: process.env,
+  given: givenValues.add,
   memoryBytes: () => process.memoryUsage.rss(),
   now: () => performance.now(),
   random: Math.random,

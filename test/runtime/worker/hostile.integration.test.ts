@@ -217,6 +217,18 @@ describe("a worker that is sent bad input of every kind", { timeout: 280_000 }, 
     assert.equal((await ask("GET", "/connectors/bad")).status, 404);
   });
 
+  it("shows no secret in the status, the log and the answers when it is what an error speaks of", async () => {
+    const secrets = join(dir, "secrets.properties");
+    writeFileSync(secrets, `url=${dir}/canary-7f3a/out\n`);
+    const config = { "connector.class": "FileStreamSink", topics: `${group}-lines`, file: `\${file:${secrets}:url}` };
+    assert.equal((await ask("POST", "/connectors", { name: "leaky", config })).status, 201);
+    await eventually("its task has failed", async () => (await statusOf("leaky")).tasks[0]?.state === "FAILED");
+    const { text } = await ask("GET", "/connectors/leaky/status");
+    assert.ok(text.includes(`\${file:${secrets}:url}`), text);
+    assert.equal((await ask("DELETE", "/connectors/leaky")).status, 204);
+    for (const shown of [text, readFileSync(worker.process.logFile, "utf8")]) assert.doesNotMatch(shown, /canary-7f3a/);
+  });
+
   it("refuses bodies that are broken, deep or huge, and what is not HTTP", async () => {
     const post = (body: string | Buffer) =>
       send("POST", "/connectors", Buffer.from(body), { "content-type": "application/json" });
