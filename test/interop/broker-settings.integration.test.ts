@@ -259,7 +259,7 @@ describe("workers of a broker with settings of its own, beside a second cluster"
     await reaches(worker, "gen", "RUNNING RUNNING");
   });
 
-  it("name the write that cannot be done when the config topic is gone", async () => {
+  it("name the write that cannot be done when the config topic is gone", async (t) => {
     await admin.deleteTopics({ topics: [`${group}-configs`] });
     const { status, body } = await rest(worker.url, "PUT", "/connectors/gen/config", {
       "connector.class": "datagen",
@@ -269,6 +269,9 @@ describe("workers of a broker with settings of its own, beside a second cluster"
     assert.match(
       JSON.stringify(body),
       /Request timed out\. The worker is currently writing a config for connector gen to the config topic, which began at/,
+    );
+    t.diagnostic(
+      "interop | broker that compacts, knows rights, makes no topics, goes away | 2 workers, 2 clusters | offsets kept, failures told by stage",
     );
   });
 });

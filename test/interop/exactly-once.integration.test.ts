@@ -41,10 +41,8 @@ describe("an exactly-once source of Apache Kafka Connect, taken over", { timeout
   });
 
   after(async () => {
-    await ours?.process.kill();
-    await jvm?.kill();
-    await lines.close();
-    await kafka.stop();
+    await Promise.allSettled([ours?.process.kill(), jvm?.kill(), lines?.close()]);
+    await kafka?.stop();
     rmSync(dir, { recursive: true, force: true });
   });
 
@@ -53,10 +51,14 @@ describe("an exactly-once source of Apache Kafka Connect, taken over", { timeout
     await eventually(`${count} lines`, () => lines.records.length >= count, 120_000);
     assert.deepEqual(lines.values(), numbered(0, count));
     const position = numbered(0, count).reduce((sum, line) => sum + line.length + 1, 0);
-    await eventually("the offset behind the last line", async () => {
-      const { body } = await rest(url, "GET", "/connectors/source/offsets");
-      return JSON.stringify(body).includes(`"position":${position}`);
-    });
+    await eventually(
+      "the offset behind the last line",
+      async () => {
+        const { body } = await rest(url, "GET", "/connectors/source/offsets");
+        return JSON.stringify(body).includes(`"position":${position}`);
+      },
+      120_000,
+    );
   }
 
   it("is begun by a JVM worker, and taken over in the midst of its work by a Headrace worker", async (t) => {
@@ -74,7 +76,7 @@ describe("an exactly-once source of Apache Kafka Connect, taken over", { timeout
     };
     const { status, body } = await rest(jvm.url, "POST", "/connectors", { name: "source", config });
     assert.equal(status, 201, JSON.stringify(body));
-    await eventually("some lines", () => lines.records.length >= SHARE / 10, 60_000, 5);
+    await eventually("some lines", () => lines.records.length >= SHARE / 10, 120_000, 5);
     await jvm.kill();
     jvm = undefined;
     const seen = lines.records.length;

@@ -13,12 +13,12 @@ import { eventually, groupProperties, rest, startWorker, type TestWorker } from 
 const SOURCES = ["s0", "s1", "s2", "s3"];
 const SINK = "sink";
 const CONNECTORS = [...SOURCES, SINK];
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 120_000;
 const KEY_TTL_MS = 8_000;
 const TaskList = z.array(z.object({ config: z.record(z.string(), z.string()) }));
 
 /** Workers of both makes in one group; lines flow from files through Kafka into one file all the while. */
-describe("a group of JVM and Headrace workers", { timeout: 600_000 }, () => {
+describe("a group of JVM and Headrace workers", { timeout: 800_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-mixed-"));
   const group = uniqueName("mixed");
   const output = join(dir, "out.txt");
@@ -194,8 +194,7 @@ describe("a group of JVM and Headrace workers", { timeout: 600_000 }, () => {
 
   after(async () => {
     clearInterval(growth);
-    for (const { process } of ours) await process.stop(20_000);
-    for (const jvm of jvms) await jvm.kill();
+    await Promise.allSettled([...ours.map(({ process }) => process.stop(20_000)), ...jvms.map((jvm) => jvm.kill())]);
     await kafka?.stop();
     rmSync(dir, { recursive: true, force: true });
   });

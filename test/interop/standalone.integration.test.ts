@@ -20,7 +20,7 @@ describe("standalone workers of Headrace and of Apache Kafka Connect", () => {
     kafka = await sharedKafka();
   });
   after(async () => {
-    await kafka.stop();
+    await kafka?.stop();
     rmSync(dir, { recursive: true, force: true });
   });
 
@@ -49,7 +49,7 @@ describe("standalone workers of Headrace and of Apache Kafka Connect", () => {
           const found = positions();
           return Object.entries(wanted).every(([key, value]) => found[key] === value);
         },
-        60_000,
+        120_000,
       );
       const seen = await rest(worker.url, "GET", `/connectors/${sources[0]?.name}/offsets`);
       assert.equal(seen.status, 200);

@@ -29,6 +29,9 @@ export function groupProperties(bootstrap: string, group: string): Record<string
   };
 }
 
+/** A worker is there within two seconds, unless many start at once on few processors. */
+const START_MS = 90_000;
+
 /** Starts a worker and resolves when it is a healthy member of its group. Fails with the end of its log otherwise. */
 export async function startWorker(options: {
   readonly dir: string;
@@ -60,10 +63,11 @@ export async function startWorker(options: {
     ...(options.env !== undefined && { env: options.env }),
   });
   const url = `http://127.0.0.1:${port}`;
-  await eventually(`worker ${url} healthy`, async () => {
+  const healthy = async () => {
     if (!process_.running()) throw new Stop(`the worker ended:\n${logTail(process_.logFile, 60)}`);
     return (await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) })).ok;
-  }).catch((error: unknown) => {
+  };
+  await eventually(`worker ${url} healthy`, healthy, START_MS).catch((error: unknown) => {
     throw new Error(`worker did not start:\n${logTail(process_.logFile, 60)}`, { cause: error });
   });
   return { url, workerId: `127.0.0.1:${port}`, process: process_ };
