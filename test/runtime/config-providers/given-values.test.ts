@@ -4,7 +4,14 @@ import { createGivenValues } from "#runtime/config-providers/given-values.ts";
 import { createConfigResolver } from "#runtime/config-providers/resolver.ts";
 
 describe("given values", () => {
-  const env = { PASSWORD: "p&ss $& word", TOKEN: "t0ken\n", LONG: "p&ss $& word-and-more", SHORT: "abc", ODD: "a.b*(c)[d]^{e}$|\\\\", KEY: "TOKEN" };
+  const env = {
+    PASSWORD: "p&ss $& word",
+    TOKEN: "t0ken\n",
+    LONG: "p&ss $& word-and-more",
+    SHORT: "abc",
+    ODD: "a.b*(c)[d]^{e}$|\\\\",
+    KEY: "TOKEN",
+  };
 
   async function resolved() {
     const values = createGivenValues();
