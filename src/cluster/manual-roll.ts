@@ -4,7 +4,7 @@ import { Pods, StatefulSets } from "../kube/resources.ts";
 import type { ObservedCluster } from "./observe.ts";
 
 /** "true" on a pod asks to replace it, on the StatefulSet to replace all of them. */
-const ROLL_ANNOTATION = `${API_GROUP}/manual-rolling-update`;
+export const ROLL_ANNOTATION = `${API_GROUP}/manual-rolling-update`;
 const ANNOTATIONS = [ROLL_ANNOTATION, "strimzi.io/manual-rolling-update"] as const;
 
 /** Whether somebody asks by an annotation to replace it. */

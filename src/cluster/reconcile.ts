@@ -29,6 +29,7 @@ import { DRAINING_ANNOTATION } from "./names.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
+import { resizePods } from "./resize.ts";
 import { planRoll, type RollAction } from "./roll.ts";
 import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
@@ -190,6 +191,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       const name = workloadName(cluster.name);
       await kube.patch(StatefulSets, { ...cluster, name }, { spec: { replicas } }, signal);
     }
+
+    await resizePods({ ...deps, pods: stores.pods }, { connect: resource, statefulSet }, signal);
 
     const { balanceAwaitedSinceMs } = memory;
     const roll: RollAction =

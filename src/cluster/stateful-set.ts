@@ -5,6 +5,7 @@ import type { KafkaConnect } from "../kinds.ts";
 import type { StatefulSet } from "../kube/resources.ts";
 import { buildInitContainers, buildWorkerContainer, containerName, type Images } from "./container.ts";
 import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
+import { isResizedInPlace } from "./resize.ts";
 import { trustSecretName } from "./trust-secret.ts";
 import { buildVolumes } from "./volumes.ts";
 
@@ -22,7 +23,7 @@ export interface PodTemplateInputs {
 }
 
 /** On a worker pod: changes with what is in the Secrets that it was started with. */
-const AUTH_HASH_ANNOTATION = `${API_GROUP}/auth-hash`;
+export const AUTH_HASH_ANNOTATION = `${API_GROUP}/auth-hash`;
 
 /** The template of worker pods, marked with its own hash as its revision. */
 export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInputs): PodTemplate {
@@ -48,10 +49,17 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
     ...(inputs.authHash === "" ? {} : { [AUTH_HASH_ANNOTATION]: inputs.authHash }),
   };
   const revision = createHash("sha256")
-    .update(JSON.stringify({ labels, annotations, spec }))
+    .update(JSON.stringify({ labels, annotations, spec: isResizedInPlace(connect) ? withoutResources(spec) : spec }))
     .digest("hex")
     .slice(0, 10);
   return { metadata: { labels, annotations: { ...annotations, [REVISION_ANNOTATION]: revision } }, spec };
+}
+
+/** What cannot be changed in a running pod. */
+function withoutResources(spec: PodSpec): object {
+  const strip = ({ resources: _resources, ...container }: PodSpec["containers"][number]) => container;
+  const { initContainers = [], containers } = spec;
+  return { ...spec, initContainers: initContainers.map(strip), containers: containers.map(strip) };
 }
 
 /** The revision that a template or a pod is marked with. */

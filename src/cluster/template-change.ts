@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { PodTemplate } from "./stateful-set.ts";
+import { AUTH_HASH_ANNOTATION, type PodTemplate } from "./stateful-set.ts";
 import { CONFIG_VOLUME } from "./volumes.ts";
 
 /** What the pods of one revision are made from. */
@@ -73,7 +73,7 @@ function keyWords(
   after: Readonly<Record<string, string>> | undefined,
 ): readonly string[] {
   const keys = changedKeys(before ?? {}, after ?? {}).filter((key) => !key.endsWith("/revision"));
-  return keys.map((key) => `${what} ${key}`);
+  return keys.map((key) => (key === AUTH_HASH_ANNOTATION ? "credentials for Kafka" : `${what} ${key}`));
 }
 
 function fieldWords(before: object, after: object, words: Readonly<Record<string, string | null>>): readonly string[] {

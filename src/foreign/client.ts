@@ -89,6 +89,7 @@ export function createForeignClient({ kube, api, memory, original, written }: Fo
     replaceStatus: (type, key, replacement, signal) => kube.replaceStatus(retarget(type), key, replacement, signal),
     patch: (type, key, patch, signal) =>
       kube.patch(retarget(type), key, isOwnKind(type) ? withTheirAnnotations(patch, api) : patch, signal),
+    resize: (pod, resources, signal) => kube.resize(pod, resources, signal),
     delete: (type, key, options, signal) => kube.delete(retarget(type), key, options, signal),
   };
 }

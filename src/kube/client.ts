@@ -1,3 +1,5 @@
+import type { Pod } from "./resources.ts";
+
 /** The operator's door to the Kubernetes API. Everything outside `kube/` knows only these types. */
 
 export interface ObjectMeta {
@@ -71,6 +73,8 @@ export interface KubeClient {
   ): Promise<T>;
   /** JSON merge patch, for finalizers and annotations; `patch.metadata.resourceVersion` makes it conditional. */
   patch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: object, signal: AbortSignal): Promise<T>;
+  /** Changes the resources of a running pod's containers in place, by container (KEP-1287); the kubelet does it in its time. */
+  resize(pod: ObjectKey, resources: Readonly<Record<string, object>>, signal: AbortSignal): Promise<Pod>;
   /** Resolves also if it is gone already. `uid` makes it conditional. */
   delete(
     type: ResourceType,

@@ -24,7 +24,12 @@ export function collectionPath(type: ResourceType, namespace: string | null, que
 }
 
 /** Path of an object, or of one of its subresources. Cluster-scoped objects have namespace "". */
-export function objectPath(type: ResourceType, key: ObjectKey, subresource: "" | "/status", query: Query = {}): string {
+export function objectPath(
+  type: ResourceType,
+  key: ObjectKey,
+  subresource: "" | "/status" | "/resize",
+  query: Query = {},
+): string {
   const path = `${collectionPath(type, key.namespace)}/${encodeURIComponent(key.name)}${subresource}`;
   return withQuery(path, query);
 }

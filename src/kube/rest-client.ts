@@ -3,6 +3,7 @@ import type { KubeClient, KubeObject, ObjectKey, ResourceType } from "./client.t
 import { decodeObject, decodePage } from "./decode.ts";
 import { isKubeError, KubeError } from "./errors.ts";
 import { collectionPath, objectPath } from "./paths.ts";
+import { Pods } from "./resources.ts";
 
 /** The field manager of everything that the operator applies. */
 export const FIELD_MANAGER = "headrace";
@@ -11,6 +12,8 @@ const PAGE_SIZE = 500;
 const APPLY = { fieldManager: FIELD_MANAGER, force: true };
 const APPLY_PATCH = "application/apply-patch+yaml";
 const JSON_PATCH = "application/json-patch+json";
+/** Knows lists by their keys: containers by their names. */
+const STRATEGIC_PATCH = "application/strategic-merge-patch+json";
 const MERGE_PATCH = "application/merge-patch+json";
 
 /** The KubeClient over the API server's REST interface. */
@@ -92,6 +95,17 @@ export function createKubeClient(api: ApiCaller): KubeClient {
       const request = { method: "PATCH", contentType: MERGE_PATCH, body: JSON.stringify(patch) } as const;
       const path = objectPath(type, key, "", { fieldManager: FIELD_MANAGER });
       return decodeObject(type, await api.call({ ...request, path, doing: `patching ${named(type, key)}` }, signal));
+    },
+
+    async resize(pod, resources, signal) {
+      const containers = Object.entries(resources).map(([name, wanted]) => ({ name, resources: wanted }));
+      const request = {
+        method: "PATCH",
+        contentType: STRATEGIC_PATCH,
+        body: JSON.stringify({ spec: { containers } }),
+      } as const;
+      const path = objectPath(Pods, pod, "/resize", { fieldManager: FIELD_MANAGER });
+      return decodeObject(Pods, await api.call({ ...request, path, doing: `resizing ${named(Pods, pod)}` }, signal));
     },
 
     async delete(type, key, { uid, gracePeriodSeconds, propagationPolicy }, signal) {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { EventRecorder, KubeClient, KubeObject, ObjectKey, ResourceType, Store } from "#operator/kube/client.ts";
 import { KubeError, type KubeErrorCode } from "#operator/kube/errors.ts";
+import { Pods } from "#operator/kube/resources.ts";
 import { type Json, mergePatch } from "./merge-patch.ts";
 
 /** A stored object, as plain JSON. */
@@ -251,6 +252,17 @@ export function createFakeKube(): FakeKube {
       conditional(stored.body, metadataOf(wanted)["resourceVersion"], key.name);
       const { status: _, ...body } = wanted;
       return decode(type, write(type, idOf(type, key), mergePatch(stored.body, body) as Body).body);
+    },
+    async resize(pod, resources, signal) {
+      enter("resize", signal);
+      const stored = find(Pods, pod);
+      if (stored === null) throw failure("not-found", `pods "${pod.name}" not found`);
+      const containers = (stored.spec?.containers ?? []).map((each) => ({
+        ...each,
+        resources: resources[each.name] ?? each.resources ?? {},
+      }));
+      const resized = { ...stored, spec: { ...stored.spec, containers } };
+      return decode(Pods, write(Pods, idOf(Pods, pod), encode(resized)).body);
     },
     async delete(type, key, options, signal) {
       enter("delete", signal);

@@ -136,6 +136,27 @@ describe("wishes for a running cluster", () => {
     assert.deepEqual(kube.find(StatefulSets, WORKLOAD)?.metadata.annotations ?? {}, {});
   });
 
+  it("resizes workers in place, and replaces those of which that is not possible", async () => {
+    const inPlace = { "headrace.dev/in-place-resizing": "true" };
+    const small = { limits: { memory: "1Gi" } };
+    change({ resources: small }, inPlace);
+    await eventually("both pods are others", () => obeyDrains() && sets.deleted.length === 2 && uids().length === 2);
+    await until("Ready", "True");
+    const before = uids();
+    const limits = () => kube.all(Pods).map(({ spec }) => spec?.containers[0]?.resources?.limits?.["memory"]);
+    change({ resources: { limits: { memory: "2Gi" } } });
+    await eventually("both are larger", () => limits().every((limit) => limit === "2Gi"));
+    assert.deepEqual(uids(), before);
+    kube.failNext("resize", "invalid", "memory limits cannot be decreased");
+    change({ resources: small });
+    await eventually("one is another one", () => obeyDrains() && sets.deleted.length === 3 && uids().length === 2);
+    await eventually("both are smaller", () => limits().every((limit) => limit === "1Gi"));
+    await until("Ready", "True");
+    const events = kube.events.filter(({ reason }) => reason === "NotResizedInPlace").map(({ message }) => message);
+    assert.equal(events.length, 1);
+    assert.match(events[0] ?? "", /gets its resources by being replaced: memory limits cannot be decreased\.$/);
+  });
+
   it("leaves a paused cluster alone, and goes on afterwards", async () => {
     change({ replicas: 1 }, { "headrace.dev/pause-reconciliation": "true" });
     await until("ReconciliationPaused", "True");

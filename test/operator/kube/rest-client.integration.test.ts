@@ -6,7 +6,7 @@ import type { KubeObject, ResourceType } from "#operator/kube/client.ts";
 import { type Connection, loadConnection } from "#operator/kube/config.ts";
 import { isKubeError, KubeError } from "#operator/kube/errors.ts";
 import { addFinalizer, hasFinalizer, removeFinalizer } from "#operator/kube/finalizer.ts";
-import { type ConfigMap, ConfigMaps } from "#operator/kube/resources.ts";
+import { type ConfigMap, ConfigMaps, Pods } from "#operator/kube/resources.ts";
 import { type CuttingProxy, openCuttingProxy } from "#support/cutting-proxy.ts";
 import { eventually } from "#support/eventually.ts";
 import { openTestClient, type TestClient } from "#support/kube-client.ts";
@@ -152,6 +152,24 @@ describe("Kubernetes client", () => {
     await client.delete(ConfigMaps, key, { uid: metadata.uid ?? "", propagationPolicy: "Background" }, signal);
     assert.equal(await get("victim"), null);
     await client.delete(ConfigMaps, key, {}, signal);
+  });
+
+  it("resizes a container of a pod in place, and tells what cannot be", async () => {
+    const { client } = direct;
+    const resources = { requests: { cpu: "100m" }, limits: { memory: "64Mi" } };
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "resized", namespace },
+      spec: { containers: [{ name: "one", image: "i", resources }] },
+    };
+    await client.create(Pods, pod, signal);
+    const key = { namespace, name: "resized" };
+    const wanted = { requests: { cpu: "1", memory: "64Mi" }, limits: { memory: "128Mi" } };
+    const after = await client.resize(key, { one: wanted }, signal);
+    assert.deepEqual(after.spec?.containers[0]?.resources, wanted);
+    const guaranteed = { requests: { cpu: "1", memory: "128Mi" }, limits: { cpu: "1", memory: "128Mi" } };
+    await assert.rejects(client.resize(key, { one: guaranteed }, signal), (error) => isKubeError(error, "invalid"));
   });
 
   it("lists beyond one page, with kinds, by label", async () => {
