@@ -48,6 +48,7 @@ export function renderWorkerProperties(spec: KafkaConnectSpec): WorkerProperties
     "plugin.path": jvm ? jvmPluginPath(spec) : toPlugins(spec.plugins).path,
     ...given.properties,
     ...user,
+    ...rackOf(spec),
     ...(jvm || spec.isolation === undefined ? {} : { "headrace.isolation": spec.isolation.toLowerCase() }),
     ...(access.user === null ? {} : OWN_FILES),
     "config.providers": listed(providers, [...given.names, ...(access.user === null ? [] : [OWN_PROVIDER])]),
@@ -72,6 +73,12 @@ function perClient(properties: Properties): Properties {
   return Object.fromEntries(
     clients.flatMap((client) => Object.entries(properties).map(([key, value]) => [`${client}.${key}`, value])),
   );
+}
+
+/** Consumers read from replicas of their own rack. */
+function rackOf({ rack }: KafkaConnectSpec): Properties {
+  if (rack?.type !== "environment-variable" || rack.envVarName === undefined) return {};
+  return { "consumer.client.rack": `\${env:${rack.envVarName}}` };
 }
 
 /** The provider of the operator's own placeholders, which reads nothing else. */

@@ -7,7 +7,9 @@ export const Rack = z
     type: z
       .enum(["topology-label", "environment-variable"])
       .default("topology-label")
-      .describe("topology-label: a label of the node. environment-variable: a variable of the container."),
+      .describe(
+        "environment-variable: a variable of the container. topology-label: a label of the node; accepted, but not applied, and a Warning condition says so.",
+      ),
     topologyKey: z.string().min(1).optional().describe("Label of the node, for instance topology.kubernetes.io/zone."),
     envVarName: z
       .string()

@@ -40,4 +40,9 @@ describe("withoutEffect", () => {
     );
     assert.match(second ?? "", /templatedVolumes is not applied.*spec\.template\.pod\.volumes/);
   });
+
+  it("names a rack that workers cannot find out", () => {
+    const [warning] = withoutEffect(kafkaConnect({ rack: { type: "topology-label", topologyKey: "zone" } }).spec);
+    assert.match(warning ?? "", /topology-label is not applied.*use type environment-variable/);
+  });
 });

@@ -62,6 +62,14 @@ describe("renderWorkerProperties", () => {
     assert.doesNotMatch(users, /providers\.file\.param/);
   });
 
+  it("takes the rack from a variable of the container, whatever the configuration says", () => {
+    const rack = { type: "environment-variable" as const, envVarName: "RACK" };
+    const spec = kafkaConnect({ rack, config: { "consumer.client.rack": "x" } }).spec;
+    assert.match(renderWorkerProperties(spec).text, /^consumer\.client\.rack=\$\{env:RACK\}$/m);
+    const label = kafkaConnect({ rack: { type: "topology-label", topologyKey: "zone" } }).spec;
+    assert.doesNotMatch(renderWorkerProperties(label).text, /rack/);
+  });
+
   it("names the keys that are the operator's, and does not apply them", () => {
     const config = {
       "group.id": "x",
