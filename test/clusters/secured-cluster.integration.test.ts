@@ -92,6 +92,7 @@ describe("a cluster of a secured Kafka", () => {
         "offset.storage.replication.factor": 1,
         "status.storage.replication.factor": 1,
         "value.converter.schemas.enable": false,
+        "headrace.plugin.load.timeout.ms": 60_000,
       },
       tls: { trustedCertificates: [{ secretName: "kafka-ca", pattern: "*.crt" }] },
       plugins: [{ name: "ticker", artifacts: [{ type: "npm", ...archive }] }],
@@ -150,7 +151,7 @@ describe("a cluster of a secured Kafka", () => {
       apiVersion: "headrace.dev/v1",
       kind: "KafkaConnector",
       metadata: { name: "ticks", labels: { "headrace.dev/cluster": "secured" } },
-      spec: { class: "ticker", tasksMax: 1, config: { topic: `\${secrets:names:topic}` } },
+      spec: { class: "ticker", tasksMax: 1, autoRestart: {}, config: { topic: `\${secrets:names:topic}` } },
     };
     await apply(secret("names", { topic: "ticks-canary" }), ticks);
     await until("kctr", "ticks", "Ready", /^True/);
