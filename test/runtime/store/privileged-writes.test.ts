@@ -71,7 +71,7 @@ describe("privileged writes", () => {
     assert.deepEqual(id.written, ["a", "a"]);
   });
 
-  it("of a former leader end where it is fenced (invariant 5; guard: confirmLeader before each attempt)", async () => {
+  it("of a former leader end where it is fenced (invariant 5)", async () => {
     const id = createTransactionalId();
     let leads = true;
     const newWriter = id.open("new");
@@ -92,6 +92,18 @@ describe("privileged writes", () => {
     await assert.rejects(old.append([RECORD], signal), { code: "rebalance" });
     await successor.append([RECORD], signal);
     assert.deepEqual(id.written, ["new"]);
+  });
+
+  it("of a former leader end although nobody has taken its privilege yet (guard: confirmLeader before each attempt)", async () => {
+    const id = createTransactionalId();
+    let leads = true;
+    const writes = privileged(id.open("a"), async () => {
+      if (!leads) throw new ConnectError("rebalance", "not the leader");
+    });
+    await writes.append([RECORD], signal);
+    leads = false;
+    await assert.rejects(writes.append([RECORD], signal), { code: "rebalance" });
+    assert.deepEqual(id.written, ["a"]);
   });
 
   it("write nothing when leadership was lost while the privilege was taken (guard: confirmLeader after claim)", async () => {

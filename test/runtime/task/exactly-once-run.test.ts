@@ -241,7 +241,16 @@ describe("exactly-once source task", () => {
     assert.deepEqual(source.transactions(), []);
   });
 
-  it("commits nothing without its lease (invariant 3; guard: permit in #commit)", async () => {
+  it("commits nothing if its lease ends while Kafka takes the last records (invariant 3; guard: permit before commit)", async () => {
+    const source = setUp();
+    const run = runTask(source.body);
+    source.producer.flush = async () => run.loseLease();
+    source.push([record(1)]);
+    await eventually("the end of the lease", () => source.producer.closed);
+    assert.deepEqual(source.transactions(), []);
+  });
+
+  it("begins nothing without its lease (invariant 3; guard: permit in #produce)", async () => {
     const source = setUp({ boundary: { kind: "interval", intervalMs: 60_000 } });
     const run = runTask(source.body);
     source.push([record(1)]);
