@@ -15,10 +15,23 @@ interface WithStatus<S extends StatusLike> extends KubeObject {
 export interface StatusWriter<S extends StatusLike> {
   /** The object with the status that was written last, if the cache from which it comes does not have that yet. */
   latest<T extends WithStatus<S>>(object: T): T;
-  /** Writes `status` if it differs from that of `object`, which must come from `latest`. An object that is gone is no failure. */
-  write(object: WithStatus<S>, status: S, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes `status` if it differs from that of `object`, which must come from `latest`. An object that is gone is no failure. Answers 0,
+   * or after how many milliseconds to come again, where the object has had its share of writes; then nothing was written.
+   */
+  write(object: WithStatus<S>, status: S, signal: AbortSignal): Promise<number>;
   /** Forgets an object that is gone. */
   forget(uid: string): void;
+}
+
+/** How many writes an object may have. */
+export interface WriteLimit {
+  /** Writes that may follow one another at once. */
+  readonly burst: number;
+  /** After those, one each time this has passed. */
+  readonly everyMs: number;
+  /** Monotonic time in milliseconds. */
+  readonly now?: () => number;
 }
 
 interface Written<S> {
@@ -30,8 +43,25 @@ interface Written<S> {
  * Assumptions: one reconcile per object at a time, and resource versions that grow (KEP-5504), without which a status could
  * be compared with an old one and a change be lost.
  */
-export function createStatusWriter<S extends StatusLike>(kube: KubeClient, type: ResourceType): StatusWriter<S> {
+export function createStatusWriter<S extends StatusLike>(
+  kube: KubeClient,
+  type: ResourceType,
+  limit?: WriteLimit,
+): StatusWriter<S> {
   const written = new Map<string, Written<S>>();
+  const shares = new Map<string, { left: number; atMs: number }>();
+
+  /** Takes one of the writes that the object may have; else answers when the next comes. */
+  function take(uid: string): number {
+    if (limit === undefined) return 0;
+    const { burst, everyMs, now = performance.now.bind(performance) } = limit;
+    const share = shares.get(uid) ?? { left: burst, atMs: now() };
+    const left = Math.min(burst, share.left + (now() - share.atMs) / everyMs);
+    const taken = left >= 1;
+    shares.set(uid, { left: taken ? left - 1 : left, atMs: now() });
+    return taken ? 0 : Math.ceil((1 - left) * everyMs);
+  }
+
   return {
     latest(object) {
       const last = written.get(object.metadata.uid ?? "");
@@ -41,7 +71,9 @@ export function createStatusWriter<S extends StatusLike>(kube: KubeClient, type:
       return object;
     },
     async write(object, status, signal) {
-      if (isDeepStrictEqual(comparable(status), comparable(object.status ?? {}))) return;
+      if (isDeepStrictEqual(comparable(status), comparable(object.status ?? {}))) return 0;
+      const waitMs = take(object.metadata.uid ?? "");
+      if (waitMs > 0) return waitMs;
       const { apiVersion, kind, metadata } = object;
       const { name, namespace, uid = "" } = metadata;
       const applied = { apiVersion, kind, metadata: namespace === undefined ? { name } : { name, namespace }, status };
@@ -51,8 +83,12 @@ export function createStatusWriter<S extends StatusLike>(kube: KubeClient, type:
       } catch (error) {
         if (!isKubeError(error, "not-found")) throw error;
       }
+      return 0;
     },
-    forget: (uid) => void written.delete(uid),
+    forget(uid) {
+      written.delete(uid);
+      shares.delete(uid);
+    },
   };
 }
 

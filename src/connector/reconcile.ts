@@ -47,12 +47,14 @@ const REFUSED_RETRY_MS = 30_000;
 /** The workers get the right to read what a configuration names while the connector is being made. */
 const RIGHTS_RETRY_MS = 1_000;
 const CONNECTING_RETRY_MS = 1_000;
+/** A task that fails and recovers many times a second must not keep the API server busy. */
+const STATUS_WRITES = { burst: 15, everyMs: 1_000 };
 
 /** Reconciles a KafkaConnector: observe, plan, act, write the status if it changed. */
 export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcile {
   const { kube, connect, stores, events, log, now, random = Math.random } = deps;
   const { connectorMetrics: metrics = NO_METRICS } = deps;
-  const statuses = createStatusWriter<KafkaConnectorStatus>(kube, KafkaConnectors);
+  const statuses = createStatusWriter<KafkaConnectorStatus>(kube, KafkaConnectors, STATUS_WRITES);
   const memories = createMemories();
   const offsets = createOffsetsStore(kube);
   const removals = createRemovals(kube);
@@ -181,8 +183,11 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     return result;
   }
 
-  /** A crash between making a connector and setting its first offsets must not start it from elsewhere: the intent comes first. */
-  async function announceStart({ action, observed, memory }: Step, signal: AbortSignal): Promise<KafkaConnector> {
+  /** A crash between making a connector and setting its first offsets must not start it from elsewhere: the intent comes first. Null: not now. */
+  async function announceStart(
+    { action, observed, memory }: Step,
+    signal: AbortSignal,
+  ): Promise<KafkaConnector | null> {
     const { resource } = observed;
     const { startFrom } = resource.spec;
     const there = observed.cluster.kind === "live" && observed.cluster.actual !== null;
@@ -240,6 +245,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     if (!(await holdFinalizer(resource, action, signal))) return settled;
     const step = { action, observed, wanted, memory };
     const current = await announceStart(step, signal);
+    if (current === null) return retryAfter(STATUS_WRITES.everyMs);
     const result = await perform(step, restarts, signal);
     if (READS.has(action.kind) && result.kind !== "failed") memory.sources = sources.read;
     if (action.kind === "reload" && result.kind === "done") {
@@ -264,9 +270,10 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
       configSources: memory.sources?.stamp ?? resource.status?.configSources,
       nowMs: now(),
     });
-    await statuses.write(current, status, signal);
+    const writableInMs = await statuses.write(current, status, signal);
     if (result.kind === "failed" && !isConnectError(result.error, "unreachable")) throw result.error;
-    return outcomeOf({ step, result, restarts, nowMs: now() });
+    const outcome = outcomeOf({ step, result, restarts, nowMs: now() });
+    return writableInMs === 0 ? outcome : sooner(outcome, writableInMs);
   };
 }
 
@@ -353,6 +360,10 @@ function outcomeOf({ step: { action, memory }, result, restarts, nowMs }: Ended)
   if (action.kind === "auto-restart") times.push(nowMs + 500);
   else if (restarts?.plan.nextAtMs) times.push(restarts.plan.nextAtMs);
   return times.length === 0 ? settled : retryAfter(Math.max(Math.min(...times) - nowMs, 0));
+}
+
+function sooner(outcome: Outcome, delayMs: number): Outcome {
+  return outcome.kind === "retry-after" && outcome.delayMs < delayMs ? outcome : retryAfter(delayMs);
 }
 
 function keyOf({ metadata }: KafkaConnector): ObjectKey {
