@@ -10,7 +10,7 @@ import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
 import { createConnectClient, isConnectError, type Worker } from "#operator/connect-client.ts";
 import { createConnectorController } from "#operator/connector/controller.ts";
 import { type KafkaConnector, KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
-import { Pods } from "#operator/kube/resources.ts";
+import { ConfigMaps, Pods } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
 import { kafkaConnect, kafkaConnector, workerPod } from "#support/connect-objects.ts";
 import { eventually } from "#support/eventually.ts";
@@ -155,6 +155,42 @@ describe("operator and a real worker", () => {
     assert.match((await ready("TasksFailed", key)).message, /^1 of 1 tasks failed; task 0: .*ENOENT/);
     await kube.client.delete(KafkaConnectors, key, {}, signal);
     await eventually("it is gone", () => kube.find(KafkaConnectors, key) === null);
+  });
+
+  it("alters offsets while the connector is stopped for it, with a snapshot of what it had committed", async () => {
+    const key = { ...KEY, name: "lines" };
+    const file = join(dir, "lines.txt");
+    const text = "one\ntwo\nthree\n";
+    await writeFile(file, text);
+    const wanted = { offsets: [{ partition: { filename: file }, offset: { position: 4 } }] };
+    kube.put(ConfigMaps, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { namespace: "ns", name: "wanted" },
+      data: { "offsets.json": JSON.stringify(wanted) },
+    });
+    const spec = {
+      class: "file-source",
+      tasksMax: 1,
+      config: { file, topic: uniqueName("lines") },
+      alterOffsets: { fromConfigMap: { name: "wanted" } },
+      resetOffsetsOnDelete: true,
+    };
+    const resource = kube.put(KafkaConnectors, kafkaConnector(spec, { metadata: { name: "lines" } }));
+    await ready("Running", key);
+    const sees = () => kube.find(KafkaConnectors, key);
+    await eventually("it has read the file", () => sees()?.status?.topics?.length === 1);
+    const annotations = { "headrace.dev/connector-offsets": "alter" };
+    kube.put(KafkaConnectors, { ...(sees() ?? resource), metadata: { ...(sees() ?? resource).metadata, annotations } });
+    const operation = await eventually("it is told", () => sees()?.status?.operations?.[0]);
+    assert.deepEqual([operation.type, operation.result], ["AlterOffsets", "Succeeded"], operation.message);
+    const snapshot = kube.find(ConfigMaps, { namespace: "ns", name: operation.snapshot ?? "" });
+    const before = JSON.parse(snapshot?.data?.["offsets.json"] ?? "");
+    assert.deepEqual(before.offsets, [{ partition: { filename: file }, offset: { position: text.length } }]);
+    await ready("Running", key);
+    await kube.client.delete(KafkaConnectors, key, {}, signal);
+    await eventually("it is gone", () => sees() === null);
+    assert.equal(kube.all(ConfigMaps).filter(({ metadata }) => metadata.name.startsWith("lines-offsets-")).length, 2);
   });
 
   it("is deleted for good", async () => {
