@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node --conditions=source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop chaos connectors clusters check clean
+.PHONY: help setup demo test interop chaos connectors clusters bench check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ connectors: setup ## Connectors on their real systems: databases, HTTP
 
 clusters: setup ## Whole clusters on a local node: access to Kafka, plugins, logging, templates
 	@$(NODE) dev/test.ts --group clusters $(FILTER)
+
+bench: setup ## Headrace beside the JVM worker, ratios (FULL=1: all scenarios, RUNS=n, FILTER=words)
+	@$(NODE) bench/main.ts $(if $(FULL),--full) $(if $(RUNS),--runs $(RUNS)) $(FILTER)
 
 check: node_modules/.package-lock.json ## Format, lint, import boundaries, types, generated files
 	@$(NODE) dev/check.ts

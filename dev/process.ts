@@ -48,6 +48,12 @@ process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 
+/** Lets Ctrl-C and SIGTERM end this process by way of its exit handlers: what was started here ends with it. */
+export function exitOnSignals(): void {
+  process.once("SIGINT", () => process.exit(130));
+  process.once("SIGTERM", () => process.exit(143));
+}
+
 /**
  * Starts a process in a process group of its own, output to a file. Unless `detached`, it is killed when this process exits.
  * Throws if the command cannot be started.

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { cacheDir, repoRoot } from "./cache.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { type LocalKafka, startKafka } from "./kafka.ts";
+import { exitOnSignals } from "./process.ts";
 import { step } from "./progress.ts";
 import { choose, GROUPS, isIntegration, runsAlone } from "./test/choice.ts";
 import { runTestFile } from "./test/file.ts";
@@ -102,4 +103,5 @@ async function runFiles(
   await Promise.all(Array.from({ length: concurrency }, work));
 }
 
+exitOnSignals();
 process.exitCode = await main();

@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Measurement } from "./scenario.ts";
+import { watchUsage } from "./usage.ts";
+
+const POLL_MS = 20;
+/** From the first progress to the next. */
+const STALL_MS = 60_000;
+
+/**
+ * Watches a worker's progress from the first record to the last and says how fast it was and what it used meanwhile. `progress` answers how
+ * many records are done. The rate counts from the first progress that was seen, so that starting a connector is not part of it. Throws if
+ * nothing moves for a minute.
+ */
+export async function measureRate(options: {
+  readonly pid: number;
+  readonly total: number;
+  readonly progress: () => Promise<number> | number;
+}): Promise<Measurement> {
+  const { pid, total, progress } = options;
+  let stalledSince = performance.now();
+  let first: { readonly atMs: number; readonly done: number } | null = null;
+  let usage = watchUsage(pid);
+  for (let last = 0; ; ) {
+    const done = await progress();
+    const atMs = performance.now();
+    if (done > 0 && first === null) {
+      usage.stop();
+      usage = watchUsage(pid);
+      first = { atMs, done };
+    }
+    if (done >= total && first !== null) {
+      const { cpuSeconds, peakBytes } = usage.stop();
+      const records = done - first.done;
+      const seconds = (atMs - first.atMs) / 1000;
+      return { recordsPerSecond: records / seconds, cpuMicrosPerRecord: (cpuSeconds * 1e6) / records, peakBytes };
+    }
+    if (done > last) stalledSince = atMs;
+    last = done;
+    if (atMs - stalledSince > STALL_MS) throw new Error(`no progress for a minute: ${done} of ${total} records`);
+    await sleep(POLL_MS);
+  }
+}

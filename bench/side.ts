@@ -1,0 +1,59 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type JvmWorker, startJvmWorker } from "#dev/kafka.ts";
+import { groupProperties, startWorker } from "#support/worker.ts";
+
+/** Whose worker is measured. */
+export type SideName = "headrace" | "jvm" | "jvm-tuned";
+
+/** A worker that runs. */
+export interface RunningWorker {
+  readonly url: string;
+  readonly pid: number;
+  /** From the start of its process to the first answer of its REST API, ms. */
+  readonly readyMs: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Producers of the tuned JVM worker as FACTS for its best figures: large batches, a short linger, several requests in flight, and large
+ * polls. `connector.client.config.override.policy` is not needed, since these are the worker's own.
+ */
+const TUNED = {
+  "producer.batch.size": "1048576",
+  "producer.linger.ms": "5",
+  "producer.buffer.memory": "134217728",
+  "producer.max.request.size": "2097152",
+  "producer.max.in.flight.requests.per.connection": "5",
+  "producer.enable.idempotence": "true",
+} as const;
+
+/** Adds to a file source's configuration what the tuned JVM worker needs to make use of its settings. */
+export const TUNED_SOURCE = { "batch.size": "10000" } as const;
+
+/** Starts a worker of one side, alone in a group of its own. */
+export async function startSide(
+  side: SideName,
+  options: { readonly dir: string; readonly bootstrap: string; readonly group: string },
+): Promise<RunningWorker> {
+  const dir = join(options.dir, options.group);
+  mkdirSync(dir, { recursive: true });
+  const properties = groupProperties(options.bootstrap, options.group);
+  const started = performance.now();
+  if (side === "headrace") {
+    const { url, process } = await startWorker({ dir, properties });
+    return {
+      url,
+      pid: process.pid,
+      readyMs: performance.now() - started,
+      stop: async () => void (await process.stop()),
+    };
+  }
+  const worker: JvmWorker = await startJvmWorker({
+    dir,
+    properties: { ...properties, ...(side === "jvm-tuned" && TUNED) },
+    heap: "2g",
+    quickStart: false,
+  });
+  return { url: worker.url, pid: worker.process.pid, readyMs: performance.now() - started, stop: worker.stop };
+}

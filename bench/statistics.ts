@@ -1,0 +1,18 @@
+/** The middle of some numbers and how far they lie apart. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Median (the mean of the two middle ones if there is an even number), least and greatest. Throws if there is none. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [min] = sorted;
+  const max = sorted.at(-1);
+  const upper = sorted[Math.floor(sorted.length / 2)];
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)];
+  if (min === undefined || max === undefined || upper === undefined || lower === undefined)
+    throw new Error("no values");
+  return { median: (lower + upper) / 2, min, max };
+}
