@@ -131,12 +131,16 @@ export function createMembership({ client, lose, clock, log }: MembershipOptions
       for (;;) {
         const { memberId } = identity;
         const protocols = request.describe();
-        const pending = ask("join", signal, (either) => client.join({ memberId, protocols }, either));
+        const pending = ask("join", signal, async (either) => {
+          const answer = await client.join({ memberId, protocols }, either);
+          // While it waits: a heartbeat's answer must not find the new round and the former generation.
+          if (answer.kind === "joined") become(answer);
+          return answer;
+        });
         if (memberId !== "") request.sent();
         const result = await pending;
         switch (result.kind) {
           case "joined":
-            become(result);
             return result;
           case "member-id-required":
             become({ memberId: result.memberId, generation: -1 });
