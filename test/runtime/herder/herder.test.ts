@@ -79,6 +79,8 @@ describe("herder", () => {
     notice("c", null, "RUNNING");
     notice("c", 0, "RUNNING");
     await until("status", () => statusStore.stateOf("c-0") === "RUNNING");
+    // It is asked for a moment later.
+    await until("rejoin for the tasks", () => member.rejoins.includes("tasks of c changed"));
     pool.calls.length = 0;
     statusStore.log.length = 0;
     member.rejoins.length = 0;
