@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node --conditions=source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop chaos connectors clusters bench check clean
+.PHONY: help setup demo test interop chaos scale connectors clusters bench check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ interop: setup ## Compare with real JVM workers: mixed groups, take-over, REST, 
 
 chaos: setup ## Workers frozen and killed at random under load; records are counted
 	@$(NODE) dev/test.ts --group chaos $(FILTER)
+
+scale: setup ## The operator with 1,000 connectors, and in trouble: API server away, hanging workers, lost lease; ends with figures
+	@$(NODE) dev/test.ts --group scale $(FILTER)
 
 connectors: setup ## Connectors on their real systems: databases, HTTP
 	@$(NODE) dev/test.ts --group connectors $(FILTER)

@@ -54,6 +54,10 @@ export interface FakeConnect {
   addWorker(ip: string): Promise<void>;
   /** The worker's process is gone: its connections break and nobody listens any more. */
   killWorker(ip: string): Promise<void>;
+  /** All workers answer nothing any more, or answer again: then event streams begin anew. */
+  freeze(frozen: boolean): void;
+  /** Calls whose bodies match are never answered. */
+  hang: ((body: unknown) => boolean) | null;
   /** The worker answers nothing any more, on open connections neither. */
   silence(ip: string): void;
   /** The worker is in its group no longer, or is again. */
@@ -361,7 +365,7 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     const hasBody = Number(request.headers["content-length"] ?? 0) > 0;
     const body = hasBody ? JSON.parse(await text(request), exactIntegers) : undefined;
     calls.push({ ip, method, path, body });
-    if (worker.silent) return;
+    if (worker.silent || fake.hang?.(body) === true) return;
     try {
       const index = failures.findIndex((failure) => failure.method === method && path.startsWith(failure.path));
       const [failure] = index === -1 ? [] : failures.splice(index, 1);
@@ -408,6 +412,13 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
       const worker = workers.get(ip);
       workers.delete(ip);
       await worker?.close();
+    },
+    hang: null,
+    freeze(frozen) {
+      for (const worker of workers.values()) {
+        worker.silent = frozen;
+        if (!frozen) for (const stream of worker.streams) stream.destroy();
+      }
     },
     silence(ip) {
       const worker = workers.get(ip);

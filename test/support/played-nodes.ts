@@ -28,6 +28,7 @@ export function playNodes(api: KubernetesApi, namespace: string, { intervalMs = 
   const stop = new AbortController();
   const clusters = new Map<string, FakeConnect>();
   const known = new Map<string, { readonly ip: string; readonly cluster: string }>();
+  const placed = new Set<string>();
   const subnet = `127.${randomInt(100, 250)}`;
   let next = randomInt(256, 20_000);
   const pods = `/api/v1/namespaces/${namespace}/pods`;
@@ -48,12 +49,15 @@ export function playNodes(api: KubernetesApi, namespace: string, { intervalMs = 
   }
 
   async function place(name: string, uid: string, of: string): Promise<void> {
-    const ip = `${subnet}.${next >> 8}.${next & 255}`;
-    next += (next & 255) === 254 ? 3 : 1;
-    known.set(uid, { ip, cluster: of });
-    await cluster(of).addWorker(ip);
+    const ip = known.get(uid)?.ip ?? `${subnet}.${next >> 8}.${next & 255}`;
+    if (!known.has(uid)) {
+      next += (next & 255) === 254 ? 3 : 1;
+      await cluster(of).addWorker(ip);
+      known.set(uid, { ip, cluster: of });
+    }
     const conditions = [{ type: "Ready", status: "True" }];
     await setStatus(name, { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions });
+    placed.add(uid);
   }
 
   async function look(): Promise<void> {
@@ -66,7 +70,7 @@ export function playNodes(api: KubernetesApi, namespace: string, { intervalMs = 
     }
     for (const { metadata } of items) {
       const of = metadata.labels?.[CLUSTER];
-      if (of === undefined || known.has(metadata.uid)) continue;
+      if (of === undefined || placed.has(metadata.uid)) continue;
       if (metadata.name.includes("-preflight-")) {
         await setStatus(metadata.name, { phase: "Succeeded" });
         continue;
@@ -88,8 +92,9 @@ export function playNodes(api: KubernetesApi, namespace: string, { intervalMs = 
 
   async function play(): Promise<void> {
     while (!stop.signal.aborted) {
+      // A busy API server is asked again; what else goes wrong ends it, and is told at the stop.
       await look().catch((error: unknown) => {
-        if (!stop.signal.aborted) throw error;
+        if (!stop.signal.aborted && !(error instanceof Error && error.name === "AbortError")) throw error;
       });
       await sleep(intervalMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
