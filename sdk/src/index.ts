@@ -16,6 +16,7 @@ export {
 } from "./decimal.ts";
 export { ConfigError, DataError, RetriableError } from "./errors.ts";
 export { javaClassOf, typeOfValue } from "./java-class.ts";
+export { toJsonText } from "./json-text.ts";
 export type { Lag } from "./lag.ts";
 export { reportLag } from "./lag.ts";
 export type { PluginCounter, PluginMetrics } from "./metrics.ts";

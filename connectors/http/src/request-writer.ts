@@ -1,5 +1,5 @@
-import { type SinkRecord, toText, type Value } from "@headrace/sdk";
-import { at, pathOf, toJson } from "./json.ts";
+import { type SinkRecord, toJsonText, toText, type Value } from "@headrace/sdk";
+import { at, pathOf } from "./json.ts";
 import type { Request } from "./request.ts";
 import { parseTemplate, type Template } from "./template.ts";
 
@@ -115,7 +115,7 @@ function textOf(record: SinkRecord, name: string): string | null {
   if (found === undefined || found === null) return null;
   if (typeof found === "string") return found;
   const schema = rest === "" ? data.schema : null;
-  return toJson({ schema, value: toValue(found) });
+  return toJsonText({ schema, value: toValue(found) });
 }
 
 /** Decoder: what lies inside of a value is a value. */

@@ -1,0 +1,101 @@
+import { config, RetriableError } from "@headrace/sdk";
+import { Client } from "pg";
+import type { z } from "zod";
+
+/** Keys by which the database is reached, as the JDBC connectors call them. */
+export const CONNECTION_KEYS = config.group("Connection", {
+  "connection.url": config
+    .nonEmpty()
+    .describe("postgresql://host:port/database, or the same with jdbc: before it; ?sslmode=verify-full for TLS."),
+  "connection.user": config.text().optional().describe("User; not given: the URL's."),
+  "connection.password": config.password().optional().describe("Password; not given: the URL's."),
+  "connection.timeout.ms": config
+    .int({ min: 1 })
+    .default(10_000)
+    .describe("Time to connect, ms.")
+    .meta({ importance: "LOW" }),
+});
+type Settings = z.output<z.ZodObject<typeof CONNECTION_KEYS>>;
+
+/** What is wrong with a URL, or null. */
+export function urlProblem(url: string): string | null {
+  return /^(jdbc:)?postgres(ql)?:\/\/./.test(url) ? null : "URL must start with postgresql:// or jdbc:postgresql://";
+}
+
+/**
+ * Connects. Rejects with RetriableError while the database is not there. A query under way is ended when the signal aborts, with its
+ * connection.
+ */
+export async function connect(settings: Settings, signal: AbortSignal): Promise<Client> {
+  signal.throwIfAborted();
+  const client = new Client({
+    connectionString: settings["connection.url"].trim().replace(/^jdbc:/, ""),
+    ...(settings["connection.user"] !== undefined && { user: settings["connection.user"] }),
+    ...(settings["connection.password"] !== undefined && { password: settings["connection.password"].reveal() }),
+    connectionTimeoutMillis: settings["connection.timeout.ms"],
+    application_name: "headrace",
+    options: "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex",
+  });
+  // A connection that breaks while it is idle is noticed by the next query.
+  client.on("error", () => {});
+  const stop = () => void client.end().catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await client.connect();
+  } catch (error) {
+    stop();
+    signal.throwIfAborted();
+    throw toRetriable(error);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+  return client;
+}
+
+/** Runs something on a connection; it is cut when the signal aborts, which ends what it waits for. */
+export async function withAbort<T>(client: Client, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const stop = () => void client.end().catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await run();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** The five characters of PostgreSQL's error codes; null for other errors. Source: PostgreSQL, Appendix A. */
+export function sqlState(error: unknown): string | null {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
+  return /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null;
+}
+
+/** Connection lost, resources, operator's intervention, deadlock, serialisation. */
+const PASSING = /^(08|53|57|40001|40P01|55P03|25006)/;
+
+/** An error that may pass, as RetriableError; others as they are. What has no code of the server's is the connection. */
+export function toRetriable(error: unknown): unknown {
+  if (error instanceof RetriableError) return error;
+  const state = sqlState(error);
+  const passes = state === null ? isConnectionError(error) : PASSING.test(state);
+  return passes
+    ? new RetriableError(`PostgreSQL: ${error instanceof Error ? error.message : error}`, { cause: error })
+    : error;
+}
+
+function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  return (
+    /^(ECONN|EPIPE|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT)/.test(code) || /[Cc]onnection|not queryable/.test(error.message)
+  );
+}
+
+/** A name as SQL writes it. */
+export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** `schema.table`, or `table`, as SQL writes it. */
+export const quoteTable = (name: string): string => name.split(".").map(quote).join(".");

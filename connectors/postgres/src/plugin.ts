@@ -1,0 +1,6 @@
+import { postgresSink } from "./postgres-sink.ts";
+
+export { postgresSink };
+
+/** The connectors of this package. */
+export default [postgresSink];

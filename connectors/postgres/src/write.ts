@@ -1,0 +1,98 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Client } from "pg";
+import { from as copyFrom } from "pg-copy-streams";
+import { toCell } from "./cell.ts";
+import { quote, quoteTable } from "./connection.ts";
+import type { Change } from "./row.ts";
+import type { Table } from "./table.ts";
+
+export type InsertMode = "insert" | "upsert" | "update";
+
+/** From so many rows on COPY is worth its round trips. */
+const COPY_ROWS = 50;
+
+/** Whether two changes can be one statement. */
+export function isAlike(a: Change, b: Change): boolean {
+  return (
+    a.kind === b.kind &&
+    a.table === b.table &&
+    a.columns.length === b.columns.length &&
+    a.columns.every(({ name }, index) => name === b.columns[index]?.name)
+  );
+}
+
+/**
+ * Writes changes that are alike, in one statement. Of several changes of one row only the last counts, as if they had been made one after
+ * the other.
+ */
+export async function writeAlike(
+  client: Client,
+  changes: readonly Change[],
+  table: Table,
+  mode: InsertMode,
+): Promise<void> {
+  const [head] = changes;
+  if (head === undefined) return;
+  const names = head.columns.map(({ name }) => name);
+  const types = names.map((name) => table.get(name) ?? "text");
+  const rows = changes.map(({ columns }) =>
+    columns.map(({ value, schema }, index) => toCell(value, schema, types[index] ?? "text")),
+  );
+  const target = quoteTable(head.table);
+  const list = names.map(quote).join(", ");
+  if (head.kind === "write" && mode === "insert" && rows.length >= COPY_ROWS) {
+    const copy = client.query(copyFrom(`COPY ${target} (${list}) FROM STDIN`));
+    await pipeline(Readable.from(rows.map(toCopyLine)), copy);
+    return;
+  }
+  const keyed = head.kind === "delete" || mode !== "insert";
+  const unique = keyed ? lastOfEachKey(rows, names, head.key) : rows;
+  const arrays = names.map((_, index) => unique.map((row) => row[index] ?? null));
+  const source = `unnest(${names.map((_, index) => `$${index + 1}::text[]`).join(", ")}) AS s(${list})`;
+  const cast = (name: string) => `s.${quote(name)}::${table.get(name) ?? "text"}`;
+  const onKey = head.key.map((name) => `t.${quote(name)} = ${cast(name)}`).join(" AND ");
+  const others = names.filter((name) => !head.key.includes(name));
+  if (head.kind === "delete") {
+    await client.query(`DELETE FROM ${target} AS t USING ${source} WHERE ${onKey}`, arrays);
+    return;
+  }
+  if (mode === "update") {
+    if (others.length === 0) return;
+    const assigned = others.map((name) => `${quote(name)} = ${cast(name)}`).join(", ");
+    await client.query(`UPDATE ${target} AS t SET ${assigned} FROM ${source} WHERE ${onKey}`, arrays);
+    return;
+  }
+  const replaced = others.map((name) => `${quote(name)} = excluded.${quote(name)}`).join(", ");
+  const keys = head.key.map(quote).join(", ");
+  const conflict =
+    mode === "insert" ? "" : ` ON CONFLICT (${keys}) DO ${others.length === 0 ? "NOTHING" : `UPDATE SET ${replaced}`}`;
+  await client.query(
+    `INSERT INTO ${target} (${list}) SELECT ${names.map(cast).join(", ")} FROM ${source}${conflict}`,
+    arrays,
+  );
+}
+
+type Row = readonly (string | null)[];
+
+function lastOfEachKey(rows: readonly Row[], names: readonly string[], key: readonly string[]): readonly Row[] {
+  const places = key.map((name) => names.indexOf(name));
+  const last = new Map<string, Row>();
+  for (const row of rows) {
+    const id = JSON.stringify(places.map((place) => row[place]));
+    // Out and in again, so that the order is that of the last changes.
+    last.delete(id);
+    last.set(id, row);
+  }
+  return [...last.values()];
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** A row in COPY's text format. Source: PostgreSQL, COPY, "Text Format". */
+function toCopyLine(row: Row): string {
+  const cells = row.map((cell) =>
+    cell === null ? "\\N" : cell.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character] ?? ""),
+  );
+  return `${cells.join("\t")}\n`;
+}

@@ -1,0 +1,134 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Client } from "pg";
+import { freePorts } from "#dev/process.ts";
+
+const exec = promisify(execFile);
+/** The user `nobody`: PostgreSQL does not run as root. */
+const NOBODY = 65_534;
+
+/** A real PostgreSQL of the test's own, on a free loopback port. */
+export interface PostgresServer {
+  readonly port: number;
+  /** A new, empty database; `connection.url` of it, and a client. */
+  createDatabase(): Promise<Database>;
+  stop(): Promise<void>;
+}
+
+export interface Database {
+  readonly client: Client;
+  /** Goes through a proxy that can be cut. */
+  readonly url: string;
+  readonly outage: { begin(): Promise<void>; end(): Promise<void> };
+  close(): Promise<void>;
+}
+
+/** `HEADRACE_POSTGRES_BIN`, or the newest of Debian's. */
+function binaries(): string {
+  const own = process.env["HEADRACE_POSTGRES_BIN"];
+  const found =
+    own ??
+    globSync("/usr/lib/postgresql/*/bin")
+      .toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }))
+      .at(-1);
+  if (found === undefined || !existsSync(join(found, "initdb"))) {
+    throw new Error("no PostgreSQL: install the package postgresql, or set HEADRACE_POSTGRES_BIN to its bin directory");
+  }
+  return found;
+}
+
+/** Starts a server; fast, and not safe against power cuts. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const bin = binaries();
+  const dir = mkdtempSync(join(tmpdir(), "headrace-postgres-"));
+  const root = process.getuid?.() === 0;
+  if (root) chownSync(dir, NOBODY, NOBODY);
+  const as = root ? { uid: NOBODY, gid: NOBODY, cwd: dir } : { cwd: dir };
+  const data = join(dir, "data");
+  const [port = 0] = await freePorts(1);
+  await exec(
+    join(bin, "initdb"),
+    ["-D", data, "-U", "headrace", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+    as,
+  );
+  const settings = [
+    `port=${port}`,
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "fsync=off",
+    "wal_level=logical",
+  ];
+  const options = settings.map((setting) => `-c ${setting}`).join(" ");
+  const control = (...args: string[]) =>
+    exec(join(bin, "pg_ctl"), ["-D", data, "-l", join(dir, "log"), "-w", ...args], as);
+  await control("start", "-o", options.replace("unix_socket_directories=", "unix_socket_directories=''"));
+  const direct = (database: string) => `postgresql://headrace@127.0.0.1:${port}/${database}`;
+  const admin = new Client({ connectionString: direct("postgres") });
+  await admin.connect();
+  let made = 0;
+  return {
+    port,
+    async createDatabase() {
+      made += 1;
+      const name = `test_${made}`;
+      await admin.query(`CREATE DATABASE ${name}`);
+      const client = new Client({ connectionString: direct(name) });
+      await client.connect();
+      const proxy = await openProxy(port);
+      return {
+        client,
+        url: `postgresql://headrace@127.0.0.1:${proxy.port}/${name}`,
+        outage: proxy.outage,
+        async close() {
+          await client.end();
+          await proxy.outage.begin();
+        },
+      };
+    },
+    async stop() {
+      await admin.end();
+      await control("stop", "-m", "immediate");
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function openProxy(target: number) {
+  const sockets = new Set<Socket>();
+  const [port = 0] = await freePorts(1);
+  let server: Server | null = null;
+  async function end(): Promise<void> {
+    server = createServer((from) => {
+      const to = createConnection(target, "127.0.0.1");
+      for (const [each, other] of [
+        [from, to],
+        [to, from],
+      ] as const) {
+        sockets.add(each);
+        each.on("error", () => other.destroy());
+        each.on("close", () => {
+          sockets.delete(each);
+          other.destroy();
+        });
+        each.pipe(other);
+      }
+    });
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  }
+  async function begin(): Promise<void> {
+    if (server === null) return;
+    const closed = once(server, "close");
+    server.close();
+    server = null;
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  }
+  await end();
+  return { port, outage: { begin, end } };
+}
