@@ -104,7 +104,20 @@ export async function openWorkerRun(options: WorkerRunOptions): Promise<WorkerRu
   const status = async (name: string) => STATUS.parse(await request("GET", `/connectors/${name}/status`));
 
   async function start(name: string, config: RawConfig): Promise<void> {
-    await request("PUT", `/connectors/${name}/config`, config);
+    let refusal: unknown = null;
+    await until(START_MS, `the plugin of ${name} is found`, async () => {
+      try {
+        await request("PUT", `/connectors/${name}/config`, config);
+        return true;
+      } catch (error) {
+        refusal = error;
+        // Packages are loaded after the start.
+        if (error instanceof Error && error.message.includes("Failed to find any class")) return false;
+        throw error;
+      }
+    }).catch((error: unknown) => {
+      throw refusal ?? error;
+    });
     await until(START_MS, `connector ${name} runs`, async () => {
       const found = await status(name).catch(() => null); // Not known everywhere yet.
       if (found === null) return false;
@@ -201,6 +214,9 @@ function worker(options: WorkerRunOptions, group: string, port: number): Record<
     "value.converter": "org.apache.kafka.connect.json.JsonConverter",
     "value.converter.schemas.enable": "false",
     "offset.flush.interval.ms": "500",
+    // A machine under load needs its time; a package given up on would be tried again only later.
+    "headrace.plugin.load.timeout.ms": String(START_MS),
+    "headrace.plugin.scan.interval.ms": "1000",
     "plugin.path": options.pluginPath.join(","),
     listeners: `http://127.0.0.1:${port}`,
     "headrace.metrics.listener": "",
