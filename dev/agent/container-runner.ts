@@ -176,7 +176,7 @@ async function configure(run: ContainerRun, image: LocalImage): Promise<HandlerT
 
 async function toTarget(run: ContainerRun, image: LocalImage, signal: AbortSignal): Promise<HandlerTarget> {
   const { pod, container, addresses, sources, volumes, tmpDir } = run;
-  const mapPath = createPathMapper(volumes.mounts(container));
+  const mapPath = createPathMapper([...volumes.mounts(container), ...image.mounts]);
   const own = await resolveEnvironment(pod, container, addresses, sources, signal);
   const mapped = Object.fromEntries(Object.entries(own).map(([name, value]) => [name, mapPath(value)]));
   const tmp = mapPath("/tmp");
@@ -283,7 +283,7 @@ async function supervise(run: ContainerRun, process_: ContainerProcess): Promise
 }
 
 function imageOf(run: ContainerRun): LocalImage {
-  return run.images.get(run.container.image) ?? { path: run.dir, env: {} };
+  return run.images.get(run.container.image) ?? { path: run.dir, env: {}, mounts: [] };
 }
 
 /** For a process that was taken over when what its environment came from is gone: probes other than exec need none. */

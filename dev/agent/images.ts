@@ -1,13 +1,17 @@
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { cacheDir } from "../cache.ts";
 import { expand } from "./expansion.ts";
+import type { Mount } from "./mount-paths.ts";
 
 /** What stands for an image on this machine. */
 export interface LocalImage {
   /** Directory where containers of the image run unless they set `workingDir`. */
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Paths of the image that stand for what is in its directory under the same name. */
+  readonly mounts: readonly Mount[];
 }
 
 const schema = z.record(
@@ -17,7 +21,11 @@ const schema = z.record(
     env: z
       .record(z.string(), z.string())
       .default({})
-      .describe("`$(path)` stands for the directory, `$(PATH)` for this machine's PATH."),
+      .describe("`$(path)` stands for the directory, `$(PATH)` for this machine's PATH, `$(cache)` for the cache."),
+    paths: z
+      .array(z.string().startsWith("/"))
+      .default([])
+      .describe("Absolute paths that commands may name and that are in the image's directory."),
   }),
 );
 
@@ -27,9 +35,10 @@ export function readImages(file: string, hostPath: string): ReadonlyMap<string, 
   return new Map(
     Object.entries(images).map(([name, image]) => {
       const path = resolve(dirname(file), image.path);
-      const variables = { path, PATH: hostPath };
+      const variables = { path, PATH: hostPath, cache: cacheDir() };
       const env = Object.fromEntries(Object.entries(image.env).map(([key, value]) => [key, expand(value, variables)]));
-      return [name, { path, env: { PATH: hostPath, ...env } }];
+      const mounts = image.paths.map((mountPath) => ({ mountPath, hostPath: join(path, mountPath) }));
+      return [name, { path, env: { PATH: hostPath, ...env }, mounts }];
     }),
   );
 }

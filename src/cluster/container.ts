@@ -94,6 +94,7 @@ function fetchArtifacts(spec: KafkaConnectSpec, images: Images): readonly object
   const resources = spec.build?.resources ?? spec.resources;
   const common = {
     ...(resources === undefined ? {} : { resources }),
+    terminationMessagePolicy: "FallbackToLogsOnError",
     securityContext: restricted(initContainer),
     volumeMounts: artifactMounts(spec),
   };

@@ -36,6 +36,7 @@ import { planScale } from "./scale.ts";
 import { buildStatefulSet } from "./stateful-set.ts";
 import { type ClusterFindings, toClusterStatus } from "./status.ts";
 import { createSurroundings } from "./surroundings.ts";
+import { lostPods, overduePods } from "./unreachable.ts";
 import { isOutdated, type WorkerPod } from "./worker-pod.ts";
 
 export interface ClusterReconcileDeps {
@@ -181,8 +182,14 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const ended = drains ? pods.filter((pod) => pod.ended !== null && !memory.reported.has(pod.ended.containerId)) : [];
     const shrinking = current !== null && wanted < current;
     const outdated = pods.some((pod) => isOutdated(pod, revision));
-    const needsGroup = shrinking || outdated || ended.length > 0;
+    const needsGroup = shrinking || outdated || ended.length > 0 || overduePods(pods, now()).length > 0;
     const group = needsGroup ? await observeGroup(connect, workers, signal) : null;
+
+    for (const pod of lostPods(pods, group, now())) {
+      const message = `${pod.name} did not end in time, and its worker has left the group: its node does not answer.`;
+      events.record(resource, { type: "Warning", reason: "ForceDeletedPod", message });
+      await kube.delete(Pods, keyOf(cluster, pod), { uid: pod.uid, gracePeriodSeconds: 0 }, signal);
+    }
 
     const { replicas, drain: leaving } = planScale({ pods, current, wanted, group, drains, nowMs: now() });
     for (const pod of leaving) await drain(cluster, pod, signal);
