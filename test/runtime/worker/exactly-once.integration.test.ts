@@ -58,8 +58,16 @@ describe("exactly-once sources on real workers", { timeout: 300_000 }, () => {
     const admin = new Kafka({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
-    await admin.disconnect();
+    try {
+      await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: false });
+      // A broker answers that it does not know the topic until it has heard of it.
+      await eventually(
+        `topic ${topic}`,
+        async () => (await admin.fetchTopicMetadata({ topics: [topic] })).topics.length,
+      );
+    } finally {
+      await admin.disconnect();
+    }
   }
 
   /** A producer with somebody's transactional id and an open transaction. */
