@@ -3,6 +3,9 @@ import type { Worker } from "./connect-client.ts";
 import type { ObjectKey, ObjectMeta, Store } from "./kube/client.ts";
 import type { Pod } from "./kube/resources.ts";
 
+/** On a worker pod: the scheme of its REST API, if that is not http. */
+export const REST_SCHEME_ANNOTATION = `${API_GROUP}/rest-scheme`;
+
 /** Name of the StatefulSet, the headless Service, the ServiceAccount and the PodDisruptionBudget; pods add their number. */
 export function workloadName(cluster: string): string {
   return `${cluster}-connect`;

@@ -20,6 +20,8 @@ import { createKubeClient } from "./kube/rest-client.ts";
 import { createStore, type RunningStore } from "./kube/store.ts";
 import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
 import { createMetrics } from "./metrics.ts";
+import { createWorkerEndpoint } from "./worker-endpoint.ts";
+import { createWorkerTrust } from "./worker-trust.ts";
 
 /** What `main.ts` gives the operator. */
 export interface OperatorInputs {
@@ -83,6 +85,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const sources = { secrets: open(Secrets, null, METADATA), configMaps: open(ConfigMaps, null, METADATA) };
   const namespaces =
     config.watchNamespaces === "*" ? createStore({ ...following("namespaces"), sources: [allNamespaces(api)] }) : null;
+  const trust = createWorkerTrust(unfenced, Date.now);
   const caches = Object.entries(stores);
   metrics.resources.follow("KafkaConnect", () => stores.connects.list());
   metrics.resources.follow("KafkaConnector", () => stores.connectors.list());
@@ -93,7 +96,8 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   }));
   const deps = {
     kube: client,
-    connect: createConnectClient(),
+    connect: createConnectClient({ endpoint: createWorkerEndpoint(stores.pods, trust) }),
+    trust,
     stores: { ...stores, ...ownedBy(API_GROUP, stores) },
     events: recorder,
     log,

@@ -26,16 +26,11 @@ import {
   splitCertificates,
 } from "../pki/certificate.ts";
 import { authoritySecretName, type WorkerTrust, workerServerName } from "../worker-trust.ts";
-import { objectMeta } from "./names.ts";
+import { objectMeta, restSecretName } from "./names.ts";
 import type { WorkerPod } from "./worker-pod.ts";
 
 /** On the Secret of an authority, with any value: replace it now. */
 export const RENEW_ANNOTATION = `${API_GROUP}/renew`;
-
-/** Name of the Secret that worker pods mount: their certificate, its key, and whom they trust. */
-export function workerSecretName(cluster: string): string {
-  return `${workloadName(cluster)}-tls`;
-}
 
 /** Name of the Secret with the certificates of the authority alone, for those who call the API Service themselves. */
 export function publicSecretName(cluster: string): string {
@@ -207,7 +202,7 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
       const last = looked.get(uid);
       if (last !== undefined && now() - last.atMs < LOOK_AGAIN_MS) return;
       const cluster = keyOf(resource);
-      const worker = await readOwn(resource, workerSecretName(name), signal);
+      const worker = await readOwn(resource, restSecretName(name), signal);
       const authority = await keepAuthority(resource, { pods, worker }, signal);
       await keepWorkerSecret(resource, { authority, worker }, signal);
       await keepPublicSecret(resource, authority, signal);
@@ -261,7 +256,7 @@ function buildWorkerSecret(resource: KafkaConnect, { certificate, key }: KeyPair
   return {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: objectMeta(resource, workerSecretName(resource.metadata.name), undefined),
+    metadata: objectMeta(resource, restSecretName(resource.metadata.name), undefined),
     type: "kubernetes.io/tls",
     data: {
       "tls.crt": encode(certificate),

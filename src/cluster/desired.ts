@@ -79,7 +79,7 @@ export function desire(
   { credentials, operator, named, loggingText, mavenImage = MAVEN_IMAGE }: Surroundings = NOTHING,
 ): Desired {
   const { spec } = connect;
-  const properties = renderWorkerProperties(spec);
+  const properties = renderWorkerProperties(connect);
   const log4j = spec.runtime === "Jvm" ? { [LOG4J_FILE]: LOG4J_PROPERTIES } : {};
   const configMap = buildConfigMap(connect, properties.text, { ...log4j, ...toArtifacts(spec).data });
   const configMapName = configMap.metadata.name;

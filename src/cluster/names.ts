@@ -1,11 +1,16 @@
 import { API_GROUP } from "@headrace/contract";
-import { selectorLabels } from "../cluster-pods.ts";
+import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectMeta } from "../kube/client.ts";
 
 /** Name of the Service in front of the REST API. */
 export function apiServiceName(cluster: string): string {
   return `${cluster}-connect-api`;
+}
+
+/** Name of the Secret that worker pods mount: their certificate for REST, its key, and whom they trust. */
+export function restSecretName(cluster: string): string {
+  return `${workloadName(cluster)}-tls`;
 }
 
 export const REST_PORT = 8083;

@@ -20,6 +20,8 @@ import {
   StatefulSets,
 } from "../kube/resources.ts";
 import { createStatusWriter } from "../status-writer.ts";
+import type { WorkerTrust } from "../worker-trust.ts";
+import { createCertificates } from "./certificates.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
@@ -30,6 +32,7 @@ import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
 import { resizePods } from "./resize.ts";
+import { hasCertificates } from "./rest-security.ts";
 import { planRoll, type RollAction } from "./roll.ts";
 import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
@@ -42,6 +45,7 @@ import { isOutdated, type WorkerPod } from "./worker-pod.ts";
 export interface ClusterReconcileDeps {
   readonly kube: KubeClient;
   readonly connect: ConnectClient;
+  readonly trust: Pick<WorkerTrust, "learn" | "forget">;
   readonly stores: ClusterStores;
   readonly events: EventRecorder;
   readonly log: Logger;
@@ -90,6 +94,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const rollouts = createRollouts({ ...deps, pods: stores.pods, readyLimitMs });
   const surroundings = createSurroundings(deps);
   const logging = createLogging({ ...deps, pods: stores.pods });
+  const certificates = createCertificates(deps);
 
   function memoryOf(resource: KafkaConnect): Memory {
     const uid = resource.metadata.uid ?? "";
@@ -106,6 +111,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 
   function forgetGone(): void {
     const present = new Set(stores.connects.list().map(({ metadata }) => metadata.uid));
+    certificates.retain(present);
     for (const uid of memories.keys()) {
       if (present.has(uid)) continue;
       memories.delete(uid);
@@ -172,6 +178,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const cluster = keyOfResource(resource);
     const { pods, statefulSet, workers } = seen;
     const wanted = resource.spec.replicas;
+    if (hasCertificates(resource.spec)) await certificates.keep(resource, pods, signal);
     await applyObjects(desired, signal);
     await passOnRollRequest(kube, cluster, seen, signal);
     const aim = await rollouts.aim({ resource, desired, seen, memory: memory.rollout }, signal);

@@ -3,6 +3,7 @@ import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { Service } from "../kube/resources.ts";
 import { apiServiceName, objectMeta, REST_PORT } from "./names.ts";
+import { restScheme } from "./rest-security.ts";
 
 const PORTS = [{ name: "rest-api", port: REST_PORT, targetPort: "rest-api", protocol: "TCP" }] as const;
 
@@ -50,5 +51,5 @@ function families(template: NonNullable<Template["apiService"]> | undefined) {
 /** Where the REST API answers inside the Kubernetes cluster. */
 export function apiUrl(connect: KafkaConnect): string {
   const { name, namespace = "" } = connect.metadata;
-  return `http://${apiServiceName(name)}.${namespace}.svc:${REST_PORT}`;
+  return `${restScheme(connect.spec)}://${apiServiceName(name)}.${namespace}.svc:${REST_PORT}`;
 }

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { API_GROUP, CLUSTER_LABEL } from "@headrace/contract";
-import { selectorLabels, workloadName } from "../cluster-pods.ts";
+import { REST_SCHEME_ANNOTATION, selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { StatefulSet } from "../kube/resources.ts";
 import { buildInitContainers, buildWorkerContainer, containerName, type Images } from "./container.ts";
-import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
+import { objectLabels, objectMeta, REVISION_ANNOTATION, restSecretName } from "./names.ts";
 import { isResizedInPlace } from "./resize.ts";
+import { restScheme } from "./rest-security.ts";
 import { trustSecretName } from "./trust-secret.ts";
 import { buildVolumes } from "./volumes.ts";
 
@@ -41,11 +42,16 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
     securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" }, ...securityContext },
     ...(initContainers.length === 0 ? {} : { initContainers }),
     containers: [buildWorkerContainer(connect, inputs.images.worker)],
-    volumes: buildVolumes(connect.spec, { ...inputs, trustSecretName: trustSecretName(name) }),
+    volumes: buildVolumes(connect.spec, {
+      ...inputs,
+      trustSecretName: trustSecretName(name),
+      restSecretName: restSecretName(name),
+    }),
   });
   const labels = { ...metadata?.labels, ...objectLabels(name) };
   const annotations = {
     ...metadata?.annotations,
+    ...(restScheme(connect.spec) === "https" ? { [REST_SCHEME_ANNOTATION]: "https" } : {}),
     ...(inputs.authHash === "" ? {} : { [AUTH_HASH_ANNOTATION]: inputs.authHash }),
   };
   const revision = createHash("sha256")

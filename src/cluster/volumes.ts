@@ -6,6 +6,7 @@ import { ARTIFACTS_DIR, hasArtifacts, toArtifacts } from "./artifacts.ts";
 
 import { kafkaAccess, TRUST_DIR, USER_DIR } from "./kafka-access.ts";
 import { PACKAGES_DIR, toPlugins } from "./plugins.ts";
+import { restMounts, restVolumes } from "./rest-security.ts";
 
 /** Where the worker finds its properties file. */
 export const CONFIG_DIR = "/opt/headrace/config";
@@ -23,6 +24,8 @@ export interface VolumeSources {
   readonly configMapName: string;
   /** Secret with the trusted authorities. */
   readonly trustSecretName: string;
+  /** Secret with the certificates of the REST API. */
+  readonly restSecretName: string;
 }
 
 /** The volumes of a worker pod: the operator's, then the users'. */
@@ -38,6 +41,7 @@ export function buildVolumes(spec: KafkaConnectSpec, sources: VolumeSources): re
     ...(user === null
       ? []
       : [{ name: USER, secret: { secretName: user.secretName, items: user.keys.map((key) => ({ key, path: key })) } }]),
+    ...restVolumes(spec, sources.restSecretName),
     ...images.map(({ volume, reference, pullPolicy }) => ({
       name: volume,
       image: { reference, ...(pullPolicy === undefined ? {} : { pullPolicy }) },
@@ -58,6 +62,7 @@ export function workerMounts(spec: KafkaConnectSpec): readonly object[] {
     apiAccessMount(),
     ...(trusts(spec) ? [readOnly(TRUST, TRUST_DIR)] : []),
     ...(user === null ? [] : [readOnly(USER, USER_DIR)]),
+    ...restMounts(spec),
     ...images.map(({ volume, directory }) => readOnly(volume, directory)),
     ...(archives.length === 0 ? [] : [readOnly(PACKAGES, PACKAGES_DIR)]),
     ...(hasArtifacts(toArtifacts(spec)) ? [readOnly(ARTIFACTS, ARTIFACTS_DIR)] : []),

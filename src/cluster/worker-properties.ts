@@ -4,11 +4,13 @@ import {
   KUBERNETES_PROVIDERS,
   toWorkerSettings,
 } from "@headrace/contract";
+import type { KafkaConnect } from "../kinds.ts";
 import { ARTIFACT_PLUGINS_DIR, hasArtifacts, toArtifacts } from "./artifacts.ts";
 import { JVM_IMAGE_PLUGINS } from "./jvm-worker.ts";
 import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-access.ts";
 import { REST_PORT } from "./names.ts";
 import { MOUNT_DIR, toPlugins } from "./plugins.ts";
+import { restProperties, restScheme } from "./rest-security.ts";
 
 /** The text of a worker's properties file, and what of `spec.config` is not in it. */
 export interface WorkerProperties {
@@ -26,7 +28,8 @@ const DIRECTORY_PROVIDER = `${PROVIDERS}.DirectoryConfigProvider`;
 const FILE_PROVIDERS = { directory: DIRECTORY_PROVIDER, file: `${PROVIDERS}.FileConfigProvider` };
 
 /** Renders the worker's properties: every line in a fixed order, so that equal specs give equal text. */
-export function renderWorkerProperties(spec: KafkaConnectSpec): WorkerProperties {
+export function renderWorkerProperties(connect: KafkaConnect): WorkerProperties {
+  const { spec } = connect;
   const { defaults, user, providers, notApplied, problems } = toWorkerSettings(spec);
   const access = kafkaAccess(spec);
   const given = givenProviders(spec, providers.split(","));
@@ -39,9 +42,10 @@ export function renderWorkerProperties(spec: KafkaConnectSpec): WorkerProperties
     "status.storage.topic": spec.statusStorageTopic,
     ...access.properties,
     ...(jvm ? perClient(access.properties) : {}),
-    listeners: `http://${POD_IP}:${REST_PORT}`,
+    listeners: `${restScheme(spec)}://${POD_IP}:${REST_PORT}`,
     "rest.advertised.host.name": POD_IP,
     "rest.advertised.port": String(REST_PORT),
+    ...restProperties(connect),
     ...defaults,
     "scheduled.rebalance.max.delay.ms": "0",
     ...(jvm ? {} : shutdownGrace(spec.template?.pod?.terminationGracePeriodSeconds)),

@@ -1,20 +1,23 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { repoRoot } from "#dev/cache.ts";
 import { type LocalProcess, logTail, startProcess } from "#dev/process.ts";
+import { createCertificates } from "#operator/cluster/certificates.ts";
 import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
-import { createConnectClient, isConnectError, type Worker } from "#operator/connect-client.ts";
+import { createConnectClient, isConnectError, secureEndpoint, type Worker } from "#operator/connect-client.ts";
 import { createConnectorController } from "#operator/connector/controller.ts";
-import { type KafkaConnector, KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
-import { ConfigMaps, Pods } from "#operator/kube/resources.ts";
+import { type KafkaConnect, type KafkaConnector, KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
+import { ConfigMaps, Pods, Secrets } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
+import { createWorkerEndpoint } from "#operator/worker-endpoint.ts";
+import { createWorkerTrust } from "#operator/worker-trust.ts";
 import { kafkaConnect, kafkaConnector, workerPod } from "#support/connect-objects.ts";
 import { eventually } from "#support/eventually.ts";
-import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
+import { createFakeKube } from "#support/fake-kube.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 
 const KEY = { namespace: "ns", name: "orders" };
@@ -24,12 +27,13 @@ describe("operator and a real worker", () => {
   const signal = AbortSignal.timeout(180_000);
   const ip = `127.${randomInt(30, 90)}.${randomInt(1, 250)}.${randomInt(1, 250)}`;
   const worker: Worker = { cluster: { namespace: "ns", name: "my-connect" }, ip };
-  const connect = createConnectClient();
+  const kube = createFakeKube();
+  const trust = createWorkerTrust(kube.client, Date.now);
+  const connect = createConnectClient({ endpoint: createWorkerEndpoint(kube.store(Pods), trust) });
   const stop = new AbortController();
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;
   let dir: string;
   let process_: LocalProcess;
-  let kube: FakeKube;
   let running: Promise<void>;
 
   before(async () => {
@@ -51,7 +55,8 @@ describe("operator and a real worker", () => {
       },
     });
     const properties = join(dir, "worker.properties");
-    await writeFile(properties, renderWorkerProperties(resource.spec).text);
+    await writeFile(properties, renderWorkerProperties(resource).text.replaceAll("/opt/headrace/rest", dir));
+    await mountCertificates(resource);
     process_ = await startProcess({
       name: "worker",
       command: process.execPath,
@@ -66,10 +71,8 @@ describe("operator and a real worker", () => {
         () => false,
       );
     });
-    kube = createFakeKube();
     const plugins = (await connect.plugins(worker, signal)).map(({ class: name, type }) => ({ class: name, type }));
     kube.put(KafkaConnects, { ...resource, status: { connectorPlugins: plugins } });
-    kube.put(Pods, workerPod(0, { ip }));
     const controller = createConnectorController({
       kube: kube.client,
       connect,
@@ -81,6 +84,21 @@ describe("operator and a real worker", () => {
     });
     running = controller.run(stop.signal);
   });
+
+  /** Does what the operator and the kubelet do for a pod. */
+  async function mountCertificates(resource: KafkaConnect): Promise<void> {
+    const { client, recorder } = kube;
+    const certificates = createCertificates({ kube: client, connect, trust, events: recorder, now: Date.now });
+    await certificates.keep(resource, [], signal);
+    const secret = kube.find(Secrets, { namespace: "ns", name: "my-connect-connect-tls" });
+    await mkdir(join(dir, "certificates"));
+    for (const key of ["keystore.pem", "ca.crt"]) {
+      await writeFile(join(dir, "certificates", key), Buffer.from(secret?.data?.[key] ?? "", "base64"));
+    }
+    const pod = workerPod(0, { ip });
+    const annotations = { "headrace.dev/rest-scheme": "https" };
+    kube.put(Pods, { ...pod, metadata: { ...pod.metadata, annotations } });
+  }
 
   after(async () => {
     stop.abort();
@@ -115,6 +133,14 @@ describe("operator and a real worker", () => {
     assert.equal(self.workerId, `${ip}:8083`);
     const group = await connect.group(worker, signal);
     assert.equal(new URL(group.members[0]?.url ?? "").hostname, ip);
+  });
+
+  it("answers nobody who does not prove himself", async () => {
+    const { ca, servername } = await trust.of(worker.cluster, signal);
+    const tls = { ca, servername, cert: "", key: "" };
+    const nobody = createConnectClient({ endpoint: () => secureEndpoint(worker, tls) });
+    await assert.rejects(nobody.self(worker, signal), /A client certificate or a bearer token/);
+    await assert.rejects(fetch(`http://${ip}:8083/`));
   });
 
   it("runs a connector through its life", async () => {

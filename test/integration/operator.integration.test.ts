@@ -113,6 +113,14 @@ describe("operator on a real API server", () => {
     return file;
   }
 
+  /** What the kubelet would mount: workers ask the operator for its certificate. */
+  async function workerTls() {
+    const path = `/api/v1/namespaces/${namespace}/secrets/a-connect-tls`;
+    const { data } = await request<{ data: Record<string, string> }>("GET", path);
+    const text = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+    return { cert: text("tls.crt"), key: text("tls.key"), ca: text("ca.crt"), requestCert: true };
+  }
+
   /** Stands for the nodes: gives each new pod an address and a worker, and makes it ready. */
   async function playNode(stopped: AbortSignal): Promise<void> {
     const subnet = `127.${randomInt(100, 250)}.${randomInt(1, 250)}`;
@@ -135,7 +143,7 @@ describe("operator on a real API server", () => {
         const ip = `${subnet}.${known.size + randomInt(1, 200)}`;
         if ([...known.values()].includes(ip)) continue;
         known.set(metadata.uid, ip);
-        await connect.addWorker(ip);
+        await connect.addWorker(ip, await workerTls());
         const conditions = [{ type: "Ready", status: "True" }];
         const status = { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions };
         await patch(`/api/v1/namespaces/${namespace}/pods/${metadata.name}/status`, { status });
@@ -217,7 +225,7 @@ describe("operator on a real API server", () => {
     await createCluster(2);
     const { status, spec } = await cluster("Ready");
     assert.equal(status?.replicas, 2);
-    assert.equal(status?.url, `http://a-connect-api.${namespace}.svc:8083`);
+    assert.equal(status?.url, `https://a-connect-api.${namespace}.svc:8083`);
 
     await kubernetes.kubectl(["-n", namespace, "scale", "kc", "a", "--replicas=3"]);
     const scaled = await cluster("Ready");

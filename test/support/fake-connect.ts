@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import { text } from "node:stream/consumers";
 import type {
   ConnectorSnapshot,
@@ -51,7 +52,8 @@ export interface FakeConnect {
   hopeless: boolean;
   /** Offsets of connectors, as JSON text. */
   readonly offsets: Map<string, string>;
-  addWorker(ip: string): Promise<void>;
+  /** With `tls` the worker is an https one. */
+  addWorker(ip: string, tls?: ServerOptions): Promise<void>;
   /** The worker's process is gone: its connections break and nobody listens any more. */
   killWorker(ip: string): Promise<void>;
   /** All workers answer nothing any more, or answer again: then event streams begin anew. */
@@ -390,8 +392,10 @@ export function createFakeConnect({ atPodAddress = false } = {}): FakeConnect {
     lazyTasks: false,
     hopeless: false,
     offsets: new Map(),
-    async addWorker(ip) {
-      const server = createServer((request, response) => void handle(ip, worker, request, response));
+    async addWorker(ip, tls) {
+      const listener = (request: IncomingMessage, response: ServerResponse) =>
+        void handle(ip, worker, request, response);
+      const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
       const place = atPodAddress ? { host: ip, port: 8083 } : { host: "127.0.0.1", port: 0 };
       await new Promise<void>((resolve, reject) => server.once("error", reject).listen(place, resolve));
       const address = server.address();

@@ -14,6 +14,7 @@ import {
   StatefulSets,
 } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
+import { createWorkerTrust } from "#operator/worker-trust.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
@@ -41,6 +42,7 @@ describe("cluster controller", () => {
     const controller = createClusterController({
       kube: kube.client,
       connect: createConnectClient({ endpoint: connect.endpoint, readTimeoutMs: 1_000 }),
+      trust: createWorkerTrust(kube.client, Date.now),
       stores: {
         connects: kube.store(KafkaConnects),
         statefulSets: kube.store(StatefulSets),
@@ -141,7 +143,7 @@ describe("cluster controller", () => {
     assert.equal(configs().length, 1);
     assert.equal(kube.all(PodDisruptionBudgets).length, 1);
     const { url, replicas: observed, labelSelector, connectorPlugins, observedGeneration } = status();
-    assert.equal(url, "http://my-connect-connect-api.ns.svc:8083");
+    assert.equal(url, "https://my-connect-connect-api.ns.svc:8083");
     assert.deepEqual([observed, observedGeneration], [3, 1]);
     assert.match(labelSelector ?? "", /headrace\.dev\/cluster=my-connect/);
     assert.deepEqual(

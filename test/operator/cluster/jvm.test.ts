@@ -42,7 +42,7 @@ describe("runtime Jvm", () => {
 
   it("gives Java's workers no setting that only Headrace's know", () => {
     const { text } = renderWorkerProperties(
-      jvm({ isolation: "Task", template: { pod: { terminationGracePeriodSeconds: 60 } } }).spec,
+      jvm({ isolation: "Task", template: { pod: { terminationGracePeriodSeconds: 60 } } }),
     );
     assert.doesNotMatch(text, /headrace/);
     assert.match(text, /^plugin\.path=\/opt\/kafka\/plugins$/m);

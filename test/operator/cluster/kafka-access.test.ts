@@ -121,12 +121,12 @@ describe("kafkaAccess", () => {
 
   it("is repeated for each client of a Java worker", () => {
     const spec = { authentication: passwordOf("plain"), config: { "config.providers.headrace.class": "mine" } };
-    const text = renderWorkerProperties(kafkaConnect({ ...spec, runtime: "Jvm" }).spec).text;
+    const text = renderWorkerProperties(kafkaConnect({ ...spec, runtime: "Jvm" })).text;
     for (const prefix of ["", "producer.", "consumer.", "admin."]) {
       assert.match(text, new RegExp(`^${prefix}security\\.protocol=SASL_PLAINTEXT$`, "m"));
       assert.match(text, new RegExp(`^${prefix}sasl\\.jaas\\.config=.*headrace:/opt/headrace/user:pw`, "m"));
     }
-    const own = renderWorkerProperties(kafkaConnect(spec).spec).text;
+    const own = renderWorkerProperties(kafkaConnect(spec)).text;
     assert.doesNotMatch(own, /^producer/m);
     assert.match(own, /^config\.providers\.headrace\.class=.*DirectoryConfigProvider$/m);
     assert.match(own, /^config\.providers\.headrace\.param\.worker\.only=true$/m);

@@ -5,6 +5,7 @@ import { createConnectClient } from "#operator/connect-client.ts";
 import { type KafkaConnect, KafkaConnects } from "#operator/kinds.ts";
 import { ConfigMaps, Pods, StatefulSets } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
+import { createWorkerTrust } from "#operator/worker-trust.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
@@ -30,6 +31,7 @@ describe("wishes for a running cluster", () => {
     const controller = createClusterController({
       kube: kube.client,
       connect: createConnectClient({ endpoint: connect.endpoint, readTimeoutMs: 1_000 }),
+      trust: createWorkerTrust(kube.client, Date.now),
       stores: { connects: kube.store(KafkaConnects), statefulSets: kube.store(StatefulSets), pods: kube.store(Pods) },
       events: kube.recorder,
       log: createLog("silent"),

@@ -4,7 +4,7 @@ import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 
 function lines(config: Record<string, unknown>): readonly string[] {
-  return renderWorkerProperties(kafkaConnect({ config }).spec).text.split("\n");
+  return renderWorkerProperties(kafkaConnect({ config })).text.split("\n");
 }
 
 describe("renderWorkerProperties", () => {
@@ -15,9 +15,16 @@ describe("renderWorkerProperties", () => {
       "config.storage.topic=my-connect-configs",
       "offset.storage.topic=my-connect-offsets",
       "status.storage.topic=my-connect-status",
-      "listeners=http://$" + "{env:POD_IP}:8083",
+      "listeners=https://$" + "{env:POD_IP}:8083",
       "rest.advertised.host.name=$" + "{env:POD_IP}",
       "rest.advertised.port=8083",
+      "listeners.https.ssl.keystore.type=PEM",
+      "listeners.https.ssl.keystore.location=/opt/headrace/rest/certificates/keystore.pem",
+      "listeners.https.ssl.truststore.type=PEM",
+      "listeners.https.ssl.truststore.location=/opt/headrace/rest/certificates/ca.crt",
+      "headrace.rest.server.name=my-connect-connect-api.ns.svc",
+      "listeners.https.ssl.client.auth=requested",
+      "headrace.rest.authentication=required",
       "key.converter=org.apache.kafka.connect.json.JsonConverter",
       "value.converter=org.apache.kafka.connect.json.JsonConverter",
       "scheduled.rebalance.max.delay.ms=0",
@@ -35,8 +42,8 @@ describe("renderWorkerProperties", () => {
     assert.ok(text.includes("value.converter=x"));
     assert.ok(text.includes("scheduled.rebalance.max.delay.ms=5"));
     assert.ok(text.indexOf("a=1") < text.indexOf("b=2"));
-    const one = renderWorkerProperties(kafkaConnect({ config: { a: 1, b: 2 } }).spec);
-    const two = renderWorkerProperties(kafkaConnect({ config: { b: 2, a: 1 } }).spec);
+    const one = renderWorkerProperties(kafkaConnect({ config: { a: 1, b: 2 } }));
+    const two = renderWorkerProperties(kafkaConnect({ config: { b: 2, a: 1 } }));
     assert.deepEqual(one, two);
   });
 
@@ -52,7 +59,7 @@ describe("renderWorkerProperties", () => {
       { name: "b", mountPath: "/mnt/b" },
     ];
     const render = (config: Record<string, unknown>) =>
-      renderWorkerProperties(kafkaConnect({ config, template: { connectContainer: { volumeMounts } } }).spec).text;
+      renderWorkerProperties(kafkaConnect({ config, template: { connectContainer: { volumeMounts } } })).text;
     const given = render({});
     assert.match(given, /^config\.providers=env,directory,file,secrets,configmaps$/m);
     assert.match(given, /^config\.providers\.directory\.param\.allowed\.paths=\/mnt\/a,\/mnt\/b$/m);
@@ -64,9 +71,9 @@ describe("renderWorkerProperties", () => {
 
   it("takes the rack from a variable of the container, whatever the configuration says", () => {
     const rack = { type: "environment-variable" as const, envVarName: "RACK" };
-    const spec = kafkaConnect({ rack, config: { "consumer.client.rack": "x" } }).spec;
-    assert.match(renderWorkerProperties(spec).text, /^consumer\.client\.rack=\$\{env:RACK\}$/m);
-    const label = kafkaConnect({ rack: { type: "topology-label", topologyKey: "zone" } }).spec;
+    const variable = kafkaConnect({ rack, config: { "consumer.client.rack": "x" } });
+    assert.match(renderWorkerProperties(variable).text, /^consumer\.client\.rack=\$\{env:RACK\}$/m);
+    const label = kafkaConnect({ rack: { type: "topology-label", topologyKey: "zone" } });
     assert.doesNotMatch(renderWorkerProperties(label).text, /rack/);
   });
 
@@ -81,7 +88,7 @@ describe("renderWorkerProperties", () => {
       "plugin.path": "/",
       "headrace.metrics.listener": "x",
     };
-    const { text, notApplied } = renderWorkerProperties(kafkaConnect({ config }).spec);
+    const { text, notApplied } = renderWorkerProperties(kafkaConnect({ config }));
     assert.deepEqual(notApplied, [
       "group.id",
       "headrace.metrics.listener",
@@ -96,7 +103,7 @@ describe("renderWorkerProperties", () => {
   });
 
   it("reports values that are no scalars", () => {
-    const { problems } = renderWorkerProperties(kafkaConnect({ config: { a: null, b: 1 } }).spec);
+    const { problems } = renderWorkerProperties(kafkaConnect({ config: { a: null, b: 1 } }));
     assert.deepEqual(
       problems.map(({ key }) => key),
       ["a"],
