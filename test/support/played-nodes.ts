@@ -17,6 +17,7 @@ interface Listed {
       readonly name: string;
       readonly uid: string;
       readonly labels?: Readonly<Record<string, string>>;
+      readonly annotations?: Readonly<Record<string, string>>;
     };
   }[];
 }
@@ -48,11 +49,21 @@ export function playNodes(api: KubernetesApi, namespace: string, { intervalMs = 
       });
   }
 
-  async function place(name: string, uid: string, of: string): Promise<void> {
+  /** What the kubelet would mount: workers ask the operator for its certificate. */
+  async function tlsOf(name: string) {
+    const path = `/api/v1/namespaces/${namespace}/secrets/${name}-connect-tls`;
+    const { data } = await api.request<{ readonly data: Readonly<Record<string, string>> }>({ path }, stop.signal);
+    const text = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+    return { cert: text("tls.crt"), key: text("tls.key"), ca: text("ca.crt"), requestCert: true };
+  }
+
+  async function place({ name, uid, annotations }: Listed["items"][number]["metadata"], of: string): Promise<void> {
     const ip = known.get(uid)?.ip ?? `${subnet}.${next >> 8}.${next & 255}`;
     if (!known.has(uid)) {
+      const secure = annotations?.["headrace.dev/rest-scheme"] === "https";
+      const tls = secure ? await tlsOf(of) : undefined;
       next += (next & 255) === 254 ? 3 : 1;
-      await cluster(of).addWorker(ip);
+      await cluster(of).addWorker(ip, tls);
       known.set(uid, { ip, cluster: of });
     }
     const conditions = [{ type: "Ready", status: "True" }];
@@ -75,7 +86,7 @@ export function playNodes(api: KubernetesApi, namespace: string, { intervalMs = 
         await setStatus(metadata.name, { phase: "Succeeded" });
         continue;
       }
-      await place(metadata.name, metadata.uid, of);
+      await place(metadata, of);
     }
     for (const [name, workers] of clusters) {
       const members = [...known.values()]
