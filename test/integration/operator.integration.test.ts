@@ -6,18 +6,52 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KafkaConnectorStatus, KafkaConnectStatus } from "@headrace/contract";
-import { parse, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 import { z } from "zod";
 import { parseConfig } from "#operator/config.ts";
 import { loadConnection } from "#operator/kube/config.ts";
 import { createLog } from "#operator/log.ts";
 import { runOperator } from "#operator/operator.ts";
+import { type CountingProxy, startCountingProxy } from "#support/counting-proxy.ts";
 import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 
-const Kubeconfig = z.looseObject({ users: z.array(z.looseObject({ user: z.unknown() })) });
+const MANIFEST = new URL("../../dev/manifests/operator-rbac.yaml", import.meta.url);
+
+const Kubeconfig = z.looseObject({
+  clusters: z.array(z.object({ name: z.string() })),
+  users: z.array(z.looseObject({ user: z.unknown() })),
+});
+
+/** Rights that only other tests need: each with the reason. */
+const NOT_USED_HERE: Readonly<Record<string, string>> = {
+  "list /namespaces": "only when all namespaces are watched",
+  "watch /namespaces": "only when all namespaces are watched",
+  "get headrace.dev/kafkaconnectors": "only when a cache is behind the API server: src/kube/finalizer.ts",
+  "patch /pods/resize": "only when running workers are resized: test/operator/kube/rest-client.integration.test.ts",
+  "patch /events": "only for an event that repeats: test/operator/kube/events.integration.test.ts",
+  "update headrace.dev/kafkaconnects/finalizers": "checked by an admission plugin that only OpenShift has on",
+};
+
+const Rules = z.object({
+  kind: z.enum(["ClusterRole", "Role"]),
+  rules: z.array(z.object({ apiGroups: z.string().array(), resources: z.string().array(), verbs: z.string().array() })),
+});
+
+/** All rights in the operator's manifest, as the proxy names them. */
+async function declaredRights(): Promise<ReadonlySet<string>> {
+  const documents = parseAllDocuments(await readFile(MANIFEST, "utf8")).map((document) => document.toJS());
+  const rules = documents.flatMap((document) => Rules.safeParse(document).data?.rules ?? []);
+  return new Set(
+    rules.flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
+      ),
+    ),
+  );
+}
 
 interface Listed {
   readonly items: readonly {
@@ -39,6 +73,7 @@ interface Resource<S> {
 describe("operator on a real API server", () => {
   const signal = AbortSignal.timeout(300_000);
   let kubernetes: TestKubernetes;
+  let proxy: CountingProxy;
   let dir: string;
   let namespace: string;
   let connect: FakeConnect;
@@ -49,11 +84,13 @@ describe("operator on a real API server", () => {
 
   before(async () => {
     kubernetes = await testKubernetes();
+    proxy = await startCountingProxy(loadConnection({ kubeconfig: kubernetes.kubeconfig, env: {} }));
     await installCustomResources(kubernetes);
     dir = await mkdtemp(join(tmpdir(), "headrace-operator-"));
   });
 
   after(async () => {
+    await proxy.close();
     await kubernetes.stop();
     await rm(dir, { recursive: true, force: true });
   });
@@ -95,7 +132,7 @@ describe("operator on a real API server", () => {
 
   /** Installs the operator's rights in the test's namespace; answers a kubeconfig of its ServiceAccount. */
   async function installOperator(): Promise<string> {
-    const manifest = await readFile(new URL("../../dev/manifests/operator-rbac.yaml", import.meta.url), "utf8");
+    const manifest = await readFile(MANIFEST, "utf8");
     const input = manifest
       .replaceAll("namespace: headrace", `namespace: ${namespace}`)
       .replace("kind: Namespace\nmetadata:\n  name: headrace", `kind: Namespace\nmetadata:\n  name: ${namespace}`)
@@ -109,7 +146,8 @@ describe("operator on a real API server", () => {
     const admin = Kubeconfig.parse(parse(await readFile(kubernetes.kubeconfig, "utf8")));
     const users = admin.users.map((user) => ({ ...user, user: { token: token.trim() } }));
     const file = join(dir, `${namespace}.kubeconfig`);
-    await writeFile(file, stringify({ ...admin, users }));
+    const clusters = admin.clusters.map(({ name }) => ({ name, cluster: { server: proxy.url } }));
+    await writeFile(file, stringify({ ...admin, clusters, users }));
     return file;
   }
 
@@ -354,5 +392,19 @@ describe("operator on a real API server", () => {
     await connector("Running");
     const creations = connect.calls.filter(({ method, path }) => method === "POST" && path === "/connectors");
     assert.equal(creations.length, 1);
+  });
+
+  it("has in all of this used every right that it has, and no other", async () => {
+    const declared = await declaredRights();
+    assert.deepEqual(
+      [...proxy.denied].filter((right) => !(right in NOT_USED_HERE)),
+      [],
+    );
+    assert.deepEqual(
+      [...proxy.used].filter((right) => !declared.has(right)),
+      [],
+    );
+    const unused = [...declared].filter((right) => !proxy.used.has(right) && !(right in NOT_USED_HERE));
+    assert.deepEqual(unused, []);
   });
 });
