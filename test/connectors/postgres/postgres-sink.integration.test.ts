@@ -223,7 +223,7 @@ describe("the postgres package", () => {
     });
   });
 
-  it("moves records from Kafka in a worker, each once, though the worker is killed", { timeout: 240_000 }, async () => {
+  it("moves records from Kafka in a worker, each once, though the worker is killed", { timeout: 280_000 }, async () => {
     const kafka = await sharedKafka();
     const database = await server.createDatabase();
     await database.client.query("CREATE TABLE lines (id integer, note text)");
@@ -248,10 +248,10 @@ describe("the postgres package", () => {
         topics: topic,
         "offset.flush.interval.ms": "60000",
       });
-      await until(60_000, "100 rows", async () => (await count())?.each === 100);
+      await until(120_000, "100 rows", async () => (await count())?.each === 100);
       await worker.killAndRestart();
       await worker.write(topic, lines(100));
-      await until(60_000, "200 rows", async () => (await count())?.each === 200);
+      await until(120_000, "200 rows", async () => (await count())?.each === 200);
       assert.deepEqual(await count(), { all: 200, each: 200 });
     } finally {
       await worker.close();
