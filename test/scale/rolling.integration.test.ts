@@ -23,14 +23,16 @@ const Connect = z.object({
   status: z
     .looseObject({
       observedGeneration: z.number().optional(),
-      conditions: z.array(
-        z.looseObject({
-          type: z.string(),
-          status: z.string(),
-          reason: z.string().optional(),
-          message: z.string().optional(),
-        }),
-      ),
+      conditions: z
+        .array(
+          z.looseObject({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().optional(),
+            message: z.string().optional(),
+          }),
+        )
+        .default([]),
     })
     .optional(),
 });

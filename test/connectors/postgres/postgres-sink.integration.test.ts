@@ -240,7 +240,7 @@ describe("the postgres package", () => {
         return rows[0];
       };
       await worker.write(topic, lines(0));
-      await worker.start("rows", {
+      await worker.start(uniqueName("rows"), {
         "connector.class": "postgres-sink",
         "connection.url": database.url,
         "table.name.format": "lines",
