@@ -140,7 +140,7 @@ describe("rolling updates", () => {
     await until(/^False Rolling: .*\(config offset\.flush\.interval\.ms\)/);
     await until(/^True Ready/);
     assert.ok((await podUids()).every((uid) => !before.includes(uid)));
-    test.diagnostic(`rolled 3 workers in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+    test.diagnostic(`table | 3 workers rolled | ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   });
 
   it("touches no worker for a configuration that cannot work", async () => {
@@ -190,7 +190,9 @@ describe("rolling updates", () => {
         Array.from({ length: count }, (_, n) => `${name} ${n}`),
       );
       gaps.push(Math.max(...records.map(({ atMs }, index) => atMs - (records[index - 1]?.atMs ?? atMs))));
-      test.diagnostic(`${name}: ${values.length - count} of ${count} twice, longest pause ${gaps.at(-1)} ms`);
+      test.diagnostic(
+        `table | ${name}, longest pause | ${gaps.at(-1)} ms | ${values.length - count} of ${count} twice`,
+      );
     }
     assert.ok(Math.max(...gaps) < DOWNTIME_LIMIT_MS, `longest pauses: ${gaps.join(", ")} ms`);
   });
