@@ -1,11 +1,11 @@
 import { createWriteStream, existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { extract } from "tar";
 import { openPromise } from "yauzl";
 import { z } from "zod";
-import { download, FETCH_TIMEOUT_MS, FetchError, reasonOf } from "./download.ts";
+import { download, FetchError, reasonOf } from "./download.ts";
+import { type Stage, stageDirectory, unpackTar } from "./staged-directory.ts";
 
 /** A file that belongs to a Java plugin, as the operator passes it on. */
 export const Artifact = z.strictObject({
@@ -25,13 +25,8 @@ export type Artifact = z.infer<typeof Artifact>;
 export async function fetchArtifact(artifact: Artifact, signal: AbortSignal): Promise<void> {
   const { directory, type, url, sha512 } = artifact;
   if (existsSync(directory)) return;
-  const file = `${directory}.download`;
-  const partial = `${directory}.partial`;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
   await mkdir(dirname(directory), { recursive: true });
-  try {
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial);
+  async function fill({ file, partial }: Stage, deadline: AbortSignal): Promise<void> {
     const hash = await download({ url, file, algorithm: "sha512", headers: {}, advice: "" }, deadline);
     const found = hash.toString("hex");
     if (sha512 !== undefined && found !== sha512) {
@@ -40,25 +35,19 @@ export async function fetchArtifact(artifact: Artifact, signal: AbortSignal): Pr
       );
     }
     await place(artifact, file, partial);
-    await rename(partial, directory);
+  }
+  try {
+    await stageDirectory(directory, fill, signal);
   } catch (cause) {
     if (cause instanceof FetchError) throw cause;
     throw new FetchError(`${url} (${type}) could not be unpacked: ${reasonOf(cause)}`, { cause });
-  } finally {
-    await rm(file, { force: true });
-    await rm(partial, { recursive: true, force: true });
   }
 }
 
 async function place({ type, url, fileName }: Artifact, file: string, into: string): Promise<void> {
   switch (type) {
     case "tgz":
-      return await extract({
-        file,
-        cwd: into,
-        strict: true,
-        filter: (_path, entry) => !("type" in entry) || ["File", "OldFile", "Directory"].includes(entry.type),
-      });
+      return await unpackTar(file, into, 0);
     case "zip":
       return await unzip(file, into);
     case "jar":

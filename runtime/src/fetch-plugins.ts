@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { extract } from "tar";
-import { download, FETCH_TIMEOUT_MS, FetchError, reasonOf } from "./download.ts";
+import { download, FetchError, reasonOf } from "./download.ts";
+import { type Stage, stageDirectory, unpackTar } from "./staged-directory.ts";
 
 /** An archive of a plugin, as `npm pack` makes it, and where its contents belong. */
 export interface PluginArchive {
@@ -19,13 +19,8 @@ export interface PluginArchive {
 export async function fetchPlugin(archive: PluginArchive, token: string | null, signal: AbortSignal): Promise<void> {
   const { directory, url, integrity } = archive;
   if (existsSync(directory)) return;
-  const file = `${directory}.tgz`;
-  const partial = `${directory}.partial`;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
   await mkdir(dirname(directory), { recursive: true });
-  try {
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial);
+  async function fill({ file, partial }: Stage, deadline: AbortSignal): Promise<void> {
     const algorithm = algorithmOf(integrity);
     const headers: Record<string, string> =
       token !== null && url.startsWith("https:") ? { authorization: `Bearer ${token}` } : {};
@@ -38,11 +33,8 @@ export async function fetchPlugin(archive: PluginArchive, token: string | null, 
       );
     }
     await unpack(file, partial, url);
-    await rename(partial, directory);
-  } finally {
-    await rm(file, { force: true });
-    await rm(partial, { recursive: true, force: true });
   }
+  await stageDirectory(directory, fill, signal);
 }
 
 function algorithmOf(integrity: string): string {
@@ -52,16 +44,9 @@ function algorithmOf(integrity: string): string {
   return algorithm;
 }
 
-/** Files and directories only: links could lead out of the package. */
 async function unpack(file: string, into: string, url: string): Promise<void> {
   try {
-    await extract({
-      file,
-      cwd: into,
-      strip: 1,
-      strict: true,
-      filter: (_path, entry) => !("type" in entry) || ["File", "OldFile", "Directory"].includes(entry.type),
-    });
+    await unpackTar(file, into, 1);
   } catch (cause) {
     throw new FetchError(`${url} could not be unpacked: ${reasonOf(cause)}`, { cause });
   }
