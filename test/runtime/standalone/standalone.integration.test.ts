@@ -60,7 +60,11 @@ describe("a standalone worker", () => {
       assert.match(status, /"state":"RUNNING".*"state":"RUNNING"/);
       // In memory only: no group, generation 0, and the same REST API.
       assert.equal((await rest(first.url, "GET", "/")).status, 200);
-      assert.deepEqual((await rest(first.url, "GET", "/connectors/lines-source/offsets")).body, {
+      const committed = await eventually("the offsets of both lines are committed", async () => {
+        const { body } = await rest(first.url, "GET", "/connectors/lines-source/offsets");
+        return JSON.stringify(body).includes('"position":8') ? body : null;
+      });
+      assert.deepEqual(committed, {
         offsets: [{ partition: { filename: lines }, offset: { position: 8 } }],
       });
       assert.equal((await rest(first.url, "POST", "/connectors/lines-source/tasks/0/restart")).status, 204);
