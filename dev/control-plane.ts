@@ -40,7 +40,7 @@ export interface ControlPlaneOptions {
   readonly detached?: boolean;
 }
 
-const READY_TIMEOUT_MS = 120_000;
+const READY_TIMEOUT_MS = 240_000;
 
 /**
  * Starts a fresh control plane with an empty etcd; resolves when it is ready for workloads. RBAC and node authorization are on.

@@ -113,7 +113,7 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     logFile,
     ...(options.detached !== undefined && { detached: options.detached }),
   });
-  await waitUntilReady(broker, () => accepts("127.0.0.1", port), { timeoutMs: 60_000 });
+  await waitUntilReady(broker, () => accepts("127.0.0.1", port), { timeoutMs: 180_000 });
   return {
     bootstrap: `127.0.0.1:${port}`,
     process: broker,
@@ -204,7 +204,7 @@ export async function startJvmWorker(options: {
       return false; // Not listening yet.
     }
   };
-  await waitUntilReady(worker, healthy, { timeoutMs: 120_000, intervalMs: 250 });
+  await waitUntilReady(worker, healthy, { timeoutMs: 240_000, intervalMs: 250 });
   return {
     url,
     process: worker,

@@ -47,7 +47,7 @@ export interface KubernetesApi {
   close(): void;
 }
 
-const REQUEST_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
 /** Short, since a server that is starting may accept a connection and never answer it. */
 const READY_TIMEOUT_MS = 2000;
 

@@ -9,7 +9,7 @@ import { postgresBin } from "./setup/postgres.ts";
 
 const run = promisify(execFile);
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 
 /** A PostgreSQL server on loopback that trusts everybody, with logical decoding. */
 export interface LocalPostgres {

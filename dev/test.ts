@@ -23,9 +23,9 @@ const HELP = `usage: npm test [-- [--unit] [--group GROUP] [WORD…]]
 
 /** Files at a time: integration tests wait more than they compute. */
 const CONCURRENCY = availableParallelism() + 1;
-/** Of a file of the group `test`, and of one of the others. */
-const TIMEOUT_MS = 300_000;
-const LONG_TIMEOUT_MS = 900_000;
+/** Of a file of the group `test`, and of one of the others: several times what the slowest takes on two processors. */
+const TIMEOUT_MS = 600_000;
+const LONG_TIMEOUT_MS = 1_200_000;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -16,7 +16,7 @@ export interface LocalOperator {
 
 const MANIFEST = join(repoRoot, "dev/manifests/operator-rbac.yaml");
 const TOKEN_DURATION = "720h";
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 180_000;
 
 const serviceAccountSchema = z.object({
   kind: z.literal("ServiceAccount"),

@@ -10,7 +10,7 @@ import { type FileEvent, parseFileEvent } from "./event.ts";
 /** Of the environment of a test file and of all that it starts. */
 const MARK = "HEADRACE_TEST_FILE";
 /** How long what a file has started may take to end after its tests. */
-const FAREWELL_MS = 20_000;
+const FAREWELL_MS = 60_000;
 /** How long a file may be silent once one of its tests has failed: what that left open must not hold up the run. */
 const SILENCE_MS = 60_000;
 const TAIL_CHARS = 4_000;
@@ -31,7 +31,7 @@ export interface FileSink {
 
 /**
  * Runs one test file in a process of its own and resolves when that, and everything it started, has ended: by itself, or killed after
- * `timeoutMs`, when it says nothing for 60 s after a failure, or when it stays for more than 20 s after its last test. Never throws for what
+ * `timeoutMs`, when it says nothing for 60 s after a failure, or when it stays for more than 60 s after its last test. Never throws for what
  * the file does.
  */
 export async function runTestFile(

@@ -19,9 +19,9 @@ import {
 /** The time that the broker is away, in each way of being away. */
 const AWAY_MS = 20_000;
 
-describe("a broker that is away for 20 seconds", { timeout: 300_000 }, () => {
+describe("a broker that is away for 20 seconds", { timeout: 600_000 }, () => {
   let kafka: LocalKafka;
-  const signal = AbortSignal.timeout(300_000);
+  const signal = AbortSignal.timeout(600_000);
   before(async () => {
     kafka = await ownKafka({ heap: "512m" });
   });
@@ -122,7 +122,7 @@ describe("a broker that is away for 20 seconds", { timeout: 300_000 }, () => {
     await producer.close();
     assert.equal(producer.takeSettled().at(-1)?.failures.length, 1);
     await consumer.close(AbortSignal.timeout(2000)).catch(() => {});
-    assert.ok(performance.now() - began < 15_000, `${performance.now() - began} ms`);
+    assert.ok(performance.now() - began < 60_000, `${performance.now() - began} ms`);
     kafka.process.signal("SIGCONT");
   });
 });

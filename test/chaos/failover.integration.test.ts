@@ -11,10 +11,15 @@ import { ownKafka } from "#support/kafka.ts";
 import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const PAIRS = 6;
-/** Far above the target of two seconds, so that a busy machine does not fail the test; the measured times are printed. */
-const LIMIT_MS = 8_000;
-const KAFKA_AWAY_MS = 20_000;
-const KAFKA_AWAY_LIMIT_MS = KAFKA_AWAY_MS + 20_000;
+const SESSION_MS = 20_000;
+/**
+ * Far above the target of two seconds, so that a busy machine does not fail the test, and below the session: nobody waits for its end. The
+ * measured times are printed.
+ */
+const LIMIT_MS = 18_000;
+/** Longer than the session: the survivors lose theirs, too. */
+const KAFKA_AWAY_MS = 24_000;
+const KAFKA_AWAY_LIMIT_MS = KAFKA_AWAY_MS + 40_000;
 
 /** Six sources and six sinks over three workers; workers are killed one after the other, and no record may be missing at the end. */
 describe("failover", () => {
@@ -26,7 +31,11 @@ describe("failover", () => {
   let workers: TestWorker[] = [];
   let monitor: ProgressMonitor;
 
-  const start = () => startWorker({ dir, properties: groupProperties(kafka.bootstrap, group) });
+  const start = () =>
+    startWorker({
+      dir,
+      properties: { ...groupProperties(kafka.bootstrap, group), "session.timeout.ms": String(SESSION_MS) },
+    });
   const groupInfo = async (worker: TestWorker) =>
     GroupInfo.parse((await rest(worker.url, "GET", "/headrace/group")).body);
 
@@ -49,7 +58,7 @@ describe("failover", () => {
           )
         );
       },
-      90_000,
+      180_000,
       200,
     );
   }
@@ -130,7 +139,7 @@ describe("failover", () => {
     }
     await settled();
     monitor = await startProgressMonitor({ bootstrap: kafka.bootstrap, topics, files: outputs });
-    await allMoved(Date.now(), 30_000);
+    await allMoved(Date.now(), 60_000);
   });
 
   after(async () => {
@@ -160,7 +169,7 @@ describe("failover", () => {
     await failOver(t, victim, () => victim.process.killGroup());
   });
 
-  it("kill -9 of a worker while Kafka is away for 20 s", async (t) => {
+  it("kill -9 of a worker while Kafka is away for longer than a session", async (t) => {
     const victim = await follower();
     const killWithoutKafka = async () => {
       kafka.process.signal("SIGSTOP");
@@ -174,7 +183,7 @@ describe("failover", () => {
   it("SIGTERM drains: the worker's tasks go on elsewhere, and it ends with exit code 0", async (t) => {
     const victim = await follower();
     await failOver(t, victim, async () => {
-      assert.deepEqual(await victim.process.stop(40_000), { code: 0, signal: null });
+      assert.deepEqual(await victim.process.stop(90_000), { code: 0, signal: null });
     });
   });
 
@@ -195,10 +204,14 @@ describe("failover", () => {
       const file = outputs[index];
       assert.ok(file !== undefined);
       const written = () => new Set(readFileSync(file, "utf8").split("\n").slice(0, -1));
-      await eventually(`${file} has every record of ${topic}`, () => {
-        const lines = written();
-        return records.every((record) => lines.has(record));
-      });
+      await eventually(
+        `${file} has every record of ${topic}`,
+        () => {
+          const lines = written();
+          return records.every((record) => lines.has(record));
+        },
+        120_000,
+      );
     }
   });
 });

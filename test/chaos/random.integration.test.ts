@@ -40,7 +40,7 @@ describe("chaos", () => {
     (victim) => replace(victim, () => victim.process.kill()),
     (victim) => replace(victim, () => victim.process.killGroup()),
     async (victim) => {
-      const end = async () => assert.deepEqual(await victim.process.stop(40_000), { code: 0, signal: null });
+      const end = async () => assert.deepEqual(await victim.process.stop(90_000), { code: 0, signal: null });
       await replace(victim, end);
     },
     async (victim) => {
@@ -76,7 +76,7 @@ describe("chaos", () => {
 
   /** Repeats a request, at whichever worker, until it is answered by one of these. */
   const insist = (method: string, path: string, wanted: readonly number[]) =>
-    eventually(`${method} ${path}`, async () => wanted.includes((await rest(anyUrl(), method, path)).status), 60_000);
+    eventually(`${method} ${path}`, async () => wanted.includes((await rest(anyUrl(), method, path)).status), 120_000);
   const anyUrl = () => pick(cluster.workers).url;
 
   it("ends with everything running, every status true, and no line lost", async () => {
@@ -101,7 +101,7 @@ describe("chaos", () => {
         await insist("PUT", `/connectors/${name}/resume`, [202]);
       }
     }
-    await cluster.settled(90_000);
+    await cluster.settled(180_000);
     await allMove(cluster, PAIRS);
     await cluster.verify();
   });
@@ -111,7 +111,7 @@ describe("chaos", () => {
     const ends = await Promise.all(
       cluster.workers.map(async (worker) => {
         cluster.forget(worker);
-        return await worker.process.stop(40_000);
+        return await worker.process.stop(90_000);
       }),
     );
     assert.deepEqual(ends, Array(ends.length).fill({ code: 0, signal: null }));

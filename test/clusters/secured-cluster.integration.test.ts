@@ -12,7 +12,7 @@ import { down, type Stack, up, WORKER_IMAGE } from "#dev/stack.ts";
 import { eventually } from "#support/eventually.ts";
 
 const PASSWORDS = ["first-canary", "second-canary"] as const;
-const DEADLINE_MS = 90_000;
+const DEADLINE_MS = 180_000;
 
 interface Resource {
   readonly metadata: { readonly name: string; readonly generation: number };

@@ -8,7 +8,7 @@ import { builtPackage, WORKER_COMMAND } from "./package-directory.ts";
 
 describe("the http package in a worker", () => {
   it("moves records from Kafka to a server and from senders to Kafka, through a kill", {
-    timeout: 240_000,
+    timeout: 480_000,
   }, async () => {
     const kafka = await sharedKafka();
     const bodies: string[] = [];
@@ -30,12 +30,17 @@ describe("the http package in a worker", () => {
         "webhook.format": "text",
         topic,
       });
-      await worker.start("out", { ...text, "connector.class": "http-sink", topics: topic, "http.url": server.url });
+      await worker.start(`${topic}-out`, {
+        ...text,
+        "connector.class": "http-sink",
+        topics: topic,
+        "http.url": server.url,
+      });
       const offsets: unknown[] = [];
       const send = (body: string) =>
-        until(60_000, `${body} is answered with success`, async () => {
+        until(120_000, `${body} is answered with success`, async () => {
           const url = `http://127.0.0.1:${port}/`;
-          const response = await fetch(url, { method: "POST", body, signal: AbortSignal.timeout(10_000) }).catch(
+          const response = await fetch(url, { method: "POST", body, signal: AbortSignal.timeout(60_000) }).catch(
             () => null,
           );
           if (response?.status !== 200) return false;
@@ -44,10 +49,10 @@ describe("the http package in a worker", () => {
         });
       for (const body of ["a", "b", "c"]) await send(body);
       assert.deepEqual(offsets[0], { stored: true, topic, partition: 0, offset: 0 });
-      await until(60_000, "three requests", () => new Set(bodies).size === 3);
+      await until(120_000, "three requests", () => new Set(bodies).size === 3);
       await worker.killAndRestart();
       for (const body of ["d", "e"]) await send(body);
-      await until(60_000, "all requests", () => new Set(bodies).size === 5);
+      await until(120_000, "all requests", () => new Set(bodies).size === 5);
       assert.deepEqual([...new Set(bodies)], ["a", "b", "c", "d", "e"]);
       assert.deepEqual([...new Set(await worker.read(topic, 5))], ["a", "b", "c", "d", "e"]);
     } finally {

@@ -135,6 +135,6 @@ describe("the local stack", () => {
     await eventually("something was started", () => ours().length >= 2, 60_000);
     first.kill("SIGINT");
     await once(first, "exit");
-    assert.deepEqual(ours(), []);
+    await eventually("everything has ended", () => ours().length === 0);
   });
 });

@@ -24,7 +24,7 @@ const KEY = { namespace: "ns", name: "orders" };
 
 /** The operator's side of the REST API against a real worker, which runs with the properties that the operator renders. */
 describe("operator and a real worker", () => {
-  const signal = AbortSignal.timeout(180_000);
+  const signal = AbortSignal.timeout(580_000);
   const ip = `127.${randomInt(30, 90)}.${randomInt(1, 250)}.${randomInt(1, 250)}`;
   const worker: Worker = { cluster: { namespace: "ns", name: "my-connect" }, ip };
   const kube = createFakeKube();
@@ -103,7 +103,7 @@ describe("operator and a real worker", () => {
   after(async () => {
     stop.abort();
     await running;
-    await process_?.stop(20_000);
+    await process_?.stop(60_000);
     await kafka.stop();
     await rm(dir, { recursive: true, force: true });
   });

@@ -18,6 +18,9 @@ import { eventually } from "#support/eventually.ts";
 import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 
+/** What comes by push is there before a silent stream would be opened anew (10 s), and long before all is looked at again. */
+const PUSHED_MS = 9_000;
+
 const MANIFEST = new URL("../../dev/manifests/operator-rbac.yaml", import.meta.url);
 
 const Kubeconfig = z.looseObject({
@@ -71,7 +74,7 @@ interface Resource<S> {
  * no node: the test gives pods their status, and fake workers listen at their addresses.
  */
 describe("operator on a real API server", () => {
-  const signal = AbortSignal.timeout(300_000);
+  const signal = AbortSignal.timeout(580_000);
   let kubernetes: TestKubernetes;
   let proxy: CountingProxy;
   let dir: string;
@@ -279,11 +282,10 @@ describe("operator on a real API server", () => {
 
     await kubernetes.kubectl(["-n", namespace, "scale", "kc", "a", "--replicas=1"]);
     await cluster("Ready");
-    const pods = await request<Listed>("GET", `/api/v1/namespaces/${namespace}/pods`);
-    assert.deepEqual(
-      pods.items.map(({ metadata }) => metadata.name),
-      ["a-connect-0"],
-    );
+    await eventually("the first pod is left", async () => {
+      const { items } = await request<Listed>("GET", `/api/v1/namespaces/${namespace}/pods`);
+      return items.map(({ metadata }) => metadata.name).join() === "a-connect-0";
+    });
     assert.notDeepEqual(spec, undefined);
 
     await request("DELETE", pathOf("kafkaconnects", "a"));
@@ -351,13 +353,13 @@ describe("operator on a real API server", () => {
     const failedAt = performance.now();
     connect.setState("orders", 1, "FAILED", "db:5432 refused the connection");
     const failed = await connector("TasksFailed");
-    assert.ok(performance.now() - failedAt < 1_500);
+    assert.ok(performance.now() - failedAt < PUSHED_MS);
     assert.equal(failed.status?.tasks, "1/2");
 
     await kubernetes.kubectl(["-n", namespace, "annotate", "kctr", "orders", "strimzi.io/restart=includeTasks"]);
     await connector("Running");
 
-    await kubernetes.kubectl(["-n", namespace, "delete", "kctr", "orders", "--timeout=20s"]);
+    await kubernetes.kubectl(["-n", namespace, "delete", "kctr", "orders", "--timeout=120s"]);
     assert.equal(connect.connectors.has("orders"), false);
   });
 

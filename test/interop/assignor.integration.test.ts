@@ -179,7 +179,7 @@ function intendedDifference(
   return null;
 }
 
-describe("our assignor and Apache's on the same histories", { timeout: 300_000 }, () => {
+describe("our assignor and Apache's on the same histories", { timeout: 600_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-assignor-"));
   let java: JavaAssignor;
 

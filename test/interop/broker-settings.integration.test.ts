@@ -31,7 +31,7 @@ const BROKER = {
   "broker.heartbeat.interval.ms": "300",
 };
 
-describe("workers of a broker with settings of its own, beside a second cluster", { timeout: 300_000 }, () => {
+describe("workers of a broker with settings of its own, beside a second cluster", { timeout: 600_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-broker-settings-"));
   const group = uniqueName("settings");
   const exactGroup = `${group}-eos`;
@@ -59,7 +59,7 @@ describe("workers of a broker with settings of its own, beside a second cluster"
           ...common,
           "session.timeout.ms": "6000",
           "heartbeat.interval.ms": "500",
-          "headrace.request.timeout.ms": "8000",
+          "headrace.request.timeout.ms": "12000",
         },
       }),
       startWorker({
@@ -95,11 +95,11 @@ describe("workers of a broker with settings of its own, beside a second cluster"
         const found = await statusOf(of, name);
         return found !== null && [found.connector, ...found.tasks].map(({ state }) => state).join(" ") === wanted;
       },
-      60_000,
+      90_000,
     );
   const remove = async (of: TestWorker, name: string) => {
     assert.equal((await rest(of.url, "DELETE", `/connectors/${name}`)).status, 204);
-    await eventually(`${name} is gone`, async () => (await statusOf(of, name)) === null, 60_000);
+    await eventually(`${name} is gone`, async () => (await statusOf(of, name)) === null, 90_000);
   };
   const read = (bootstrap: string, topic: string): CommittedReader => {
     const reader = openCommittedReader(bootstrap, topic);
@@ -243,7 +243,7 @@ describe("workers of a broker with settings of its own, beside a second cluster"
           const answer = await health(of);
           return answer.status === 500 && answer;
         },
-        60_000,
+        90_000,
       );
       assert.match(
         JSON.stringify(body),
@@ -254,7 +254,7 @@ describe("workers of a broker with settings of its own, beside a second cluster"
     assert.equal(request.status, 500);
     assert.match(JSON.stringify(request.body), /Request timed out\. The worker is currently writing the target state/);
     broker = await broker.restart();
-    await together((of) => eventually("healthy", async () => (await health(of)).status === 200, 60_000));
+    await together((of) => eventually("healthy", async () => (await health(of)).status === 200, 90_000));
     assert.equal((await rest(worker.url, "PUT", "/connectors/gen/resume")).status, 202);
     await reaches(worker, "gen", "RUNNING RUNNING");
   });

@@ -19,13 +19,13 @@ describe(`converters give what Apache's own give, data, bytes and failures (HEAD
     return compareCases(cases, signal);
   };
 
-  it("from data to bytes", { timeout: 240_000 }, async (t) => {
+  it("from data to bytes", { timeout: 600_000 }, async (t) => {
     const comparison = await compare(randomEncodeCase, t.signal);
     t.diagnostic(summarize("converters: data to bytes", comparison));
     assert.equal(comparison.unexpected.length, 0, showDifferences(comparison.unexpected));
   });
 
-  it("from bytes to data", { timeout: 240_000 }, async (t) => {
+  it("from bytes to data", { timeout: 600_000 }, async (t) => {
     const comparison = await compare(randomDecodeCase, t.signal);
     t.diagnostic(summarize("converters: bytes to data", comparison));
     assert.equal(comparison.unexpected.length, 0, showDifferences(comparison.unexpected));

@@ -31,7 +31,7 @@ async function startOurs(bootstrap: string, group: string) {
   const configs = createConfigStore(createTopicLog({ settings, topic, readCommitted: false, log: silent }), {
     log: silent,
   });
-  await configs.start(AbortSignal.timeout(30_000));
+  await configs.start(AbortSignal.timeout(60_000));
   const source = {
     get end() {
       return snapshotOf(configs);
@@ -55,9 +55,9 @@ async function startOurs(bootstrap: string, group: string) {
       retryBackoffMaxMs: 500,
     },
     groupId: group,
-    sessionTimeoutMs: 10_000,
+    sessionTimeoutMs: 60_000,
     rebalanceTimeoutMs: 60_000,
-    answerTimeoutMs: 3_000,
+    answerTimeoutMs: 10_000,
     log: silent,
   });
   const member = createMember({
@@ -66,12 +66,12 @@ async function startOurs(bootstrap: string, group: string) {
     client,
     host: worker,
     protocol: "sessioned",
-    sessionTimeoutMs: 10_000,
+    sessionTimeoutMs: 60_000,
     heartbeatIntervalMs: HEARTBEAT_MS,
     maxDelayMs: 0,
     rebalanceTimeoutMs: 60_000,
     unsyncBackoffMs: 300_000,
-    syncTimeoutMs: 3_000,
+    syncTimeoutMs: 10_000,
     log: silent,
   });
   const stop = new AbortController();
@@ -162,11 +162,15 @@ describe("our member in a group of JVM workers", { timeout: 600_000 }, () => {
     );
     assert.equal(member.view().isLeader, false);
     assert.equal(member.view().leaderUrl, `${jvm.url}/`);
-    await eventually("the JVM worker keeps the rest", async () => {
-      await eventually("no round", () => !member.view().rebalancing, PATIENCE_MS);
-      return (await runningOnJvm()).length >= 4;
-    });
-    await assert.rejects(member.drain(AbortSignal.timeout(20_000)), { code: "unavailable" });
+    await eventually(
+      "the JVM worker keeps the rest",
+      async () => {
+        await eventually("no round", () => !member.view().rebalancing, PATIENCE_MS);
+        return (await runningOnJvm()).length >= 4;
+      },
+      PATIENCE_MS,
+    );
+    await assert.rejects(member.drain(AbortSignal.timeout(60_000)), { code: "unavailable" });
     assert.equal(worker.work.tasks.length, 2);
     await ours.leave();
     await eventually("the JVM worker runs everything", async () => (await runningOnJvm()).length === 8, PATIENCE_MS);

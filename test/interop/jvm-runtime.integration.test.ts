@@ -14,7 +14,7 @@ import { down, type Stack, up } from "#dev/stack.ts";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
 import { eventually } from "#support/eventually.ts";
 
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = 180_000;
 const TOPIC = "db.public.orders";
 
 const Resource = z.object({
@@ -118,7 +118,7 @@ describe("runtime Jvm: change capture from PostgreSQL", () => {
           "offset.storage.replication.factor": 1,
           "status.storage.replication.factor": 1,
           "offset.flush.interval.ms": 1000,
-          "session.timeout.ms": 6000,
+          "session.timeout.ms": 12000,
           "heartbeat.interval.ms": 1000,
           "value.converter.schemas.enable": false,
           "key.converter.schemas.enable": false,

@@ -20,12 +20,15 @@ const CLIENT_ONLY = /^(connect-metrics|connect-node-metrics|kafka-metrics-count)
 /** Attributes of ours that a JVM worker registers only with exactly-once. */
 const EXACTLY_ONCE_ONLY = /^transaction-size-/;
 
-/** One source with a transform and a predicate, one sink, one sink that fails. */
+/**
+ * One source with a transform and a predicate, one sink, one sink that fails. The consumer groups are named after the sinks, and Kafka is shared
+ * with other tests.
+ */
 function connectors(dir: string, topic: string): Readonly<Record<string, Readonly<Record<string, string>>>> {
   const base = { "tasks.max": "1" };
   const sink = { ...base, "connector.class": "FileStreamSink", topics: topic };
   return {
-    src: {
+    [`${topic}-source`]: {
       ...base,
       "connector.class": "FileStreamSource",
       file: join(dir, "in.txt"),
@@ -36,8 +39,8 @@ function connectors(dir: string, topic: string): Readonly<Record<string, Readonl
       predicates: "p",
       "predicates.p.type": "org.apache.kafka.connect.transforms.predicates.RecordIsTombstone",
     },
-    sink: { ...sink, file: join(dir, "out.txt") },
-    failing: {
+    [`${topic}-sink`]: { ...sink, file: join(dir, "out.txt") },
+    [`${topic}-failing`]: {
       ...sink,
       file: join(dir, "out2.txt"),
       "value.converter": "org.apache.kafka.connect.json.JsonConverter",
@@ -52,8 +55,12 @@ async function runConnectors(url: string, dir: string, topic: string): Promise<v
     assert.equal(status, 201, JSON.stringify(body));
   }
   const statusOf = async (name: string) => JSON.stringify((await rest(url, "GET", `/connectors/${name}/status`)).body);
-  await eventually("the failure", async () => (await statusOf("failing")).includes("FAILED"), 120_000);
-  await eventually("the others", async () => ((await statusOf("sink")).match(/RUNNING/g) ?? []).length === 2, 120_000);
+  await eventually("the failure", async () => (await statusOf(`${topic}-failing`)).includes("FAILED"), 120_000);
+  await eventually(
+    "the others",
+    async () => ((await statusOf(`${topic}-sink`)).match(/RUNNING/g) ?? []).length === 2,
+    120_000,
+  );
 }
 
 describe("metrics beside a JVM worker's", () => {

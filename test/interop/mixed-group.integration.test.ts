@@ -11,7 +11,8 @@ import { follow } from "#support/numbered-lines.ts";
 import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const SOURCES = ["s0", "s1", "s2", "s3"];
-const SINK = "sink";
+/** Its consumer group is named after it, and Kafka is shared with other tests. */
+const SINK = uniqueName("mixed-sink");
 const CONNECTORS = [...SOURCES, SINK];
 const PATIENCE_MS = 120_000;
 const KEY_TTL_MS = 8_000;
@@ -34,7 +35,7 @@ describe("a group of JVM and Headrace workers", { timeout: 800_000 }, () => {
   const properties = () => ({
     ...groupProperties(kafka.bootstrap, group),
     "heartbeat.interval.ms": "500",
-    "session.timeout.ms": "6000",
+    "session.timeout.ms": "15000",
     "inter.worker.key.ttl.ms": `${KEY_TTL_MS}`,
   });
   const urls = () => [...jvms, ...ours].map(({ url }) => url);
@@ -194,7 +195,7 @@ describe("a group of JVM and Headrace workers", { timeout: 800_000 }, () => {
 
   after(async () => {
     clearInterval(growth);
-    await Promise.allSettled([...ours.map(({ process }) => process.stop(20_000)), ...jvms.map((jvm) => jvm.kill())]);
+    await Promise.allSettled([...ours.map(({ process }) => process.stop(60_000)), ...jvms.map((jvm) => jvm.kill())]);
     await kafka?.stop();
     rmSync(dir, { recursive: true, force: true });
   });
@@ -249,7 +250,7 @@ describe("a group of JVM and Headrace workers", { timeout: 800_000 }, () => {
     const [own] = ours;
     assert.ok(own !== undefined);
     remove(ours, own);
-    await own.process.stop(30_000);
+    await own.process.stop(60_000);
     await settled(2, ...urls());
     await moving();
   });

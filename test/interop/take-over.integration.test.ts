@@ -61,7 +61,12 @@ describe("handing a cluster's state topics to Apache Kafka Connect and back", { 
     const source = { "connector.class": "FileStreamSource", "tasks.max": "1" };
     await create("source", { ...source, file: input, topic });
     await create("paused", { ...source, file: pausedInput, topic: pausedTopic });
-    await create("sink", { "connector.class": "FileStreamSink", "tasks.max": "1", file: output, topics: topic });
+    await create(`${group}-sink`, {
+      "connector.class": "FileStreamSink",
+      "tasks.max": "1",
+      file: output,
+      topics: topic,
+    });
     await eventually("all lines arrived", () => linesOf(output).length >= 1000, PATIENCE_MS);
     await eventually(
       "the second source runs",
@@ -76,7 +81,7 @@ describe("handing a cluster's state topics to Apache Kafka Connect and back", { 
     assert.equal((await rest(url, "PUT", "/connectors/paused/pause")).status, 202);
     await eventually("paused", async () => (await stateOf(url, "paused")) === "PAUSED PAUSED", PATIENCE_MS);
     assert.deepEqual(linesOf(output), numbered("line", 0, 1000));
-    const { code, signal } = await ours.process.stop(30_000);
+    const { code, signal } = await ours.process.stop(60_000);
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, "SIGTERM ends the worker with exit code 0");
     ours = undefined;
   });
@@ -88,8 +93,8 @@ describe("handing a cluster's state topics to Apache Kafka Connect and back", { 
     const { url } = jvm;
     await eventually("the new lines arrived", () => linesOf(output).length >= 1500, PATIENCE_MS);
     assert.deepEqual(linesOf(output), numbered("line", 0, 1500), "nothing lost, nothing repeated");
-    assert.equal(await stateOf(url, "source"), "RUNNING RUNNING");
-    assert.equal(await stateOf(url, "paused"), "PAUSED PAUSED");
+    await eventually("the source runs", async () => (await stateOf(url, "source")) === "RUNNING RUNNING", PATIENCE_MS);
+    await eventually("still paused", async () => (await stateOf(url, "paused")) === "PAUSED PAUSED", PATIENCE_MS);
     assert.deepEqual(await consumeAll(kafka.bootstrap, pausedTopic), numbered("paused", 0, 10));
     await jvm.stop();
     jvm = undefined;

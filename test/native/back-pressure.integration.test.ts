@@ -3,9 +3,9 @@ import { after, before, describe, it } from "node:test";
 import { sharedKafka } from "#support/kafka.ts";
 import { createTopic, endOffset, openProducer, readTopic, record, settledBatches, textOf } from "./clients.ts";
 
-describe("a full queue", { timeout: 60_000 }, () => {
+describe("a full queue", { timeout: 280_000 }, () => {
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(280_000);
   before(async () => {
     kafka = await sharedKafka();
   });

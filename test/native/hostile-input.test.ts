@@ -43,7 +43,7 @@ const odd: readonly unknown[] = [
   new Proxy({}, { get: () => assert.fail("read") }),
 ];
 
-describe("hostile input to the addon", { timeout: 60_000 }, () => {
+describe("hostile input to the addon", { timeout: 280_000 }, () => {
   let producer: unknown;
   let consumer: unknown;
   before(() => {

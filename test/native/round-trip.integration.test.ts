@@ -3,9 +3,9 @@ import { after, before, describe, it } from "node:test";
 import { sharedKafka } from "#support/kafka.ts";
 import { createTopic, openProducer, readTopic, record, settledBatches, textOf } from "./clients.ts";
 
-describe("records through Kafka and back", { timeout: 60_000 }, () => {
+describe("records through Kafka and back", { timeout: 280_000 }, () => {
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(280_000);
   before(async () => {
     kafka = await sharedKafka();
   });

@@ -6,9 +6,9 @@ import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { copyRecords, createTopic, nextEvent, openConsumer, record, textOf } from "./clients.ts";
 
-describe("transactions of the native producer", { timeout: 120_000 }, () => {
+describe("transactions of the native producer", { timeout: 280_000 }, () => {
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;
-  const signal = AbortSignal.timeout(120_000);
+  const signal = AbortSignal.timeout(280_000);
   const open: TransactionalProducer[] = [];
   before(async () => {
     kafka = await sharedKafka();

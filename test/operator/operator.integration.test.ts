@@ -103,7 +103,7 @@ describe("operator process", () => {
   }
 
   async function status(url: string): Promise<number | undefined> {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
     await response?.body?.cancel();
     return response?.status;
   }
@@ -111,9 +111,11 @@ describe("operator process", () => {
   it("waits for its rights, becomes ready, leads, makes a cluster, and goes without a trace", async () => {
     const operator = await start();
     await eventually("it is alive", async () => (await status(`${operator.url}/healthz`)) === 200);
-    const waiting = await fetch(`${operator.url}/readyz`);
-    assert.equal(waiting.status, 503);
-    assert.match(await waiting.text(), /waiting for connects, connectors, statefulSets, pods/);
+    await eventually("it says what it waits for", async () => {
+      const waiting = await fetch(`${operator.url}/readyz`);
+      assert.equal(waiting.status, 503);
+      return /waiting for connects, connectors, statefulSets, pods/.test(await waiting.text());
+    });
 
     await grantRights();
     await eventually("it is ready", async () => (await status(`${operator.url}/readyz`)) === 200);

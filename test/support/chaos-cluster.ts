@@ -72,7 +72,7 @@ export async function openChaosCluster(options: {
     return worker;
   };
 
-  async function settled(limitMs = 60_000): Promise<void> {
+  async function settled(limitMs = 120_000): Promise<void> {
     const isSettled = async ({ url }: TestWorker) => {
       const info = GroupInfo.parse((await rest(url, "GET", "/headrace/group")).body);
       if (!info.balanced || info.rebalancing || info.members.length !== workers.length) return false;
@@ -113,7 +113,7 @@ export async function openChaosCluster(options: {
       const counts = inputs.map((input) => input.stop());
       const passages = counts.map(async (count, pair) => {
         const arrived = () => new Set(numbersIn(output(pair))).size === count;
-        await eventually(`${count} lines in ${output(pair)}`, arrived, 60_000, 250);
+        await eventually(`${count} lines in ${output(pair)}`, arrived, 120_000, 250);
         const records = await readTopic(kafka.bootstrap, topic(pair));
         const passage = follow(records.map(({ value }) => Number(value)));
         assert.deepEqual([passage.arrived, passage.jumps], [count, []], `${topic(pair)}: ${JSON.stringify(passage)}`);

@@ -17,5 +17,5 @@ export async function installCustomResources({ kubectl }: Pick<TestKubernetes, "
     ]);
     return !conditions.startsWith(";") && !conditions.includes(";;");
   });
-  await kubectl(["wait", "--for=condition=Established", "--timeout=30s", "-f", folder]);
+  await kubectl(["wait", "--for=condition=Established", "--timeout=120s", "-f", folder]);
 }

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Waits until `condition` answers something other than undefined or false, and answers that. Fails after `timeoutMs` (default 30 s) naming
+ * Waits until `condition` answers something other than undefined or false, and answers that. Fails after `timeoutMs` (default 60 s: far more than anything takes, so that a machine that stands still for a while fails nothing) naming
  * what was waited for; what the condition throws passes at once.
  */
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -18,7 +18,7 @@ export interface ExecutorProcess {
   readonly offsets: Map<string, OffsetMap>;
   /** Resolves with the exit code, or the signal. */
   readonly exited: Promise<number | string>;
-  /** Resolves with the first notice, told or to come, for which the predicate holds; rejects after 30 s. */
+  /** Resolves with the first notice, told or to come, for which the predicate holds; rejects after 60 s. */
   notice(matches: (notice: ExecutorNotice) => boolean): Promise<ExecutorNotice>;
   /** Resolves when the task was last told to be in that state; rejects with the trace if it is FAILED instead. */
   state(key: TaskKey, state: string): Promise<void>;
@@ -63,7 +63,7 @@ export async function forkExecutor(worker: StringMap): Promise<ExecutorProcess> 
   await rpc.call(
     "setup",
     { worker, workerId: "test:8083", kafkaClusterId: "test", packages: [] },
-    AbortSignal.timeout(30_000),
+    AbortSignal.timeout(60_000),
   );
 
   async function until<T>(look: () => T | null): Promise<T> {
@@ -76,7 +76,7 @@ export async function forkExecutor(worker: StringMap): Promise<ExecutorProcess> 
         found.reject(error);
       }
     };
-    const timer = setTimeout(() => found.reject(new Error("the executor did not tell in time")), 30_000);
+    const timer = setTimeout(() => found.reject(new Error("the executor did not tell in time")), 60_000);
     listeners.add(check);
     check();
     try {

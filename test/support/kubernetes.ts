@@ -55,7 +55,7 @@ function ownControlPlane(dir: string): Promise<ControlPlane> {
 /** Creates a namespace with a random name and waits for its default ServiceAccount, without which no pod can be created. */
 export async function createNamespace(api: KubernetesApi): Promise<string> {
   const name = `test-${randomBytes(4).toString("hex")}`;
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(120_000);
   const body = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
   await api.request({ method: "POST", path: "/api/v1/namespaces", body }, signal);
   await eventually("the default ServiceAccount exists", async () => {

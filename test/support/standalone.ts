@@ -53,7 +53,7 @@ export async function startStandaloneFile(
   }).catch((error: unknown) => {
     throw new Error(`worker did not start:\n${logTail(worker.logFile, 60)}`, { cause: error });
   });
-  return { url, process: worker, stop: async () => void (await worker.stop(30_000)) };
+  return { url, process: worker, stop: async () => void (await worker.stop(60_000)) };
 }
 
 /** Runs a standalone worker to its end. */
@@ -62,7 +62,7 @@ export function runStandalone(
 ): Promise<{ readonly code: number | string; readonly output: string }> {
   return new Promise((resolve) => {
     const args = ["--conditions=source", MAIN, "standalone", write(run), ...run.files];
-    execFile(process.execPath, args, { timeout: 60_000 }, (error, stdout, stderr) =>
+    execFile(process.execPath, args, { timeout: 180_000 }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : (error.code ?? "killed"), output: stdout + stderr }),
     );
   });

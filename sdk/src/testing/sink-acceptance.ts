@@ -43,7 +43,7 @@ export interface SinkAcceptance {
 }
 
 /** Longest that a put may take to end after its signal has aborted. */
-const STOP_MS = 3_000;
+const STOP_MS = 15_000;
 const OUTAGE_MS = 60_000;
 
 /** The acceptance suite of sinks. Cases are independent of one another and may run at the same time. */

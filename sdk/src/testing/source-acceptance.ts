@@ -46,7 +46,7 @@ export interface SourceAcceptance {
 }
 
 /** Longest that a poll may take to end after its signal has aborted. */
-const STOP_MS = 2_000;
+const STOP_MS = 15_000;
 /** Polls of the case that looks for what each of them leaves behind. */
 const POLLS = 40;
 const POLLING_MS = 500;

@@ -39,8 +39,8 @@ export interface WorkerRun {
   close(): Promise<void>;
 }
 
-const START_MS = 60_000;
-const REQUEST_MS = 30_000;
+const START_MS = 120_000;
+const REQUEST_MS = 60_000;
 const TAIL = 6_000;
 
 const STATUS = z.object({

@@ -223,7 +223,7 @@ describe("the postgres package", () => {
     });
   });
 
-  it("moves records from Kafka in a worker, each once, though the worker is killed", { timeout: 280_000 }, async () => {
+  it("moves records from Kafka in a worker, each once, though the worker is killed", { timeout: 560_000 }, async () => {
     const kafka = await sharedKafka();
     const database = await server.createDatabase();
     await database.client.query("CREATE TABLE lines (id integer, note text)");

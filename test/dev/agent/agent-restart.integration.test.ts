@@ -14,7 +14,7 @@ describe("an agent that ends and starts again", () => {
 
   before(async () => {
     node = await startLocalNode({ restartBackOffMs: 100 });
-    const readinessProbe = { httpGet: { path: "/ready", port: 8083 }, periodSeconds: 1 };
+    const readinessProbe = { httpGet: { path: "/ready", port: 8083 }, periodSeconds: 1, timeoutSeconds: 10 };
     await node.apply(statefulSetManifest("web", 2, { containers: [serverContainer(node.shared, { readinessProbe })] }));
   });
 

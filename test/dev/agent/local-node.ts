@@ -63,7 +63,7 @@ interface ApiPod extends Pod {
   };
 }
 
-const signal = () => AbortSignal.timeout(30_000);
+const signal = () => AbortSignal.timeout(60_000);
 
 export async function startLocalNode(options: { readonly restartBackOffMs: number }): Promise<LocalNode> {
   const dir = mkdtempSync(join(tmpdir(), "headrace-node-"));
@@ -78,7 +78,7 @@ export async function startLocalNode(options: { readonly restartBackOffMs: numbe
       dir: join(dir, "agent"),
       kubeconfig: controlPlane.nodeKubeconfig("local"),
       images,
-      shutdownGraceMs: 5000,
+      shutdownGraceMs: 30_000,
       ...options,
     });
   let agent = await start();
@@ -111,7 +111,7 @@ export async function startLocalNode(options: { readonly restartBackOffMs: numbe
         return found !== undefined && condition(found) && found;
       }),
     ask: async ({ ip }, path) => {
-      const response = await fetch(`http://${ip}:8083${path}`, { signal: AbortSignal.timeout(5000) });
+      const response = await fetch(`http://${ip}:8083${path}`, { signal: AbortSignal.timeout(30_000) });
       return await response.text();
     },
     stop: async () => {
@@ -141,7 +141,7 @@ export function serverContainer(shared: string, more: Partial<Container> = {}): 
 }
 
 export function podManifest(name: string, spec: Partial<PodSpec> & Pick<PodSpec, "containers">): object {
-  return { apiVersion: "v1", kind: "Pod", metadata: { name }, spec: { terminationGracePeriodSeconds: 5, ...spec } };
+  return { apiVersion: "v1", kind: "Pod", metadata: { name }, spec: { terminationGracePeriodSeconds: 60, ...spec } };
 }
 
 export function statefulSetManifest(
@@ -159,7 +159,7 @@ export function statefulSetManifest(
       podManagementPolicy: "Parallel",
       serviceName: name,
       selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { terminationGracePeriodSeconds: 5, ...spec } },
+      template: { metadata: { labels }, spec: { terminationGracePeriodSeconds: 60, ...spec } },
     },
   };
 }

@@ -16,10 +16,15 @@ import {
 describe("pods on the local node", () => {
   let node: LocalNode;
   const file = (name: string) => join(node.shared, name);
-  const readiness = { httpGet: { path: "/ready", port: 8083 }, periodSeconds: 1, failureThreshold: 1 };
+  const readiness = {
+    httpGet: { path: "/ready", port: 8083 },
+    periodSeconds: 1,
+    timeoutSeconds: 10,
+    failureThreshold: 1,
+  };
 
   before(async () => {
-    node = await startLocalNode({ restartBackOffMs: 1500 });
+    node = await startLocalNode({ restartBackOffMs: 5000 });
     const data = { level: "info", unused: "x" };
     await node.apply(
       { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "settings" }, data },
@@ -67,7 +72,7 @@ describe("pods on the local node", () => {
       assert.equal(pod.container.restartCount, 0);
       assert.match(await node.ask(pod, "/"), new RegExp(`^pid ${pod.container.pid} `));
     }
-    await node.kubectl(["wait", "--for=jsonpath={.status.readyReplicas}=2", "statefulset/web", "--timeout=20s"]);
+    await node.kubectl(["wait", "--for=jsonpath={.status.readyReplicas}=2", "statefulset/web", "--timeout=120s"]);
   });
 
   it("gives environment, arguments and volumes as the pod describes them", async () => {
@@ -134,13 +139,16 @@ describe("pods on the local node", () => {
   it("kills a container that ignores SIGTERM when the grace period is over", async () => {
     const command = ["node", "pod-server.ts", "--stubborn"];
     await node.apply(
-      podManifest("stubborn", { containers: [serverContainer(node.shared, { command, readinessProbe: readiness })] }),
+      podManifest("stubborn", {
+        terminationGracePeriodSeconds: 600,
+        containers: [serverContainer(node.shared, { command, readinessProbe: readiness })],
+      }),
     );
     const { container } = await ready("stubborn");
     const started = performance.now();
     await node.kubectl(["delete", "pod", "stubborn", "--grace-period=2"]);
     const seconds = (performance.now() - started) / 1000;
-    assert.ok(seconds >= 1.9 && seconds < 10, `${seconds} s`);
+    assert.ok(seconds >= 1.9 && seconds < 60, `${seconds} s`);
     assert.ok(existsSync(file("stubborn.terminated")));
     assert.ok(!isAlive(container.pid ?? 0));
   });
@@ -157,11 +165,16 @@ describe("pods on the local node", () => {
     await node.kubectl(["delete", "pod", "patient", "--wait=false"]);
     await eventually("SIGTERM arrived", () => existsSync(file("patient.terminated")));
     assert.equal(readFileSync(file("prestop"), "utf8"), "patient\n");
-    await node.kubectl(["delete", "pod", "patient", "--grace-period=1", "--timeout=20s"]);
+    await node.kubectl(["delete", "pod", "patient", "--grace-period=1", "--timeout=120s"]);
   });
 
   it("restarts a container whose liveness probe fails", async () => {
-    const livenessProbe = { httpGet: { path: "/alive", port: 8083 }, periodSeconds: 1, failureThreshold: 2 };
+    const livenessProbe = {
+      httpGet: { path: "/alive", port: 8083 },
+      periodSeconds: 1,
+      timeoutSeconds: 10,
+      failureThreshold: 2,
+    };
     const container = serverContainer(node.shared, { readinessProbe: readiness, livenessProbe });
     await node.apply(podManifest("alive", { containers: [container] }));
     const before = await ready("alive");
@@ -181,8 +194,13 @@ describe("pods on the local node", () => {
   it("waits for the startup probe before the others, and takes exec and TCP probes", async () => {
     const go = file("go");
     const container = serverContainer(node.shared, {
-      startupProbe: { exec: { command: ["test", "-e", go] }, periodSeconds: 1, failureThreshold: 60 },
-      livenessProbe: { tcpSocket: { port: 8083 }, periodSeconds: 1 },
+      startupProbe: {
+        exec: { command: ["test", "-e", go] },
+        periodSeconds: 1,
+        timeoutSeconds: 10,
+        failureThreshold: 600,
+      },
+      livenessProbe: { tcpSocket: { port: 8083 }, periodSeconds: 1, timeoutSeconds: 10 },
     });
     await node.apply(podManifest("slow", { containers: [container] }));
     const running = await node.until("slow", "runs", (pod) => pod.container.running);
@@ -213,7 +231,7 @@ describe("pods on the local node", () => {
     const unlucky = await node.until("unlucky", "succeeds", ({ phase }) => phase === "Succeeded");
     assert.equal(unlucky.container.restartCount, 1);
     assert.equal(unlucky.container.last?.exitCode, 4);
-    await node.kubectl(["delete", "pod", "job", "broken", "unlucky", "--timeout=20s"]);
+    await node.kubectl(["delete", "pod", "job", "broken", "unlucky", "--timeout=120s"]);
   });
 
   it("says why a container cannot start, and goes on when it can", async () => {
@@ -247,12 +265,13 @@ describe("pods on the local node", () => {
     await node.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "later" }, data: { a: "1" } });
     await ready("no-config");
     await ready("no-volume");
-    const { items } = JSON.parse(await node.kubectl(["get", "events", "-o", "json"])) as {
-      items: readonly { reason: string; involvedObject: { name: string } }[];
-    };
-    const reasons = new Set(items.map(({ reason, involvedObject }) => `${involvedObject.name} ${reason}`));
     for (const wanted of ["no-image ErrImageNeverPull", "no-volume FailedMount", "alive Unhealthy"]) {
-      assert.ok(reasons.has(wanted), `${wanted} in ${[...reasons].join(", ")}`);
+      await eventually(`the event ${wanted}`, async () => {
+        const { items } = JSON.parse(await node.kubectl(["get", "events", "-o", "json"])) as {
+          items: readonly { reason: string; involvedObject: { name: string } }[];
+        };
+        return items.some(({ reason, involvedObject }) => `${involvedObject.name} ${reason}` === wanted);
+      });
     }
   });
 
@@ -261,7 +280,7 @@ describe("pods on the local node", () => {
     const path = `/api/v1/namespaces/${node.namespace}/pods/${name}`;
     const condition = { type: "example.org/Seen", status: "True" };
     const contentType = "application/strategic-merge-patch+json";
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(180_000);
     await node.api.request(
       { method: "PATCH", path: `${path}/status`, contentType, body: { status: { conditions: [condition] } } },
       signal,

@@ -10,7 +10,7 @@ import { repoRoot } from "#dev/cache.ts";
 const run = promisify(execFile);
 
 describe("make demo", () => {
-  it("holds in every point, on a stack of its own, and leaves nothing running", { timeout: 300_000 }, async () => {
+  it("holds in every point, on a stack of its own, and leaves nothing running", { timeout: 560_000 }, async () => {
     const dir = mkdtempSync(join(tmpdir(), "headrace-demo-"));
     const env = {
       ...process.env,

@@ -34,7 +34,7 @@ for (const { group, prefix } of [
   { group: "eventstreams.ibm.com", prefix: "eventstreams.ibm.com" },
 ]) {
   describe(`resources of ${group} in place`, () => {
-    const signal = AbortSignal.timeout(280_000);
+    const signal = AbortSignal.timeout(580_000);
     let kubernetes: TestKubernetes;
     let namespace: string;
     let nodes: PlayedNodes;
@@ -47,7 +47,7 @@ for (const { group, prefix } of [
         input: foreignCrds(group),
       });
       const names = [`kafkaconnects.${group}`, `kafkaconnectors.${group}`];
-      await kubernetes.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", ...names]);
+      await kubernetes.kubectl(["wait", "--for=condition=Established", "--timeout=120s", "crd", ...names]);
     });
     after(() => kubernetes.stop());
 
@@ -223,7 +223,7 @@ for (const { group, prefix } of [
         "it is held again",
         async () => (await read("kafkaconnectors", "orders")).metadata.finalizers?.length === 1,
       );
-      await kubernetes.kubectl(["-n", namespace, "delete", `kafkaconnectors.${group}`, "orders", "--timeout=30s"]);
+      await kubernetes.kubectl(["-n", namespace, "delete", `kafkaconnectors.${group}`, "orders", "--timeout=120s"]);
       assert.equal(workers.connectors.has("orders"), false);
     });
 

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type KafkaConnector, KafkaConnectors } from "#operator/kinds.ts";
 import type { KubeObject, ResourceType } from "#operator/kube/client.ts";
@@ -7,6 +6,7 @@ import { type Connection, loadConnection } from "#operator/kube/config.ts";
 import { isKubeError, KubeError } from "#operator/kube/errors.ts";
 import { addFinalizer, hasFinalizer, removeFinalizer } from "#operator/kube/finalizer.ts";
 import { type ConfigMap, ConfigMaps, Pods } from "#operator/kube/resources.ts";
+import { installCustomResources } from "#support/custom-resources.ts";
 import { type CuttingProxy, openCuttingProxy } from "#support/cutting-proxy.ts";
 import { eventually } from "#support/eventually.ts";
 import { openTestClient, type TestClient } from "#support/kube-client.ts";
@@ -28,9 +28,7 @@ describe("Kubernetes client", () => {
     direct = openTestClient(connection);
     proxy = await openCuttingProxy(connection);
     namespace = await kubernetes.createNamespace();
-    const crds = join(import.meta.dirname, "../../../crds");
-    await kubernetes.kubectl(["apply", "--server-side", "-f", crds]);
-    await kubernetes.kubectl(["wait", "--for=condition=Established", "--timeout=30s", "-f", crds]);
+    await installCustomResources(kubernetes);
   });
 
   after(async () => {
@@ -229,10 +227,11 @@ describe("Kubernetes client", () => {
   });
 
   it("gives up on a silent server at its deadline, and at once when it is told to", async () => {
-    const { client, close } = openTestClient(proxy.connection, { timeoutMs: 300 });
+    const hasty = openTestClient(proxy.connection, { timeoutMs: 300 });
+    const { client, close } = openTestClient(proxy.connection, { timeoutMs: 120_000 });
     try {
       proxy.answerNext(2, () => true, "hang");
-      const slow = client.list(ConfigMaps, namespace, null, signal);
+      const slow = hasty.client.list(ConfigMaps, namespace, null, signal);
       await assert.rejects(slow, (error) => isKubeError(error, "timeout"));
       const stop = new AbortController();
       const before = proxy.seen("list");
@@ -241,12 +240,13 @@ describe("Kubernetes client", () => {
       stop.abort(new Error("stopped"));
       await assert.rejects(stopped, /stopped/);
     } finally {
+      hasty.close();
       close();
     }
   });
 
   it("runs a bounded number of calls at a time", async () => {
-    const { client, close } = openTestClient(proxy.connection, { maxConcurrentCalls: 2, timeoutMs: 2_000 });
+    const { client, close } = openTestClient(proxy.connection, { maxConcurrentCalls: 2, timeoutMs: 120_000 });
     try {
       proxy.answerNext(2, (kind) => kind === "list", "hang");
       const before = proxy.seen("list");

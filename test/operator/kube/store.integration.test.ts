@@ -57,7 +57,7 @@ describe("store over a bad connection", () => {
       told.push(`${previous?.data?.["value"] ?? "-"}>${current?.data?.["value"] ?? "-"}`);
     });
     running = store.run(stop.signal);
-    await store.whenSynced(AbortSignal.timeout(20_000));
+    await store.whenSynced(AbortSignal.timeout(120_000));
     await eventually("a watch is open", () => proxy.openWatches() === 1);
   });
 

@@ -19,7 +19,7 @@ const KUBECONFIG = z.object({
     }),
   ),
 });
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(280_000);
 
 describe("Kubernetes config providers", () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-k8s-provider-"));

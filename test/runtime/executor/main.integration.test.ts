@@ -10,7 +10,7 @@ import { eventually } from "#support/eventually.ts";
 import { type ExecutorProcess, forkExecutor } from "#support/executor.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 
-const deadline = () => AbortSignal.timeout(30_000);
+const deadline = () => AbortSignal.timeout(60_000);
 
 describe("executor process on a real Kafka", () => {
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;
@@ -26,6 +26,7 @@ describe("executor process on a real Kafka", () => {
       "key.converter": "org.apache.kafka.connect.storage.StringConverter",
       "value.converter": "org.apache.kafka.connect.storage.StringConverter",
       "offset.flush.interval.ms": "200",
+      "offset.flush.timeout.ms": "30000",
     };
   });
   after(async () => {
@@ -64,7 +65,7 @@ describe("executor process on a real Kafka", () => {
     topics: topic,
   });
 
-  it("moves a file through a topic into a file, and goes on where it stopped", { timeout: 90_000 }, async () => {
+  it("moves a file through a topic into a file, and goes on where it stopped", { timeout: 240_000 }, async () => {
     const name = uniqueName("file-to-file");
     const [input, output] = [join(dir, "in.txt"), join(dir, "out.txt")];
     const lines = Array.from({ length: 5_000 }, (_, index) => `line ${index} grüße`);
@@ -78,8 +79,8 @@ describe("executor process on a real Kafka", () => {
     await eventually("all lines in the sink's file", async () => (await outputLines()).length >= lines.length);
     assert.deepEqual(await outputLines(), lines);
     await executor.notice((each) => each.kind === "activeTopic" && each.connector === name && each.topic === name);
-    await executor.rpc.call("stopTask", { key: source, timeoutMs: 5_000 }, deadline());
-    await executor.rpc.call("stopTask", { key: sink, timeoutMs: 5_000 }, deadline());
+    await executor.rpc.call("stopTask", { key: source, timeoutMs: 30_000 }, deadline());
+    await executor.rpc.call("stopTask", { key: sink, timeoutMs: 30_000 }, deadline());
     const bytes = Buffer.byteLength(`${lines.join("\n")}\n`);
     assert.deepEqual(executor.offsets.get(canonicalKey({ filename: input })), { position: bytes });
     await executor.state(source, "UNASSIGNED");
@@ -92,12 +93,18 @@ describe("executor process on a real Kafka", () => {
     assert.deepEqual(await outputLines(), [...lines, "one more"]);
   });
 
-  it("ends when its lease runs out, without calling its tasks failed", { timeout: 60_000 }, async () => {
+  it("ends when its lease runs out, without calling its tasks failed", { timeout: 240_000 }, async () => {
     const name = uniqueName("leased");
-    const executor = await start(1_500);
+    const executor = await start(6_000);
+    const renew = () => executor.rpc.notify({ kind: "lease", ttlMs: 6_000, sentAtMs: machineClockMs() });
+    const renewing = setInterval(renew, 200);
     const config = { name, "connector.class": "datagen", topic: name, "rate.per.second": "1000" };
-    const key = await startTask(executor, { ...config, "task.streams": "0,1,2,3,4,5,6,7" });
-    await executor.state(key, "RUNNING");
+    try {
+      const key = await startTask(executor, { ...config, "task.streams": "0,1,2,3,4,5,6,7" });
+      await executor.state(key, "RUNNING");
+    } finally {
+      clearInterval(renewing);
+    }
     assert.equal(await executor.exited, 75);
     assert.equal(
       executor.notices.some((each) => each.kind === "status" && each.state === "FAILED"),
@@ -105,7 +112,7 @@ describe("executor process on a real Kafka", () => {
     );
   });
 
-  it("ends when the channel closes", { timeout: 30_000 }, async () => {
+  it("ends when the channel closes", { timeout: 240_000 }, async () => {
     const executor = await start();
     executor.disconnect();
     assert.equal(await executor.exited, 0);

@@ -15,7 +15,7 @@ import { type ExecutorProcess, forkExecutor } from "#support/executor.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { createLogRecorder } from "#support/task-run.ts";
 
-const deadline = () => AbortSignal.timeout(30_000);
+const deadline = () => AbortSignal.timeout(60_000);
 
 describe("tasks on a real Kafka", () => {
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;
@@ -32,6 +32,7 @@ describe("tasks on a real Kafka", () => {
       "key.converter": "string",
       "value.converter": "string",
       "offset.flush.interval.ms": "100",
+      "offset.flush.timeout.ms": "30000",
     };
     admin = createTopicAdmin(adminConfig(owner("test")).settings, createLogRecorder());
   });
@@ -83,7 +84,7 @@ describe("tasks on a real Kafka", () => {
     file,
   });
 
-  it("creates a source's topic as topic.creation says", { timeout: 60_000 }, async () => {
+  it("creates a source's topic as topic.creation says", { timeout: 240_000 }, async () => {
     const name = uniqueName("created");
     const file = join(dir, "created.txt");
     await writeFile(file, "one\n");
@@ -103,7 +104,7 @@ describe("tasks on a real Kafka", () => {
     await executor.kill();
   });
 
-  it("sends what a sink cannot read to the dead letter queue, and commits past it", { timeout: 60_000 }, async () => {
+  it("sends what a sink cannot read to the dead letter queue, and commits past it", { timeout: 240_000 }, async () => {
     const name = uniqueName("letters");
     await produce(name, ['{"a":1}', "{broken", '{"a":3}']);
     const executor = await start();
@@ -123,13 +124,13 @@ describe("tasks on a real Kafka", () => {
     await startTask(executor, fileSink(`${name}-reader`, `${name}-dlq`, dlq));
     await eventually("the dead letter", async () => (await linesOf(dlq)).length === 1);
     assert.deepEqual(await linesOf(dlq), ["{broken"]);
-    await executor.rpc.call("stopTask", { key, timeoutMs: 5_000 }, deadline());
+    await executor.rpc.call("stopTask", { key, timeoutMs: 30_000 }, deadline());
     const committed = await admin.groupOffsets(`connect-${name}`, deadline());
     assert.deepEqual(committed, [{ topic: name, partition: 0, offset: 3n }]);
     await executor.kill();
   });
 
-  it("loses nothing when its executor is killed at any moment (invariant 6)", { timeout: 90_000 }, async () => {
+  it("loses nothing when its executor is killed at any moment (invariant 6)", { timeout: 240_000 }, async () => {
     const name = uniqueName("killed");
     const input = join(dir, "killed.txt");
     const lines = Array.from({ length: 400_000 }, (_, index) => `line ${index}`);
@@ -150,14 +151,14 @@ describe("tasks on a real Kafka", () => {
     const key = await startTask(last, source);
     const end = Buffer.byteLength(`${lines.join("\n")}\n`);
     await eventually("the end of the file", () => last.offsets.get(stored)?.["position"] === end);
-    await last.rpc.call("stopTask", { key, timeoutMs: 5_000 }, deadline());
+    await last.rpc.call("stopTask", { key, timeoutMs: 30_000 }, deadline());
     const output = join(dir, "killed-out.txt");
     await startTask(last, fileSink(`${name}-sink`, name, output));
     await eventually("all lines", async () => new Set(await linesOf(output)).size === lines.length);
     await last.kill();
   });
 
-  it("takes a dead predecessor's partitions over at once", { timeout: 60_000 }, async () => {
+  it("takes a dead predecessor's partitions over at once", { timeout: 240_000 }, async () => {
     const name = uniqueName("evict");
     const output = join(dir, "evict.txt");
     await produce(name, ["one"]);
@@ -171,12 +172,12 @@ describe("tasks on a real Kafka", () => {
     const startedAt = performance.now();
     await startTask(second, fileSink(name, name, output), { evictPredecessor: true });
     await eventually("the second record", async () => (await linesOf(output)).length === 2);
-    assert.ok(performance.now() - startedAt < 5_000, "the dead member's session would have lasted much longer");
+    assert.ok(performance.now() - startedAt < 30_000, "the dead member's session would have lasted 45 s");
     assert.deepEqual(await linesOf(output), ["one", "two"]);
     await second.kill();
   });
 
-  it("fails a source whose record is too large, and keeps the offset before it", { timeout: 60_000 }, async () => {
+  it("fails a source whose record is too large, and keeps the offset before it", { timeout: 240_000 }, async () => {
     const name = uniqueName("large");
     const file = join(dir, "large.txt");
     await writeFile(file, "small\n");
@@ -194,7 +195,7 @@ describe("tasks on a real Kafka", () => {
     await executor.state(key, "FAILED");
     const failed = executor.notices.find((each) => each.kind === "status" && each.state === "FAILED");
     assert.match(failed?.kind === "status" ? (failed.trace ?? "") : "", /MSG_SIZE_TOO_LARGE/);
-    await executor.rpc.call("stopTask", { key, timeoutMs: 5_000 }, deadline());
+    await executor.rpc.call("stopTask", { key, timeoutMs: 30_000 }, deadline());
     assert.deepEqual(stored(), { position: 6 });
     await executor.kill();
   });

@@ -14,6 +14,10 @@ import { ConfigTopic, RunningWork, WorkerDouble } from "./worker-double.ts";
 
 let kafka: LocalKafka;
 
+/** With these, what is seen within `PROMPT_MS` did not wait for a heartbeat, nor for the end of a session. */
+const SLOW_HEARTBEATS = { sessionTimeoutMs: 180_000, heartbeatIntervalMs: 20_000 };
+const PROMPT_MS = 15_000;
+
 /** A group of members on a real Kafka, with workers that only keep account. */
 class TestGroup {
   readonly topic = new ConfigTopic();
@@ -23,7 +27,7 @@ class TestGroup {
   readonly nodes: Node[] = [];
 
   start(name: string, overrides: Partial<MemberOptions> & { sessionTimeoutMs?: number } = {}): Node {
-    const sessionTimeoutMs = overrides.sessionTimeoutMs ?? 10_000;
+    const sessionTimeoutMs = overrides.sessionTimeoutMs ?? 60_000;
     const url = `http://${name}:8083/`;
     const client = crashable(
       createGroupClient({
@@ -40,7 +44,7 @@ class TestGroup {
         groupId: this.groupId,
         sessionTimeoutMs,
         rebalanceTimeoutMs: 60_000,
-        answerTimeoutMs: 3_000,
+        answerTimeoutMs: 10_000,
         log: silent,
       }),
     );
@@ -56,7 +60,7 @@ class TestGroup {
       maxDelayMs: 0,
       rebalanceTimeoutMs: 60_000,
       unsyncBackoffMs: 300_000,
-      syncTimeoutMs: 3_000,
+      syncTimeoutMs: 10_000,
       log: silent,
       transport: this.network.transport(),
       ...overrides,
@@ -69,20 +73,14 @@ class TestGroup {
   }
 
   /** Everything configured runs, evenly over these workers, and each of them knows it. */
-  async balancedOver(nodes: readonly Node[], timeoutMs = 20_000): Promise<void> {
+  async balancedOver(nodes: readonly Node[]): Promise<void> {
     const wanted = toKeys(this.topic.end).toSorted();
-    await eventually(
-      `balance over ${nodes.map((node) => node.name)}`,
-      () => {
-        const running = nodes.flatMap((node) => this.running.of(node.name)).toSorted();
-        const loads = nodes.map((node) => node.worker.work.tasks.length);
-        const even = Math.max(...loads) - Math.min(...loads) <= 1;
-        return (
-          even && String(running) === String(wanted) && nodes.every((node) => isSettled(node.member.view(), nodes))
-        );
-      },
-      timeoutMs,
-    );
+    await eventually(`balance over ${nodes.map((node) => node.name)}`, () => {
+      const running = nodes.flatMap((node) => this.running.of(node.name)).toSorted();
+      const loads = nodes.map((node) => node.worker.work.tasks.length);
+      const even = Math.max(...loads) - Math.min(...loads) <= 1;
+      return even && String(running) === String(wanted) && nodes.every((node) => isSettled(node.member.view(), nodes));
+    });
     assert.deepEqual(this.running.violations, []);
   }
 
@@ -137,7 +135,7 @@ function leaderOf(nodes: readonly Node[]): Node {
   return nodes.find((node) => node.member.view().isLeader) ?? assert.fail("no leader");
 }
 
-describe("group member on Kafka", { timeout: 300_000 }, () => {
+describe("group member on Kafka", { timeout: 560_000 }, () => {
   before(async () => {
     kafka = await ownKafka({ heap: "384m" });
   });
@@ -157,7 +155,7 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
   it("forms a group of three, follows changes of the configuration, and shrinks when one leaves", () =>
     withGroup(async (group) => {
       group.topic.write(6, 2);
-      const nodes = ["a", "b", "c"].map((name) => group.start(name));
+      const nodes = ["a", "b", "c"].map((name) => group.start(name, SLOW_HEARTBEATS));
       await group.balancedOver(nodes);
       group.topic.write(9, 2);
       for (const node of nodes) {
@@ -165,33 +163,33 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
         node.member.requestRejoin("new connectors");
       }
       await group.balancedOver(nodes);
-      const started = performance.now();
       const [first, ...others] = nodes;
+      const started = performance.now();
       first?.stop.abort();
       await first?.ended;
       for (const key of group.running.of("a")) group.running.stop("a", key);
       await group.balancedOver(others);
       const tookMs = performance.now() - started;
-      assert.ok(tookMs < 2_500, `took ${tookMs} ms`);
+      assert.ok(tookMs < PROMPT_MS, `took ${tookMs} ms`);
     }));
 
   it("gives a newcomer its share without waiting for heartbeats", () =>
     withGroup(async (group) => {
       group.topic.write(4, 2);
-      const a = group.start("a");
+      const a = group.start("a", SLOW_HEARTBEATS);
       await group.balancedOver([a]);
       const started = performance.now();
-      const b = group.start("b");
+      const b = group.start("b", SLOW_HEARTBEATS);
       await group.balancedOver([a, b]);
       const tookMs = performance.now() - started;
-      assert.ok(tookMs < 2_500, `took ${tookMs} ms`);
+      assert.ok(tookMs < PROMPT_MS, `took ${tookMs} ms`);
     }));
 
   for (const victim of ["leader", "follower"] as const) {
-    it(`notices a dead ${victim} in about a second and shares its work out`, () =>
+    it(`notices a dead ${victim} long before its session ends and shares its work out`, () =>
       withGroup(async (group) => {
         group.topic.write(6, 2);
-        const nodes = ["a", "b", "c"].map((name) => group.start(name));
+        const nodes = ["a", "b", "c"].map((name) => group.start(name, SLOW_HEARTBEATS));
         await group.balancedOver(nodes);
         await eventually("everybody has been probed", () => group.network.requests.length > 30);
         const leader = leaderOf(nodes);
@@ -202,7 +200,7 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
         for (const key of group.running.of(dead.name)) group.running.stop(dead.name, key);
         await group.balancedOver(nodes.filter((node) => node !== dead));
         const tookMs = performance.now() - started;
-        assert.ok(tookMs < 2_500, `took ${tookMs} ms`);
+        assert.ok(tookMs < PROMPT_MS, `took ${tookMs} ms`);
       }));
   }
 
@@ -213,18 +211,18 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
       await group.balancedOver(nodes);
       const leaving = leaderOf(nodes);
       const others = nodes.filter((node) => node !== leaving);
-      await leaving.member.drain(AbortSignal.timeout(10_000));
+      await leaving.member.drain(AbortSignal.timeout(60_000));
       assert.deepEqual(group.running.of(leaving.name), []);
       leaving.stop.abort();
       await leaving.ended;
       await group.balancedOver(others);
       const [sole, last] = others;
-      await last?.member.drain(AbortSignal.timeout(10_000));
+      await last?.member.drain(AbortSignal.timeout(60_000));
       last?.stop.abort();
       await last?.ended;
       const alone = sole ?? assert.fail();
       await group.balancedOver([alone]);
-      await assert.rejects(alone.member.drain(AbortSignal.timeout(10_000)), { code: "unavailable" });
+      await assert.rejects(alone.member.drain(AbortSignal.timeout(60_000)), { code: "unavailable" });
       assert.equal(group.running.of(alone.name).length, toKeys(group.topic.end).length);
     }));
 
@@ -247,7 +245,7 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
   it("keeps its work while the coordinator is away as long as the lease holds, and stops everything when it does not", () =>
     withGroup(async (group) => {
       group.topic.write(6, 2);
-      const nodes = ["a", "b"].map((name) => group.start(name, { sessionTimeoutMs: 90_000 }));
+      const nodes = ["a", "b"].map((name) => group.start(name, { sessionTimeoutMs: 180_000 }));
       const brief = new TestGroup();
       brief.topic.write(4);
       const hasty = brief.start("hasty", { sessionTimeoutMs: 6_000 });
@@ -256,13 +254,15 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
         await brief.balancedOver([hasty]);
         const before = nodes.map((node) => group.running.of(node.name));
         await kafka.kill();
-        await eventually("the short lease is lost", () => hasty.worker.losses.length > 0, 10_000);
-        assert.deepEqual(brief.running.all, []);
+        await eventually(
+          "the short lease is lost, and everything stopped",
+          () => hasty.worker.losses.length > 0 && brief.running.all.length === 0,
+        );
         const away = performance.now();
-        await eventually("Kafka has been away for 20 s", () => performance.now() - away > 14_000, 20_000);
+        await eventually("Kafka has been away for 20 s", () => performance.now() - away > 14_000);
         kafka = await kafka.restart();
-        await brief.balancedOver([hasty], 30_000);
-        await group.balancedOver(nodes, 30_000);
+        await brief.balancedOver([hasty]);
+        await group.balancedOver(nodes);
         assert.deepEqual(
           nodes.map((node) => node.worker.losses),
           [[], []],
@@ -283,7 +283,7 @@ describe("group member on Kafka", { timeout: 300_000 }, () => {
       await group.balancedOver(nodes);
       const [a, b] = nodes;
       const memberId = b?.member.view().memberId ?? "";
-      await a?.member.evict(memberId, AbortSignal.timeout(5_000));
+      await a?.member.evict(memberId, AbortSignal.timeout(60_000));
       await eventually("the loss is noticed", () => b?.worker.losses.length === 1);
       await group.balancedOver(nodes);
       assert.notEqual(b?.member.view().memberId, memberId);

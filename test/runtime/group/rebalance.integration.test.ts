@@ -7,12 +7,12 @@ import { ConnectorStateInfo, GroupInfo } from "@headrace/contract";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
-const PATIENCE_MS = 60_000;
-const DELAY_MS = 3_000;
+const PATIENCE_MS = 90_000;
+const DELAY_MS = 6_000;
 type GroupMemberInfo = GroupInfo["members"][number];
 
 /** Contract §14, RebalanceSourceConnectorsIntegrationTest and ConnectWorkerIntegrationTest, on real workers. */
-describe("rebalancing of source connectors (protocol compatible, with a delay)", { timeout: 300_000 }, () => {
+describe("rebalancing of source connectors (protocol compatible, with a delay)", { timeout: 560_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-rebalance-"));
   const group = uniqueName("rebalance");
   const workers: TestWorker[] = [];
@@ -98,7 +98,7 @@ describe("rebalancing of source connectors (protocol compatible, with a delay)",
   });
 
   after(async () => {
-    for (const { process } of workers) await process.stop(20_000);
+    for (const { process } of workers) await process.stop(60_000);
     await kafka?.stop();
     rmSync(dir, { recursive: true, force: true });
   });
@@ -121,7 +121,7 @@ describe("rebalancing of source connectors (protocol compatible, with a delay)",
     await start();
     await balanced({ one: 3, two: 4 });
     const [leaving] = workers.splice(1, 1);
-    await leaving?.process.stop(30_000);
+    await leaving?.process.stop(60_000);
     await balanced({ one: 3, two: 4 });
   });
 

@@ -11,7 +11,7 @@ const METADATA = Buffer.from("0000000e687474703a2f2f613a383038332f00000000000000
 let kafka: LocalKafka;
 const clients: GroupClient[] = [];
 
-function newClient(groupId: string, overrides: { rebalanceTimeoutMs?: number; answerTimeoutMs?: number } = {}) {
+function newClient(groupId: string, overrides: { answerTimeoutMs?: number } = {}) {
   const client = createGroupClient({
     settings: {
       brokers: [kafka.bootstrap],
@@ -24,9 +24,9 @@ function newClient(groupId: string, overrides: { rebalanceTimeoutMs?: number; an
       retryBackoffMaxMs: 500,
     },
     groupId,
-    sessionTimeoutMs: 30_000,
-    rebalanceTimeoutMs: 10_000,
-    answerTimeoutMs: 2_000,
+    sessionTimeoutMs: 60_000,
+    rebalanceTimeoutMs: 60_000,
+    answerTimeoutMs: 20_000,
     log: silent,
     ...overrides,
   });
@@ -59,7 +59,7 @@ async function stableMember(client: GroupClient, signal: AbortSignal): Promise<G
   return round;
 }
 
-describe("group client", { timeout: 180_000 }, () => {
+describe("group client", { timeout: 560_000 }, () => {
   before(async () => {
     kafka = await ownKafka({ heap: "384m" });
   });
@@ -126,14 +126,16 @@ describe("group client", { timeout: 180_000 }, () => {
   });
 
   it("gives up on a broker that falls silent, and goes on with it later", async (t) => {
-    const client = newClient(uniqueName("group"), { answerTimeoutMs: 500 });
-    const round = await stableMember(client, t.signal);
+    const groupId = uniqueName("group");
+    const round = await stableMember(newClient(groupId), t.signal);
+    const client = newClient(groupId, { answerTimeoutMs: 500 });
+    await eventually("an answer", async () => (await client.heartbeat(round, t.signal)).kind === "alive");
     process.kill(kafka.process.pid, "SIGSTOP");
     try {
       const started = performance.now();
       assert.equal((await client.heartbeat(round, t.signal)).kind, "coordinator-unavailable");
       assert.equal((await client.heartbeat(round, t.signal)).kind, "coordinator-unavailable");
-      assert.ok(performance.now() - started < 2_000);
+      assert.ok(performance.now() - started < 20_000, "long before the request times out");
     } finally {
       process.kill(kafka.process.pid, "SIGCONT");
     }

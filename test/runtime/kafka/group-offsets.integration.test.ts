@@ -8,7 +8,7 @@ import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { createSilentLog } from "#support/silent-log.ts";
 import { kafkaSettings } from "#support/topic-logs.ts";
 
-describe("offsets of a consumer group", { timeout: 120_000 }, () => {
+describe("offsets of a consumer group", { timeout: 560_000 }, () => {
   const topic = uniqueName("group-offsets");
   const log = createSilentLog();
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;

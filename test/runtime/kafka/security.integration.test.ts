@@ -32,7 +32,7 @@ describe("workers of a secured Kafka", () => {
   const answers: string[] = [];
 
   before(async () => {
-    tokens = await startTokenEndpoint({ clientId: "oauth", clientSecret: OAUTH_SECRET, lifetimeSeconds: 6 });
+    tokens = await startTokenEndpoint({ clientId: "oauth", clientSecret: OAUTH_SECRET, lifetimeSeconds: 12 });
     secured = await startSecuredKafka({ dir, plainUsers: { worker: PLAIN_PASSWORD }, maxReauthMs: 15_000 });
     await secured.setScramPassword("SCRAM-SHA-256", "scram", SCRAM_PASSWORD);
     await secured.setScramPassword("SCRAM-SHA-512", "scram", SCRAM_PASSWORD);
@@ -157,12 +157,12 @@ describe("workers of a secured Kafka", () => {
     try {
       const { from, to } = await copies(worker);
       const before = tokens.given();
-      await eventually("tokens are renewed", () => tokens.given() >= before + 4, 60_000);
+      await eventually("tokens are renewed", () => tokens.given() >= before + 4, 120_000);
       writeFileSync(from, "one\ntwo\nthree\n");
       await eventually(
         "a line that came later is copied",
         () => readFileSync(to, "utf8") === "one\ntwo\nthree\n",
-        60_000,
+        120_000,
       );
       assert.match(await ask(worker, "/health"), /healthy/);
     } finally {
@@ -184,10 +184,8 @@ describe("workers of a secured Kafka", () => {
       const { from, to, name } = await copies(worker, withPassword("good"));
       const failing = async (connector: string, config: Record<string, string>, expected: RegExp) => {
         await create(worker, connector, config);
-        await eventually(
-          `${connector} says what is wrong`,
-          async () => expected.test(await ask(worker, `/connectors/${connector}/status`)),
-          30_000,
+        await eventually(`${connector} says what is wrong`, async () =>
+          expected.test(await ask(worker, `/connectors/${connector}/status`)),
         );
       };
       const source = { "connector.class": "FileStreamSource", file: from, topic: name };
@@ -258,7 +256,7 @@ describe("workers of a secured Kafka", () => {
     const logFile = join(dir, `worker-${port}.log`);
     logs.push(logFile);
     const said = (what: RegExp) =>
-      eventually(`the log says ${what}`, () => existsSync(logFile) && what.test(readFileSync(logFile, "utf8")), 30_000);
+      eventually(`the log says ${what}`, () => existsSync(logFile) && what.test(readFileSync(logFile, "utf8")));
     await said(
       /does not let this worker in.*|No secure connection to Kafka broker localhost:\d+.*ssl\.truststore\.location/,
     );

@@ -9,9 +9,9 @@ import { eventually } from "#support/eventually.ts";
 import { ownKafka, uniqueName } from "#support/kafka.ts";
 import { openLog, record, type TestLog, type TestLogOptions } from "#support/topic-logs.ts";
 
-const signal = AbortSignal.timeout(280_000);
+const signal = AbortSignal.timeout(560_000);
 /** Time for what takes a second or two on a machine that has nothing else to do. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 90_000;
 
 /** A broker that was killed may come back under its id when its session is over. */
 const QUICK = { "broker.session.timeout.ms": "1500", "broker.heartbeat.interval.ms": "300" };
@@ -212,7 +212,7 @@ describe("a topic log on two brokers", () => {
     );
   }
 
-  it("follows the leaders to another broker and back", { timeout: 240_000 }, async () => {
+  it("follows the leaders to another broker and back", { timeout: 560_000 }, async () => {
     assert.ok(first !== undefined && second !== undefined);
     const options = { bootstrap: first.bootstrap, topic, partitions: led.length, replicationFactor: 2 };
     const [writer, reader] = [await opened(options), await opened(options)];

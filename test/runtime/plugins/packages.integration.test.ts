@@ -22,7 +22,7 @@ function setUp(dir: string) {
     "offset.storage.topic": "o",
     "status.storage.topic": "s",
     "plugin.path": dir,
-    "headrace.plugin.load.timeout.ms": "8000",
+    "headrace.plugin.load.timeout.ms": "15000",
   };
   const parsed = parseWorkerConfig(properties);
   if (parsed.kind === "invalid") throw new Error(JSON.stringify(parsed.problems));
@@ -96,7 +96,7 @@ describe("packages of plugins", () => {
     const problem = Object.fromEntries(problems);
     assert.deepEqual(Object.keys(problem).sort(), ["bad-shape", "crashes", "hangs", "no-version", "throws"]);
     assert.match(problem["throws"], /cannot be loaded: Error: no licence found/);
-    assert.match(problem["hangs"], /did not end within 8000 ms/);
+    assert.match(problem["hangs"], /did not end within 15000 ms/);
     assert.match(problem["crashes"], /ended the process: .*SIGABRT/);
     assert.match(problem["bad-shape"], /has no function planTasks/);
     assert.match(problem["no-version"], /package\.json: version/);

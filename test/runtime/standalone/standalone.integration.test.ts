@@ -27,6 +27,7 @@ describe("a standalone worker", () => {
     "value.converter": "org.apache.kafka.connect.storage.StringConverter",
     "offset.storage.file.filename": join(dir, offsets),
     "offset.flush.interval.ms": "200",
+    "task.shutdown.graceful.timeout.ms": "30000",
     "headrace.metrics.listener": "",
     ...more,
   });
@@ -49,15 +50,17 @@ describe("a standalone worker", () => {
     const sink = write(
       "sink.json",
       JSON.stringify({
-        name: "lines-sink",
+        // Its consumer group is named after it, and Kafka is shared with other tests.
+        name: `${topic}-sink`,
         config: { "connector.class": "FileStreamSink", topics: topic, file: copy },
       }),
     );
     const first = await startStandalone({ dir, properties: properties("offsets"), files: [source, sink] });
     try {
       await eventually("both lines are copied", () => readFileSync(copy, "utf8") === "one\ntwo\n");
-      const status = await stateOf(first.url, "lines-source");
-      assert.match(status, /"state":"RUNNING".*"state":"RUNNING"/);
+      await eventually("the source runs", async () =>
+        /"state":"RUNNING".*"state":"RUNNING"/.test(await stateOf(first.url, "lines-source")),
+      );
       // In memory only: no group, generation 0, and the same REST API.
       assert.equal((await rest(first.url, "GET", "/")).status, 200);
       const committed = await eventually("the offsets of both lines are committed", async () => {

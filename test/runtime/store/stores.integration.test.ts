@@ -20,7 +20,7 @@ interface Stores {
   readonly offsets: OffsetStore;
 }
 
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(280_000);
 const id = { connector: "c", task: 0 };
 const status = (state: StatusEntry["state"], workerId: string, generation: number): StatusEntry => ({
   state,

@@ -24,8 +24,8 @@ describe("a worker with connectors that misbehave", () => {
       properties: {
         ...groupProperties(kafka.bootstrap, group),
         "plugin.path": plugins,
-        "headrace.task.blocked.timeout.ms": "3000",
-        "headrace.request.timeout.ms": "12000",
+        "headrace.task.blocked.timeout.ms": "6000",
+        "headrace.request.timeout.ms": "20000",
         "headrace.executors.max": "1",
         "headrace.metrics.listener": "",
         "task.shutdown.graceful.timeout.ms": "500",
@@ -94,7 +94,7 @@ describe("a worker with connectors that misbehave", () => {
     await reaches("first", "RUNNING RUNNING");
     for (const { status, body } of await Promise.all(stuck)) {
       assert.equal(status, 500);
-      assert.match(JSON.stringify(body), /event loop blocked for more than 3000 ms/);
+      assert.match(JSON.stringify(body), /event loop blocked for more than 6000 ms/);
     }
     rmSync(flag);
     assert.equal((await ask("GET", "/connector-plugins/misbehaving/config")).status, 200);
@@ -149,7 +149,7 @@ describe("a worker with connectors that misbehave", () => {
     assert.equal(await partitionsOf(`${group}-before`), 1, "made by the broker");
     await create("starts", misbehaving({ hang: "open" }));
     await create("blocks", misbehaving({ block: "poll" }));
-    await worker.process.stop(30_000);
+    await worker.process.stop(60_000);
     worker = await start({ "topic.creation.enable": "true" });
     await reaches("first", "RUNNING RUNNING");
     await create("after", datagen(`${group}-after`, wide));

@@ -47,8 +47,11 @@ describe("a worker on a real Kafka", () => {
       "value.converter=org.apache.kafka.connect.storage.StringConverter",
       "scheduled.rebalance.max.delay.ms=0",
       // A worker that is started again must not wait for the session of its killed predecessor: longer than any wait in here.
-      "session.timeout.ms=60000",
+      "session.timeout.ms=90000",
       "offset.flush.interval.ms=200",
+      // A machine that stands still for a while must not turn an orderly stop into a kill.
+      "task.shutdown.graceful.timeout.ms=30000",
+      "headrace.shutdown.grace.ms=60000",
       "headrace.metrics.listener=",
       "headrace.executors.max=1",
     ].join("\n");
@@ -152,8 +155,11 @@ describe("a worker on a real Kafka", () => {
     append(input, 1, 10_000);
     await eventually("all lines", () => lines(output).length >= 10_000);
     assert.deepEqual(lines(output), numbered(1, 10_000));
-    const active = await ask("GET", "connectors/flow-sink/topics");
-    assert.deepEqual(active.body, { "flow-sink": { topics: [topic] } });
+    const active = JSON.stringify({ "flow-sink": { topics: [topic] } });
+    await eventually(
+      "its topic is told",
+      async () => JSON.stringify((await ask("GET", "connectors/flow-sink/topics")).body) === active,
+    );
 
     assert.equal((await ask("PUT", "connectors/flow-sink/pause")).status, 202);
     await reach("flow-sink", "PAUSED PAUSED");
@@ -188,6 +194,7 @@ describe("a worker on a real Kafka", () => {
     await eventually("task has the new file", async () =>
       (await ask("GET", "connectors/change-sink/tasks")).text.includes(other),
     );
+    await eventually("the new task has opened it", () => existsSync(other));
     await reach("change-sink", "RUNNING RUNNING");
     append(input, 11, 20);
     await eventually("lines in the second file", () => lines(other).length === 10);
@@ -239,7 +246,7 @@ describe("a worker on a real Kafka", () => {
     assert.ok(executors.length > 0);
     worker.process.kill("SIGKILL");
     await worker.exited;
-    await eventually("executors dead", () => !executors.some(isAlive), 1_000);
+    await eventually("executors dead", () => !executors.some(isAlive), 20_000);
     append(input, 1_001, 2_000);
     worker = await startWorker();
     await eventually("the rest", () => new Set(lines(output)).size >= 2_000);
@@ -252,8 +259,10 @@ describe("a worker on a real Kafka", () => {
     const first = worker;
     worker = second;
     const { input, output } = await pipe("two");
-    const group = await (await fetch(new URL("headrace/group", second.url))).text();
-    assert.match(group, /"connectors":\["two-(sink|source)"\].*"connectors":\["two-(sink|source)"\]/);
+    await eventually("each has a connector", async () => {
+      const group = await (await fetch(new URL("headrace/group", second.url))).text();
+      return /"connectors":\["two-(sink|source)"\].*"connectors":\["two-(sink|source)"\]/.test(group);
+    });
     append(input, 1, 1_000);
     await eventually("all lines", () => lines(output).length >= 1_000);
     second.process.kill("SIGTERM");
