@@ -7,6 +7,7 @@ import { buildInitContainers, buildWorkerContainer, containerName, type Images }
 import { objectLabels, objectMeta, REVISION_ANNOTATION, restSecretName } from "./names.ts";
 import { isResizedInPlace } from "./resize.ts";
 import { restScheme } from "./rest-security.ts";
+import { toTolerations } from "./tolerations.ts";
 import { trustSecretName } from "./trust-secret.ts";
 import { buildVolumes } from "./volumes.ts";
 
@@ -39,6 +40,7 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds,
     affinity: pod.affinity ?? spreadOverNodes(name),
+    tolerations: toTolerations(pod.tolerations),
     securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" }, ...securityContext },
     ...(initContainers.length === 0 ? {} : { initContainers }),
     containers: [buildWorkerContainer(connect, inputs.images.worker)],

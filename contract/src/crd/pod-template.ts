@@ -18,7 +18,12 @@ export const PodTemplate = z.object({
     .optional()
     .describe("Time to hand over and commit before a pod is killed, s. 30 if not given."),
   affinity: passedThrough.optional().describe("Where pods may and should be placed."),
-  tolerations: z.array(passedThrough).optional().describe("Taints that the pods tolerate."),
+  tolerations: z
+    .array(passedThrough)
+    .optional()
+    .describe(
+      "Taints that the pods tolerate. Unless they speak of them, a node that is not ready or does not answer is tolerated for 30 s.",
+    ),
   topologySpreadConstraints: z.array(passedThrough).optional().describe("How pods are spread over the topology."),
   nodeSelector: z.record(z.string(), z.string()).optional().describe("Labels that a node must have."),
   priorityClassName: z.string().optional().describe("Priority class of the pods."),
