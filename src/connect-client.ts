@@ -127,6 +127,8 @@ export interface ConnectClientOptions {
   readonly writeTimeoutMs?: number;
   /** The longest time without an event; workers ping every 5 s. */
   readonly silenceMs?: number;
+  /** Told of the time in which a call waits for its turn or for a worker. */
+  readonly waiting?: <R>(wait: () => Promise<R>) => Promise<R>;
 }
 
 const CALLS_PER_CLUSTER = 8;
@@ -147,7 +149,7 @@ function hostIn(ip: string): string {
 
 export function createConnectClient(options: ConnectClientOptions = {}): ConnectClient {
   const { endpoint = plainEndpoint, readTimeoutMs = 5_000, writeTimeoutMs = 30_000, silenceMs = 10_000 } = options;
-  const doFetch = options.fetch ?? createWorkerFetch();
+  const { fetch: doFetch = createWorkerFetch(), waiting = (wait) => wait() } = options;
   const limiters = new Map<string, Limiter>();
 
   function limiterOf({ namespace, name }: ObjectKey): Limiter {
@@ -182,12 +184,11 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
         },
         bounded,
       );
-    const { status, text } = await limiterOf(worker.cluster)
-      .run(() => attempt(signal), signal)
-      .catch((error: unknown) => {
-        signal.throwIfAborted();
-        throw toRestError(doing, worker, error);
-      });
+    const limiter = limiterOf(worker.cluster);
+    const { status, text } = await waiting(() => limiter.run(() => attempt(signal), signal)).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw toRestError(doing, worker, error);
+    });
     if (status < 200 || status > 299) throw refusal(doing, status, text);
     return text;
   }

@@ -5,6 +5,7 @@ import { createClusterController } from "./cluster/controller.ts";
 import type { OperatorConfig } from "./config.ts";
 import { createConnectClient } from "./connect-client.ts";
 import { createConnectorController } from "./connector/controller.ts";
+import { withoutSlot } from "./controller/slot.ts";
 import { openClaims, ownedBy } from "./foreign/claims.ts";
 import { openHealthServer } from "./health.ts";
 import { KafkaConnectors, KafkaConnects } from "./kinds.ts";
@@ -96,7 +97,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   }));
   const deps = {
     kube: client,
-    connect: createConnectClient({ endpoint: createWorkerEndpoint(stores.pods, trust) }),
+    connect: createConnectClient({ endpoint: createWorkerEndpoint(stores.pods, trust), waiting: withoutSlot }),
     trust,
     stores: { ...stores, ...ownedBy(API_GROUP, stores) },
     events: recorder,

@@ -26,7 +26,8 @@ export interface ConnectorControllerDeps
   readonly streamRetryMs?: number;
 }
 
-const CONCURRENCY = 64;
+/** More would only wait for each other at the API server: a reconcile that waits for a worker is not counted. */
+const CONCURRENCY = 12;
 const PER_CLUSTER = 8;
 /** Clusters that are looked through for connectors that nobody asks for, at a time. */
 const SWEEPS = 4;

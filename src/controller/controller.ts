@@ -8,6 +8,7 @@ import { withReconcileId } from "../reconcile-id.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 import type { Outcome } from "./outcome.ts";
 import { createWorkQueue, type Work, type WorkResult } from "./queue.ts";
+import { createSlots } from "./slot.ts";
 
 /** Brings one object of one kind to its wanted state. Level-based: reads the world, acts, writes status if it changed. */
 export type Reconcile = (key: ObjectKey, signal: AbortSignal) => Promise<Outcome>;
@@ -26,7 +27,7 @@ export interface ControllerOptions {
   readonly name: string;
   readonly reconcile: Reconcile;
   readonly log: Logger;
-  /** Reconciles in flight at a time. */
+  /** Reconciles in flight at a time; those that wait for a worker (`withoutSlot`) do not count. */
   readonly concurrency: number;
   /** Keys of one group, for instance of one Connect cluster, share `groupConcurrency`; null is a group of its own. */
   readonly groupOf?: (key: ObjectKey) => string | null;
@@ -59,6 +60,7 @@ export function createController(options: ControllerOptions): Controller {
   const queue = createWorkQueue({ backOff, random, groupOf, groupLimit: groupConcurrency });
   const inFlight = new Set<Promise<void>>();
   let wake: (() => void) | null = null;
+  const slots = createSlots(() => wake?.());
 
   async function attempt({ key, failures }: Work, signal: AbortSignal): Promise<WorkResult> {
     try {
@@ -74,13 +76,13 @@ export function createController(options: ControllerOptions): Controller {
   async function runOne(work: Work, signal: AbortSignal): Promise<void> {
     const startedAt = now();
     metrics?.started(startedAt - work.dueAtMs);
-    const result = await withReconcileId(randomUUID(), () => attempt(work, signal));
+    const result = await slots.run(() => withReconcileId(randomUUID(), () => attempt(work, signal)));
     metrics?.ended(result.kind, now() - startedAt, work.key);
     queue.done(work, result, now());
   }
 
   function startDueWork(signal: AbortSignal): void {
-    while (!signal.aborted && inFlight.size < concurrency) {
+    while (!signal.aborted && slots.atWork() < concurrency) {
       const work = queue.take(now());
       if (work === null) break;
       const running = runOne(work, signal).finally(() => {
@@ -97,7 +99,7 @@ export function createController(options: ControllerOptions): Controller {
     const { promise, resolve } = Promise.withResolvers<void>();
     wake = resolve;
     signal.addEventListener("abort", wake, { once: true });
-    const dueAtMs = inFlight.size < concurrency ? queue.nextDueAtMs() : null;
+    const dueAtMs = slots.atWork() < concurrency ? queue.nextDueAtMs() : null;
     const delayMs = dueAtMs === null ? LONGEST_TIMER_MS : Math.min(Math.max(dueAtMs - now(), 0), LONGEST_TIMER_MS);
     const timer = setTimeout(wake, Math.ceil(delayMs));
     await promise;

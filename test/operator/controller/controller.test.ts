@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Controller, type ControllerOptions, createController } from "#operator/controller/controller.ts";
 import { type Outcome, retryAfter, settled } from "#operator/controller/outcome.ts";
+import { withoutSlot } from "#operator/controller/slot.ts";
 import type { ObjectKey } from "#operator/kube/client.ts";
 import { createLog } from "#operator/log.ts";
 import { eventually } from "#support/eventually.ts";
@@ -88,6 +89,51 @@ describe("controller", () => {
     work.letGo();
     await eventually("the others follow", () => work.seen.length === 5);
     await stop();
+  });
+
+  it("leaves the place of a reconcile that waits for a worker to another, and counts it again afterwards", async () => {
+    const waiting = gate();
+    const working = gate();
+    const { controller, stop } = start({
+      concurrency: 2,
+      async reconcile(work, signal) {
+        if (work.name.startsWith("w")) await withoutSlot(() => waiting.reconcile(work, signal));
+        return await working.reconcile(work, signal);
+      },
+    });
+    for (const name of ["w1", "w2", "w3"]) controller.enqueue(key(name));
+    await eventually("all wait for their workers", () => waiting.inside.size === 3);
+    for (const name of ["a", "b", "c"]) controller.enqueue(key(name));
+    await eventually("as many work as may", () => working.inside.size === 2);
+    waiting.letGo();
+    await eventually("the first go on", () => working.inside.size === 5);
+    assert.deepEqual([...working.inside].sort(), ["a", "b", "w1", "w2", "w3"]);
+    working.letGo();
+    await eventually("the last has its turn", () => working.seen.includes("c"));
+    working.letGo();
+    await eventually("all are done", () => working.inside.size === 0);
+    await stop();
+  });
+
+  it("leaves a place once, however many waits a reconcile has at a time", async () => {
+    const waits = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const seen: string[] = [];
+    const { controller, stop } = start({
+      concurrency: 1,
+      async reconcile({ name }) {
+        seen.push(name);
+        if (name === "a") await Promise.all(waits.map(({ promise }) => withoutSlot(() => promise)));
+        return settled;
+      },
+    });
+    for (const name of ["a", "b"]) controller.enqueue(key(name));
+    await eventually("b is looked at while a waits", () => seen.includes("b"));
+    waits[0]?.resolve();
+    controller.enqueue(key("c"));
+    await eventually("c is looked at while a waits for the rest", () => seen.includes("c"));
+    waits[1]?.resolve();
+    await stop();
+    assert.deepEqual(seen, ["a", "b", "c"]);
   });
 
   it("repeats after the asked time, and after failures until it succeeds", async () => {
