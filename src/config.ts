@@ -56,6 +56,15 @@ const Environment = z.object({
     .describe("How long a worker of a new revision may take to get ready before the last good one is restored, ms."),
   HEADRACE_LEADER_ELECTION: Flag.default(true).describe("Whether several operators may run, one of them working."),
   HEADRACE_NETWORK_POLICIES: Flag.default(true).describe("Whether workers get a NetworkPolicy."),
+  HEADRACE_WEBHOOK: Flag.default(false).describe(
+    "Whether KafkaConnects and KafkaConnectors are checked when they are applied, by a validating admission webhook.",
+  ),
+  HEADRACE_WEBHOOK_CONFIGURATION: z
+    .string()
+    .default("headrace-operator")
+    .describe("Name of the ValidatingWebhookConfiguration, whose certificates and path the operator keeps."),
+  HEADRACE_WEBHOOK_HOST: z.string().default("0.0.0.0").describe("Address of the webhook."),
+  HEADRACE_WEBHOOK_PORT: Port.default(9443).describe("Port of the webhook; 0 for any."),
   HEADRACE_HEALTH_HOST: z.string().default("0.0.0.0").describe("Address of /healthz, /readyz and /metrics."),
   HEADRACE_HEALTH_PORT: Port.default(8080).describe("Port of /healthz, /readyz and /metrics; 0 for any."),
   HEADRACE_LOG_LEVEL: z
@@ -77,6 +86,8 @@ export interface OperatorConfig {
   readonly rollTimeoutMs: number;
   readonly leaderElection: boolean;
   readonly networkPolicies: boolean;
+  /** Null: no webhook. */
+  readonly webhook: { readonly configuration: string; readonly host: string; readonly port: number } | null;
   readonly healthHost: string;
   readonly healthPort: number;
   readonly logLevel: string;
@@ -106,6 +117,13 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     rollTimeoutMs: data.HEADRACE_ROLL_TIMEOUT_MS,
     leaderElection: data.HEADRACE_LEADER_ELECTION,
     networkPolicies: data.HEADRACE_NETWORK_POLICIES,
+    webhook: data.HEADRACE_WEBHOOK
+      ? {
+          configuration: data.HEADRACE_WEBHOOK_CONFIGURATION,
+          host: data.HEADRACE_WEBHOOK_HOST,
+          port: data.HEADRACE_WEBHOOK_PORT,
+        }
+      : null,
     healthHost: data.HEADRACE_HEALTH_HOST,
     healthPort: data.HEADRACE_HEALTH_PORT,
     logLevel: data.HEADRACE_LOG_LEVEL,

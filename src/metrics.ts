@@ -3,6 +3,7 @@ import type { ConnectorMetrics } from "./connector/metrics.ts";
 import type { ControllerMetrics } from "./controller/metrics.ts";
 import type { CallObserver } from "./kube/api-call.ts";
 import { createResourceMetrics, type ResourceMetrics } from "./resource-metrics.ts";
+import type { WebhookMetrics } from "./webhook/metrics.ts";
 
 /** The operator's series, under controller-runtime's and client-go's names, so that existing dashboards fit. */
 export interface OperatorMetrics {
@@ -11,6 +12,7 @@ export interface OperatorMetrics {
   readonly resources: ResourceMetrics;
   readonly calls: CallObserver;
   readonly connectors: ConnectorMetrics;
+  readonly webhook: WebhookMetrics;
   leading(isLeader: boolean): void;
   /** Prometheus text. */
   text(): Promise<string>;
@@ -99,6 +101,20 @@ export function createMetrics(): OperatorMetrics {
     registers,
   });
 
+  const reviews = new Counter({
+    name: "headrace_webhook_reviews_total",
+    help: "Changes of resources that the API server asked about, by result.",
+    labelNames: ["kind", "result"],
+    registers,
+  });
+  const reviewDuration = new Histogram({
+    name: "controller_runtime_webhook_latency_seconds",
+    help: "Time to answer the API server about a change.",
+    labelNames: ["webhook"],
+    buckets: SECONDS,
+    registers,
+  });
+
   const labelNames = ["kind", "namespace", "selector"] as const;
   const reconciliations = new Counter({
     name: "strimzi_reconciliations_total",
@@ -162,6 +178,12 @@ export function createMetrics(): OperatorMetrics {
       },
       restartsExhausted: ({ namespace, name }) => exhausted.inc({ namespace, connector: name }),
       operationEnded: (operation, result) => operations.inc({ operation, result }),
+    },
+    webhook: {
+      reviewed(kind, result, durationMs) {
+        reviews.inc({ kind, result });
+        reviewDuration.observe({ webhook: kind }, durationMs / 1000);
+      },
     },
     leading: (isLeader) => leader.set({ name: "headrace-operator" }, isLeader ? 1 : 0),
     text: () => register.metrics(),

@@ -21,6 +21,8 @@ import { createKubeClient } from "./kube/rest-client.ts";
 import { createStore, type RunningStore } from "./kube/store.ts";
 import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
 import { createMetrics } from "./metrics.ts";
+import { createWebhookCertificates } from "./webhook/certificates.ts";
+import { createWebhook } from "./webhook/webhook.ts";
 import { createWorkerEndpoint } from "./worker-endpoint.ts";
 import { createWorkerTrust } from "./worker-trust.ts";
 
@@ -34,6 +36,8 @@ export interface OperatorInputs {
   readonly host: string;
   /** Told once, when the port for probes and metrics is open. */
   readonly onListening?: (port: number) => void;
+  /** Told once, when the webhook's port is open. */
+  readonly onWebhookListening?: (port: number) => void;
 }
 
 const COMPONENT = "headrace-operator";
@@ -110,6 +114,28 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     now: Date.now,
   };
 
+  const namespaceLabels = (name: string) => ({
+    "kubernetes.io/metadata.name": name,
+    ...namespaces?.get({ namespace: "", name })?.metadata.labels,
+  });
+  const webhook = config.webhook === null ? null : openWebhook(config.webhook);
+
+  /** Every replica answers; only the leader changes certificates and the API server's configuration. */
+  function openWebhook({ configuration, ...address }: NonNullable<OperatorConfig["webhook"]>) {
+    const { onWebhookListening } = inputs;
+    return createWebhook({
+      ...{ connects: stores.connects, pods: deps.stores.pods, connect: deps.connect, namespaceLabels },
+      address,
+      certificates: createWebhookCertificates({
+        ...{ kube: unfenced, leaderKube: client, isLeader: election.isLeader, configuration, now: Date.now },
+        secret: { namespace, name: `${COMPONENT}-webhook` },
+      }),
+      metrics: metrics.webhook,
+      log: log.child({ part: "webhook" }),
+      ...(onWebhookListening === undefined ? {} : { onListening: onWebhookListening }),
+    });
+  }
+
   const health = await openHealthServer(
     { host: config.healthHost, port: config.healthPort },
     { metrics, waitingFor: () => caches.filter(([, store]) => !store.synced()).map(([name]) => name) },
@@ -126,10 +152,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
         createConnectorController({
           ...deps,
           sources,
-          namespaceLabels: (name) => ({
-            "kubernetes.io/metadata.name": name,
-            ...namespaces?.get({ namespace: "", name })?.metadata.labels,
-          }),
+          namespaceLabels,
           metrics: metrics.controller("connector", "KafkaConnector"),
           connectorMetrics: metrics.connectors,
         }),
@@ -201,12 +224,11 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     ...(namespaces === null ? [] : [namespaces]),
     ...foreign.flatMap(({ connects, connectors }) => [connects, connectors]),
   ];
-  const serving = together([...Object.values(stores), ...optional, recorder], background.signal).catch(
-    (error: unknown) => {
-      failed.abort(error);
-      throw error;
-    },
-  );
+  const parts = [...Object.values(stores), ...optional, ...(webhook === null ? [] : [webhook]), recorder];
+  const serving = together(parts, background.signal).catch((error: unknown) => {
+    failed.abort(error);
+    throw error;
+  });
   serving.catch(() => undefined);
   try {
     await campaign(AbortSignal.any([signal, failed.signal]));

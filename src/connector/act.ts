@@ -1,4 +1,4 @@
-import type { ConfigInfos, ConfigValueProblem, TargetState } from "@headrace/contract";
+import type { TargetState } from "@headrace/contract";
 import { type ConnectClient, type ConnectRestError, isConnectError, type Worker } from "../connect-client.ts";
 import type { KafkaConnector } from "../kinds.ts";
 import type { Echo } from "./echo.ts";
@@ -8,6 +8,7 @@ import { OffsetsError } from "./offsets-json.ts";
 import type { OffsetsStore } from "./offsets-store.ts";
 import { carryOut, firstOffsets, type OperationResult, resetBeforeRemoval, startFrom } from "./operation.ts";
 import type { Action, StateChange } from "./plan.ts";
+import { type Refusal, validateConfig } from "./validation.ts";
 import type { WantedConnector } from "./wanted.ts";
 
 /** How an action on a cluster ended. */
@@ -20,13 +21,6 @@ export type ActResult =
   | { readonly kind: "skipped" }
   | Refusal
   | { readonly kind: "failed"; readonly error: ConnectRestError };
-
-/** What the workers, or the operator for them, do not accept. */
-export type Refusal =
-  /** The workers have no such connector plugin. */
-  | { readonly kind: "unknown-class" }
-  /** The plugin does not accept the configuration; `invalidValue`: it has values that cannot even be sent. */
-  | { readonly kind: "invalid"; readonly problems: readonly ConfigValueProblem[]; readonly invalidValue?: boolean };
 
 export interface ActContext {
   readonly connect: ConnectClient;
@@ -56,7 +50,9 @@ async function attempt(action: Action, context: ActContext, signal: AbortSignal)
   switch (action.kind) {
     case "create": {
       const { worker, uid: clusterUid } = action.cluster;
-      const refused = (await checkStart(action.stopped, context, signal)) ?? (await validate(worker, context, signal));
+      const refused =
+        (await checkStart(action.stopped, context, signal)) ??
+        (await validateConfig(worker, { connect, config }, signal));
       if (refused !== null) return refused;
       const initialState = action.stopped ? "STOPPED" : INITIAL_STATE[target];
       await connect.create(worker, { name, config, initialState }, signal);
@@ -64,7 +60,7 @@ async function attempt(action: Action, context: ActContext, signal: AbortSignal)
     }
     case "update": {
       const { worker, uid: clusterUid } = action.cluster;
-      const refused = await validate(worker, context, signal);
+      const refused = await validateConfig(worker, { connect, config }, signal);
       if (refused !== null) return refused;
       await connect.putConfig(worker, name, config, signal);
       return { kind: "done", echo: { of: "update", clusterUid, untilMs, config } };
@@ -72,7 +68,7 @@ async function attempt(action: Action, context: ActContext, signal: AbortSignal)
     case "change-state":
       return await changeState(action.cluster, action, context, signal);
     case "stop-away": {
-      const refused = await validate(action.cluster.worker, context, signal);
+      const refused = await validateConfig(action.cluster.worker, { connect, config }, signal);
       return refused ?? (await changeState(action.from, STOP, context, signal));
     }
     case "stop-deleted":
@@ -157,21 +153,4 @@ async function checkStart(
     if (!(error instanceof OffsetsError)) throw error;
     return { kind: "invalid", problems: [{ key: "spec.startFrom", message: error.message }] };
   }
-}
-
-/** Asks the running plugin about a configuration before anything is touched. Null: it is accepted. */
-async function validate(worker: Worker, { connect, wanted }: ActContext, signal: AbortSignal): Promise<Refusal | null> {
-  const plugin = wanted.config["connector.class"] ?? "";
-  try {
-    const problems = problemsIn(await connect.validate(worker, plugin, wanted.config, signal));
-    return problems.length === 0 ? null : { kind: "invalid", problems };
-  } catch (error) {
-    if (!isConnectError(error, "not-found", "rejected", "failed")) throw error;
-    if (!(await connect.hasPlugin(worker, plugin, signal))) return { kind: "unknown-class" };
-    throw error;
-  }
-}
-
-function problemsIn({ configs }: ConfigInfos): readonly ConfigValueProblem[] {
-  return configs.flatMap(({ value }) => value.errors.map((message) => ({ key: value.name, message })));
 }

@@ -1,6 +1,6 @@
 import type { ConnectorSnapshot, InstanceState } from "@headrace/contract";
 import type { Assessment } from "../conditions.ts";
-import type { ActResult, Refusal } from "./act.ts";
+import type { ActResult } from "./act.ts";
 import {
   type InstanceRecord,
   type RestartBook,
@@ -14,6 +14,7 @@ import type { Action, StopReason } from "./plan.ts";
 import type { Settling } from "./settling.ts";
 import { firstLine, listProblems, sentence, timestamp } from "./text.ts";
 import { toShownTrace } from "./trace.ts";
+import type { Refusal } from "./validation.ts";
 import type { WantedConnector } from "./wanted.ts";
 
 /** What is known of a connector once the step of a reconcile is taken. */

@@ -99,7 +99,8 @@ function hasIt({ status }: KafkaConnector, clusterUid: string | undefined): bool
   return clusterUid !== undefined && status?.connectCluster?.uid === clusterUid;
 }
 
-function isAllowed(connect: KafkaConnect | undefined, namespace: string, labelsOf: NamespaceLabels): boolean {
+/** Whether a cluster takes connectors from a namespace. */
+export function isAllowed(connect: KafkaConnect | undefined, namespace: string, labelsOf: NamespaceLabels): boolean {
   if (connect === undefined || connect.metadata.namespace === namespace) return true;
   const { from = "Same", selector } = connect.spec.allowedNamespaces ?? {};
   switch (from) {

@@ -1,13 +1,14 @@
 import type { KafkaConnectorStatus, StringMap } from "@headrace/contract";
 import type { KafkaConnector } from "../kinds.ts";
 import type { ObjectKey } from "../kube/client.ts";
-import type { Refusal } from "./act.ts";
+
 import type { RestartBook } from "./auto-restart.ts";
 import type { Echo } from "./echo.ts";
 import type { OperationStatus } from "./operation.ts";
 import type { Request } from "./requests.ts";
 import type { Settling } from "./settling.ts";
 import type { SourcesRead } from "./source-watch.ts";
+import type { Refusal } from "./validation.ts";
 
 /** What is kept between reconciles of one connector; losing it costs repeated calls, never a wrong step. */
 export interface Memory {

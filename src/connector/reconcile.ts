@@ -8,7 +8,7 @@ import { type KafkaConnector, KafkaConnectors } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import { createStatusWriter } from "../status-writer.ts";
-import { type ActResult, act, type Refusal } from "./act.ts";
+import { type ActResult, act } from "./act.ts";
 import { BEING_MADE, type Findings } from "./assessment.ts";
 import { forgetRestarts, keepBook, noteRestarts, planRestarts, toRestartPolicy } from "./auto-restart.ts";
 import type { Claim } from "./claims.ts";
@@ -25,6 +25,7 @@ import { beginSettling, stillSettling } from "./settling.ts";
 import type { SourcesLook, SourceWatch } from "./source-watch.ts";
 import { foreignReferences, sourceProviders, sourcesIn } from "./sources.ts";
 import { toConnectorStatus } from "./status.ts";
+import type { Refusal } from "./validation.ts";
 import { isSameConfig, toWanted, type WantedConnector } from "./wanted.ts";
 
 export interface ConnectorReconcileDeps {

@@ -79,6 +79,11 @@ export function foreignReferences(
   );
 }
 
+/** Whether a value is, or contains, something that only the worker can resolve. */
+export function hasPlaceholder(value: string): boolean {
+  return placeholdersIn(value).length > 0;
+}
+
 /** How messages and indexes name it: `Secret ns/name`. */
 export function nameOf({ kind, namespace, name }: ObjectKey & { readonly kind: SourceKind }): string {
   return `${kind} ${namespace}/${name}`;

@@ -91,6 +91,27 @@ export const NetworkPolicies: ResourceType<NetworkPolicy> = {
   kind: "NetworkPolicy",
 };
 
+/** What says which requests the API server asks a webhook about, as far as the operator looks at it. */
+export interface ValidatingWebhookConfiguration extends KubeObject {
+  readonly webhooks?: readonly { readonly name: string; readonly clientConfig: WebhookClientConfig }[];
+}
+
+/** Where a webhook is: a Service or a URL. In an object to apply, what is not given stays as it is. */
+export interface WebhookClientConfig {
+  /** PEM of those who may have signed its certificate, in base64. */
+  readonly caBundle?: string;
+  readonly url?: string;
+  readonly service?: { readonly name?: string; readonly namespace?: string; readonly path?: string };
+}
+
+/** They are in no namespace: their key has namespace "". */
+export const ValidatingWebhookConfigurations: ResourceType<ValidatingWebhookConfiguration> = {
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  plural: "validatingwebhookconfigurations",
+  kind: "ValidatingWebhookConfiguration",
+};
+
 /** The `apiVersion` of a type's objects: `v1`, `apps/v1`, … */
 export function apiVersionOf(type: ResourceType): string {
   return type.group === "" ? type.version : `${type.group}/${type.version}`;

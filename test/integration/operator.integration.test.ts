@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KafkaConnectorStatus, KafkaConnectStatus } from "@headrace/contract";
-import { parse, parseAllDocuments, stringify } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { parseConfig } from "#operator/config.ts";
 import { loadConnection } from "#operator/kube/config.ts";
@@ -17,16 +17,12 @@ import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
+import { applyOperatorManifest, operatorKubeconfig } from "#support/operator-rights.ts";
 
 /** What comes by push is there before a silent stream would be opened anew (10 s), and long before all is looked at again. */
 const PUSHED_MS = 9_000;
 
 const MANIFEST = new URL("../../dev/manifests/operator-rbac.yaml", import.meta.url);
-
-const Kubeconfig = z.looseObject({
-  clusters: z.array(z.object({ name: z.string() })),
-  users: z.array(z.looseObject({ user: z.unknown() })),
-});
 
 /** Rights that only other tests need: each with the reason. */
 const NOT_USED_HERE: Readonly<Record<string, string>> = {
@@ -100,7 +96,8 @@ describe("operator on a real API server", () => {
 
   beforeEach(async () => {
     namespace = await kubernetes.createNamespace();
-    kubeconfig = await installOperator();
+    await applyOperatorManifest(kubernetes, namespace, { file: "operator-rbac.yaml" });
+    kubeconfig = await operatorKubeconfig(kubernetes, namespace, { dir, server: proxy.url });
     connect = createFakeConnect({ atPodAddress: true });
     over = new AbortController();
     nodes = playNode(over.signal);
@@ -131,27 +128,6 @@ describe("operator on a real API server", () => {
       stop.abort();
       await running;
     };
-  }
-
-  /** Installs the operator's rights in the test's namespace; answers a kubeconfig of its ServiceAccount. */
-  async function installOperator(): Promise<string> {
-    const manifest = await readFile(MANIFEST, "utf8");
-    const input = manifest
-      .replaceAll("namespace: headrace", `namespace: ${namespace}`)
-      .replace("kind: Namespace\nmetadata:\n  name: headrace", `kind: Namespace\nmetadata:\n  name: ${namespace}`)
-      .replace(/(kind: ClusterRole(?:Binding)?\nmetadata:\n {2}name: headrace-operator)/g, `$1-${namespace}`)
-      .replace(
-        "kind: ClusterRole\n  name: headrace-operator",
-        `kind: ClusterRole\n  name: headrace-operator-${namespace}`,
-      );
-    await kubernetes.kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], { input });
-    const token = await kubernetes.kubectl(["-n", namespace, "create", "token", "headrace-operator"]);
-    const admin = Kubeconfig.parse(parse(await readFile(kubernetes.kubeconfig, "utf8")));
-    const users = admin.users.map((user) => ({ ...user, user: { token: token.trim() } }));
-    const file = join(dir, `${namespace}.kubeconfig`);
-    const clusters = admin.clusters.map(({ name }) => ({ name, cluster: { server: proxy.url } }));
-    await writeFile(file, stringify({ ...admin, clusters, users }));
-    return file;
   }
 
   /** What the kubelet would mount: workers ask the operator for its certificate. */
