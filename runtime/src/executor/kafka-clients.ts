@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Logger } from "@headrace/sdk";
 import {
   adminConfig,
@@ -9,6 +10,7 @@ import {
   taskTransactionalId,
   transactionalProducerConfig,
 } from "../kafka/client-config.ts";
+import { createDeferredProducer } from "../kafka/deferred-producer.ts";
 import { createGroupOffsets } from "../kafka/group-offsets.ts";
 import { openRecordConsumer } from "../kafka/native-consumer.ts";
 import { openRecordProducer, openTransactionalProducer } from "../kafka/native-producer.ts";
@@ -24,7 +26,13 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 /** librdkafka's levels are syslog's: up to 3 is an error, 4 a warning. */
 const ERROR_LEVEL = 3;
 
-/** The clients of real tasks: librdkafka for records, kafkajs for administration. */
+/** Bound on how many configurations are remembered as good. */
+const MAX_ACCEPTED = 1_000;
+
+/**
+ * The clients of real tasks: librdkafka for records, kafkajs for administration. A source's producer is opened by its first record; what
+ * librdkafka does not accept of its configuration is told before.
+ */
 export function createKafkaClients(log: Logger, features: () => readonly string[]): TaskClients {
   const configure = (made: LibrdkafkaConfig): Readonly<Record<string, string>> => {
     for (const warning of made.warnings) log.warn({ client: made.properties["client.id"], warning }, "client setting");
@@ -35,28 +43,42 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
     if (line.level <= ERROR_LEVEL) log.warn(fields, "kafka client");
     else log.debug(fields, "kafka client");
   };
+  const accepted = new Set<string>();
+  /** Throws ConnectError `config-invalid`. One client tells for all that differ by their name only. */
+  const tryOut = ({ "client.id": _, ...config }: Readonly<Record<string, string>>) => {
+    const print = createHash("sha256").update(JSON.stringify(config)).digest("base64");
+    if (accepted.has(print)) return;
+    const trial = openRecordProducer({ config, reportPositions: false, stopOnFailure: false });
+    void trial.close();
+    if (accepted.size >= MAX_ACCEPTED) accepted.clear();
+    accepted.add(print);
+  };
   return {
     features,
     async openSourceProducer(owner, options) {
       const made = sourceProducerConfig(owner);
       const config = configure(made);
+      tryOut(config);
       const batches = Math.min(positive(config["batch.size"]) ?? SMALL_BATCH_BYTES, SMALL_BATCH_BYTES);
       const limits: Readonly<Record<Batching, Readonly<Record<string, string>>>> = {
         configured: {},
         small: { "batch.size": String(batches) },
         single: { "batch.num.messages": "1" },
       };
-      return createSplittingProducer({
-        ...options,
-        maxRecordBytes: positive(config["message.max.bytes"]) ?? MAX_RECORD_BYTES,
-        open: (batching, more) =>
-          openRecordProducer({
-            config: { ...config, ...limits[batching] },
-            oauth: made.oauth,
-            ...more,
-            onLog: onLogOf(made),
-          }),
-      });
+      const maxRecordBytes = positive(config["message.max.bytes"]) ?? MAX_RECORD_BYTES;
+      return createDeferredProducer(() =>
+        createSplittingProducer({
+          ...options,
+          maxRecordBytes,
+          open: (batching, more) =>
+            openRecordProducer({
+              config: { ...config, ...limits[batching] },
+              oauth: made.oauth,
+              ...more,
+              onLog: onLogOf(made),
+            }),
+        }),
+      );
     },
     async openTransactionalProducer(owner, options) {
       const made = transactionalProducerConfig(owner);
