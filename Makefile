@@ -38,8 +38,8 @@ connectors: setup ## Connectors on their real systems: databases, HTTP
 clusters: setup ## Whole clusters on a local node: access to Kafka, plugins, logging, templates
 	@$(NODE) dev/test.ts --group clusters $(FILTER)
 
-bench: setup ## Headrace beside the JVM worker, ratios (FULL=1: all scenarios, RUNS=n, FILTER=words)
-	@$(NODE) bench/main.ts $(if $(FULL),--full) $(if $(RUNS),--runs $(RUNS)) $(FILTER)
+bench: setup ## Headrace beside the JVM worker, ratios (FULL=1: all scenarios, RUNS=n, SCALE=share, FILTER=words)
+	@$(NODE) bench/main.ts $(if $(FULL),--full) $(if $(RUNS),--runs $(RUNS)) $(if $(SCALE),--scale $(SCALE)) $(FILTER)
 
 check: node_modules/.package-lock.json ## Format, lint, import boundaries, types, generated files
 	@$(NODE) dev/check.ts

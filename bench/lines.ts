@@ -4,16 +4,23 @@ import { createReadStream, createWriteStream } from "node:fs";
 
 const LINES_AT_ONCE = 4_096;
 
-/** Writes `count` different lines of `bytes` characters each, and resolves with the SHA-256 of the file. */
-export async function writeLines(file: string, count: number, bytes: number): Promise<string> {
+/** Line number `index` of `bytes` characters, different from all others. */
+export function lineOf(index: number, bytes: number): string {
+  return `${index} `.padEnd(bytes, "abcdefghijklmnopqrstuvwxyz0123456789");
+}
+
+/** Writes `count` different lines, by default {@link lineOf} `bytes` characters, and resolves with the SHA-256 of the file. */
+export async function writeLines(
+  file: string,
+  count: number,
+  bytes: number,
+  line: (index: number, bytes: number) => string = lineOf,
+): Promise<string> {
   const out = createWriteStream(file);
   const hash = createHash("sha256");
-  const filler = "abcdefghijklmnopqrstuvwxyz0123456789".repeat(Math.ceil(bytes / 36)).slice(0, bytes);
   for (let from = 0; from < count; from += LINES_AT_ONCE) {
-    const lines = Array.from({ length: Math.min(LINES_AT_ONCE, count - from) }, (_, index) => {
-      const number = `${from + index} `;
-      return `${number}${filler.slice(number.length)}\n`;
-    }).join("");
+    const length = Math.min(LINES_AT_ONCE, count - from);
+    const lines = Array.from({ length }, (_, index) => `${line(from + index, bytes)}\n`).join("");
     hash.update(lines);
     if (!out.write(lines)) await once(out, "drain");
   }

@@ -1,25 +1,33 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { repoRoot } from "#dev/cache.ts";
 import { startKafka } from "#dev/kafka.ts";
 import { exitOnSignals } from "#dev/process.ts";
 import { step } from "#dev/progress.ts";
-import { type Comparison, compare, type Result } from "./result.ts";
-import type { Bench } from "./scenario.ts";
+import { compileWorker } from "./compiled.ts";
+import { describeMachine, machineText } from "./machine.ts";
+import { mergeReports, REPORT_FILE, readReport, writeReport } from "./report.ts";
+import { compare, type Result } from "./result.ts";
+import type { Bench, Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
+import { simulate, toSimulationTable } from "./simulation/simulations.ts";
 import { toTable } from "./table.ts";
 import { openTopics } from "./topic.ts";
 
 /**
  * `make bench`: the same work on Headrace's worker and on Apache Kafka Connect's, in turn, on one Kafka. Prints a table of medians and
- * ratios and writes them to .headrace/bench.json. Exits 1 if a side does not do its work, or writes other records than it should.
+ * ratios and writes them to .headrace/bench.json, scenario by scenario. Exits 1 if a side does not do its work, or writes other records
+ * than it should.
  */
-const HELP = `usage: make bench [FULL=1] [RUNS=n] [FILTER=words]
-  FULL=1   all scenarios, not only the quick ones
-  RUNS=n   runs of each side, 3 by default
-  FILTER   only scenarios whose name contains one of the words`;
+const HELP = `usage: make bench [FULL=1] [RUNS=n] [SCALE=share] [FILTER=words]
+  FULL=1       all scenarios, not only the quick ones
+  RUNS=n       runs of each side, 3 by default
+  SCALE=share  of the records, 1 by default; less is a trial, which is not kept
+  FILTER       only scenarios whose name contains one of the words`;
+
+/** Of the simulations together. */
+const SIMULATION = "simulation";
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -27,60 +35,75 @@ async function main(): Promise<number> {
     options: {
       full: { type: "boolean", default: false },
       runs: { type: "string", default: "3" },
+      scale: { type: "string", default: "1" },
       help: { type: "boolean", short: "h" },
     },
   });
-  const runs = Number(values.runs);
-  if (values.help === true || !(runs >= 1)) {
+  const [runs, scale] = [Number(values.runs), Number(values.scale)];
+  if (values.help === true || !(runs >= 1) || !(scale > 0 && scale <= 1)) {
     console.log(HELP);
     return values.help === true ? 0 : 1;
   }
-  const wanted = SCENARIOS.filter(({ name, quick }) =>
-    positionals.length === 0 ? values.full || quick : positionals.some((word) => name.includes(word)),
-  );
-  if (wanted.length === 0) {
-    console.error(`no scenario matches: there are ${SCENARIOS.map(({ name }) => name).join(", ")}`);
+  const isWanted = (name: string, quick: boolean) =>
+    positionals.length === 0 ? values.full || quick : positionals.some((word) => name.includes(word));
+  const wanted = SCENARIOS.filter(({ name, quick }) => isWanted(name, quick));
+  const simulations = isWanted(SIMULATION, true) ? simulate() : [];
+  if (simulations.length > 0) console.log(toSimulationTable(simulations));
+  if (wanted.length === 0 && simulations.length === 0) {
+    console.error(`no scenario matches: there are ${[SIMULATION, ...SCENARIOS.map(({ name }) => name)].join(", ")}`);
     return 1;
   }
+  const machine = describeMachine(loadavg()[0] ?? 0);
+  const results: Result[] = [];
+  const keep = () => {
+    if (scale === 1) writeReport(mergeReports(readReport(), { machine, results, simulations }));
+  };
+  keep();
+  if (wanted.length > 0) {
+    await withBench({ scale, full: values.full }, async (bench) => {
+      for (const scenario of wanted) {
+        results.push(await measure(scenario, bench, runs));
+        keep();
+      }
+    });
+  }
+  console.log(`\n${machineText(machine)}\n\n${toTable(results.flatMap(compare))}`);
+  console.log(scale === 1 ? `written to ${REPORT_FILE}` : "a trial: the figures mean nothing and are not kept");
+  return 0;
+}
+
+async function withBench(options: Pick<Bench, "scale" | "full">, work: (bench: Bench) => Promise<void>): Promise<void> {
+  await step("compile the worker", compileWorker);
   const dir = mkdtempSync(join(tmpdir(), "headrace-bench-"));
   const kafka = await startKafka({ dir: join(dir, "kafka"), heap: "2g", quickStart: false });
   const topics = await openTopics(kafka.bootstrap);
   let names = 0;
-  const bench: Bench = {
-    bootstrap: kafka.bootstrap,
-    dir,
-    topics,
-    name(prefix) {
-      names += 1;
-      return `${prefix}-${names}`;
-    },
+  const name = (prefix: string) => {
+    names += 1;
+    return `${prefix}-${names}`;
   };
-  const results: Result[] = [];
   try {
-    for (const scenario of wanted) {
-      const run = await step(`${scenario.name}: prepare`, () => scenario.prepare(bench));
-      const done: Result["runs"][number][] = [];
-      for (let round = 1; round <= runs; round += 1) {
-        for (const side of scenario.sides) {
-          const title = `${scenario.name}: ${side}, run ${round} of ${runs}`;
-          done.push({ side, measured: await step(title, () => run(side)) });
-        }
-      }
-      results.push({ scenario: scenario.name, runs: done });
-      console.log(toTable(compare({ scenario: scenario.name, runs: done })));
-    }
+    await work({ bootstrap: kafka.bootstrap, dir, topics, ...options, name });
   } finally {
     await topics.close();
     await kafka.kill();
     rmSync(dir, { recursive: true, force: true });
   }
-  const comparisons: readonly Comparison[] = results.flatMap(compare);
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
-  mkdirSync(join(repoRoot, ".headrace"), { recursive: true });
-  const file = join(repoRoot, ".headrace/bench.json");
-  writeFileSync(file, JSON.stringify({ machine, results, comparisons }, null, 1));
-  console.log(`\n${machine}\n\n${toTable(comparisons)}\nwritten to ${file}`);
-  return 0;
+}
+
+async function measure(scenario: Scenario, bench: Bench, wantedRuns: number): Promise<Result> {
+  const runs = Math.min(wantedRuns, scenario.maxRuns ?? wantedRuns);
+  const run = await step(`${scenario.name}: prepare`, () => scenario.prepare(bench));
+  const done: Result["runs"] = [];
+  for (let round = 1; round <= runs; round += 1) {
+    for (const side of scenario.sides) {
+      const title = `${scenario.name}: ${side}, run ${round} of ${runs}`;
+      done.push({ side, measured: await step(title, () => run(side)) });
+    }
+  }
+  const result = { scenario: scenario.name, at: new Date().toISOString(), runs: done };
+  console.log(toTable(compare(result)));
+  return result;
 }
 
 exitOnSignals();

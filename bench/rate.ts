@@ -9,7 +9,7 @@ const STALL_MS = 60_000;
 /**
  * Watches a worker's progress from the first record to the last and says how fast it was and what it used meanwhile. `progress` answers how
  * many records are done. The rate counts from the first progress that was seen, so that starting a connector is not part of it. Throws if
- * nothing moves for a minute.
+ * nothing moves for a minute. Too few records to see on their way have no rate.
  */
 export async function measureRate(options: {
   readonly pid: number;
@@ -31,6 +31,7 @@ export async function measureRate(options: {
     if (done >= total && first !== null) {
       const { cpuSeconds, peakBytes } = usage.stop();
       const records = done - first.done;
+      if (records === 0) return { peakBytes }; // All came between two looks.
       const seconds = (atMs - first.atMs) / 1000;
       return { recordsPerSecond: records / seconds, cpuMicrosPerRecord: (cpuSeconds * 1e6) / records, peakBytes };
     }

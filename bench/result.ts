@@ -1,37 +1,45 @@
-import type { Measurement } from "./scenario.ts";
-import type { SideName } from "./side.ts";
+import { z } from "zod";
+import { FIGURES, type Figure } from "./figure.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
 
-/** Of one scenario: what each side measured, run by run. */
-export interface Result {
-  readonly scenario: string;
-  readonly runs: readonly { readonly side: SideName; readonly measured: Measurement }[];
-}
+const FIGURE_NAMES = Object.keys(FIGURES) as readonly Figure[];
+const Measured = z.partialRecord(z.enum(FIGURE_NAMES as readonly [Figure, ...Figure[]]), z.number());
 
-/** A figure of a scenario, Headrace's beside a peer's. */
+/** Of one scenario: what each side measured, run by run. */
+export const Result = z.object({
+  scenario: z.string(),
+  /** ISO 8601, of the last run. */
+  at: z.string(),
+  runs: z.array(z.object({ side: z.enum(["headrace", "jvm", "jvm-tuned"]), measured: Measured })),
+});
+export type Result = z.output<typeof Result>;
+
+/** A figure of a scenario, Headrace's beside a peer's; `theirs` and `ratio` are null where nobody is compared with. */
 export interface Comparison {
   readonly scenario: string;
-  readonly figure: keyof Measurement;
-  readonly peer: SideName;
+  readonly figure: Figure;
+  readonly peer: "jvm" | "jvm-tuned" | null;
   readonly ours: Spread;
-  readonly theirs: Spread;
+  readonly theirs: Spread | null;
   /** Ours divided by theirs, of the medians. */
-  readonly ratio: number;
+  readonly ratio: number | null;
 }
 
-const FIGURES = ["recordsPerSecond", "cpuMicrosPerRecord", "peakBytes", "elapsedMs"] as const;
-
-/** Each figure that both sides have, against each peer. */
-export function compare({ scenario, runs }: Result): readonly Comparison[] {
-  const valuesOf = (side: SideName, figure: keyof Measurement) =>
-    runs.flatMap((run) => (run.side === side ? (run.measured[figure] ?? []) : []));
-  const peers = [...new Set(runs.map(({ side }) => side))].filter((side) => side !== "headrace");
-  return peers.flatMap((peer) =>
-    FIGURES.flatMap((figure) => {
-      const [mine, other] = [valuesOf("headrace", figure), valuesOf(peer, figure)];
-      if (mine.length === 0 || other.length === 0) return [];
-      const [ours, theirs] = [spreadOf(mine), spreadOf(other)];
-      return [{ scenario, figure, peer, ours, theirs, ratio: ours.median / theirs.median }];
-    }),
-  );
+/** Each of Headrace's figures against each peer that has it, or by itself if none has. */
+export function compare({ scenario, runs }: Pick<Result, "scenario" | "runs">): readonly Comparison[] {
+  const spread = (side: string, figure: Figure): Spread | null => {
+    const values = runs.flatMap((run) => (run.side === side ? (run.measured[figure] ?? []) : []));
+    return values.length === 0 ? null : spreadOf(values);
+  };
+  return FIGURE_NAMES.flatMap((figure): Comparison[] => {
+    const ours = spread("headrace", figure);
+    if (ours === null) return [];
+    const compared = (["jvm", "jvm-tuned"] as const).flatMap((peer): Comparison[] => {
+      const theirs = spread(peer, figure);
+      return theirs === null
+        ? []
+        : [{ scenario, figure, peer, ours, theirs, ratio: theirs.median === 0 ? null : ours.median / theirs.median }];
+    });
+    return compared.length > 0 ? compared : [{ scenario, figure, peer: null, ours, theirs: null, ratio: null }];
+  });
 }

@@ -1,22 +1,19 @@
+import type { Figure } from "./figure.ts";
 import type { SideName } from "./side.ts";
 import type { Topics } from "./topic.ts";
 
-/** What one run of one side measured; what does not apply is left out. */
-export interface Measurement {
-  readonly recordsPerSecond?: number;
-  /** CPU time of all processes of the worker per record, microseconds. */
-  readonly cpuMicrosPerRecord?: number;
-  /** Greatest resident memory of all processes of the worker together, bytes. */
-  readonly peakBytes?: number;
-  /** A time that is to be short, ms. */
-  readonly elapsedMs?: number;
-}
+/** What one run of one side measured: records per second, microseconds, bytes or milliseconds by the figure; what does not apply is left out. */
+export type Measurement = Readonly<Partial<Record<Figure, number>>>;
 
 /** Where scenarios run. */
 export interface Bench {
   readonly bootstrap: string;
   readonly dir: string;
   readonly topics: Topics;
+  /** 1: as many records as the figures stand for; less for a trial, whose figures mean nothing. */
+  readonly scale: number;
+  /** Whether there is time for all repetitions. */
+  readonly full: boolean;
   /** A name that no other run uses. */
   name(prefix: string): string;
 }
@@ -27,6 +24,8 @@ export interface Scenario {
   /** Whether `make bench` without FULL=1 runs it. */
   readonly quick: boolean;
   readonly sides: readonly SideName[];
+  /** Runs of each side if fewer are enough, since one run measures many times. */
+  readonly maxRuns?: number;
   /** Made once before the runs: what all sides read. */
   prepare(bench: Bench): Promise<(side: SideName) => Promise<Measurement>>;
 }

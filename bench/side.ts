@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type JvmWorker, startJvmWorker } from "#dev/kafka.ts";
 import { groupProperties, startWorker } from "#support/worker.ts";
+import { COMPILED_WORKER } from "./compiled.ts";
 
 /** Whose worker is measured. */
 export type SideName = "headrace" | "jvm" | "jvm-tuned";
@@ -9,10 +10,14 @@ export type SideName = "headrace" | "jvm" | "jvm-tuned";
 /** A worker that runs. */
 export interface RunningWorker {
   readonly url: string;
+  readonly workerId: string;
   readonly pid: number;
   /** From the start of its process to the first answer of its REST API, ms. */
   readonly readyMs: number;
+  /** SIGTERM; resolves when it has ended. */
   stop(): Promise<void>;
+  /** SIGKILL to it and all its processes; resolves when it has ended. */
+  kill(): Promise<void>;
 }
 
 /**
@@ -31,29 +36,40 @@ const TUNED = {
 /** Adds to a file source's configuration what the tuned JVM worker needs to make use of its settings. */
 export const TUNED_SOURCE = { "batch.size": "10000" } as const;
 
-/** Starts a worker of one side, alone in a group of its own. */
+/** Starts a worker of one side, compiled if it is ours; `group` may have others. */
 export async function startSide(
   side: SideName,
-  options: { readonly dir: string; readonly bootstrap: string; readonly group: string },
+  options: {
+    readonly dir: string;
+    readonly bootstrap: string;
+    readonly group: string;
+    readonly properties?: Readonly<Record<string, string>>;
+    /** Of a JVM worker. */
+    readonly heap?: string;
+  },
 ): Promise<RunningWorker> {
   const dir = join(options.dir, options.group);
   mkdirSync(dir, { recursive: true });
-  const properties = groupProperties(options.bootstrap, options.group);
+  const properties = { ...groupProperties(options.bootstrap, options.group), ...options.properties };
   const started = performance.now();
   if (side === "headrace") {
-    const { url, process } = await startWorker({ dir, properties });
+    const { url, workerId, process } = await startWorker({ dir, properties, program: COMPILED_WORKER });
     return {
       url,
+      workerId,
       pid: process.pid,
       readyMs: performance.now() - started,
       stop: async () => void (await process.stop()),
+      kill: async () => void (await process.killGroup()),
     };
   }
   const worker: JvmWorker = await startJvmWorker({
     dir,
     properties: { ...properties, ...(side === "jvm-tuned" && TUNED) },
-    heap: "2g",
+    heap: options.heap ?? "2g",
     quickStart: false,
   });
-  return { url: worker.url, pid: worker.process.pid, readyMs: performance.now() - started, stop: worker.stop };
+  const { url, process, stop, kill } = worker;
+  const readyMs = performance.now() - started;
+  return { url, workerId: new URL(url).host, pid: process.pid, readyMs, stop, kill };
 }

@@ -16,3 +16,11 @@ export function spreadOf(values: readonly number[]): Spread {
     throw new Error("no values");
   return { median: (lower + upper) / 2, min, max };
 }
+
+/** The least value that `share` (0 to 1) of the values do not exceed (nearest rank). Throws if there is none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+  if (value === undefined) throw new Error("no values");
+  return value;
+}

@@ -1,16 +1,7 @@
+import { FIGURES, formatFigure } from "./figure.ts";
 import type { Comparison } from "./result.ts";
-import type { Measurement } from "./scenario.ts";
 import type { Spread } from "./statistics.ts";
-import { meets, targetOf } from "./target.ts";
-
-const FIGURE: Readonly<
-  Record<keyof Measurement, { readonly title: string; readonly format: (value: number) => string }>
-> = {
-  recordsPerSecond: { title: "records/s", format: (value) => `${(value / 1000).toFixed(0)} k` },
-  cpuMicrosPerRecord: { title: "CPU per record", format: (value) => `${value.toFixed(2)} µs` },
-  peakBytes: { title: "memory, peak", format: (value) => `${(value / 2 ** 20).toFixed(0)} MiB` },
-  elapsedMs: { title: "time", format: (value) => `${(value / 1000).toFixed(2)} s` },
-};
+import { goalOf, meets, TARGETS, targetOf } from "./target.ts";
 
 /** The comparisons as a Markdown table: medians with the least and greatest, the ratio, and the target with its verdict. */
 export function toTable(comparisons: readonly Comparison[]): string {
@@ -18,13 +9,32 @@ export function toTable(comparisons: readonly Comparison[]): string {
   return head + comparisons.map(toRow).join("");
 }
 
+/** Every target as a row, measured or not. */
+export function toTargetTable(comparisons: readonly Comparison[]): string {
+  const head =
+    "| work | figure | peer | goal | Headrace | peer's | ratio | verdict |\n|---|---|---|---|---|---|---|---|\n";
+  const rows = TARGETS.map((target) => {
+    const found = comparisons.find((comparison) => targetOf(comparison) === target);
+    const cells = [target.work, FIGURES[target.figure].title, target.peer ?? "", goalOf(target)];
+    if (found === undefined) return toLine([...cells, "", "", "", "not measured"]);
+    const { figure, ours, theirs, ratio } = found;
+    const values = [formatFigure(figure, ours.median), theirs === null ? "" : formatFigure(figure, theirs.median)];
+    return toLine([...cells, ...values, ratio?.toFixed(2) ?? "", meets(found, target) ? "met" : "**missed**"]);
+  });
+  return head + rows.join("");
+}
+
 function toRow(comparison: Comparison): string {
   const { scenario, figure, peer, ours, theirs, ratio } = comparison;
-  const { title, format } = FIGURE[figure];
-  const spread = ({ median, min, max }: Spread) => `${format(median)} (${format(min)}–${format(max)})`;
+  const spread = ({ median, min, max }: Spread) =>
+    `${formatFigure(figure, median)} (${formatFigure(figure, min)}–${formatFigure(figure, max)})`;
   const target = targetOf(comparison);
-  const goal = target === undefined ? "" : `${target.bound === "at least" ? "≥" : "≤"} ${target.ratio.toFixed(2)}`;
+  const goal = target === undefined ? "" : goalOf(target);
   const verdict = target === undefined ? "" : meets(comparison, target) ? "met" : "missed";
-  const cells = [scenario, title, spread(ours), spread(theirs), peer, ratio.toFixed(2), goal, verdict];
+  const against = [theirs === null ? "" : spread(theirs), peer ?? "", ratio?.toFixed(2) ?? ""];
+  return toLine([scenario, FIGURES[figure].title, spread(ours), ...against, goal, verdict]);
+}
+
+function toLine(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |\n`;
 }

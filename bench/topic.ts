@@ -1,49 +1,70 @@
 import { createHash } from "node:crypto";
-import kafkajs, { type Admin, type Kafka } from "kafkajs";
+import { setTimeout as sleep } from "node:timers/promises";
+import kafkajs, { type Admin, type Kafka, type Producer } from "kafkajs";
 
 /** Topics of a benchmark, looked at from outside. */
 export interface Topics {
   create(topic: string, partitions?: number): Promise<void>;
-  /** Records in the topic, by its end offsets: exact without transactions and compaction. */
+  /** Records in the topic, by its end offsets: exact without compaction; a transaction counts as one more. 0 if there is no such topic. */
   count(topic: string): Promise<number>;
-  /** SHA-256 of the values of a topic with one partition, each followed by a line end. */
-  hash(topic: string): Promise<string>;
+  /** SHA-256 of the first `total` values of a topic with one partition, each followed by a line end. Throws if they are not there in time. */
+  hash(topic: string, total: number): Promise<string>;
+  /** For records that the benchmark writes itself. The caller disconnects it. */
+  openProducer(): Promise<Producer>;
   close(): Promise<void>;
 }
+
+const HASH_LIMIT_MS = 120_000;
 
 /** Connects to Kafka. */
 export async function openTopics(bootstrap: string): Promise<Topics> {
   const kafka: Kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING });
   const admin: Admin = kafka.admin();
   await admin.connect();
-  const count = async (topic: string) => {
-    const offsets = await admin.fetchTopicOffsets(topic);
-    return offsets.reduce((sum, { high }) => sum + Number(high), 0);
-  };
   return {
     async create(topic, partitions = 1) {
       await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
     },
-    count,
-    async hash(topic) {
-      const total = await count(topic);
+    async count(topic) {
+      try {
+        const offsets = await admin.fetchTopicOffsets(topic);
+        return offsets.reduce((sum, { high }) => sum + Number(high), 0);
+      } catch (error) {
+        if (error instanceof kafkajs.KafkaJSProtocolError && error.type === "UNKNOWN_TOPIC_OR_PARTITION") return 0;
+        throw error;
+      }
+    },
+    async hash(topic, total) {
       const hash = createHash("sha256");
       const consumer = kafka.consumer({ groupId: `bench-${topic}`, maxBytesPerPartition: 8 << 20 });
       await consumer.connect();
-      await consumer.subscribe({ topic, fromBeginning: true });
-      const done = Promise.withResolvers<void>();
-      let read = 0;
-      await consumer.run({
-        autoCommit: false,
-        eachBatch: async ({ batch }) => {
-          for (const { value } of batch.messages) hash.update(value ?? "").update("\n");
-          read += batch.messages.length;
-          if (read >= total) done.resolve();
-        },
-      });
-      await done.promise;
-      await consumer.disconnect();
+      try {
+        await consumer.subscribe({ topic, fromBeginning: true });
+        const done = Promise.withResolvers<void>();
+        let read = 0;
+        await consumer.run({
+          autoCommit: false,
+          eachBatch: async ({ batch }) => {
+            for (const { value } of batch.messages.slice(0, Math.max(0, total - read)))
+              hash.update(value ?? "").update("\n");
+            read += batch.messages.length;
+            if (read >= total) done.resolve();
+          },
+        });
+        const timer = new AbortController();
+        const late = sleep(HASH_LIMIT_MS, "late" as const, { signal: timer.signal }).catch(() => "done" as const);
+        const end = await Promise.race([done.promise.then(() => "done" as const), late]);
+        timer.abort();
+        if (end === "late" || read !== total) throw new Error(`${topic} has ${read} records instead of ${total}`);
+      } finally {
+        await consumer.disconnect();
+      }
       return hash.digest("hex");
+    },
+    async openProducer() {
+      const producer = kafka.producer();
+      await producer.connect();
+      return producer;
     },
     close: () => admin.disconnect(),
   };

@@ -1,24 +1,60 @@
 import type { Scenario } from "../scenario.ts";
+import { deadLetters } from "./dead-letters.ts";
+import { failover } from "./failover.ts";
 import { fileSink } from "./file-sink.ts";
 import { fileSource } from "./file-source.ts";
+import { growth } from "./growth.ts";
+import { latency } from "./latency.ts";
+import { manyConnectors } from "./many-connectors.ts";
+import { rebalance } from "./rebalance.ts";
 import { start } from "./start.ts";
+import { statusLatency } from "./status-latency.ts";
 
-const JSON_WITH_SCHEMAS = {
-  "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-  "value.converter.schemas.enable": "true",
-} as const;
-
-/** Line → struct → struct with another field → field renamed. */
-const THREE_TRANSFORMS = {
-  transforms: "wrap,where,rename",
+const JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter";
+const json = (schemas: boolean) => ({
+  "value.converter": JSON_CONVERTER,
+  "value.converter.schemas.enable": String(schemas),
+});
+/** A line becomes a struct with one field. */
+const HOIST = {
+  transforms: "wrap",
   "transforms.wrap.type": "org.apache.kafka.connect.transforms.HoistField$Value",
   "transforms.wrap.field": "line",
+} as const;
+/** And a struct's or map's field becomes the line again. */
+const EXTRACT = {
+  transforms: "unwrap",
+  "transforms.unwrap.type": "org.apache.kafka.connect.transforms.ExtractField$Value",
+  "transforms.unwrap.field": "line",
+} as const;
+/** Line → struct → struct with another field → field renamed. */
+const THREE_TRANSFORMS = {
+  ...HOIST,
+  transforms: "wrap,where,rename",
   "transforms.where.type": "org.apache.kafka.connect.transforms.InsertField$Value",
   "transforms.where.static.field": "source",
   "transforms.where.static.value": "bench",
   "transforms.rename.type": "org.apache.kafka.connect.transforms.ReplaceField$Value",
   "transforms.rename.renames": "line:text",
 } as const;
+
+/** JSON in one of its two forms, both ways. */
+function jsonBothWays(name: string, schemas: boolean): readonly Scenario[] {
+  const made = { ...HOIST, ...json(schemas) };
+  const read = { ...EXTRACT, ...json(schemas) };
+  return [
+    fileSource({
+      name: `${name}-source`,
+      count: 1_000_000,
+      bytes: 100,
+      quick: false,
+      sides: ["headrace", "jvm"],
+      config: made,
+      verbatim: false,
+    }),
+    fileSink({ name: `${name}-sink`, count: 1_000_000, bytes: 100, quick: false, fill: made, config: read }),
+  ];
+}
 
 /** All scenarios, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -27,24 +63,20 @@ export const SCENARIOS: readonly Scenario[] = [
   fileSource({ name: "file-source-1kib", count: 600_000, bytes: 1024, quick: true }),
   fileSource({ name: "file-source-10kib", count: 60_000, bytes: 10_240, quick: false }),
   fileSink({ name: "file-sink-100b", count: 3_000_000, bytes: 100, quick: true }),
-  fileSink({ name: "file-sink-1kib", count: 600_000, bytes: 1024, quick: true }),
+  fileSink({ name: "file-sink-1kib", count: 600_000, bytes: 1024, quick: false }),
   fileSink({ name: "file-sink-10kib", count: 60_000, bytes: 10_240, quick: false }),
-  fileSource({
-    name: "json-with-schemas",
-    count: 1_000_000,
-    bytes: 100,
-    quick: false,
-    config: JSON_WITH_SCHEMAS,
-    verbatim: false,
-  }),
   fileSource({
     name: "three-transforms",
     count: 1_000_000,
     bytes: 100,
     quick: true,
-    config: { ...THREE_TRANSFORMS, ...JSON_WITH_SCHEMAS, "value.converter.schemas.enable": "false" },
+    sides: ["headrace", "jvm"],
+    config: { ...THREE_TRANSFORMS, ...json(false) },
     verbatim: false,
   }),
+  failover,
+  ...jsonBothWays("json-schemas", true),
+  ...jsonBothWays("json-schemaless", false),
   ...["lz4", "zstd"].map((codec) =>
     fileSource({
       name: `file-source-1kib-${codec}`,
@@ -54,4 +86,35 @@ export const SCENARIOS: readonly Scenario[] = [
       config: { "producer.override.compression.type": codec },
     }),
   ),
+  ...[4, 16].map((connectors) =>
+    fileSource({
+      name: `file-source-${connectors}-tasks`,
+      count: 3_200_000,
+      bytes: 100,
+      quick: false,
+      sides: ["headrace", "jvm"],
+      connectors,
+    }),
+  ),
+  ...(["poll", "interval"] as const).map((boundary) =>
+    fileSource({
+      name: `exactly-once-${boundary}`,
+      count: 500_000,
+      bytes: 100,
+      quick: false,
+      sides: ["headrace", "jvm"],
+      properties: { "exactly.once.source.support": "enabled" },
+      config: { "transaction.boundary": boundary, "transaction.boundary.interval.ms": "500" },
+    }),
+  ),
+  deadLetters("dead-letters", 200_000),
+  latency("latency-file-to-file", "file"),
+  latency("latency-topic-to-file", "topic"),
+  rebalance,
+  statusLatency,
+  manyConnectors(50, ["headrace", "jvm"]),
+  manyConnectors(200, ["headrace", "jvm"]),
+  manyConnectors(500, ["headrace"]),
+  manyConnectors(1_000, ["headrace"]),
+  growth,
 ];

@@ -1,25 +1,65 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Scenario } from "../scenario.ts";
+import { createConnector } from "../connect.ts";
+import type { Bench, Scenario } from "../scenario.ts";
 import { startSide } from "../side.ts";
 import { usageOf } from "../usage.ts";
 
 /** What a worker needs when it has nothing to do is looked at after this time. */
 const IDLE_MS = 5_000;
+const RECORD_LIMIT_MS = 60_000;
+const LOOK_MS = 10;
 
-/** From the start of a worker's process to its first answer over REST, and its memory when it is idle. */
+/**
+ * From the start of a worker's process to its first answer over REST, and its memory when it is idle; then its start with a connector
+ * that is configured already, to that connector's first record in Kafka.
+ */
 export const start: Scenario = {
   name: "start",
   quick: true,
   sides: ["headrace", "jvm"],
   async prepare(bench) {
     return async (side) => {
-      const worker = await startSide(side, { dir: bench.dir, bootstrap: bench.bootstrap, group: bench.name("start") });
+      const [group, topic] = [bench.name("start"), bench.name("start-records")];
+      const file = join(bench.dir, `${topic}.txt`);
+      const options = { dir: bench.dir, bootstrap: bench.bootstrap, group };
+      await bench.topics.create(topic);
+      const first = await startSide(side, options);
+      const { readyMs } = first;
+      let idleBytes: number;
       try {
         await sleep(IDLE_MS);
-        return { elapsedMs: worker.readyMs, peakBytes: usageOf(worker.pid).residentBytes };
+        idleBytes = usageOf(first.pid).residentBytes;
+        appendFileSync(file, "one\n");
+        await createConnector(first.url, "source", {
+          "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector",
+          "tasks.max": "1",
+          topic,
+          file,
+        });
+        await waitForRecords(bench, topic, 1);
       } finally {
-        await worker.stop();
+        await first.stop(); // Its offset is stored by this.
+      }
+      appendFileSync(file, "two\n");
+      const startedAt = performance.now();
+      const starting = startSide(side, options);
+      try {
+        await waitForRecords(bench, topic, 2);
+        return { readyMs, idleBytes, firstRecordMs: performance.now() - startedAt };
+      } finally {
+        const second = await starting;
+        await second.stop();
       }
     };
   },
 };
+
+async function waitForRecords(bench: Bench, topic: string, count: number): Promise<void> {
+  const deadline = performance.now() + RECORD_LIMIT_MS;
+  while ((await bench.topics.count(topic)) < count) {
+    if (performance.now() > deadline) throw new Error(`no record within ${RECORD_LIMIT_MS / 1000} s`);
+    await sleep(LOOK_MS);
+  }
+}

@@ -37,9 +37,14 @@ export function groupProperties(bootstrap: string, group: string): Record<string
 /** A worker is there within two seconds, unless many start at once on few processors. */
 const START_MS = 180_000;
 
+/** Node's arguments for a worker as tests run it: from its sources. */
+const FROM_SOURCES: readonly string[] = ["--conditions=source", join(repoRoot, "runtime/src/main.ts")];
+
 /** Starts a worker and resolves when it is a healthy member of its group. Fails with the end of its log otherwise. */
 export async function startWorker(options: {
   readonly dir: string;
+  /** Node's arguments up to the worker's script. Default: the sources. */
+  readonly program?: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -63,7 +68,7 @@ export async function startWorker(options: {
   const process_ = await startProcess({
     name: `worker ${port}`,
     command: process.execPath,
-    args: ["--conditions=source", join(repoRoot, "runtime/src/main.ts"), "distributed", file],
+    args: [...(options.program ?? FROM_SOURCES), "distributed", file],
     logFile: join(options.dir, `worker-${port}.log`),
     ...(options.env !== undefined && { env: options.env }),
   });

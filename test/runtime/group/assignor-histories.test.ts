@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { assignEagerly } from "#runtime/group/eager-assignor.ts";
 import { isConnector, NO_WORK, toKeys, union } from "#runtime/group/work.ts";
-import { connectors, groupOf, isTask, type LedGroup, revokedKeys } from "./led-group.ts";
+import { connectors, groupOf, isTask, type LedGroup, revokedKeys } from "#support/led-group.ts";
 
 const RUNS = { numRuns: 400 };
 const Index = fc.nat(1_000);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { INITIAL_ASSIGNOR_STATE } from "#runtime/group/assignor.ts";
 import { isConnector, NO_WORK, toKeys, toWork, union } from "#runtime/group/work.ts";
-import { connectors, groupOf, LedGroup, revokedKeys } from "./led-group.ts";
+import { connectors, groupOf, LedGroup, revokedKeys } from "#support/led-group.ts";
 
 describe("assign", () => {
   it("spreads new work over the members in one round", () => {

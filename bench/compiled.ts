@@ -1,0 +1,14 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { repoRoot } from "#dev/cache.ts";
+
+const run = promisify(execFile);
+
+/** Node's arguments for the worker that ships: compiled, its packages found by their `default` exports. */
+export const COMPILED_WORKER: readonly string[] = [join(repoRoot, "runtime/dist/main.js")];
+
+/** Compiles the worker and the packages it imports into their `dist` folders; quick if they are up to date. */
+export async function compileWorker(): Promise<void> {
+  await run(join(repoRoot, "node_modules/.bin/tsc"), ["-b", "runtime"], { cwd: repoRoot });
+}
