@@ -90,7 +90,8 @@ async function attempt(action: Action, context: ActContext, signal: AbortSignal)
     case "remove":
     case "move-away": {
       const { worker, uid: clusterUid } = action.kind === "remove" ? action.owner : action.from;
-      if (action.kind === "remove" && action.resetOffsets) await resetBeforeRemoval({ ...context, worker }, signal);
+      if (action.kind === "remove" && action.resetOffsets)
+        await resetBeforeRemoval(name, { ...context, worker }, signal);
       await connect.remove(worker, name, signal);
       return { kind: "done", echo: { of: "remove", clusterUid, untilMs } };
     }

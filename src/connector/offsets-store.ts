@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { API_GROUP } from "@headrace/contract";
 import type { KafkaConnector } from "../kinds.ts";
-import type { KubeClient, ObjectKey, OwnerReference } from "../kube/client.ts";
+import type { KubeClient, KubeObject, ObjectKey, OwnerReference } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { type ConfigMap, ConfigMaps } from "../kube/resources.ts";
 import { formatOffsets, type OffsetEntry, OffsetsError, parseOffsets } from "./offsets-json.ts";
@@ -23,7 +23,7 @@ export interface OffsetsStore {
   write(map: ObjectKey, resource: KafkaConnector, offsets: readonly OffsetEntry[], signal: AbortSignal): Promise<void>;
   /** Keeps what the offsets were in a ConfigMap of its own, and the last few of those. Answers its name. */
   snapshot(
-    resource: KafkaConnector,
+    resource: KubeObject,
     taken: { readonly offsets: readonly OffsetEntry[]; readonly atMs: number; readonly outlives: boolean },
     signal: AbortSignal,
   ): Promise<string>;
@@ -39,7 +39,7 @@ export function createOffsetsStore(kube: KubeClient): OffsetsStore {
     }
   }
 
-  async function forgetOldSnapshots(resource: KafkaConnector, signal: AbortSignal): Promise<void> {
+  async function forgetOldSnapshots(resource: KubeObject, signal: AbortSignal): Promise<void> {
     const { uid = "", namespace = "" } = resource.metadata;
     const selector = `${API_GROUP}/kind=${SNAPSHOT_LABELS[`${API_GROUP}/kind`]},${CONNECTOR_UID_LABEL}=${uid}`;
     const maps = await kube.list(ConfigMaps, namespace, selector, signal);
@@ -97,6 +97,6 @@ function textOf({ data, binaryData }: ConfigMap, key: string | null): string | n
   return compressed === undefined ? null : gunzipSync(Buffer.from(compressed, "base64")).toString("utf8");
 }
 
-function ownerOf({ apiVersion, kind, metadata }: KafkaConnector): OwnerReference {
+function ownerOf({ apiVersion, kind, metadata }: KubeObject): OwnerReference {
   return { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? "" };
 }

@@ -2,6 +2,7 @@ import { connectorNameOf, type KafkaConnectorStatus } from "@headrace/contract";
 import type { ConnectClient, Worker } from "../connect-client.ts";
 import { isConnectError } from "../connect-client.ts";
 import type { KafkaConnector } from "../kinds.ts";
+import type { KubeObject } from "../kube/client.ts";
 import { formatOffsets, type OffsetEntry, OffsetsError, parseOffsets } from "./offsets-json.ts";
 import type { OffsetsStore } from "./offsets-store.ts";
 import { operationOf, type Request } from "./requests.ts";
@@ -170,19 +171,26 @@ function hasLargeNumber(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.values(value).some(hasLargeNumber);
 }
 
-/** Forgets the offsets of a stopped connector that is about to be deleted, keeping what they were. */
-export async function resetBeforeRemoval(context: OperationContext, signal: AbortSignal): Promise<void> {
-  const { connect, worker, resource } = context;
-  const name = connectorNameOf(resource);
+/** Forgets the offsets of a stopped connector that is about to be deleted, keeping what they were. `resource`: whose they were. */
+export async function resetBeforeRemoval(
+  name: string,
+  context: SnapshotContext & Pick<OperationContext, "connect" | "worker">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { connect, worker } = context;
   const current = parseOffsets(await connect.offsets(worker, name, signal));
   if (current.length === 0) return;
   await keep(current, { ...context, outlives: true }, signal);
   await connect.resetOffsets(worker, name, signal);
 }
 
+interface SnapshotContext extends Pick<OperationContext, "offsets" | "nowMs"> {
+  readonly resource: KubeObject;
+}
+
 async function keep(
   current: readonly OffsetEntry[],
-  { resource, offsets, nowMs, outlives = false }: OperationContext & { readonly outlives?: boolean },
+  { resource, offsets, nowMs, outlives = false }: SnapshotContext & { readonly outlives?: boolean },
   signal: AbortSignal,
 ): Promise<{ readonly snapshot?: string }> {
   if (current.length === 0) return {};

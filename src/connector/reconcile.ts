@@ -80,7 +80,11 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
         ...(groupId === undefined ? {} : { groupId }),
         ...(configStorageTopic === undefined ? {} : { configStorageTopic }),
       };
-      const removal = { cluster: left.name, connector: name, identity, config: digestOf(config), atMs: now() };
+      const removal = {
+        ...{ cluster: left.name, connector: name, identity, config: digestOf(config), atMs: now() },
+        resetOffsets: resource.spec.resetOffsetsOnDelete === true,
+        uid: resource.metadata.uid ?? "",
+      };
       if (!(await removals.remember(left.namespace, removal, signal))) {
         const message = `Connector ${name} may come back with KafkaConnect ${left.name}: that it is deleted could not be written down.`;
         events.record(resource, { type: "Warning", reason: "RemovalNotRemembered", message });

@@ -4,6 +4,8 @@ import { z } from "zod";
 import type { KubeClient, ObjectKey } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { ConfigMaps } from "../kube/resources.ts";
+import { DELETION_LIMIT_MS } from "./deletion.ts";
+import { isStopped } from "./instances.ts";
 import type { ClusterIdentity } from "./observe.ts";
 
 /** A connector whose resource was deleted while its cluster could not be told. */
@@ -13,11 +15,15 @@ export interface Removal {
   readonly identity: ClusterIdentity;
   /** Digest of the configuration that the resource asked for: a connector with another one is somebody else's. */
   readonly config: string;
+  /** Whether its offsets go with it (`spec.resetOffsetsOnDelete`). */
+  readonly resetOffsets: boolean;
+  /** Identity of the resource that was deleted. */
+  readonly uid: string;
   readonly atMs: number;
 }
 
-/** What is to become of a remembered removal. */
-export type RemovalStep = "remove" | "forget" | "keep";
+/** What is to become of a remembered removal. Offsets can only be reset of a connector that is stopped. */
+export type RemovalStep = "stop" | "await-stop" | "reset-and-remove" | "remove" | "forget" | "keep";
 
 /** Removals are forgotten after so long. */
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
@@ -29,6 +35,8 @@ const Entry = z.object({
   connector: z.string(),
   identity: z.object({ groupId: z.string().optional(), configStorageTopic: z.string().optional() }),
   config: z.string(),
+  resetOffsets: z.boolean().default(false),
+  uid: z.string().default(""),
   atMs: z.number(),
 });
 
@@ -42,6 +50,8 @@ export function planLeftover(
     readonly actual: ConnectorSnapshot | null;
     readonly claimed: boolean;
     readonly identity: ClusterIdentity;
+    /** Since when it has been waited for the connector to stop; null: it has not. */
+    readonly stoppingSinceMs: number | null;
     readonly nowMs: number;
   },
 ): RemovalStep {
@@ -50,7 +60,21 @@ export function planLeftover(
   if (groupId !== undefined && groupId !== seen.identity.groupId) return "keep";
   if (configStorageTopic !== undefined && configStorageTopic !== seen.identity.configStorageTopic) return "keep";
   if (seen.actual === null) return "forget";
-  return digestOf(seen.actual.config) === removal.config ? "remove" : "forget";
+  if (digestOf(seen.actual.config) !== removal.config) return "forget";
+  if (!removal.resetOffsets || stopsInVain(seen)) return "remove";
+  if (seen.actual.targetState !== "STOPPED") return "stop";
+  return isStopped(seen.actual) ? "reset-and-remove" : "await-stop";
+}
+
+/** A connector that does not stop in time is removed without its offsets, as one whose resource is there still. */
+export function stopsInVain({
+  stoppingSinceMs,
+  nowMs,
+}: {
+  readonly stoppingSinceMs: number | null;
+  readonly nowMs: number;
+}): boolean {
+  return stoppingSinceMs !== null && nowMs - stoppingSinceMs > DELETION_LIMIT_MS;
 }
 
 /** Stands for a configuration. */

@@ -14,9 +14,18 @@ const NOW = 1_000_000_000;
 describe("planLeftover", () => {
   const config = { name: "orders", topic: "a" };
   const identity = { groupId: "g", configStorageTopic: "c" };
-  const removal = { cluster: "my-connect", connector: "orders", identity, config: digestOf(config), atMs: NOW };
+  const removal = {
+    cluster: "my-connect",
+    connector: "orders",
+    identity,
+    config: digestOf(config),
+    atMs: NOW,
+    resetOffsets: false,
+    uid: "u",
+  };
+  const resetting = { ...removal, resetOffsets: true };
   const actual = { config, targetState: "STARTED" as const, taskCount: 1, status: null, topics: [] };
-  const seen = { actual, claimed: false, identity, nowMs: NOW + 1 };
+  const seen = { actual, claimed: false, identity, stoppingSinceMs: null, nowMs: NOW + 1 };
   const table: readonly [string, Parameters<typeof planLeftover>[1], string][] = [
     ["removes what was left behind", seen, "remove"],
     ["leaves what has another configuration", { ...seen, actual: { ...actual, config: { name: "orders" } } }, "forget"],
@@ -27,6 +36,18 @@ describe("planLeftover", () => {
     ["does not wait for ever", { ...seen, actual: null, nowMs: NOW + 31 * 86_400_000 }, "forget"],
   ];
   for (const [what, inputs, step] of table) it(what, () => assert.equal(planLeftover(removal, inputs), step));
+
+  it("stops it before its offsets are reset, and waits for that only so long", () => {
+    assert.equal(planLeftover(resetting, seen), "stop");
+    const stopping = { ...actual, targetState: "STOPPED" as const };
+    assert.equal(planLeftover(resetting, { ...seen, actual: stopping }), "await-stop");
+    const connector = { state: "STOPPED" as const, worker_id: "" };
+    const status = { name: "orders", connector, tasks: [], type: "source" as const };
+    assert.equal(planLeftover(resetting, { ...seen, actual: { ...stopping, status } }), "reset-and-remove");
+    const late = { ...seen, actual: stopping, stoppingSinceMs: NOW, nowMs: NOW + 60_001 };
+    assert.equal(planLeftover(resetting, late), "remove");
+    assert.equal(planLeftover(resetting, { ...seen, claimed: true }), "forget");
+  });
 });
 
 describe("planPruning", () => {
@@ -84,6 +105,33 @@ describe("connectors that no resource asks for", () => {
     await eventually("the connector is gone", () => bench.connect.connectors.size === 0);
     await eventually("that is forgotten", () => remembered() === 0);
     assert.equal(bench.kube.events.at(-1)?.reason, "ConnectorDeleted");
+  });
+
+  it("take their offsets with them where that was asked for, and these are kept in a ConfigMap", async () => {
+    bench.startWithCluster();
+    bench.kube.put(KafkaConnectors, kafkaConnector({ resetOffsetsOnDelete: true }));
+    await bench.ready("Running");
+    const offsets = [{ partition: { table: "a" }, offset: { id: 7 } }];
+    bench.connect.offsets.set("orders", JSON.stringify({ offsets }));
+    await bench.connect.killWorker("10.0.0.1");
+    await bench.connect.killWorker("10.0.0.2");
+    await bench.ready("ClusterUnreachable");
+    await deleteResource();
+    bench.advance(61_000);
+    await gone();
+    await bench.connect.addWorker("10.0.0.1");
+    await eventually("the connector is gone", () => bench.connect.connectors.size === 0);
+    await eventually("that is forgotten", () => remembered() === 0);
+    const { writes } = bench;
+    const expected = ["PUT /connectors/orders/stop", "DELETE /connectors/orders/offsets", "DELETE /connectors/orders"];
+    assert.deepEqual(
+      writes()
+        .filter((call) => expected.includes(call))
+        .slice(-3),
+      expected,
+    );
+    const kept = bench.kube.all(ConfigMaps).find(({ metadata }) => metadata.name.startsWith("orders-offsets-"));
+    assert.deepEqual(JSON.parse(kept?.data?.["offsets.json"] ?? "null"), { offsets });
   });
 
   it("do not come back from the topics of a KafkaConnect that was deleted before them and is applied again", async () => {
