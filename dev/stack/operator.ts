@@ -38,9 +38,12 @@ export async function startOperator(options: {
   const { dir, adminKubeconfig, kubectl, workerImage, env, detached } = options;
   const { name, namespace } = operatorServiceAccount();
   await kubectl(["apply", "--server-side", "-f", MANIFEST]);
-  const token = (await kubectl(["create", "token", name, "-n", namespace, `--duration=${TOKEN_DURATION}`])).trim();
-  const kubeconfig = join(dir, "operator.kubeconfig");
-  writeFileSync(kubeconfig, withToken(readFileSync(adminKubeconfig, "utf8"), name, token), { mode: 0o600 });
+  const kubeconfig = await kubeconfigOfServiceAccount({
+    dir,
+    adminKubeconfig,
+    kubectl,
+    serviceAccount: { name, namespace },
+  });
 
   const host = "127.0.0.1";
   const [port] = await freePorts(1, host);
@@ -65,6 +68,21 @@ export async function startOperator(options: {
   const url = `http://${host}:${port}`;
   await waitUntilReady(process_, () => isOk(`${url}/readyz`), { timeoutMs: READY_TIMEOUT_MS });
   return { process: process_, url, namespace };
+}
+
+/** Writes a kubeconfig into `dir` for the same cluster with a token of the ServiceAccount; answers its path. */
+export async function kubeconfigOfServiceAccount(options: {
+  readonly dir: string;
+  readonly adminKubeconfig: string;
+  readonly kubectl: Kubectl;
+  readonly serviceAccount: { readonly name: string; readonly namespace: string };
+}): Promise<string> {
+  const { dir, adminKubeconfig, kubectl, serviceAccount } = options;
+  const { name, namespace } = serviceAccount;
+  const token = (await kubectl(["create", "token", name, "-n", namespace, `--duration=${TOKEN_DURATION}`])).trim();
+  const kubeconfig = join(dir, "operator.kubeconfig");
+  writeFileSync(kubeconfig, withToken(readFileSync(adminKubeconfig, "utf8"), name, token), { mode: 0o600 });
+  return kubeconfig;
 }
 
 /** The ServiceAccount that the manifest defines. */

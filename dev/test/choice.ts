@@ -1,5 +1,5 @@
 /** A set of tests with a make target of its own; `test` is everything that is in no other. */
-export const GROUPS = ["test", "interop", "chaos", "scale", "connectors", "clusters"] as const;
+export const GROUPS = ["test", "interop", "chaos", "scale", "connectors", "clusters", "packaging"] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** Which files are wanted: `words` are looked for in their paths, whatever their group; without words all of `group`. */

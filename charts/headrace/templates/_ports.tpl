@@ -1,0 +1,14 @@
+{{/* Value of HEADRACE_WATCH_NAMESPACES. Empty is the operator's own. */}}
+{{- define "headrace.watchNamespaces" -}}
+{{- if eq .Values.watch.mode "all" }}*{{ else if eq .Values.watch.mode "listed" }}{{ .Values.watch.namespaces | uniq | join "," }}{{ end }}
+{{- end }}
+
+{{/* Ports of the operator's container. A new one is added here, in headrace.servicePorts and in networkpolicy.yaml. */}}
+{{- define "headrace.containerPorts" -}}
+- { name: metrics, containerPort: 8080, protocol: TCP }
+{{- end }}
+
+{{/* Ports of the operator's Service. */}}
+{{- define "headrace.servicePorts" -}}
+- { name: metrics, port: 8080, targetPort: metrics, protocol: TCP }
+{{- end }}

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { repoRoot } from "#dev/cache.ts";
+import { readRules, toRulesTemplate } from "#dev/chart/rules.ts";
+
+const manifest = (name: string) => readFileSync(join(repoRoot, "dev/manifests", name), "utf8");
+
+describe("rules of the chart", () => {
+  it("are those of the manifest, each once", () => {
+    const { namespaced, clusterWide, own } = readRules(manifest("operator-rbac.yaml"));
+    assert.deepEqual(clusterWide, [{ apiGroups: [""], resources: ["namespaces"], verbs: ["list", "watch"] }]);
+    assert.deepEqual(own, [
+      { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "patch"] },
+    ]);
+    const rules = manifest("operator-rbac.yaml").match(/- apiGroups:/g)?.length;
+    assert.equal(namespaced.length + clusterWide.length + own.length, rules);
+  });
+
+  it("give rights in other operators' groups only for those that are named", () => {
+    const none = { namespaced: [], clusterWide: [], own: [] };
+    const template = toRulesTemplate(none, readRules(manifest("operator-rbac-foreign.yaml")));
+    assert.doesNotMatch(template, /strimzi|eventstreams/);
+    assert.match(
+      template,
+      /- apiGroups: {{ include "headrace\.foreignGroups" \. }}\n {2}resources: \["kafkaconnectors"\]/,
+    );
+    assert.match(template, /- apiGroups: \[""\]\n {2}resources: \["pods"\]/);
+  });
+});

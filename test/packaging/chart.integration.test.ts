@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { parseAllDocuments, stringify } from "yaml";
+import { z } from "zod";
+import { repoRoot } from "#dev/cache.ts";
+import { toPlainManifest } from "#dev/chart/plain-manifest.ts";
+import { type ControlPlane, startControlPlane } from "#dev/control-plane.ts";
+import { type Helm, openHelm } from "#dev/helm.ts";
+import { freePorts, type LocalProcess, startProcess, waitUntilReady } from "#dev/process.ts";
+import { kubeconfigOfServiceAccount } from "#dev/stack/operator.ts";
+import { eventually } from "#support/eventually.ts";
+import { BAD, GOOD } from "./value-sets.ts";
+
+const CHART = join(repoRoot, "charts/headrace");
+const CRD_CHART = join(repoRoot, "charts/headrace-crds");
+const NAMESPACE = "headrace";
+
+const KubeObject = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string(), annotations: z.record(z.string(), z.string()).optional() }),
+});
+type KubeObject = z.infer<typeof KubeObject>;
+const Deployment = z.looseObject({
+  kind: z.literal("Deployment"),
+  spec: z.looseObject({
+    template: z.looseObject({
+      metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }),
+      spec: z.looseObject({ containers: z.array(z.looseObject({ image: z.string() })) }),
+    }),
+  }),
+});
+
+function objectsOf(rendered: string): readonly KubeObject[] {
+  return parseAllDocuments(rendered)
+    .map((document) => document.toJS())
+    .filter((object) => object !== null)
+    .map((object) => KubeObject.parse(object));
+}
+
+function deploymentOf(objects: readonly KubeObject[]): z.infer<typeof Deployment> {
+  return Deployment.parse(objects.find(({ kind }) => kind === "Deployment"));
+}
+
+/** All values of a key, wherever it is. */
+function valuesAt(key: string, value: unknown): readonly unknown[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => [...(name === key ? [inner] : []), ...valuesAt(key, inner)]);
+}
+
+describe("the chart, on a real API server with Pod Security restricted", () => {
+  let kubernetes: ControlPlane;
+  let dir: string;
+  let helm: Helm;
+  const operators: LocalProcess[] = [];
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "headrace-chart-"));
+    kubernetes = await startControlPlane({ dir: join(dir, "control-plane") });
+    helm = await openHelm({ dir, kubeconfig: kubernetes.adminKubeconfig });
+    await createNamespace(NAMESPACE);
+    const monitoring = join(repoRoot, "test/fixtures/monitoring-crds.yaml");
+    await kubernetes.kubectl(["create", "-f", monitoring]);
+    await eventually("the API server serves monitors", async () =>
+      (await kubernetes.kubectl(["api-resources", "--api-group=monitoring.coreos.com"])).includes("PodMonitor"),
+    );
+  });
+
+  after(async () => {
+    for (const operator of operators) await operator.kill();
+    await kubernetes?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  async function createNamespace(name: string): Promise<void> {
+    const labels = {
+      "pod-security.kubernetes.io/enforce": "restricted",
+      "pod-security.kubernetes.io/warn": "restricted",
+    };
+    const namespace = stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
+    await kubernetes.kubectl(["create", "-f", "-"], { input: namespace });
+  }
+
+  /** A file with values. */
+  async function valuesFile(values: object): Promise<string> {
+    const file = join(dir, "values.yaml");
+    await writeFile(file, stringify(values));
+    return file;
+  }
+
+  async function render(values: object): Promise<string> {
+    return helm(["template", "it", CHART, `--namespace=${NAMESPACE}`, `--values=${await valuesFile(values)}`]);
+  }
+
+  /** What the API server would make of the objects; throws with its errors and its warnings. */
+  function dryRun(text: string): Promise<string> {
+    return kubernetes.kubectl(
+      ["apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "--validate=strict", "-f", "-"],
+      { input: text },
+    );
+  }
+
+  /** The pod that the Deployment would make, as the API server admits it. */
+  async function admitPod(objects: readonly KubeObject[], overrides: object = {}): Promise<void> {
+    const { metadata, spec } = deploymentOf(objects).spec.template;
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "admitted", namespace: NAMESPACE, labels: metadata.labels },
+      spec: { ...spec, serviceAccountName: "default", ...overrides },
+    };
+    await dryRun(stringify(pod));
+  }
+
+  for (const chart of [CHART, CRD_CHART]) {
+    it(`${chart.slice(repoRoot.length + 1)} has nothing that helm lint dislikes`, async () => {
+      assert.match(await helm(["lint", "--strict", chart]), /0 chart\(s\) failed/);
+    });
+  }
+
+  for (const [what, values] of GOOD) {
+    it(`is accepted with ${what}`, async () => {
+      const file = await valuesFile(values);
+      await helm(["lint", "--strict", CHART, `--namespace=${NAMESPACE}`, `--values=${file}`]);
+      const rendered = await render(values);
+      const objects = objectsOf(rendered);
+      const applied = await dryRun(rendered);
+      assert.equal(applied.trim().split("\n").length, objects.length, applied);
+      await admitPod(objects);
+      const { labels } = deploymentOf(objects).spec.template.metadata;
+      assert.equal(labels["headrace.dev/kind"], "operator", "workers' NetworkPolicies let the operator in");
+      // OpenShift's restricted-v2 gives these from the namespace's ranges and refuses others.
+      for (const key of ["runAsUser", "runAsGroup", "fsGroup"]) assert.deepEqual(valuesAt(key, objects), []);
+    });
+  }
+
+  for (const [what, values, message] of BAD) {
+    it(`refuses ${what}`, async () => {
+      await assert.rejects(render(values), message);
+    });
+  }
+
+  it("cannot run where its security contexts are taken away", async () => {
+    await assert.rejects(
+      admitPod(objectsOf(await render({})), { securityContext: {} }),
+      /violates PodSecurity "restricted/,
+    );
+  });
+
+  it("gives rights in a namespace only, unless all are watched", async () => {
+    const bound = (objects: readonly KubeObject[]) =>
+      objects.filter(({ kind }) => kind === "ClusterRoleBinding").map(({ metadata }) => metadata.name);
+    assert.deepEqual(bound(objectsOf(await render({}))), ["it-headrace-headrace"]);
+    for (const watch of [{ mode: "own" }, { mode: "listed", namespaces: ["default"] }]) {
+      assert.deepEqual(bound(objectsOf(await render({ watch }))), []);
+    }
+  });
+
+  it("gives rights in other operators' groups without their versions", async () => {
+    const rendered = await render({ foreignApis: ["kafka.strimzi.io/v1beta2", "kafka.strimzi.io/v1"] });
+    const groups = valuesAt("apiGroups", objectsOf(rendered)).map((list) => JSON.stringify(list));
+    assert.ok(groups.includes('["kafka.strimzi.io"]'));
+    assert.doesNotMatch(groups.join(), /v1|eventstreams/);
+  });
+
+  it("names images by digest, if there is one", async () => {
+    const digest = `sha256:${"c".repeat(64)}`;
+    const { spec } = deploymentOf(objectsOf(await render({ image: { tag: "9", digest } }))).spec.template;
+    assert.equal(spec.containers[0]?.image, `ghcr.io/headrace/operator@${digest}`);
+  });
+
+  it("is what manifests/headrace.yaml has, without Helm", async () => {
+    const rendered = await helm(["template", "headrace", CHART, "--namespace=headrace", "--skip-tests"]);
+    const committed = await readFile(join(repoRoot, "manifests/headrace.yaml"), "utf8");
+    const body = committed.slice(committed.indexOf("apiVersion:"));
+    assert.equal(body, toPlainManifest(rendered), "run `npm run generate` and commit the result");
+    const built = await kubernetes.kubectl(["kustomize", join(repoRoot, "manifests")]);
+    const names = (text: string) =>
+      objectsOf(text)
+        .map(({ kind, metadata }) => `${kind}/${metadata.name}`)
+        .toSorted();
+    assert.deepEqual(names(built), names(committed));
+    await dryRun(committed);
+  });
+
+  it("is installed, upgraded, rolled back and uninstalled; the CRDs stay", async () => {
+    const install = ["--namespace=headrace", `--values=${await valuesFile({ watch: { mode: "own" } })}`];
+    await helm(["install", "headrace", CHART, ...install]);
+    const kubectl = (...args: string[]) => kubernetes.kubectl(["--namespace=headrace", ...args]);
+    await eventually("the pod is admitted", async () => (await kubectl("get", "pods", "-o=name")).startsWith("pod/"));
+    await helm(["upgrade", "headrace", CHART, ...install, "--set=replicas=2"]);
+    assert.equal(await kubectl("get", "deployment", "headrace", "-o=jsonpath={.spec.replicas}"), "2");
+    await helm(["rollback", "headrace", "1", "--namespace=headrace"]);
+    assert.equal(await kubectl("get", "deployment", "headrace", "-o=jsonpath={.spec.replicas}"), "1");
+
+    await kubectl("create", "-f", join(repoRoot, "examples/kafka-connect.yaml"));
+    await helm(["uninstall", "headrace", "--namespace=headrace"]);
+    assert.equal(await kubectl("get", "deployments,roles,rolebindings,networkpolicies", "-o=name"), "");
+    assert.match(await kubectl("get", "kafkaconnects", "-o=name"), /my-connect/);
+    assert.match(
+      await kubectl("get", "crds", "-o=name"),
+      /kafkaconnectors\.headrace\.dev\n.*kafkaconnects\.headrace\.dev/,
+    );
+
+    await helm(["upgrade", "--install", "headrace", CHART, ...install]);
+    assert.match(await kubectl("get", "deployments", "-o=name"), /headrace/, "CRDs that stayed are taken up again");
+    await helm(["uninstall", "headrace", "--namespace=headrace"]);
+    await kubectl("delete", "kafkaconnect", "my-connect");
+  });
+
+  for (const [what, watch, watched] of [
+    ["all namespaces", { mode: "all" }, "team-all"],
+    ["its own namespace", { mode: "own" }, NAMESPACE],
+    ["listed namespaces", { mode: "listed", namespaces: ["team-listed"] }, "team-listed"],
+  ] as const) {
+    it(`gives the operator the rights that it needs for ${what}`, async () => {
+      if (watched !== NAMESPACE) await createNamespace(watched);
+      const values = ["--namespace=headrace", `--values=${await valuesFile({ watch })}`];
+      await helm(["upgrade", "--install", "headrace", CHART, ...values, "--set=crds.keep=true"]);
+      const environment = await kubernetes.kubectl([
+        "--namespace=headrace",
+        "get",
+        "deployment",
+        "headrace",
+        `-o=jsonpath={.spec.template.spec.containers[0].env[?(@.name=="HEADRACE_WATCH_NAMESPACES")].value}`,
+      ]);
+      const operator = await startOperator(environment);
+      await kubernetes.kubectl(["--namespace", watched, "create", "-f", join(repoRoot, "examples/kafka-connect.yaml")]);
+      await eventually("the operator makes what belongs to the cluster", async () =>
+        (await kubernetes.kubectl(["--namespace", watched, "get", "statefulsets", "-o=name"])).includes("my-connect"),
+      );
+      assert.equal(operator.running(), true);
+      const log = await readFile(operator.logFile, "utf8");
+      assert.doesNotMatch(log, /forbidden/i);
+      await operator.kill();
+      await kubernetes.kubectl(["--namespace", watched, "delete", "kafkaconnect", "my-connect"]);
+      await helm(["uninstall", "headrace", "--namespace=headrace"]);
+    });
+  }
+
+  /** The operator as a process, with the release's ServiceAccount and what its Deployment says of namespaces. */
+  async function startOperator(watched: string): Promise<LocalProcess> {
+    const kubeconfig = await kubeconfigOfServiceAccount({
+      dir,
+      adminKubeconfig: kubernetes.adminKubeconfig,
+      kubectl: kubernetes.kubectl,
+      serviceAccount: { name: "headrace", namespace: NAMESPACE },
+    });
+    const host = "127.0.0.1";
+    const [port] = await freePorts(1, host);
+    const operator = await startProcess({
+      name: "operator",
+      command: process.execPath,
+      args: ["--conditions=source", join(repoRoot, "src/main.ts")],
+      env: {
+        KUBECONFIG: undefined,
+        HEADRACE_KUBECONFIG: kubeconfig,
+        HEADRACE_NAMESPACE: NAMESPACE,
+        HEADRACE_WATCH_NAMESPACES: watched,
+        HEADRACE_HEALTH_HOST: host,
+        HEADRACE_HEALTH_PORT: String(port),
+      },
+      cwd: repoRoot,
+      logFile: join(dir, `operator-${operators.length}.log`),
+    });
+    operators.push(operator);
+    await waitUntilReady(
+      operator,
+      async () => {
+        const response = await fetch(`http://${host}:${port}/readyz`).catch(() => null);
+        await response?.body?.cancel();
+        return response?.ok === true;
+      },
+      { timeoutMs: 60_000 },
+    );
+    return operator;
+  }
+});
