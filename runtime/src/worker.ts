@@ -219,6 +219,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
       store: statusStore,
       workerId,
       generation: () => solo?.generation ?? member().view().generation,
+      versionOf: (connector) => catalog.versionOf(configStore.config().connectors.get(connector)?.config ?? {}),
     }),
     pool,
     member,

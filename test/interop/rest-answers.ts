@@ -80,10 +80,12 @@ const REPLACED = new Set([
 /** Of the JVM worker's plugins and of ours. */
 const OWN_VERSION = /^(4\.3\.1|1\.0\.0)$/;
 
+const VERSIONS = /(available versions: )\[[^\]]*\]/;
+
 function normalize(value: unknown, key = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => normalize(item));
   if (typeof value === "object" && value !== null) {
-    const plugins = "name" in value && /(^|\.)converter$/.test(String(value.name));
+    const plugins = "name" in value && /(^|\.)(converter|type)$/.test(String(value.name));
     return Object.fromEntries(
       Object.entries(value).map(([name, item]) => [
         name,
@@ -93,7 +95,7 @@ function normalize(value: unknown, key = ""): unknown {
   }
   if (REPLACED.has(key) && value !== null) return `<${key}>`;
   if (typeof value === "string" && OWN_VERSION.test(value)) return "<version>";
-  if (key === "message" && typeof value === "string") return normalizeMessage(value);
+  if (typeof value === "string") return (key === "message" ? normalizeMessage(value) : value).replace(VERSIONS, "$1…");
   return value;
 }
 

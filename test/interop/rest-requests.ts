@@ -198,15 +198,66 @@ const VALIDATED: readonly object[] = [
   { "connector.class": "FileStreamSink" },
   { "connector.class": "nope" },
 ];
+/** What each key of two connectors, and of what belongs to them, is asked with. */
+const VALUES = [null, "", " ", "x", "-1", " true ", "a,a", "a,,b", "2147483648", "StringConverter"];
+const FRAMEWORK_KEYS = [
+  ...["name", "tasks.max", "tasks.max.enforce", "config.action.reload"],
+  ...["key.converter", "value.converter", "header.converter"].flatMap((name) => [name, `${name}.plugin.version`]),
+  ...["transforms", "predicates", "errors.retry.timeout", "errors.retry.delay.max.ms", "errors.tolerance"],
+  ...["errors.log.enable", "errors.log.include.messages", "value.converter.nobody", "nobody"],
+  ...["type", "plugin.version", "predicate", "negate", "regex"].map((name) => `transforms.a.${name}`),
+  ...["type", "plugin.version", "name"].map((name) => `predicates.p.${name}`),
+  ...["producer.override.linger.ms", "consumer.override.group.id", "admin.override.nobody"],
+];
+const SOURCE_KEYS = [
+  ...["file", "topic", "batch.size", "topic.creation.groups", "topic.creation.default.partitions"],
+  ...["exactly.once.support", "transaction.boundary", "transaction.boundary.interval.ms", "offsets.storage.topic"],
+];
+const SINK_KEYS = [
+  ...["file", "topics", "topics.regex", "errors.deadletterqueue.topic.name"],
+  "errors.deadletterqueue.topic.replication.factor",
+  "errors.deadletterqueue.context.headers.enable",
+];
+const PIPELINE: readonly (readonly [string, object])[] = [
+  [
+    "transforms.a.",
+    { transforms: "a", "transforms.a.type": "RegexRouter", "transforms.a.regex": "a", "transforms.a.replacement": "b" },
+  ],
+  ["predicates.p.", { predicates: "p", "predicates.p.type": "HasHeaderKey", "predicates.p.name": "b" }],
+];
+
+const values = (
+  [
+    ["FileStreamSource", { topic: "t", file: "f" }, SOURCE_KEYS],
+    ["FileStreamSink", { topics: "t" }, SINK_KEYS],
+  ] as const
+).flatMap(([plugin, base, keys]) =>
+  [...FRAMEWORK_KEYS, ...keys].flatMap((key) =>
+    VALUES.map((value) =>
+      ask("PUT", `/connector-plugins/${plugin}/config/validate`, {
+        "connector.class": plugin,
+        name: "c",
+        ...base,
+        ...PIPELINE.find(([prefix]) => key.startsWith(prefix))?.[1],
+        [key]: value,
+      }),
+    ),
+  ),
+);
+
 const plugins = [
   get("/connector-plugins/FileStreamSource/config"),
   get("/connector-plugins/FileStreamSourceConnector/config"),
   get("/connector-plugins/org.apache.kafka.connect.file.FileStreamSinkConnector/config"),
-  get("/connector-plugins/StringConverter/config"),
+  ...["String", "Json", "ByteArray", "Boolean", "Long", "Double", "SimpleHeader"].map((name) =>
+    get(`/connector-plugins/${name}Converter/config`),
+  ),
   get("/connector-plugins/org.apache.kafka.connect.transforms.RegexRouter/config"),
   get("/connector-plugins/org.apache.kafka.connect.transforms.predicates.TopicNameMatches/config"),
   get("/connector-plugins/FileStreamSource/config?version=9.9"),
-  get("/connector-plugins/FileStreamSource/config?version=%5B"),
+  ...["%5B", "(1)", "%5B2,1%5D", "%5B1%5D,3", "a%20b", "%5B,%5D", ",", "-1", "latest"].map((version) =>
+    get(`/connector-plugins/FileStreamSource/config?version=${version}`),
+  ),
   ...["FileStreamSource", "FileStreamSinkConnector", "x"].flatMap((plugin) =>
     VALIDATED.map((body) => ask("PUT", `/connector-plugins/${plugin}/config/validate`, body)),
   ),
@@ -329,6 +380,7 @@ export function comparedSteps(file: string): readonly Step[] {
     ...unknown,
     ...create,
     ...plugins,
+    ...values,
     ...internal,
     ...loggers,
     get("/"),

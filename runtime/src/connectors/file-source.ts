@@ -17,9 +17,9 @@ const CONFIG = z.object({
   file: z.string().min(1).optional().describe("Source file.").meta({ importance: "HIGH" }),
   topic: key.nonEmpty().describe("The topic to publish data to.").meta({ importance: "HIGH" }),
   "batch.size": key
-    .int({ min: 1 })
+    .int()
     .default(2000)
-    .describe("The largest number of records that one poll gives.")
+    .describe("The largest number of records that one poll gives; below 1 counts as 1.")
     .meta({ importance: "LOW" }),
 });
 type Config = z.output<typeof CONFIG>;
@@ -84,7 +84,7 @@ interface TaskParts {
 function createTask({ config, file, partition, position, log }: TaskParts): SourceTask {
   const cutter = new LineCutter(position);
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  const limit = config["batch.size"];
+  const limit = Math.max(1, config["batch.size"]);
   const { topic } = config;
   let handle: FileHandle | null = null;
   let readPosition = position;

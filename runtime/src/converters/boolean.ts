@@ -8,6 +8,7 @@ import {
   type SchemaAndValue,
 } from "@headrace/sdk";
 import { z } from "zod";
+import { CONVERTER_TYPE } from "./converter-type.ts";
 
 const SCHEMA: Schema = { type: "BOOLEAN", optional: true };
 const TRUE = Buffer.of(1);
@@ -43,7 +44,7 @@ export const booleanConverter = defineConverter({
   name: "boolean",
   version: "1.0.0",
   aliases: ["org.apache.kafka.connect.converters.BooleanConverter"],
-  config: z.object({}),
+  config: z.object(CONVERTER_TYPE),
   compile: compileBoolean,
   compileHeader: compileBoolean,
 });

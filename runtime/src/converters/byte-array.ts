@@ -9,6 +9,7 @@ import {
   type SchemaAndValue,
 } from "@headrace/sdk";
 import { z } from "zod";
+import { CONVERTER_TYPE } from "./converter-type.ts";
 
 function encode(_: string, data: SchemaAndValue): Buffer | null {
   if (data.schema !== null && data.schema.type !== "BYTES") {
@@ -41,7 +42,7 @@ export const byteArrayConverter = defineConverter({
   name: "byte-array",
   version: "1.0.0",
   aliases: ["org.apache.kafka.connect.converters.ByteArrayConverter"],
-  config: z.object({}),
+  config: z.object(CONVERTER_TYPE),
   compile: compileBytes,
   compileHeader: compileBytes,
 });

@@ -10,6 +10,7 @@ import {
   type SchemaAndValue,
 } from "@headrace/sdk";
 import { z } from "zod";
+import { CONVERTER_TYPE } from "./converter-type.ts";
 import { compileJsonReader, type JsonReader, toSchemaless } from "./json-reader.ts";
 import { readSchema, writeSchema } from "./json-schema.ts";
 import { type JsonNode, type NumberMode, parseJson, toJsonText } from "./json-text.ts";
@@ -17,28 +18,47 @@ import { compileJsonWriter, type JsonWriter, writeSchemaless } from "./json-writ
 
 const CONFIG = z
   .object({
+    ...CONVERTER_TYPE,
     "schemas.enable": key
       .boolean()
       .default(true)
       .describe("Wrap each value in an envelope that carries its schema.")
-      .meta({ importance: "HIGH" }),
-    "schemas.cache.size": key.int().default(1000).describe("Number of schemas to keep.").meta({ importance: "HIGH" }),
+      .meta({ importance: "HIGH", group: "Schemas", order: 0, width: "MEDIUM", displayName: "Enable Schemas" }),
+    "schemas.cache.size": key
+      .int()
+      .default(1000)
+      .describe("Number of schemas to keep.")
+      .meta({ importance: "HIGH", group: "Schemas", order: 1, width: "MEDIUM", displayName: "Schema Cache Size" }),
     "schema.content": z
       .string()
       .optional()
       .describe("A JSON schema for all messages read; these come without an envelope then. Needs schemas.enable.")
-      .meta({ importance: "HIGH" }),
+      .meta({ importance: "HIGH", group: "Schemas", order: 2, width: "MEDIUM", displayName: "Schema Content" }),
     "decimal.format": z
       .string()
       .regex(/^(?:base64|numeric)$/i, "String must be one of (case insensitive): BASE64, NUMERIC")
       .default("BASE64")
       .describe("How decimals are written: BASE64 or NUMERIC.")
-      .meta({ configType: "STRING", importance: "LOW", recommended: ["BASE64", "NUMERIC"] }),
+      .meta({
+        configType: "STRING",
+        importance: "LOW",
+        group: "Serialization",
+        order: 0,
+        width: "MEDIUM",
+        displayName: "Decimal Format",
+        recommended: ["BASE64", "NUMERIC"],
+      }),
     "replace.null.with.default": key
       .boolean()
       .default(true)
       .describe("Write and read the default of a field that has one in place of null.")
-      .meta({ importance: "LOW" }),
+      .meta({
+        importance: "LOW",
+        group: "Serialization",
+        order: 1,
+        width: "MEDIUM",
+        displayName: "Replace null with default",
+      }),
   })
   .superRefine((config, context) => {
     try {

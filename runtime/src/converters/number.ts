@@ -9,6 +9,7 @@ import {
   typeOfValue,
 } from "@headrace/sdk";
 import { z } from "zod";
+import { CONVERTER_TYPE } from "./converter-type.ts";
 
 /** How one type of number is laid out. */
 interface Layout {
@@ -114,7 +115,7 @@ export const numberConverters = LAYOUTS.map((layout) =>
     name: layout.name,
     version: "1.0.0",
     aliases: [`org.apache.kafka.connect.converters.${layout.java}`],
-    config: z.object({}),
+    config: z.object(CONVERTER_TYPE),
     compile: () => compileNumber(layout),
     compileHeader: () => compileNumber(layout),
   }),

@@ -8,9 +8,15 @@ import {
   toText,
 } from "@headrace/sdk";
 import { z } from "zod";
+import { CONVERTER_TYPE } from "./converter-type.ts";
 
 const CONFIG = z.object({
-  "converter.encoding": z.string().default("UTF-8").describe("Character set; its Java name."),
+  ...CONVERTER_TYPE,
+  "converter.encoding": z
+    .string()
+    .default("UTF-8")
+    .describe("Character set; its Java name.")
+    .meta({ importance: "HIGH", width: "MEDIUM", displayName: "Encoding" }),
 });
 
 /** Node's names of the character sets it can both write and read. */

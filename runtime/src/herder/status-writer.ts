@@ -16,16 +16,22 @@ export interface StatusWriter {
 /** Failure and shutdown must not overwrite what a newer owner has written (contract §4: putSafe). */
 const SAFE: ReadonlySet<InstanceState> = new Set(["FAILED", "UNASSIGNED"]);
 
+/** States that name the plugin's version even if who reports them has not seen the plugin, as Java's do. */
+const WITH_VERSION: ReadonlySet<InstanceState> = new Set(["STOPPED", "FAILED"]);
+
 /** Creates the writer. `generation` gives the group generation at the time of writing. */
 export function createStatusWriter(options: {
   readonly store: Pick<StatusStore, "putConnector" | "putTask">;
   readonly workerId: string;
   readonly generation: () => number;
+  /** The version of a connector's plugin; null: not known. */
+  readonly versionOf: (connector: string) => string | null;
 }): StatusWriter {
-  const { store, workerId, generation } = options;
+  const { store, workerId, generation, versionOf } = options;
   return {
     report({ connector, task }, { state, trace, version }) {
-      const entry = { state, workerId, generation: generation(), trace: trace ?? null, version: version ?? null };
+      const known = version ?? (WITH_VERSION.has(state) ? versionOf(connector) : null);
+      const entry = { state, workerId, generation: generation(), trace: trace ?? null, version: known };
       const safe = SAFE.has(state);
       if (task === null) store.putConnector(connector, entry, { safe });
       else store.putTask({ connector, task }, entry, { safe });

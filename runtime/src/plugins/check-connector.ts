@@ -77,7 +77,7 @@ export function checkSource(config: StringMap, rows: Rows): void {
     parseTopicCreation(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    rows.error("topic.creation.groups", error.message);
+    if (!rows.hasError("topic.creation.groups")) rows.error("topic.creation.groups", error.message);
   }
 }
 

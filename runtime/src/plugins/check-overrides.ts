@@ -67,5 +67,6 @@ function overrideKey(client: ClientKind, setting: string): KeyDefinition | null 
     schema: z.string(),
     recommended: [],
     bounded: false,
+    ifNull: null,
   };
 }

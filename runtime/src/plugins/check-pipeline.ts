@@ -5,7 +5,8 @@ import { type ConverterUse, chooseConverter } from "./compile-pipeline.ts";
 import { checkKeys, describeKeys, type KeyDefinition } from "./config-def.ts";
 import { below, PREDICATE_KEYS, TRANSFORM_KEYS } from "./connector-keys.ts";
 import { type PluginDefinition, type PluginRegistry, VersionError } from "./registry.ts";
-import type { Rows } from "./rows.ts";
+import type { GivenConfig, Rows } from "./rows.ts";
+import { problemOfRange } from "./version.ts";
 
 /** The rows of transformations and predicates, alias by alias. Source: ConnectorConfig.enrich. */
 export function checkAliases(plugins: PluginRegistry, config: StringMap, rows: Rows): void {
@@ -18,7 +19,7 @@ export function checkAliases(plugins: PluginRegistry, config: StringMap, rows: R
       plugins.transform(name, version),
     );
     const predicate = config[`${prefix}predicate`];
-    if (predicate === undefined && config[`${prefix}negate`] !== undefined) {
+    if (!rows.isGiven(`${prefix}predicate`) && rows.isGiven(`${prefix}negate`)) {
       rows.error(
         `${prefix}type`,
         `Config '${prefix}negate' was provided but there is no config '${prefix}predicate' defining a predicate to be negated.`,
@@ -56,8 +57,9 @@ function checkAlias(
   find: (name: string, version: string | undefined) => PluginDefinition,
 ): void {
   const { prefix, plugins, config, rows, what } = alias;
-  const name = config[`${prefix}type`]?.trim();
-  const versions = name === undefined ? [] : plugins.versions(name);
+  const given = config[`${prefix}type`];
+  const name = given?.trim();
+  const versions = name !== undefined && isOfThisKind(() => find(name, undefined)) ? plugins.versions(name) : [];
   const type = what === "Transformation" ? "transformation" : "predicate";
   const [own, versionKey, ...rest] = common.map((key) => placed(key, alias));
   if (own === undefined || versionKey === undefined) throw new Error("an alias has a type and a version");
@@ -66,15 +68,25 @@ function checkAlias(
     { ...own, recommended: [...new Set(classes)].toSorted() },
     withDefault({ ...versionKey, recommended: versions }, versions.at(-1) ?? null),
   ]);
-  if (name === undefined) return;
+  if (name === undefined || given === undefined) return;
   const version = config[`${prefix}plugin.version`];
-  const plugin = findOrReport(() => find(name, version), { key: `${prefix}type`, name, rows });
+  const plugin = findOrReport(() => find(name, version), { key: `${prefix}type`, given, plugins, rows });
   if (plugin === null) return;
   const masked = new Set(common.map(({ info }) => info.name));
   const plugged = describeKeys(plugin.config).filter(({ info }) => !masked.has(info.name));
   const keys = [...plugged.map((key) => placed(key, alias)), ...rest].toSorted(byImportance);
   rows.check(keys.map((key, index) => ({ ...key, info: { ...key.info, order_in_group: index + 2 } })));
   checkWhole(plugin.config, below(config, prefix), { row: `${prefix}type`, prefix, rows });
+}
+
+function isOfThisKind(find: () => PluginDefinition): boolean {
+  try {
+    find();
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigError) return false; // Reported when it is looked up for its keys.
+    throw error;
+  }
 }
 
 /** A plugin's key as it stands in a connector's configuration. Java's validators know it without its prefix. */
@@ -102,12 +114,19 @@ function byImportance({ info: a }: KeyDefinition, { info: b }: KeyDefinition): n
   return order !== 0 ? order : a.name < b.name ? -1 : 1;
 }
 
+/** What a pipeline is made of; configurations are resolved. */
+interface PipelineParts {
+  readonly plugins: PluginRegistry;
+  readonly worker: StringMap;
+  readonly config: StringMap;
+}
+
 /** The framework's keys with what is known of this worker: its converters are the defaults, its plugins are recommended. */
 export function withWorker(
   keys: readonly KeyDefinition[],
-  parts: { readonly plugins: PluginRegistry; readonly worker: StringMap; readonly config: StringMap },
+  parts: PipelineParts & { readonly given: GivenConfig },
 ): readonly KeyDefinition[] {
-  const { plugins, worker, config } = parts;
+  const { plugins, worker, config, given } = parts;
   const entries = plugins.list();
   return keys.map((key) => {
     const { name } = key.info;
@@ -125,7 +144,8 @@ export function withWorker(
       return withDefault({ ...key, recommended: [...new Set(classes)].toSorted() }, chosen);
     }
     const versions = plugins.versions(config[`${use}.converter`]?.trim() ?? chosen ?? "");
-    return withDefault({ ...key, recommended: versions }, versions.at(-1) ?? null);
+    const recommended = given[`${use}.converter`] === null ? [] : versions;
+    return withDefault({ ...key, recommended }, versions.at(-1) ?? null);
   });
 }
 
@@ -134,53 +154,57 @@ function withDefault(key: KeyDefinition, value: string | null): KeyDefinition {
 }
 
 /** The connector's own choice only: what the worker says was checked when the worker started. */
-export function checkConverter(
-  parts: { readonly plugins: PluginRegistry; readonly worker: StringMap; readonly config: StringMap },
-  use: ConverterUse,
-  rows: Rows,
-): void {
+export function checkConverter(parts: PipelineParts, use: ConverterUse, rows: Rows): void {
   const { plugins, worker, config } = parts;
   const key = `${use}.converter`;
-  const own = config[key]?.trim();
-  if (own === undefined) {
+  const given = config[key];
+  if (given === undefined) {
     if (chooseConverter(use, worker, config) === null) {
       rows.error(key, `Missing required configuration "${key}" which has no default value.`);
     }
+    if (rows.isGiven(key)) rows.hide(`${key}.plugin.version`);
+    const unreadable = problemOfRange(config[`${key}.plugin.version`]);
+    if (unreadable !== null) rows.error(`${key}.plugin.version`, unreadable);
     return;
   }
-  if (own === "") {
-    rows.error(key, `Invalid value  for configuration ${key}: Class  could not be found.`);
-    return;
-  }
+  const own = given.trim();
   const version = config[`${key}.plugin.version`];
   const find = () => (use === "header" ? plugins.headerConverter(own, version) : plugins.converter(own, version));
-  const plugin = findOrReport(find, { key, name: own, rows });
+  const plugin = findOrReport(find, { key, given, plugins, rows });
   if (plugin === null) return;
   const keys = describeKeys(plugin.config).map((each) => ({
     ...each,
     info: { ...each.info, name: `${key}.${each.info.name}` },
     called: { parsing: each.info.name, checking: each.info.name, missing: each.info.name },
   }));
-  rows.check(keys.filter(({ info }) => info.name !== `${key}.converter.type`));
+  rows.check(keys);
+  rows.showAs(`${key}.converter.type`, use);
   const settings = { ...below(config, `${key}.`), "converter.type": use };
   checkWhole(plugin.config, settings, { row: key, prefix: `${key}.`, rows });
 }
 
 function findOrReport(
   find: () => PluginDefinition,
-  at: { readonly key: string; readonly name: string; readonly rows: Rows },
+  at: { readonly key: string; readonly given: string; readonly plugins: PluginRegistry; readonly rows: Rows },
 ): PluginDefinition | null {
-  const { key, name, rows } = at;
+  const { key, given, plugins, rows } = at;
+  const base = key.endsWith(".type") ? key.slice(0, -".type".length) : key;
+  const className = plugins.classOf(given.trim());
+  rows.showAs(key, className);
+  if (className === null) {
+    rows.error(key, `Invalid value ${given} for configuration ${key}: Class ${given} could not be found.`);
+    if (base === key) rows.hide(`${base}.plugin.version`);
+    return null;
+  }
   try {
     return find();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (error instanceof VersionError) {
-      const base = key.endsWith(".type") ? key.slice(0, -".type".length) : key;
       rows.error(key, error.message);
       rows.error(`${base}.plugin.version`, error.message);
     } else if (error.message.includes("does not implement")) rows.error(key, error.message);
-    else rows.error(key, `Invalid value ${name} for configuration ${key}: ${error.message}`);
+    else rows.error(key, `Invalid value ${given} for configuration ${key}: ${error.message}`);
     return null;
   }
 }

@@ -14,6 +14,8 @@ export interface KeyDefinition {
   readonly recommended: readonly string[];
   /** Whether it is a number with bounds. */
   readonly bounded: boolean;
+  /** What Java's validator says of a null; null: it takes it. */
+  readonly ifNull: string | null;
   /** What messages call it; not given: `info.name`. Of keys with a prefix Java names some without it. */
   readonly called?: { readonly parsing: string; readonly checking: string; readonly missing: string };
 }
@@ -35,18 +37,21 @@ const META = z.looseObject({
   dependents: z.array(z.string()).optional(),
   recommended: z.array(z.string()).optional(),
   bounded: z.boolean().optional(),
+  ifNull: z.string().optional(),
+  required: z.boolean().optional(),
 });
-type Meta = KeyMeta & { readonly description?: string };
+type Meta = KeyMeta & { readonly description?: string; readonly ifNull?: string; readonly required?: boolean };
 
 function describeKey(name: string, schema: z.ZodType): KeyDefinition {
   const layers = unwrap(schema);
   const meta: Meta = Object.assign({}, ...layers.map(({ schema: layer }) => META.parse(layer.meta() ?? {})).reverse());
   const innermost = layers.at(-1)?.schema ?? schema;
   const fallback = layers.find((layer) => layer.fallback !== undefined)?.fallback ?? null;
-  const required = !layers.some((layer) => layer.admitsAbsence);
+  const required = meta.required ?? !layers.some((layer) => layer.admitsAbsence);
   return {
     schema,
     bounded: meta.bounded ?? false,
+    ifNull: meta.ifNull ?? faultOfNull(meta, innermost),
     recommended: meta.recommended ?? (innermost instanceof z.ZodEnum ? innermost.options.map(String) : []),
     info: {
       name,
@@ -63,6 +68,13 @@ function describeKey(name: string, schema: z.ZodType): KeyDefinition {
     },
   };
 }
+
+function faultOfNull({ bounded }: Meta, innermost: z.ZodType): string | null {
+  if (bounded === true) return MUST_NOT_BE_NULL;
+  return innermost instanceof z.ZodEnum ? `String must be one of: ${innermost.options.join(", ")}` : null;
+}
+
+const MUST_NOT_BE_NULL = "Value must be non-null";
 
 interface Layer {
   readonly schema: z.ZodType;
@@ -128,15 +140,25 @@ function checkKey(key: KeyDefinition, value: string | undefined, shown: string):
   if (result.success) return [];
   const called = key.called ?? { parsing: info.name, checking: info.name, missing: info.name };
   if (value === undefined) return [`Missing required configuration "${called.missing}" which has no default value.`];
-  const visible = info.type === "PASSWORD" ? "[hidden]" : info.type === "LIST" ? toJavaList(shown) : shown.trim();
+  const secret = info.type === "PASSWORD";
+  const visible = secret ? "[hidden]" : info.type === "LIST" ? toJavaList(shown) : shown.trim();
   return result.error.issues.flatMap((issue) => {
     const message = wordIssue(issue, info.type);
     if (message.startsWith("Configuration '")) return [message];
     if (!isUnparsable(message)) return [`Invalid value ${visible} for configuration ${called.checking}: ${message}`];
-    const unparsable = `Invalid value ${visible} for configuration ${called.parsing}: ${message}`;
-    const empty = `Invalid value null for configuration ${called.checking}: Value must be non-null`;
+    // Java's parser shows the text as it came, its validators what was parsed.
+    const unparsable = `Invalid value ${secret ? visible : shown} for configuration ${called.parsing}: ${message}`;
+    const empty = `Invalid value null for configuration ${called.checking}: ${MUST_NOT_BE_NULL}`;
     return bounded ? [unparsable, empty] : [unparsable];
   });
+}
+
+/** What is wrong with a null in place of a value, besides its being one. */
+export function checkNull({ info, ifNull, called }: KeyDefinition): readonly string[] {
+  if (ifNull === null) return [];
+  return ifNull.startsWith("Configuration '")
+    ? [ifNull]
+    : [`Invalid value null for configuration ${called?.checking ?? info.name}: ${ifNull}`];
 }
 
 /** What `ConfigDef.parseType` complains about, before any validator sees the value. */

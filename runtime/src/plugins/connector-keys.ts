@@ -17,20 +17,26 @@ export const OFFSETS_TOPIC = "offsets.topic";
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 
 const aliases = () =>
-  key.list().superRefine((names, context) => {
-    if (new Set(names).size !== names.length) context.addIssue("Duplicate alias provided.");
-  });
+  key
+    .list()
+    .superRefine((names, context) => {
+      if (new Set(names).size !== names.length) context.addIssue("Duplicate alias provided.");
+    })
+    .meta({ ifNull: "entry must be non null" });
 
 /** A list that Java's `ValidList` checks: no empty items, none twice. */
 const strictList = (name: string) =>
-  key.list().superRefine((items, context) => {
-    const filled = items.filter((item) => item !== "");
-    if (new Set(items).size !== items.length) {
-      context.addIssue(`Configuration '${name}' values must not be duplicated.`);
-    } else if (filled.length !== items.length) {
-      context.addIssue(`Configuration '${name}' values must not be empty.`);
-    }
-  });
+  key
+    .list()
+    .superRefine((items, context) => {
+      const filled = items.filter((item) => item !== "");
+      if (new Set(items).size !== items.length) {
+        context.addIssue(`Configuration '${name}' values must not be duplicated.`);
+      } else if (filled.length !== items.length) {
+        context.addIssue(`Configuration '${name}' values must not be empty.`);
+      }
+    })
+    .meta({ ifNull: `Configuration '${name}' values must not be null.` });
 
 /** One of some words in any case; `order` is that of Java's message. */
 const anyCase = <const Words extends readonly [string, ...string[]]>(...order: Words) =>
@@ -39,10 +45,16 @@ const anyCase = <const Words extends readonly [string, ...string[]]>(...order: W
     .transform((text, context) => {
       const word = order.find((each) => each === text.trim().toLowerCase());
       if (word !== undefined) return word;
-      context.addIssue(`String must be one of (case insensitive): ${order.join(", ").toUpperCase()}`);
+      context.addIssue(oneOfAnyCase(order));
       return z.NEVER;
     })
-    .meta({ configType: "STRING" });
+    .meta({ configType: "STRING", ifNull: oneOfAnyCase(order) });
+
+const oneOfAnyCase = (order: readonly string[]) =>
+  `String must be one of (case insensitive): ${order.join(", ").toUpperCase()}`;
+
+/** The name of a plugin. Whether there is one is looked up by the rows that follow from it. */
+const pluginClass = () => z.string().trim().meta({ configType: "CLASS" });
 
 /** Milliseconds; anything below 0 means for ever. */
 const anyLong = () => key.long().meta({ configType: "LONG" });
@@ -82,8 +94,7 @@ const COMMON_KEYS = {
     .default(true)
     .describe("Fail the connector if it makes more tasks than tasks.max (deprecated in Kafka Connect).")
     .meta({ importance: "LOW", group: COMMON, order: 5, width: "SHORT", displayName: "Enforce tasks max" }),
-  "key.converter": key
-    .className()
+  "key.converter": pluginClass()
     .optional()
     .describe("Converter of record keys; not given: the worker's, with the worker's settings for it.")
     .meta({ importance: "LOW", group: COMMON, order: 6, width: "SHORT", displayName: "Key converter class" }),
@@ -94,8 +105,7 @@ const COMMON_KEYS = {
     width: "SHORT",
     displayName: "Key converter version",
   }),
-  "value.converter": key
-    .className()
+  "value.converter": pluginClass()
     .optional()
     .describe("Converter of record values; not given: the worker's, with the worker's settings for it.")
     .meta({ importance: "LOW", group: COMMON, order: 8, width: "SHORT", displayName: "Value converter class" }),
@@ -106,8 +116,7 @@ const COMMON_KEYS = {
     width: "SHORT",
     displayName: "Value converter version",
   }),
-  "header.converter": key
-    .className()
+  "header.converter": pluginClass()
     .optional()
     .describe("Converter of record headers; not given: the worker's, with the worker's settings for it.")
     .meta({ importance: "LOW", group: COMMON, order: 10, width: "SHORT", displayName: "Header converter class" }),
@@ -183,7 +192,7 @@ export const SOURCE_KEYS = z.object({
   "exactly.once.support": anyCase("required", "requested")
     .default("requested")
     .describe("required: refuse to start without exactly-once delivery.")
-    .meta({ importance: "MEDIUM", group: EXACTLY_ONCE, order: 1, width: "SHORT", displayName: "Exactly once support" }),
+    .meta({ importance: "MEDIUM", group: EXACTLY_ONCE, order: 2, width: "SHORT", displayName: "Exactly once support" }),
   "transaction.boundary": anyCase("interval", "poll", "connector")
     .default("poll")
     .describe("Which records make one transaction, with exactly-once delivery.")
@@ -198,6 +207,7 @@ export const SOURCE_KEYS = z.object({
       order: 4,
       width: "SHORT",
       displayName: "Transaction boundary interval",
+      bounded: false,
     }),
   "offsets.storage.topic": z
     .string()
@@ -259,8 +269,7 @@ export type SinkConfig = z.output<typeof SINK_KEYS>;
 
 /** The keys of one transformation alias, without its plugin's own. */
 export const TRANSFORM_KEYS = z.object({
-  type: key
-    .className()
+  type: pluginClass()
     .describe("The transformation's plugin.")
     .meta({ importance: "HIGH", order: 0, width: "LONG", displayName: "Transformation type" }),
   "plugin.version": pluginVersion("Version of the transformation's plugin.").meta({
@@ -283,8 +292,7 @@ export const TRANSFORM_KEYS = z.object({
 
 /** The keys of one predicate alias, without its plugin's own. */
 export const PREDICATE_KEYS = z.object({
-  type: key
-    .className()
+  type: pluginClass()
     .describe("The predicate's plugin.")
     .meta({ importance: "HIGH", order: 0, width: "LONG", displayName: "Predicate type" }),
   "plugin.version": pluginVersion("Version of the predicate's plugin.").meta({

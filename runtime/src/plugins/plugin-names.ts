@@ -26,6 +26,11 @@ export function simpleNames(plugin: NamedPlugin): ReadonlySet<string> {
   return names;
 }
 
+/** What messages and validations call a plugin: the Java class that it stands for, otherwise its own name. */
+export function classOf(plugin: NamedPlugin): string {
+  return plugin.aliases?.find((alias) => alias.includes(".")) ?? plugin.name;
+}
+
 /** Every name of a plugin, its own first. */
 export function namesOf(plugin: NamedPlugin): ReadonlySet<string> {
   return new Set([plugin.name, ...(plugin.aliases ?? []), ...simpleNames(plugin)]);

@@ -54,6 +54,7 @@ export function createPluginStore(builtIn: readonly PluginDefinition[], log: () 
     transform: (name, version) => registry.transform(name, version),
     predicate: (name, version) => registry.predicate(name, version),
     any: (name, version) => registry.any(name, version),
+    classOf: (name) => registry.classOf(name),
     versions: (name) => registry.versions(name),
     list: () => [...createPluginRegistry(builtIn).list(), ...packages.flatMap(entriesOf)],
     use(given) {

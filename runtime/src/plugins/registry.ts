@@ -7,8 +7,8 @@ import {
   type SourceDefinition,
   type TransformDefinition,
 } from "@headrace/sdk";
-import { namesOf, simpleNames } from "./plugin-names.ts";
-import { compareVersions, parseVersionRange } from "./version.ts";
+import { classOf, namesOf, simpleNames } from "./plugin-names.ts";
+import { compareVersions, parseVersionRange, problemOfRange, type VersionRange } from "./version.ts";
 
 export type ConnectorDefinition = SourceDefinition | SinkDefinition;
 
@@ -31,6 +31,8 @@ export interface PluginRegistry {
   predicate(name: string, version?: string): PredicateDefinition;
   /** A plugin of any kind; throws `Unknown plugin X.` */
   any(name: string, version?: string): PluginDefinition;
+  /** What a plugin of any kind is called in messages, see {@link classOf}; null for a name that is not known. */
+  classOf(name: string): string | null;
   /** Every version of a plugin, oldest first; none for a name that is not known. */
   versions(name: string): readonly string[];
   /** As `GET /connector-plugins?connectorsOnly=false` lists them: sinks, sources, transformations, predicates, converters, header converters. */
@@ -95,10 +97,13 @@ export function createPluginRegistry(
     return pick(name, found, version);
   }
 
+  /** What is said of a name that a plugin of another kind has; null: nobody has it. */
+  const wrongKind = (name: string, wanted: string) => {
+    const [found] = exact.get(name) ?? simple.get(name) ?? [];
+    return found === undefined ? null : `Class class ${classOf(found)} does not implement the ${wanted} interface`;
+  };
   const classNotFound = (name: string, kind: Kind) => () =>
-    exact.has(name)
-      ? `Class ${name} does not implement the ${INTERFACE[kind]} interface`
-      : `Class ${name} could not be found.`;
+    wrongKind(name, INTERFACE[kind]) ?? `Class ${name} could not be found.`;
   return {
     connector: (name, version) =>
       one(name, version, ["source", "sink"], () => {
@@ -108,12 +113,10 @@ export function createPluginRegistry(
       }),
     converter: (name, version) => one(name, version, ["converter"], classNotFound(name, "converter")),
     headerConverter(name, version) {
-      const found = one(name, version, ["converter"], () =>
-        exact.has(name)
-          ? `Class ${name} does not implement the HeaderConverter interface`
-          : `Class ${name} could not be found.`,
-      );
-      if (!hasHeaders(found)) throw new ConfigError(`Class ${name} does not implement the HeaderConverter interface`);
+      const wanted = "HeaderConverter";
+      const notFound = () => wrongKind(name, wanted) ?? `Class ${name} could not be found.`;
+      const found = one(name, version, ["converter"], notFound);
+      if (!hasHeaders(found)) throw new ConfigError(wrongKind(name, wanted) ?? notFound());
       return found;
     },
     transform: (name, version) => one(name, version, ["transform"], classNotFound(name, "transform")),
@@ -122,11 +125,16 @@ export function createPluginRegistry(
       const found = exact.get(name) ?? simple.get(name) ?? [];
       const [first] = found;
       if (first === undefined) throw new ConfigError(`Unknown plugin ${name}.`);
+      if (problemOfRange(version) !== null) throw new VersionError(`Invalid version specification: ${version}`);
       return pick(
         name,
         found.filter((each) => each.name === first.name && each.kind === first.kind),
         version,
       );
+    },
+    classOf(name) {
+      const [found] = exact.get(name) ?? simple.get(name) ?? [];
+      return found === undefined ? null : classOf(found);
     },
     versions(name) {
       const found = exact.get(name) ?? simple.get(name) ?? [];
@@ -142,19 +150,21 @@ export function createPluginRegistry(
 /** The latest version that is admitted; what is shown of a Java class stays the name that was asked for. */
 function pick<D extends PluginDefinition>(name: string, versions: readonly D[], wanted: string | undefined): D {
   const sorted = byVersion(versions);
-  let range: ReturnType<typeof parseVersionRange>;
-  try {
-    range = parseVersionRange(wanted);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new VersionError(error.message, { cause: error });
-  }
+  const range = readRange(wanted);
   const found = sorted.findLast((each) => range === null || range.includes(each.version));
   if (found !== undefined) return found;
   const available = sorted.map((each) => each.version).join(", ");
+  const [first] = sorted;
+  const plugin = first === undefined ? name : classOf(first);
   throw new VersionError(
-    `Plugin ${name} not found that matches the version range ${range?.text ?? ""}, available versions: [${available}]`,
+    `Plugin ${plugin} not found that matches the version range ${range?.text ?? ""}, available versions: [${available}]`,
   );
+}
+
+function readRange(wanted: string | undefined): VersionRange {
+  const problem = problemOfRange(wanted);
+  if (problem !== null) throw new VersionError(problem);
+  return parseVersionRange(wanted);
 }
 
 function byVersion<D extends PluginDefinition>(versions: readonly D[]): readonly D[] {

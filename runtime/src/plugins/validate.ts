@@ -1,5 +1,4 @@
 import type { ConfigInfos, ConfigKeyInfo, StringMap } from "@headrace/contract";
-import { hasPlaceholder } from "../config-providers/placeholders.ts";
 import type { ConfigResolver } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
 import { checkExactlyOnce, checkSink, checkSource } from "./check-connector.ts";
@@ -31,8 +30,8 @@ export async function validateConfig(
     Object.entries(given).flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
   );
   const resolved = await resolver.resolve(raw, signal);
-  const className = resolved["connector.class"]?.trim() ?? "";
-  if (className === "") {
+  const className = resolved["connector.class"]?.trim();
+  if (className === undefined) {
     const shown = Object.entries(given).map(([key, value]) => `${key}=${value}`);
     throw new ConnectError("bad-request", `Connector config {${shown.join(", ")}} contains no connector type`);
   }
@@ -41,10 +40,11 @@ export async function validateConfig(
   const definition = "problem" in found ? null : found;
   const kind = definition?.kind ?? plugins.connector(className).kind;
   const pipeline = { plugins, worker, config: resolved };
-  rows.check(withWorker(describeKeys(kind === "source" ? SOURCE_KEYS : SINK_KEYS), pipeline));
+  rows.check(withWorker(describeKeys(kind === "source" ? SOURCE_KEYS : SINK_KEYS), { ...pipeline, given }));
   if (definition === null) {
     if ("problem" in found)
       for (const key of ["connector.class", "connector.plugin.version"]) rows.error(key, found.problem);
+    rows.reportNulls();
     return rows.toInfos(className);
   }
   checkAliases(plugins, resolved, rows);
@@ -56,7 +56,7 @@ export async function validateConfig(
   checkOverrides(kind, resolved, worker, rows);
   rows.reportNulls();
   checkWhole(definition.config, resolved, { row: "connector.class", prefix: "", rows });
-  if (!rows.hasErrors()) await checkByPlugin(definition, { resolved, raw }, rows, signal);
+  if (!rows.hasErrors()) await checkByPlugin(definition, resolved, rows, signal);
   return rows.toInfos(className);
 }
 
@@ -77,28 +77,15 @@ function findConnector(
 /** The connector's own `validate`, which may look at the outside world. */
 async function checkByPlugin(
   definition: ConnectorDefinition,
-  { resolved, raw }: { readonly resolved: StringMap; readonly raw: StringMap },
+  resolved: StringMap,
   rows: Rows,
   signal: AbortSignal,
 ): Promise<void> {
   if (definition.validate === undefined) return;
   const errors = await definition.validate(definition.config.parse(resolved), signal);
   for (const [name, messages] of Object.entries(errors)) {
-    for (const message of messages) rows.error(name, hideResolved(message, resolved, raw));
+    for (const message of messages) rows.error(name, message);
   }
-}
-
-/** Shorter values are too likely to stand in a message by chance. */
-const SHORTEST_SECRET = 4;
-
-/** Resolved values go back to their placeholders. */
-function hideResolved(message: string, resolved: StringMap, raw: StringMap): string {
-  let hidden = message;
-  for (const [key, value] of Object.entries(resolved)) {
-    const rawValue = raw[key] ?? "";
-    if (value.length >= SHORTEST_SECRET && hasPlaceholder(rawValue)) hidden = hidden.replaceAll(value, rawValue);
-  }
-  return hidden;
 }
 
 /** A plugin's keys, then (connectors) those that every connector has: `GET /connector-plugins/{p}/config`. */

@@ -47,6 +47,17 @@ export function parseVersionRange(text: string | undefined): VersionRange {
   };
 }
 
+/** What is wrong with such a text, in Maven's words; null: nothing. */
+export function problemOfRange(text: string | undefined): string | null {
+  try {
+    parseVersionRange(text);
+    return null;
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+}
+
 function parseInterval(text: string, spec: string): Interval {
   const lowInclusive = text.startsWith("[");
   const highInclusive = text.endsWith("]");
@@ -123,8 +134,14 @@ export function compareVersions(a: string, b: string): number {
 type Token = bigint | string;
 
 function tokens(version: string): readonly Token[] {
-  const parts = version.toLowerCase().match(/\d+|[a-z]+/g) ?? [];
-  return parts.map((part) => (/^\d/.test(part) ? BigInt(part) : (ALIASES[part] ?? part)));
+  // As if a 0 stood before a separator that comes first.
+  const text = (/^[.-]/.test(version) ? `0${version}` : version).toLowerCase();
+  return [...text.matchAll(/\d+|[^\d.-]+/g)].map(({ 0: part, index }) => {
+    if (/^\d/.test(part)) return BigInt(part);
+    // A single letter is short for a word only right before a number: 1.0-a1.
+    const numbered = /\d/.test(text.charAt(index + part.length));
+    return part.length > 1 || numbered ? (ALIASES[part] ?? part) : part;
+  });
 }
 
 function compareTokens(a: Token | undefined, b: Token | undefined): number {

@@ -1,4 +1,5 @@
 import type { OffsetMap, OffsetScalar } from "@headrace/sdk";
+import { javaHashMapOrder } from "../java-hash-map.ts";
 import { isJsonObject, type JsonValue, parseJson } from "../json.ts";
 
 /**
@@ -42,29 +43,6 @@ export function readOffsetMap(value: JsonValue | undefined): OffsetMap | null {
 export function canonicalPartition(partition: OffsetMap): string {
   const names = Object.keys(partition).sort();
   return `{${names.map((name) => `${quote(name)}:${scalar(partition[name] ?? null)}`).join(",")}}`;
-}
-
-const MAX_LOAD = 0.75;
-
-/**
- * The order in which a java.util.HashMap with default capacity gives its keys back: by bucket, in a bucket by insertion. (Buckets of
- * eight and more keys become trees; partitions are never that large.)
- */
-export function javaHashMapOrder(keys: readonly string[]): readonly string[] {
-  let capacity = 16;
-  while (keys.length > capacity * MAX_LOAD) capacity *= 2;
-  const bucket = (key: string) => {
-    const hash = javaHash(key);
-    return (hash ^ (hash >>> 16)) & (capacity - 1);
-  };
-  return keys.toSorted((a, b) => bucket(a) - bucket(b));
-}
-
-/** java.lang.String.hashCode */
-function javaHash(text: string): number {
-  let hash = 0;
-  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
-  return hash;
 }
 
 function scalar(value: OffsetScalar): string {

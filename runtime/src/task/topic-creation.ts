@@ -75,7 +75,7 @@ function parseCount(config: StringMap, name: string, fallback: number | null): n
     throw new ConfigError(`Missing required configuration "${name}" which has no default value.`);
   }
   const count = Number(text);
-  if (!Number.isInteger(count) || (count < 1 && count !== -1)) {
+  if (!Number.isInteger(count) || count > 2 ** 31 - 1 || (count < 1 && count !== -1)) {
     throw new ConfigError(`Invalid value ${text} for configuration ${name}: Value must be at least 1, or -1`);
   }
   return count;

@@ -20,7 +20,6 @@ describe("file source, acceptance", { concurrency: 4 }, () => {
     misconfigurations: [
       { change: { topic: undefined }, key: "topic", message: /expected string|required/i },
       { change: { topic: "" }, key: "topic", message: /./ },
-      { change: { "batch.size": "0" }, key: "batch.size", message: /at least 1/ },
       { change: { "batch.size": "many" }, key: "batch.size", message: /Not a number of type INT/ },
     ],
     badOffsets: [

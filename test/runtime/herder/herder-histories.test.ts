@@ -120,7 +120,12 @@ class World {
     this.herder = createHerder({
       configStore,
       statusStore,
-      statuses: createStatusWriter({ store: statusStore, workerId: "self:8083", generation: () => 1 }),
+      statuses: createStatusWriter({
+        store: statusStore,
+        workerId: "self:8083",
+        generation: () => 1,
+        versionOf: () => null,
+      }),
       pool,
       member: () => member,
       workerId: "self:8083",

@@ -42,6 +42,7 @@ describe("herder", () => {
         store: statusStore,
         workerId: "self:8083",
         generation: () => member.view().generation,
+        versionOf: () => "1.2.3",
       }),
       pool,
       member: () => member,

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { createConfigResolver } from "#runtime/config-providers/resolver.ts";
 import { BUILT_IN_PLUGINS } from "#runtime/plugins/built-in.ts";
 import { createPluginRegistry } from "#runtime/plugins/registry.ts";
+import type { GivenConfig } from "#runtime/plugins/rows.ts";
 import { configDefOf, validateConfig } from "#runtime/plugins/validate.ts";
 
 const signal = new AbortController().signal;
@@ -35,7 +36,7 @@ const resolver = createConfigResolver(
   { "config.providers": "env" },
   { env: { SECRET: "hunter2", TOPIC: "t" }, warn: () => {} },
 );
-const validate = (given: StringMap, as: StringMap = worker) =>
+const validate = (given: GivenConfig, as: StringMap = worker) =>
   validateConfig({ plugins, worker: as, resolver }, given, signal);
 
 /** Errors by key. */
@@ -107,8 +108,8 @@ describe("validateConfig", () => {
     ],
     [
       "a plugin's own key",
-      { ...source, "batch.size": "0" },
-      { "batch.size": ["Invalid value 0 for configuration batch.size: Value must be at least 1"] },
+      { ...source, "batch.size": " many " },
+      { "batch.size": ["Invalid value  many  for configuration batch.size: Not a number of type INT"] },
     ],
     [
       "an unknown converter",
@@ -256,6 +257,31 @@ describe("validateConfig", () => {
     const infos = await validate({ ...source, topic: raw });
     assert.equal(infos.error_count, 0);
     assert.equal(infos.configs.find(({ value }) => value.name === "topic")?.value.value, raw);
+  });
+
+  it("shows no resolved value in what it says of it", async () => {
+    const infos = await validate({ ...source, "tasks.max": `\${env:SECRET}`, "key.converter": `\${env:SECRET}` });
+    const row = (name: string) => infos.configs.find(({ value }) => value.name === name)?.value;
+    assert.match(row("tasks.max")?.errors[0] ?? "", /^Invalid value \$\{env:SECRET\} for configuration tasks\.max/);
+    assert.equal(row("key.converter")?.value, `\${env:SECRET}`);
+    assert.match(row("key.converter")?.errors[0] ?? "", /Class \$\{env:SECRET\} could not be found/);
+  });
+
+  it("has rows of nulls that nobody knows first, in the order of a Java map, and tells them last", async () => {
+    const infos = await validate({ ...source, x: null, y: null, b: null, "tasks.max": null });
+    assert.deepEqual(
+      infos.configs.slice(0, 4).map(({ definition, value }) => [definition?.name ?? null, value.name]),
+      [
+        [null, "b"],
+        [null, "x"],
+        [null, "y"],
+        ["name", "name"],
+      ],
+    );
+    assert.deepEqual(infos.configs.find(({ value }) => value.name === "tasks.max")?.value.errors, [
+      "Invalid value null for configuration tasks.max: Value must be non-null",
+      "Null value can not be supplied as the configuration value.",
+    ]);
   });
 
   it("asks the connector last, and hides resolved secrets in what it says", async () => {

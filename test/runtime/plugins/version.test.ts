@@ -3,7 +3,20 @@ import { describe, it } from "node:test";
 import { compareVersions, parseVersionRange } from "#runtime/plugins/version.ts";
 
 describe("versions of plugins", () => {
-  const ordered = ["1.0-alpha", "1.0-beta", "1.0-rc1", "1.0-SNAPSHOT", "1.0", "1.0-sp", "1.0.1", "1.2", "1.10", "2"];
+  const ordered = [
+    "-0.5",
+    "1.0-a1",
+    "1.0-alpha2",
+    "1.0-beta",
+    "1.0-rc1",
+    "1.0-SNAPSHOT",
+    "1.0",
+    "1.0-sp",
+    "1.0.1",
+    "1.2",
+    "1.10",
+    "2",
+  ];
   for (const [index, version] of ordered.slice(1).entries()) {
     const before = ordered[index] ?? "";
     it(`${before} is older than ${version}`, () => {
@@ -11,6 +24,12 @@ describe("versions of plugins", () => {
       assert.ok(compareVersions(version, before) > 0);
     });
   }
+
+  it("takes a letter for a word only right before a number", () => {
+    assert.ok(compareVersions("1.0-a", "1.0") > 0);
+    assert.ok(compareVersions("1.0-a1", "1.0") < 0);
+    assert.ok(compareVersions("a", ",b") > 0);
+  });
 
   it("takes missing numbers as 0", () => assert.equal(compareVersions("1", "1.0.0"), 0));
 
