@@ -34,6 +34,9 @@ export interface WriteLimit {
   readonly now?: () => number;
 }
 
+/** What fails and recovers many times a second must not keep the API server busy. */
+export const STATUS_WRITES = { burst: 15, everyMs: 1_000 } as const satisfies WriteLimit;
+
 interface Written<S> {
   readonly status: S;
   readonly resourceVersion: string;

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { labelSelector, workloadName } from "../cluster-pods.ts";
 import { type ConnectClient, firstAnswer, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
-import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
+import { noLaterThan, type Outcome, retryAfter, settled } from "../controller/outcome.ts";
 import { type KafkaConnect, KafkaConnects } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
@@ -19,7 +19,7 @@ import {
   Services,
   StatefulSets,
 } from "../kube/resources.ts";
-import { createStatusWriter } from "../status-writer.ts";
+import { createStatusWriter, STATUS_WRITES } from "../status-writer.ts";
 import type { WorkerTrust } from "../worker-trust.ts";
 import { createCertificates } from "./certificates.ts";
 import { type Desired, desire } from "./desired.ts";
@@ -88,7 +88,7 @@ const MISSING_RETRY_MS = 5_000;
 /** Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. */
 export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const { kube, connect, stores, events, defaultImage, now } = deps;
-  const statuses = createStatusWriter<KafkaConnectStatus>(kube, KafkaConnects);
+  const statuses = createStatusWriter<KafkaConnectStatus>(kube, KafkaConnects, STATUS_WRITES);
   const memories = new Map<string, Memory>();
   const { readyLimitMs = READY_LIMIT_MS } = deps;
   const rollouts = createRollouts({ ...deps, pods: stores.pods, readyLimitMs });
@@ -272,8 +272,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
     const resource = statuses.latest(cached);
     if (isPaused(resource)) {
-      await statuses.write(resource, toPausedStatus(resource, now()), signal);
-      return settled;
+      return noLaterThan(settled, await statuses.write(resource, toPausedStatus(resource, now()), signal));
     }
     const memory = memoryOf(resource);
     const desired = desire(resource, defaultImage, await surroundings.of(resource, signal));
@@ -291,11 +290,9 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const { pods } = seen;
     const { warnings } = desired;
     const status = toClusterStatus({ connect: resource, findings, pods, plugins, warnings, nowMs: now() });
-    await statuses.write(resource, status, signal);
-    if (outcome.kind === "settled" && (observed === undefined || !told) && seen.workers.length > 0)
-      return retryAfter(PLUGINS_RETRY_MS);
-    if (outcome.kind === "settled" && pods.some((pod) => !pod.ready)) return retryAfter(UNREADY_POLL_MS);
-    return outcome;
+    const writableInMs = await statuses.write(resource, status, signal);
+    const isUntold = (observed === undefined || !told) && seen.workers.length > 0;
+    return noLaterThan(lookAgain(outcome, { isUntold, isUnready: pods.some((pod) => !pod.ready) }), writableInMs);
   };
 
   async function attempt(
@@ -326,4 +323,14 @@ function keyOf({ namespace }: ObjectKey, { name }: WorkerPod): ObjectKey {
 
 function keyOfResource({ metadata }: KafkaConnect): ObjectKey {
   return { namespace: metadata.namespace ?? "", name: metadata.name };
+}
+
+/** Changes come by watch; what the workers have not told, and why they are not ready, does not. */
+function lookAgain(
+  outcome: Outcome,
+  { isUntold, isUnready }: { readonly isUntold: boolean; readonly isUnready: boolean },
+): Outcome {
+  if (outcome.kind !== "settled") return outcome;
+  if (isUntold) return retryAfter(PLUGINS_RETRY_MS);
+  return isUnready ? retryAfter(UNREADY_POLL_MS) : outcome;
 }

@@ -3,11 +3,11 @@ import type { Logger } from "pino";
 import { toConditions } from "../conditions.ts";
 import { type ConnectClient, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
-import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
+import { noLaterThan, type Outcome, retryAfter, settled } from "../controller/outcome.ts";
 import { type KafkaConnector, KafkaConnectors } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
-import { createStatusWriter } from "../status-writer.ts";
+import { createStatusWriter, STATUS_WRITES } from "../status-writer.ts";
 import { type ActResult, act } from "./act.ts";
 import { BEING_MADE, type Findings } from "./assessment.ts";
 import { forgetRestarts, keepBook, noteRestarts, planRestarts, toRestartPolicy } from "./auto-restart.ts";
@@ -48,8 +48,6 @@ const REFUSED_RETRY_MS = 30_000;
 /** The workers get the right to read what a configuration names while the connector is being made. */
 const RIGHTS_RETRY_MS = 1_000;
 const CONNECTING_RETRY_MS = 1_000;
-/** A task that fails and recovers many times a second must not keep the API server busy. */
-const STATUS_WRITES = { burst: 15, everyMs: 1_000 };
 
 /** Reconciles a KafkaConnector: observe, plan, act, write the status if it changed. */
 export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcile {
@@ -278,7 +276,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     const writableInMs = await statuses.write(current, status, signal);
     if (result.kind === "failed" && !isConnectError(result.error, "unreachable")) throw result.error;
     const outcome = outcomeOf({ step, result, restarts, nowMs: now() });
-    return writableInMs === 0 ? outcome : sooner(outcome, writableInMs);
+    return noLaterThan(outcome, writableInMs);
   };
 }
 
@@ -365,10 +363,6 @@ function outcomeOf({ step: { action, memory }, result, restarts, nowMs }: Ended)
   if (action.kind === "auto-restart") times.push(nowMs + 500);
   else if (restarts?.plan.nextAtMs) times.push(restarts.plan.nextAtMs);
   return times.length === 0 ? settled : retryAfter(Math.max(Math.min(...times) - nowMs, 0));
-}
-
-function sooner(outcome: Outcome, delayMs: number): Outcome {
-  return outcome.kind === "retry-after" && outcome.delayMs < delayMs ? outcome : retryAfter(delayMs);
 }
 
 function keyOf({ metadata }: KafkaConnector): ObjectKey {

@@ -11,3 +11,9 @@ export const settled: Outcome = { kind: "settled" };
 export function retryAfter(delayMs: number): Outcome {
   return { kind: "retry-after", delayMs };
 }
+
+/** The outcome, but come again after `delayMs` at the latest; 0 adds nothing. */
+export function noLaterThan(outcome: Outcome, delayMs: number): Outcome {
+  if (delayMs === 0 || (outcome.kind === "retry-after" && outcome.delayMs < delayMs)) return outcome;
+  return retryAfter(delayMs);
+}
