@@ -209,7 +209,6 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     pool,
     config: () => configStore.config(),
     commit: (connector, tasks, limit) => commitPlan(connector, tasks, limit),
-    refuse: (connector, message) => herder.refused(connector, message),
     log,
   });
   const herder = createHerder({

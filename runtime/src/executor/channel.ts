@@ -38,6 +38,8 @@ export interface TaskStart {
   readonly targetState: TargetState;
   /** Of the task set that it belongs to; see {@link WorkerCalls.isCurrentTask}. */
   readonly taskGeneration: number;
+  /** How many tasks that set has. */
+  readonly taskCount: number;
   /**
    * Sinks: the task's last status names a worker that has left the group, so members of its consumer group with the task's own
    * client id are dead and are removed before it starts.
@@ -112,7 +114,7 @@ export interface ExecutorCalls {
     result: boolean;
   };
   /** The connector's current plan, `task.class` and (sinks) topics added, `${…}` put back where the connector's raw value has it. */
-  taskConfigs: { args: { connector: string; maxTasks: number }; result: readonly StringMap[] };
+  taskConfigs: { args: { connector: string }; result: readonly StringMap[] };
   /** Resolves when the task was accepted; RUNNING or FAILED follow as status notices. */
   startTask: { args: TaskStart; result: null };
   /** Resolves when the task has stopped, committed what it could within `timeoutMs`, and was forgotten. */

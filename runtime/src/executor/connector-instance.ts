@@ -6,6 +6,7 @@ import { ConnectError } from "../errors.ts";
 import { parseConfig } from "../plugins/config-def.ts";
 import { SINK_KEYS, SOURCE_KEYS } from "../plugins/connector-keys.ts";
 import type { ConnectorDefinition, PluginRegistry } from "../plugins/registry.ts";
+import { maxTasks, tooManyTasks } from "../task-limit.ts";
 import { createTransitions } from "./transitions.ts";
 
 export type ConnectorState = "RUNNING" | "PAUSED" | "STOPPED" | "FAILED" | "UNASSIGNED";
@@ -25,7 +26,7 @@ export interface ConnectorOptions {
 export interface RunningConnector {
   setTargetState(target: TargetState, signal: AbortSignal): Promise<void>;
   /** The tasks' configurations, as they may be stored. */
-  taskConfigs(maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]>;
+  taskConfigs(signal: AbortSignal): Promise<readonly StringMap[]>;
   stop(): Promise<void>;
 }
 
@@ -84,14 +85,12 @@ export async function openConnector(
   await setTargetState(target, signal);
   return {
     setTargetState,
-    async taskConfigs(maxTasks, within) {
-      const overlays = await (found.planTasks?.(parsed, maxTasks, within) ??
-        Array.from({ length: maxTasks }, () => ({})));
-      if (overlays.length > maxTasks && config["tasks.max.enforce"]?.trim().toLowerCase() !== "false") {
-        const error = new ConnectError(
-          "config-invalid",
-          `The connector ${connector} has generated ${overlays.length} tasks, which is greater than ${maxTasks}, the maximum number of tasks it is configured to create. `,
-        );
+    async taskConfigs(within) {
+      const max = maxTasks(config);
+      const overlays = await (found.planTasks?.(parsed, max, within) ?? Array.from({ length: max }, () => ({})));
+      const refusal = tooManyTasks(connector, config, overlays.length);
+      if (refusal !== null) {
+        const error = new ConnectError("config-invalid", refusal);
         options.report("FAILED", error, found.version);
         throw error;
       }

@@ -43,6 +43,8 @@ export interface HostOptions {
   readonly offsetsTopics: OffsetsTopics;
   readonly env: ProviderEnvironment["env"];
   readonly given?: ProviderEnvironment["given"];
+  /** Puts placeholders in place of whatever config providers have given. */
+  readonly hide: (text: string) => string;
   readonly memoryBytes: () => number;
   readonly now: () => number;
   readonly random: () => number;
@@ -125,10 +127,10 @@ class Host implements ExecutorHost {
     },
     sinkOffsets: (owner, signal) => listSinkOffsets(this.#ready(), owner, signal),
     alterSinkOffsets: (args, signal) => alterSinkOffsets(this.#ready(), args, signal),
-    taskConfigs: ({ connector, maxTasks }, signal) => {
+    taskConfigs: ({ connector }, signal) => {
       const running = this.#connectors.get(connector);
       if (running === undefined) throw new ConnectError("not-found", `Connector ${connector} does not run here`);
-      return running.taskConfigs(maxTasks, signal);
+      return running.taskConfigs(signal);
     },
     startTask: (start) => this.#startTask(start),
     stopTask: ({ key, timeoutMs }) => this.#stopTask(key, timeoutMs),
@@ -162,7 +164,7 @@ class Host implements ExecutorHost {
   }
 
   #setup(setup: ExecutorSetup): ExecutorCalls["setup"]["result"] {
-    const { plugins, env, given, now, random } = this.#options;
+    const { plugins, env, given, hide, now, random } = this.#options;
     const log = createNoticeLog((notice) => this.#notify(notice), {});
     const clients = this.#options.createClients(setup);
     plugins.use(setup.packages);
@@ -175,6 +177,7 @@ class Host implements ExecutorHost {
       resolver: this.#loading(resolver.resolve),
       clients,
       offsetsTopics: this.#options.offsetsTopics,
+      hide,
       now,
       random,
       offsetKeys: (connector, partitions, signal) =>

@@ -41,6 +41,7 @@ const host = createHost({
   }),
   env: process.env,
   given: givenValues.add,
+  hide: givenValues.hide,
   memoryBytes: () => process.memoryUsage.rss(),
   now: () => performance.now(),
   random: Math.random,

@@ -43,7 +43,7 @@ export interface ExecutorPool {
   stopTask(key: TaskKey, timeoutMs: number): Promise<StopEnd>;
   /** Pauses or resumes whatever of the connector runs here. */
   setTargetState(connector: string, targetState: TargetState, signal: AbortSignal): Promise<void>;
-  taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]>;
+  taskConfigs(connector: string, signal: AbortSignal): Promise<readonly StringMap[]>;
   plugins(signal: AbortSignal): Promise<readonly PluginEntry[]>;
   /** Tells all executors which packages there are. `replaced`: what has loaded others takes no new work. */
   usePackages(packages: readonly PluginPackage[], replaced: boolean): void;
@@ -192,10 +192,10 @@ class Pool implements ExecutorPool {
     await Promise.all(hosts.map((host) => this.#call(host, "setTargetState", { connector, targetState }, signal)));
   }
 
-  async taskConfigs(connector: string, maxTasks: number, signal: AbortSignal): Promise<readonly StringMap[]> {
+  async taskConfigs(connector: string, signal: AbortSignal): Promise<readonly StringMap[]> {
     const executor = this.#find((candidate) => candidate.connectors.has(connector));
     if (executor === null) throw new ConnectError("not-found", `Connector ${connector} does not run on this worker`);
-    return this.#call(executor, "taskConfigs", { connector, maxTasks }, signal);
+    return this.#call(executor, "taskConfigs", { connector }, signal);
   }
 
   usePackages(packages: readonly PluginPackage[], replaced: boolean): void {

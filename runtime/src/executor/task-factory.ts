@@ -25,6 +25,7 @@ import { createSourceTask } from "../task/source-task.ts";
 import type { TolerancePolicy } from "../task/tolerance.ts";
 import { parseTopicCreation, type TopicCreation } from "../task/topic-creation.ts";
 import { createTopicTeller } from "../task/topic-teller.ts";
+import { tooManyTasks } from "../task-limit.ts";
 import type { TaskClasses, TaskKey, TaskStart } from "./channel.ts";
 import type { ClientOwner, TaskClients } from "./clients.ts";
 import type { OffsetsTopics } from "./offsets-topics.ts";
@@ -42,6 +43,8 @@ export interface TaskEnvironment extends WorkerOffsets {
   readonly fenceZombies: (connector: string, signal: AbortSignal) => Promise<void>;
   readonly isCurrentTask: (key: TaskKey, taskGeneration: number, signal: AbortSignal) => Promise<boolean>;
   readonly activeTopic: (connector: string, task: number, topic: string) => void;
+  /** Puts placeholders in place of whatever config providers have given, in texts that leave this process. */
+  readonly hide: (text: string) => string;
   readonly now: () => number;
   readonly random: () => number;
 }
@@ -91,6 +94,9 @@ export async function buildTask(
   const { plugins, resolver } = environment;
   const { connector, task } = start.key;
   const connectorConfig = await resolver.resolve(start.connectorConfig, signal);
+  // A set that was stored before the limit was enforced, or by a worker that does not enforce it (KIP-1004).
+  const refusal = tooManyTasks(connector, connectorConfig, start.taskCount);
+  if (refusal !== null) throw new ConfigError(refusal);
   const resolved = await resolver.resolve(start.taskConfig, signal);
   const definition = plugins.connector(
     connectorConfig["connector.class"]?.trim() ?? "",
@@ -218,7 +224,7 @@ function buildSink(
       return await clients.openSinkConsumer(owner, subscription);
     },
     removeMember: (signal) => evict(clients, owner, log, signal),
-    openDeadLetters: deadLettersOf(clients, prepared),
+    openDeadLetters: deadLettersOf(environment, prepared),
     activeTopic: activeTopicOf(environment, prepared),
     flushIntervalMs: worker["offset.flush.interval.ms"],
     flushTimeoutMs: worker["offset.flush.timeout.ms"],
@@ -256,7 +262,10 @@ async function evict(clients: TaskClients, owner: ClientOwner, log: Logger, sign
 /** Longest wait for the dead letter queue's topic. */
 const DLQ_TOPIC_TIMEOUT_MS = 30_000;
 
-function deadLettersOf(clients: TaskClients, { owner, common, log }: Prepared<SinkDefinition, SinkConfig>) {
+function deadLettersOf(
+  { clients, hide }: TaskEnvironment,
+  { owner, common, log }: Prepared<SinkDefinition, SinkConfig>,
+) {
   const topic = common["errors.deadletterqueue.topic.name"];
   if (topic === "") return null;
   return async () => {
@@ -274,6 +283,7 @@ function deadLettersOf(clients: TaskClients, { owner, common, log }: Prepared<Si
       task: owner.task,
       contextHeaders: common["errors.deadletterqueue.context.headers.enable"],
       producer: await clients.openDeadLetterProducer(owner),
+      hide,
     });
   };
 }

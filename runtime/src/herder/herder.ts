@@ -14,8 +14,6 @@ export interface Herder extends GroupHost {
   /** News of the executors. */
   hear(notice: Extract<ExecutorNotice, { kind: "status" | "taskReconfiguration" | "activeTopic" }>): void;
   executorLost(lost: ExecutorLost): void;
-  /** A connector planned more tasks than it may. */
-  refused(connector: string, message: string): void;
   /** True if the last round gave the connector instance (null) or task to this worker. */
   owns(connector: string, task: number | null): boolean;
   /** Stops and starts an item; resolves when it was started, rejects when that failed. */
@@ -107,10 +105,6 @@ class EventLoopHerder implements Herder {
 
   executorLost(lost: ExecutorLost): void {
     this.#inbox.post({ kind: "executorLost", lost });
-  }
-
-  refused(connector: string, message: string): void {
-    this.#inbox.post({ kind: "refused", connector, message });
   }
 
   owns(connector: string, task: number | null): boolean {

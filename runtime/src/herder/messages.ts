@@ -33,7 +33,6 @@ export type Message =
   | { readonly kind: "targetStateReached"; readonly connector: string }
   | { readonly kind: "status"; readonly notice: StatusNotice }
   | { readonly kind: "reconfigure"; readonly connector: string }
-  | { readonly kind: "refused"; readonly connector: string; readonly message: string }
   | { readonly kind: "activeTopic"; readonly connector: string; readonly task: number; readonly topic: string }
   | { readonly kind: "executorLost"; readonly lost: ExecutorLost }
   | { readonly kind: "restart"; readonly connector: string; readonly task: number | null; readonly done: Waiter }

@@ -4,7 +4,7 @@ import type { Logger } from "../log.ts";
 import type { ClusterConfig } from "../store/stores.ts";
 import { createGate } from "./lanes.ts";
 import { pause } from "./pause.ts";
-import { maxTasks, needsCommit, tooManyTasks } from "./task-plan.ts";
+import { needsCommit } from "./task-plan.ts";
 
 /** Plans the tasks of the connectors that run here and has changed plans committed (contract §2.5). */
 export interface TaskPlanner {
@@ -20,8 +20,6 @@ export interface TaskPlannerOptions {
   readonly config: () => ClusterConfig;
   /** Writes the plan, here or at the leader. */
   readonly commit: (connector: string, tasks: readonly StringMap[], signal: AbortSignal) => Promise<void>;
-  /** The connector planned more than it may; that is not retried. */
-  readonly refuse: (connector: string, message: string) => void;
   readonly log: Logger;
 }
 
@@ -33,7 +31,7 @@ const CONCURRENT_COMMITS = 16;
 
 /** Creates a planner without work. */
 export function createTaskPlanner(options: TaskPlannerOptions): TaskPlanner {
-  const { pool, config, commit, refuse, log } = options;
+  const { pool, config, commit, log } = options;
   const jobs = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
   const gate = createGate(CONCURRENT_COMMITS);
 
@@ -41,9 +39,7 @@ export function createTaskPlanner(options: TaskPlannerOptions): TaskPlanner {
     const entry = config().connectors.get(connector);
     if (entry === undefined || entry.targetState !== "STARTED") return;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(PLAN_TIMEOUT_MS)]);
-    const planned = await pool.taskConfigs(connector, maxTasks(entry.config), deadline);
-    const refusal = tooManyTasks(connector, entry.config, planned.length);
-    if (refusal !== null) return refuse(connector, refusal);
+    const planned = await pool.taskConfigs(connector, deadline);
     if (!needsCommit(entry, planned)) return;
     await gate(() => commit(connector, planned, signal));
     log.info({ connector, tasks: planned.length }, "task configurations committed");

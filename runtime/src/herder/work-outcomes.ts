@@ -111,15 +111,6 @@ export class WorkOutcomes {
     this.#options.log.error({ connector, task, trace }, "failed");
   }
 
-  /** The connector planned more tasks than it may. */
-  refused(connector: string, message: string): void {
-    const work = this.#options.table.find(connector, null);
-    if (work?.phase !== "running") return;
-    work.phase = "failed";
-    this.#options.log.error({ connector }, "connector planned more tasks than it may");
-    this.#options.statuses.report(work, { state: "FAILED", trace: message });
-  }
-
   executorLost(lost: ExecutorLost): void {
     const items = [
       ...lost.connectors.map((connector) => ({ connector, task: null })),

@@ -1,9 +1,7 @@
 import type { TargetState } from "@headrace/contract";
-import { ConnectError } from "../errors.ts";
 import type { ExecutorPool } from "../executor/pool.ts";
 import type { Logger } from "../log.ts";
 import type { Message } from "./messages.ts";
-import { tooManyTasks } from "./task-plan.ts";
 import type { ConnectorWork, StartPlan, Work } from "./work.ts";
 
 /** Starts and stops items beside the loop; how it went comes back as messages. */
@@ -34,18 +32,16 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
   const startCall = ({ connector, task, abort }: Work, plan: StartPlan): Promise<void> => {
     const { connectorConfig, targetState } = plan;
     if (task === null) return pool.startConnector({ connector, config: connectorConfig, targetState }, abort.signal);
-    // A set that was stored before the limit was enforced, or by a worker that does not enforce it (KIP-1004).
-    const refusal = tooManyTasks(connector, connectorConfig, plan.taskCount);
-    if (refusal !== null) return Promise.reject(new ConnectError("config-invalid", refusal));
     const taskConfig = plan.taskConfig ?? {};
     const evictPredecessor = options.isPredecessorDead(connector, task);
-    const { taskGeneration } = plan;
+    const { taskGeneration, taskCount } = plan;
     const start = {
       key: { connector, task },
       connectorConfig,
       taskConfig,
       targetState,
       taskGeneration,
+      taskCount,
       evictPredecessor,
     };
     return pool.startTask(start, abort.signal);

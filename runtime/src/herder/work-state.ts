@@ -128,9 +128,6 @@ export class WorkState {
       case "reconfigure":
         this.#planTasks(message.connector);
         return;
-      case "refused":
-        this.#outcomes.refused(message.connector, message.message);
-        return;
       case "activeTopic":
         this.#topics.used(message);
         return;

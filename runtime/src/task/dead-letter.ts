@@ -34,6 +34,8 @@ export interface DeadLetterOptions {
   /** Adds `__connect.errors.*` headers. */
   readonly contextHeaders: boolean;
   readonly producer: RecordProducer;
+  /** What headers say of an error goes through this: it must show nothing that config providers have given. */
+  readonly hide: (text: string) => string;
 }
 
 /** Sends dead letters through a producer of their own, one after the other. */
@@ -157,6 +159,7 @@ function contextHeaders(
   record: RawRecord,
   failed: FailedRecord,
 ): readonly OutboundHeader[] {
+  const message = messageOf(failed.error);
   const values: Readonly<Record<string, string | null>> = {
     topic: record.topic,
     partition: String(record.partition),
@@ -166,8 +169,8 @@ function contextHeaders(
     stage: failed.stage,
     "class.name": failed.plugin,
     "exception.class.name": javaClassOf(failed.error),
-    "exception.message": messageOf(failed.error),
-    "exception.stacktrace": formatTrace(failed.error),
+    "exception.message": message === null ? null : options.hide(message),
+    "exception.stacktrace": options.hide(formatTrace(failed.error)),
   };
   return Object.entries(values).map(([name, value]) => ({ key: `__connect.errors.${name}`, value }));
 }

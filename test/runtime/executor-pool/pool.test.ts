@@ -66,6 +66,7 @@ describe("executor pool", () => {
         taskConfig: { do: behaviour },
         targetState: "STARTED",
         taskGeneration: 1,
+        taskCount: 1,
       },
       signal,
     );
@@ -158,7 +159,7 @@ describe("executor pool", () => {
     const pool = create();
     await startConnector(pool, "a");
     const infos = await pool.validate({}, signal);
-    const [plan] = await pool.taskConfigs("a", 1, signal);
+    const [plan] = await pool.taskConfigs("a", signal);
     assert.notEqual(infos.name, plan?.["pid"]);
     assert.equal(plan?.["offset"], "42");
   });
@@ -283,7 +284,7 @@ describe("executor pool", () => {
 
   it("tells executors the lease, new ones too, and ends it at once", async () => {
     const pool = create();
-    const holdsLease = async () => (await pool.taskConfigs("a", 1, signal))[0]?.["lease"];
+    const holdsLease = async () => (await pool.taskConfigs("a", signal))[0]?.["lease"];
     pool.renewLease(performance.now() + 60_000);
     await startConnector(pool, "a");
     assert.equal(await holdsLease(), "true");

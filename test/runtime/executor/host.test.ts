@@ -88,7 +88,8 @@ function setUp() {
       features: () => ["gzip"],
     }),
     offsetsTopics: { open: unused, writeInTransaction: unused },
-    env: { TOPIC: "numbers" },
+    env: { TOPIC: "numbers", MAX: "2", ENFORCE: "false" },
+    hide: (text) => text,
     memoryBytes: () => 42,
     now: () => performance.now(),
     random: () => 0.5,
@@ -133,7 +134,14 @@ const connectorConfig: StringMap = { name: "c", "connector.class": "counter", to
 const key = { connector: "c", task: 0 };
 const taskStart = (more: StringMap = {}) => {
   const given = { ...connectorConfig, ...more };
-  return { key, connectorConfig: given, taskConfig: given, targetState: "STARTED" as const, taskGeneration: 1 };
+  return {
+    key,
+    connectorConfig: given,
+    taskConfig: given,
+    targetState: "STARTED" as const,
+    taskGeneration: 1,
+    taskCount: 1,
+  };
 };
 
 describe("executor host", () => {
@@ -150,7 +158,7 @@ describe("executor host", () => {
     const host = setUp();
     await host.call("setup", setup);
     await host.call("startConnector", { connector: "c", config: connectorConfig, targetState: "STARTED" });
-    assert.deepEqual(await host.call("taskConfigs", { connector: "c", maxTasks: 1 }), [
+    assert.deepEqual(await host.call("taskConfigs", { connector: "c" }), [
       { ...connectorConfig, index: "0", "task.class": "org.x.CounterSourceTask" },
     ]);
     await host.call("setTargetState", { connector: "c", targetState: "PAUSED" });
@@ -185,14 +193,40 @@ describe("executor host", () => {
     assert.deepEqual(host.states(null), ["FAILED"]);
     await host.call("startConnector", {
       connector: "c",
-      config: { ...connectorConfig, tasks: "3" },
+      config: { ...connectorConfig, "tasks.max": `\${env:MAX}`, tasks: "3" },
       targetState: "STARTED",
     });
     await assert.rejects(
-      host.call("taskConfigs", { connector: "c", maxTasks: 2 }),
+      host.call("taskConfigs", { connector: "c" }),
       /The connector c has generated 3 tasks, which is greater than 2/,
     );
     assert.deepEqual(host.states(null), ["FAILED", "RUNNING", "FAILED"]);
+  });
+
+  it("has as many tasks as a placeholder says, and fails those of a stored set that is larger", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    host.lease(60_000);
+    const limited = { ...connectorConfig, "tasks.max": `\${env:MAX}`, tasks: "2" };
+    await host.call("startConnector", { connector: "c", config: limited, targetState: "STARTED" });
+    assert.deepEqual(
+      (await host.call("taskConfigs", { connector: "c" })).map((task) => [task["index"], task["tasks.max"]]),
+      [
+        ["0", `\${env:MAX}`],
+        ["1", `\${env:MAX}`],
+      ],
+    );
+    await host.call("startTask", { ...taskStart(limited), taskCount: 3 });
+    await host.until(0, "FAILED");
+    const failed = host.notices.find((notice) => notice.kind === "status" && notice.state === "FAILED");
+    assert.match(
+      failed?.kind === "status" ? (failed.trace ?? "") : "",
+      /The connector c has generated 3 tasks, which is greater than 2, the maximum number of tasks it is configured to create\. /,
+    );
+    await host.call("stopTask", { key, timeoutMs: 2_000 });
+    const unlimited = { ...limited, "tasks.max.enforce": `\${env:ENFORCE}` };
+    await host.call("startTask", { ...taskStart(unlimited), taskCount: 3 });
+    await host.until(0, "RUNNING");
   });
 
   it("runs a task with resolved configuration, its offsets in the worker", async () => {

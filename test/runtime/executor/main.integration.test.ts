@@ -46,7 +46,7 @@ describe("executor process on a real Kafka", () => {
     const key = { connector: config["name"] ?? "", task: 0 };
     await executor.rpc.call(
       "startTask",
-      { key, connectorConfig: config, taskConfig: config, targetState: "STARTED", taskGeneration: 1 },
+      { key, connectorConfig: config, taskConfig: config, targetState: "STARTED", taskGeneration: 1, taskCount: 1 },
       deadline(),
     );
     return key;

@@ -58,7 +58,7 @@ describe("tasks on a real Kafka", () => {
     more: Partial<TaskStart> = {},
   ): Promise<TaskKey> {
     const key = { connector: config["name"] ?? "", task: 0 };
-    const same = { key, connectorConfig: config, taskConfig: config, taskGeneration: 1 };
+    const same = { key, connectorConfig: config, taskConfig: config, taskGeneration: 1, taskCount: 1 };
     const start = { ...same, targetState: "STARTED" as const, ...more };
     await executor.rpc.call("startTask", start, deadline());
     return key;

@@ -4,7 +4,7 @@ import { createCatalog } from "#runtime/herder/catalog.ts";
 import { createCrashHistory } from "#runtime/herder/crash-history.ts";
 import { generateKey, needsNewKey, type SessionKeyPolicy, sign } from "#runtime/herder/request-signature.ts";
 import { staleStatuses } from "#runtime/herder/stale-statuses.ts";
-import { maxTasks, needsCommit, tooManyTasks } from "#runtime/herder/task-plan.ts";
+import { needsCommit } from "#runtime/herder/task-plan.ts";
 import { itemKey } from "#runtime/herder/work.ts";
 import type { ConnectorEntry } from "#runtime/store/stores.ts";
 import { FakeConfigStore, FakeStatusStore } from "./fakes.ts";
@@ -35,28 +35,6 @@ describe("needsCommit", () => {
   ] as const) {
     it(`${fact}: ${wanted}`, () => assert.equal(needsCommit({ ...entry, ...change }, planned), wanted));
   }
-});
-
-describe("tasks.max", () => {
-  it("is 1 unless it is a positive whole number", () => {
-    for (const [text, wanted] of [
-      ["3", 3],
-      ["0", 1],
-      ["x", 1],
-      ["1.5", 1],
-    ] as const) {
-      assert.equal(maxTasks({ "tasks.max": text }), wanted);
-    }
-    assert.equal(maxTasks({}), 1);
-  });
-  it("is enforced unless that is switched off", () => {
-    assert.match(
-      tooManyTasks("c", { "tasks.max": "1" }, 2) ?? "",
-      /^The connector c has generated 2 tasks, which is greater than 1/,
-    );
-    assert.equal(tooManyTasks("c", { "tasks.max": "2" }, 2), null);
-    assert.equal(tooManyTasks("c", { "tasks.max.enforce": "false" }, 2), null);
-  });
 });
 
 describe("crash history", () => {

@@ -114,7 +114,6 @@ class World {
         if (entry === undefined || entry.targetState === "STOPPED") throw new Error("refused");
         await configStore.putTaskConfigs(name, tasks);
       },
-      refuse: () => {},
       log: silent,
     });
     this.herder = createHerder({

@@ -32,7 +32,6 @@ describe("herder", () => {
       pool,
       config: () => configStore.config(),
       commit: (connector, tasks) => configStore.putTaskConfigs(connector, tasks),
-      refuse: (connector, message) => herder.refused(connector, message),
       log: silent,
     });
     herder = createHerder({
@@ -313,7 +312,11 @@ describe("herder", () => {
 
   it("fails a connector that plans more tasks than it may, and leaves its tasks alone", async () => {
     await running();
-    pool.plan = () => [{}, {}];
+    const refusal = "The connector c has generated 2 tasks, which is greater than 1";
+    pool.plan = () => {
+      notice("c", null, "FAILED", refusal);
+      throw new ConnectError("config-invalid", refusal);
+    };
     herder.hear({ kind: "taskReconfiguration", connector: "c" });
     await until("FAILED", () => statusStore.stateOf("c") === "FAILED");
     assert.match(statusStore.connector("c")?.trace ?? "", /has generated 2 tasks, which is greater than 1/);
@@ -506,25 +509,6 @@ describe("herder", () => {
     const request = { kind: "restartRequested", connector: "c", includeTasks: true, onlyFailed: true } as const;
     configStore.apply("c", (entry) => entry, request);
     await until("restarted", () => pool.calls.includes("start c-0"));
-  });
-
-  it("fails the tasks of a stored set that is larger than the connector may have", async () => {
-    await configStore.putConnector("c", { ...config, "tasks.max": "1" }, null);
-    await configStore.putTaskConfigs("c", [{}, {}]);
-    await give("c/0", "c/1");
-    await until("FAILED", () => statusStore.stateOf("c-0") === "FAILED" && statusStore.stateOf("c-1") === "FAILED");
-    assert.match(
-      statusStore.task({ connector: "c", task: 0 })?.trace ?? "",
-      /The connector c has generated 2 tasks, which is greater than 1, the maximum number of tasks it is configured to create\. /,
-    );
-    assert.deepEqual(pool.calls, []);
-  });
-
-  it("runs such a set if the limit is not enforced", async () => {
-    await configStore.putConnector("c", { ...config, "tasks.max": "1", "tasks.max.enforce": "false" }, null);
-    await configStore.putTaskConfigs("c", [{}, {}]);
-    await give("c/0", "c/1");
-    await until("both run", () => pool.live.has("c-0") && pool.live.has("c-1"));
   });
 
   it("tells what has ended for good, and not what starts again", async () => {

@@ -9,6 +9,7 @@ import { createFakeProducer } from "#support/fake-record-producer.ts";
 const signal = AbortSignal.timeout(5_000);
 const failed = { stage: "VALUE_CONVERTER", plugin: "org.x.Y", error: new DataError("bad bytes") } as const;
 const raw = Buffer.from([0xff, 0]);
+const hide = (text: string) => text.replaceAll("s3cret", `\${file:f:password}`);
 const batch = inboundBatch([
   {
     topic: "in",
@@ -25,7 +26,7 @@ describe("dead letters", () => {
   it("send the raw record, with the context of its failure if wanted", async () => {
     const producer = createFakeProducer();
     producer.autoSettle = true;
-    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: true, producer });
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: true, producer, hide });
     await letters.add(rawRecordOf(batch, 0), failed, signal);
     await letters.flush(signal);
     const [record] = producer.batches[0] ?? [];
@@ -50,9 +51,23 @@ describe("dead letters", () => {
     });
   });
 
+  it("show nothing that config providers have given", async () => {
+    const producer = createFakeProducer();
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: true, producer, hide });
+    const error = new DataError("no login with s3cret", { cause: new Error("s3cret was refused") });
+    await letters.add(rawRecordOf(batch, 0), { ...failed, error }, signal);
+    const headers = Object.fromEntries(producer.batches[0]?.[0]?.headers?.map(({ key, value }) => [key, value]) ?? []);
+    assert.equal(headers["__connect.errors.exception.message"], `no login with \${file:f:password}`);
+    assert.match(
+      String(headers["__connect.errors.exception.stacktrace"]),
+      /no login with \$\{file:f:password\}[\s\S]*\$\{file:f:password\} was refused/,
+    );
+    assert.doesNotMatch(JSON.stringify(Object.values(headers).map(String)), /s3cret/);
+  });
+
   it("keep a copy: the batch is a view that is reused", async () => {
     const producer = createFakeProducer();
-    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer, hide });
     const view = inboundBatch([{ offset: 0n, value: "abc" }]);
     await letters.add(rawRecordOf(view, 0), failed, signal);
     view.data.fill(0);
@@ -61,7 +76,7 @@ describe("dead letters", () => {
 
   it("do not count as safe when Kafka refuses one, nor before it has answered", async () => {
     const producer = createFakeProducer();
-    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer, hide });
     await letters.add(rawRecordOf(batch, 0), failed, signal);
     await assert.rejects(letters.flush(AbortSignal.timeout(20)), { name: "TimeoutError" });
     producer.settle(1, [{ index: 0, code: "TOPIC_AUTHORIZATION_FAILED", message: "no" }]);
@@ -74,7 +89,7 @@ describe("dead letters", () => {
 
   it("tell when each is stored, in any order, and whether it was refused", async () => {
     const producer = createFakeProducer();
-    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer, hide });
     const record = rawRecordOf(batch, 0);
     const stored: string[] = [];
     const first = letters.store(record, failed, signal).then(() => stored.push("first"));
@@ -93,7 +108,7 @@ describe("dead letters", () => {
 
   it("are stored also when a flush took Kafka's answer", async () => {
     const producer = createFakeProducer();
-    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer });
+    const letters = createDeadLetters({ topic: "dlq", connector: "c", task: 1, contextHeaders: false, producer, hide });
     const storing = letters.store(rawRecordOf(batch, 0), failed, signal);
     await producer.sent(1);
     const flushing = letters.flush(signal);
