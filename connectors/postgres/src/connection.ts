@@ -24,24 +24,34 @@ export function urlProblem(url: string): string | null {
 
 /**
  * Connects. Rejects with RetriableError while the database is not there. A query under way is ended when the signal aborts, with its
- * connection.
+ * connection. With `replication` the connection takes the commands of PostgreSQL's streaming replication protocol.
  */
-export async function connect(settings: Settings, signal: AbortSignal): Promise<Client> {
+export async function connect(settings: Settings, signal: AbortSignal, replication = false): Promise<Client> {
   signal.throwIfAborted();
-  const client = new Client({
+  const options = {
     connectionString: settings["connection.url"].trim().replace(/^jdbc:/, ""),
     ...(settings["connection.user"] !== undefined && { user: settings["connection.user"] }),
     ...(settings["connection.password"] !== undefined && { password: settings["connection.password"].reveal() }),
     connectionTimeoutMillis: settings["connection.timeout.ms"],
     application_name: "headrace",
-    options: "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex",
-  });
+    options: "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c lc_monetary=C",
+    ...(replication && { replication: "database" }),
+  };
+  const client = new Client(options);
   // A connection that breaks while it is idle is noticed by the next query.
   client.on("error", () => {});
-  const stop = () => void client.end().catch(() => {});
+  const aborted = Promise.withResolvers<never>();
+  const stop = () => {
+    void client.end().catch(() => {});
+    aborted.reject(signal.reason);
+  };
   signal.addEventListener("abort", stop, { once: true });
+  // A client that was ended before it was connected never tells.
+  const connected = client.connect();
+  connected.catch(() => {});
+  aborted.promise.catch(() => {});
   try {
-    await client.connect();
+    await Promise.race([connected, aborted.promise]);
   } catch (error) {
     stop();
     signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { postgresSink } from "./postgres-sink.ts";
+import { postgresQuerySource } from "./query/postgres-query-source.ts";
 
-export { postgresSink };
+export { postgresQuerySource, postgresSink };
 
 /** The connectors of this package. */
-export default [postgresSink];
+export default [postgresSink, postgresQuerySource];

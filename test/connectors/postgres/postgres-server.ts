@@ -71,12 +71,14 @@ export async function startPostgres(): Promise<PostgresServer> {
   const admin = new Client({ connectionString: direct("postgres") });
   await admin.connect();
   let made = 0;
+  let creating: Promise<unknown> = Promise.resolve();
   return {
     port,
     async createDatabase() {
       made += 1;
       const name = `test_${made}`;
-      await admin.query(`CREATE DATABASE ${name}`);
+      creating = creating.then(() => admin.query(`CREATE DATABASE ${name}`));
+      await creating;
       const client = new Client({ connectionString: direct(name) });
       await client.connect();
       const proxy = await openProxy(port);
