@@ -24,12 +24,7 @@ const Environment = z.object({
   HEADRACE_FOREIGN_APIS: z
     .string()
     .default("")
-    .transform((value) =>
-      value
-        .split(",")
-        .map((name) => name.trim())
-        .filter((name) => name !== ""),
-    )
+    .transform(splitList)
     .pipe(
       z.array(
         z.string().refine((name) => parseForeignApi(name) !== undefined, {
@@ -67,6 +62,19 @@ const Environment = z.object({
   HEADRACE_WEBHOOK_PORT: Port.default(9443).describe("Port of the webhook; 0 for any."),
   HEADRACE_HEALTH_HOST: z.string().default("0.0.0.0").describe("Address of /healthz, /readyz and /metrics."),
   HEADRACE_HEALTH_PORT: Port.default(8080).describe("Port of /healthz, /readyz and /metrics; 0 for any."),
+  HEADRACE_API_PORT: Port.optional().describe(
+    "Port of the API for people, https; 0 for any. Not set: there is no such API.",
+  ),
+  HEADRACE_API_HOST: z.string().default("0.0.0.0").describe("Address of the API for people."),
+  HEADRACE_API_CERTIFICATE_DIR: z
+    .string()
+    .optional()
+    .describe("Directory with tls.crt and tls.key for that API. Not set: the operator makes its own."),
+  HEADRACE_API_AUDIENCES: z
+    .string()
+    .default("")
+    .transform(splitList)
+    .describe("Whom the tokens of people must be meant for, separated by commas. Not set: the Kubernetes API."),
   HEADRACE_LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "silent"])
     .default("info")
@@ -90,7 +98,17 @@ export interface OperatorConfig {
   readonly webhook: { readonly configuration: string; readonly host: string; readonly port: number } | null;
   readonly healthHost: string;
   readonly healthPort: number;
+  /** The API for people; undefined: there is none. */
+  readonly api: ApiConfig | undefined;
   readonly logLevel: string;
+}
+
+/** Of the API for people. */
+export interface ApiConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly certificateDir: string | undefined;
+  readonly audiences: readonly string[];
 }
 
 /** A configuration that cannot be used; the message lists every problem. */
@@ -126,6 +144,15 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       : null,
     healthHost: data.HEADRACE_HEALTH_HOST,
     healthPort: data.HEADRACE_HEALTH_PORT,
+    api:
+      data.HEADRACE_API_PORT === undefined
+        ? undefined
+        : {
+            host: data.HEADRACE_API_HOST,
+            port: data.HEADRACE_API_PORT,
+            certificateDir: data.HEADRACE_API_CERTIFICATE_DIR,
+            audiences: data.HEADRACE_API_AUDIENCES,
+          },
     logLevel: data.HEADRACE_LOG_LEVEL,
   };
 }
@@ -142,6 +169,13 @@ function defaultOf(schema: z.ZodType): string {
   const value = schema.safeParse(undefined);
   if (!value.success || value.data === undefined || value.data === "own") return "";
   return ` Default: ${value.data}.`;
+}
+
+function splitList(value: string): readonly string[] {
+  return value
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 function parseWatched(value: string | undefined): "*" | "own" | readonly string[] {

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ApiMetrics } from "./api/handler.ts";
 import type { ConnectorMetrics } from "./connector/metrics.ts";
 import type { ControllerMetrics } from "./controller/metrics.ts";
 import type { CallObserver } from "./kube/api-call.ts";
@@ -13,6 +14,7 @@ export interface OperatorMetrics {
   readonly calls: CallObserver;
   readonly connectors: ConnectorMetrics;
   readonly webhook: WebhookMetrics;
+  readonly api: ApiMetrics;
   leading(isLeader: boolean): void;
   /** Prometheus text. */
   text(): Promise<string>;
@@ -114,6 +116,19 @@ export function createMetrics(): OperatorMetrics {
     buckets: SECONDS,
     registers,
   });
+  const apiRequests = new Counter({
+    name: "headrace_api_requests_total",
+    help: "Requests of people by method and status; <gone> if the caller left before the answer.",
+    labelNames: ["method", "code"],
+    registers,
+  });
+  const apiReviews = new Histogram({
+    name: "headrace_api_review_seconds",
+    help: "Time that the Kubernetes API took to say who a caller is (token) or what he may do (access).",
+    labelNames: ["review"],
+    buckets: SECONDS,
+    registers,
+  });
 
   const labelNames = ["kind", "namespace", "selector"] as const;
   const reconciliations = new Counter({
@@ -184,6 +199,10 @@ export function createMetrics(): OperatorMetrics {
         reviews.inc({ kind, result });
         reviewDuration.observe({ webhook: kind }, durationMs / 1000);
       },
+    },
+    api: {
+      answered: (method, status) => apiRequests.inc({ method, code: status === null ? "<gone>" : String(status) }),
+      reviewed: (review, durationMs) => apiReviews.observe({ review }, durationMs / 1000),
     },
     leading: (isLeader) => leader.set({ name: "headrace-operator" }, isLeader ? 1 : 0),
     text: () => register.metrics(),

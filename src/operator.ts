@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { API_GROUP } from "@headrace/contract";
 import type { Logger } from "pino";
+import { createApi } from "./api/api.ts";
 import { createClusterController } from "./cluster/controller.ts";
-import type { OperatorConfig } from "./config.ts";
+import type { ApiConfig, OperatorConfig } from "./config.ts";
 import { createConnectClient } from "./connect-client.ts";
 import { createConnectorController } from "./connector/controller.ts";
 import { withoutSlot } from "./controller/slot.ts";
 import { openClaims, ownedBy } from "./foreign/claims.ts";
+import { isClaimed } from "./foreign/dialect.ts";
 import { openHealthServer } from "./health.ts";
 import { KafkaConnectors, KafkaConnects } from "./kinds.ts";
 import { API_CALL_DEFAULTS, type ApiCaller, createApiCaller } from "./kube/api-call.ts";
@@ -18,6 +20,7 @@ import { createLeaderElection, type LeaderElection } from "./kube/lease.ts";
 import { createListWatch } from "./kube/list-watch.ts";
 import { ConfigMaps, Namespaces, Pods, Secrets, StatefulSets } from "./kube/resources.ts";
 import { createKubeClient } from "./kube/rest-client.ts";
+import { createReviews } from "./kube/reviews.ts";
 import { createStore, type RunningStore } from "./kube/store.ts";
 import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
 import { createMetrics } from "./metrics.ts";
@@ -38,6 +41,8 @@ export interface OperatorInputs {
   readonly onListening?: (port: number) => void;
   /** Told once, when the webhook's port is open. */
   readonly onWebhookListening?: (port: number) => void;
+  /** Likewise, of the API for people. */
+  readonly onApiListening?: (port: number) => void;
 }
 
 const COMPONENT = "headrace-operator";
@@ -99,11 +104,13 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     connects: open(foreignApi.connects, null),
     connectors: open(foreignApi.connectors, null),
   }));
+  const endpoint = createWorkerEndpoint(stores.pods, trust);
+  const own = ownedBy(API_GROUP, stores);
   const deps = {
     kube: client,
-    connect: createConnectClient({ endpoint: createWorkerEndpoint(stores.pods, trust), waiting: withoutSlot }),
+    connect: createConnectClient({ endpoint, waiting: withoutSlot }),
     trust,
-    stores: { ...stores, ...ownedBy(API_GROUP, stores) },
+    stores: { ...stores, ...own },
     events: recorder,
     log,
     defaultImage: config.workerImage,
@@ -133,6 +140,27 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       metrics: metrics.webhook,
       log: log.child({ part: "webhook" }),
       ...(onWebhookListening === undefined ? {} : { onListening: onWebhookListening }),
+    });
+  }
+
+  const people = config.api === undefined ? [] : [peopleApi(config.api)];
+
+  /** Every replica serves it, whoever leads. */
+  function peopleApi(settings: ApiConfig) {
+    const ownGroup = { type: KafkaConnects, connects: stores.connects, isOurs: () => true, pods: own.pods };
+    const claimed = foreign.map(({ api: { dialect, connects: type }, connects }) => {
+      return { type, connects, isOurs: isClaimed, pods: ownedBy(dialect.group, stores).pods };
+    });
+    return createApi({
+      config: settings,
+      namespace,
+      kube: unfenced,
+      reviews: createReviews(api, settings.audiences),
+      endpoint,
+      groups: [ownGroup, ...claimed],
+      log: log.child({ part: "api" }),
+      metrics: metrics.api,
+      onListening: inputs.onApiListening,
     });
   }
 
@@ -189,14 +217,14 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       metrics.resources.follow("KafkaConnect", () => claims.stores.connects.list()),
       metrics.resources.follow("KafkaConnector", () => claims.stores.connectors.list()),
     ];
-    const own = { ...deps, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };
+    const theirs = { ...deps, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };
     log.info({ group, version: served, clusters: claims.stores.connects.list().length }, "foreign controllers started");
     try {
       await together(
         [
-          createClusterController({ ...own, metrics: metrics.controller(`${name}-cluster`, "KafkaConnect") }),
+          createClusterController({ ...theirs, metrics: metrics.controller(`${name}-cluster`, "KafkaConnect") }),
           createConnectorController({
-            ...own,
+            ...theirs,
             sources,
             metrics: metrics.controller(`${name}-connector`, "KafkaConnector"),
             connectorMetrics: metrics.connectors,
@@ -224,7 +252,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     ...(namespaces === null ? [] : [namespaces]),
     ...foreign.flatMap(({ connects, connectors }) => [connects, connectors]),
   ];
-  const parts = [...Object.values(stores), ...optional, ...(webhook === null ? [] : [webhook]), recorder];
+  const parts = [...Object.values(stores), ...optional, ...(webhook === null ? [] : [webhook]), ...people, recorder];
   const serving = together(parts, background.signal).catch((error: unknown) => {
     failed.abort(error);
     throw error;

@@ -7,7 +7,7 @@ import type { WorkerTls } from "./worker-trust.ts";
 export interface WorkerRequest {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   /** For https. */
   readonly tls?: WorkerTls;
 }

@@ -15,6 +15,7 @@ import {
   fromSecretData,
   planAuthority,
   takeAuthorityStep,
+  toNewSecretData,
   toSecretData,
 } from "../pki/authority.ts";
 import {
@@ -98,7 +99,13 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
       const authority = await firstAuthority(maker, splitCertificates(decode(worker?.data?.["ca.crt"])));
       const metadata = objectMeta(resource, name, undefined);
       if (secret === null) {
-        const made: Secret = { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", data: present(authority) };
+        const made: Secret = {
+          apiVersion: "v1",
+          kind: "Secret",
+          metadata,
+          type: "Opaque",
+          data: toNewSecretData(authority),
+        };
         await kube.create(Secrets, made, signal);
       } else await write(resource, secret, authority, signal);
       if (secret !== null || worker !== null) {
@@ -226,11 +233,6 @@ function keyOf({ metadata }: KafkaConnect): ObjectKey {
 /** False for a Secret that a deleted KafkaConnect of the same name has left: it would be collected with that one. */
 function isOwnedBy(secret: Secret | null, { metadata }: KafkaConnect): boolean {
   return secret?.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid) === true;
-}
-
-function present(authority: Authority): Record<string, string> {
-  const entries = Object.entries(toSecretData(authority));
-  return Object.fromEntries(entries.flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
 }
 
 function subjectOf(cluster: ObjectKey) {

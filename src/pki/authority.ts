@@ -98,6 +98,12 @@ export function toSecretData({ signing, next, trusted, changedAtMs }: Authority)
   };
 }
 
+/** The same for a Secret that does not exist yet. */
+export function toNewSecretData(authority: Authority): Record<string, string> {
+  const entries = Object.entries(toSecretData(authority));
+  return Object.fromEntries(entries.flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
+}
+
 /** The authority in a Secret's data; null if it is none. */
 export function fromSecretData(data: Data | undefined): Authority | null {
   const signing = pairIn(data, "ca");

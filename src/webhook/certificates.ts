@@ -17,6 +17,7 @@ import {
   fromSecretData,
   planAuthority,
   takeAuthorityStep,
+  toNewSecretData,
   toSecretData,
 } from "../pki/authority.ts";
 import {
@@ -80,7 +81,7 @@ export function createWebhookCertificates(deps: WebhookCertificateDeps): Webhook
     const found = await kube.get(Secrets, key, signal);
     if (found !== null && fromSecretData(found.data) !== null && found.data?.[TOKEN_KEY] !== undefined) return found;
     const authority = await firstAuthority({ commonName: commonName(key), nowMs: now() });
-    const data = { ...present(authority), [TOKEN_KEY]: encode(randomBytes(24).toString("base64url")) };
+    const data = { ...toNewSecretData(authority), [TOKEN_KEY]: encode(randomBytes(24).toString("base64url")) };
     if (found !== null) {
       const { resourceVersion = "" } = found.metadata;
       return await kube.patch(Secrets, key, { metadata: { resourceVersion }, data }, signal);
@@ -189,11 +190,6 @@ function toClientConfig(
 function isIncluded(wanted: WebhookClientConfig, present: WebhookClientConfig | undefined): boolean {
   if (wanted.caBundle !== present?.caBundle) return false;
   return wanted.url === undefined ? wanted.service?.path === present?.service?.path : wanted.url === present?.url;
-}
-
-function present(authority: Authority): Record<string, string> {
-  const entries = Object.entries(toSecretData(authority));
-  return Object.fromEntries(entries.flatMap(([field, value]) => (value === null ? [] : [[field, value]])));
 }
 
 function commonName({ namespace, name }: ObjectKey): string {

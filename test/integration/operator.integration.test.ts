@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
+import { request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KafkaConnectorStatus, KafkaConnectStatus } from "@headrace/contract";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { z } from "zod";
 import { parseConfig } from "#operator/config.ts";
 import { loadConnection } from "#operator/kube/config.ts";
@@ -17,40 +18,18 @@ import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
-import { applyOperatorManifest, operatorKubeconfig } from "#support/operator-rights.ts";
+import { type InstalledOperator, installOperator } from "#support/operator-installation.ts";
 
 /** What comes by push is there before a silent stream would be opened anew (10 s), and long before all is looked at again. */
 const PUSHED_MS = 9_000;
 
-const MANIFEST = new URL("../../dev/manifests/operator-rbac.yaml", import.meta.url);
-
 /** Rights that only other tests need: each with the reason. */
 const NOT_USED_HERE: Readonly<Record<string, string>> = {
-  "list /namespaces": "only when all namespaces are watched",
-  "watch /namespaces": "only when all namespaces are watched",
   "get headrace.dev/kafkaconnectors": "only when a cache is behind the API server: src/kube/finalizer.ts",
   "patch /pods/resize": "only when running workers are resized: test/operator/kube/rest-client.integration.test.ts",
   "patch /events": "only for an event that repeats: test/operator/kube/events.integration.test.ts",
   "update headrace.dev/kafkaconnects/finalizers": "checked by an admission plugin that only OpenShift has on",
 };
-
-const Rules = z.object({
-  kind: z.enum(["ClusterRole", "Role"]),
-  rules: z.array(z.object({ apiGroups: z.string().array(), resources: z.string().array(), verbs: z.string().array() })),
-});
-
-/** All rights in the operator's manifest, as the proxy names them. */
-async function declaredRights(): Promise<ReadonlySet<string>> {
-  const documents = parseAllDocuments(await readFile(MANIFEST, "utf8")).map((document) => document.toJS());
-  const rules = documents.flatMap((document) => Rules.safeParse(document).data?.rules ?? []);
-  return new Set(
-    rules.flatMap(({ apiGroups, resources, verbs }) =>
-      apiGroups.flatMap((group) =>
-        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
-      ),
-    ),
-  );
-}
 
 interface Listed {
   readonly items: readonly {
@@ -76,7 +55,8 @@ describe("operator on a real API server", () => {
   let dir: string;
   let namespace: string;
   let connect: FakeConnect;
-  let kubeconfig: string;
+  let installed: InstalledOperator;
+  let apiPort: Promise<number>;
   let stopOperator: () => Promise<void>;
   let over: AbortController;
   let nodes: Promise<void>;
@@ -96,8 +76,8 @@ describe("operator on a real API server", () => {
 
   beforeEach(async () => {
     namespace = await kubernetes.createNamespace();
-    await applyOperatorManifest(kubernetes, namespace, { file: "operator-rbac.yaml" });
-    kubeconfig = await operatorKubeconfig(kubernetes, namespace, { dir, server: proxy.url });
+    const place = { namespace, watched: [namespace], server: proxy.url, dir };
+    installed = await installOperator(kubernetes, place);
     connect = createFakeConnect({ atPodAddress: true });
     over = new AbortController();
     nodes = playNode(over.signal);
@@ -109,21 +89,28 @@ describe("operator on a real API server", () => {
     over.abort();
     await nodes;
     await connect.close();
-    await kubernetes.kubectl(["delete", "clusterrole,clusterrolebinding", `headrace-operator-${namespace}`]);
+    await installed.remove();
   });
 
   function startOperator(): void {
+    const { kubeconfig } = installed;
     const config = parseConfig({
       HEADRACE_KUBECONFIG: kubeconfig,
       HEADRACE_NAMESPACE: namespace,
-      HEADRACE_WATCH_NAMESPACES: namespace,
       HEADRACE_HEALTH_HOST: "127.0.0.1",
       HEADRACE_HEALTH_PORT: "0",
+      HEADRACE_API_HOST: "127.0.0.1",
+      HEADRACE_API_PORT: "0",
     });
+    const { promise, resolve: onApiListening, reject } = Promise.withResolvers<number>();
+    apiPort = promise;
+    apiPort.catch(() => undefined);
     const connection = loadConnection({ kubeconfig, env: {} });
     const log = createLog(process.env["HEADRACE_TEST_LOG"] ?? "silent");
     const stop = new AbortController();
-    const running = runOperator({ config, connection, log, version: "test", host: "test" }, stop.signal);
+    const inputs = { config, connection, log, version: "test", host: "test", onApiListening };
+    const running = runOperator(inputs, stop.signal);
+    running.catch(reject);
     stopOperator = async () => {
       stop.abort();
       await running;
@@ -372,12 +359,33 @@ describe("operator on a real API server", () => {
     assert.equal(creations.length, 1);
   });
 
-  it("has in all of this used every right that it has, and no other", async () => {
-    const declared = await declaredRights();
-    assert.deepEqual(
-      [...proxy.denied].filter((right) => !(right in NOT_USED_HERE)),
-      [],
+  it("answers who has a token of the API server and the right to see the cluster", async () => {
+    await createCluster(1);
+    await cluster("Ready");
+    const { kubectl } = kubernetes;
+    const subject = `--serviceaccount=${namespace}:default`;
+    const role = ["create", "role", "viewer", "--verb=get", "--resource=kafkaconnects.headrace.dev"];
+    await kubectl(["-n", namespace, ...role]);
+    await kubectl(["-n", namespace, "create", "rolebinding", "viewer", "--role=viewer", subject]);
+    const token = (await kubectl(["-n", namespace, "create", "token", "default"])).trim();
+    const port = await apiPort;
+    const map = await request<{ data: Record<string, string> }>(
+      "GET",
+      `/api/v1/namespaces/${namespace}/configmaps/headrace-operator-ca-cert`,
     );
+    const path = `/api/v1/namespaces/${namespace}/kafkaconnects/a/connectors`;
+    const options = { host: "127.0.0.1", port, path, agent: false, signal, ca: map.data["ca.crt"] };
+    const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+    const headers = { authorization: `Bearer ${token}` };
+    httpsRequest({ ...options, headers }, (answer) => resolve(answer.resume().statusCode))
+      .on("error", reject)
+      .end();
+    assert.equal(await promise, 200);
+  });
+
+  it("has in all of this used every right that it has, and no other", async () => {
+    const declared = new Set([...installed.inWatched, ...installed.inOwn, ...installed.inNone]);
+    assert.deepEqual([...proxy.denied], []);
     assert.deepEqual(
       [...proxy.used].filter((right) => !declared.has(right)),
       [],

@@ -21,6 +21,12 @@ export const RestAccess = z.object({
     .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] })
     .optional()
     .describe("Bearer tokens that are let in beside the operator and the workers themselves."),
+  people: z
+    .enum(["ReadWrite", "ReadOnly", "None"])
+    .optional()
+    .describe(
+      "What people may do at most through the operator's API with their Kubernetes tokens: the right to get this KafkaConnect lets them read, the right to update it lets them write. ReadWrite, the default; ReadOnly; None.",
+    ),
   allowFrom: z
     .array(z.looseObject({}))
     .max(64)

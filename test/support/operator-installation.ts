@@ -1,0 +1,113 @@
+import { readFile } from "node:fs/promises";
+import { parseAllDocuments, stringify } from "yaml";
+import { z } from "zod";
+import type { TestKubernetes } from "./kubernetes.ts";
+import { operatorKubeconfig } from "./operator-rights.ts";
+
+/** The operator's ServiceAccount with the rights that Headrace ships, for what it watches. */
+export interface InstalledOperator {
+  /** Kubeconfig file of the ServiceAccount. */
+  readonly kubeconfig: string;
+  /** Rights in the namespaces that are watched, as `counting-proxy.ts` names them. */
+  readonly inWatched: ReadonlySet<string>;
+  /** Rights in its own namespace alone. */
+  readonly inOwn: ReadonlySet<string>;
+  /** Rights to what is in no namespace. */
+  readonly inNone: ReadonlySet<string>;
+  /** Removes what is in no namespace. */
+  remove(): Promise<void>;
+}
+
+export interface OperatorInstallation {
+  /** The operator's own. */
+  readonly namespace: string;
+  readonly watched: "*" | readonly string[];
+  /** URL of the API server to be used. */
+  readonly server: string;
+  /** For the kubeconfig. */
+  readonly dir: string;
+}
+
+const MANIFESTS = new URL("../../dev/manifests/", import.meta.url);
+const NAME = "headrace-operator";
+
+const Manifest = z.looseObject({
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
+  roleRef: z.looseObject({ kind: z.string(), name: z.string() }).optional(),
+  subjects: z.array(z.looseObject({ namespace: z.string() })).optional(),
+  rules: z
+    .array(z.object({ apiGroups: z.string().array(), resources: z.string().array(), verbs: z.string().array() }))
+    .optional(),
+});
+type Manifest = z.infer<typeof Manifest>;
+
+async function read(file: string): Promise<readonly Manifest[]> {
+  const text = await readFile(new URL(file, MANIFESTS), "utf8");
+  return parseAllDocuments(text).map((document) => Manifest.parse(document.toJS()));
+}
+
+/** What is installed for `watched`; as the comments in the manifests say. */
+async function choose(watched: OperatorInstallation["watched"]): Promise<readonly Manifest[]> {
+  const files = await Promise.all(["operator-rbac.yaml", "operator-api.yaml"].map(read));
+  const all = files.flat().filter(({ kind }) => kind !== "Namespace" && kind !== "Service");
+  if (watched === "*") return all;
+  const [binding] = await read("operator-rbac-namespace.yaml");
+  if (binding === undefined) throw new Error("the manifest for one namespace is empty");
+  const isForAll = ({ kind, metadata: { name } }: Manifest) =>
+    name === `${NAME}-namespaces` || (kind === "ClusterRoleBinding" && name === NAME);
+  const bindings = watched.map((namespace) => ({ ...binding, metadata: { ...binding.metadata, namespace } }));
+  return [...all.filter((manifest) => !isForAll(manifest)), ...bindings];
+}
+
+/** Installs the manifests of `dev/manifests`, with names of their own for what is in no namespace. */
+export async function installOperator(
+  { kubectl, kubeconfig: admin }: Pick<TestKubernetes, "kubectl" | "kubeconfig">,
+  { namespace, watched, server, dir }: OperatorInstallation,
+): Promise<InstalledOperator> {
+  const own = (name: string) => `${name}-${namespace}`;
+  const chosen = await choose(watched);
+  const manifests = chosen.map(({ metadata, roleRef, subjects, ...rest }) => ({
+    ...rest,
+    metadata:
+      metadata.namespace === undefined
+        ? { ...metadata, name: own(metadata.name) }
+        : { ...metadata, namespace: metadata.namespace === "headrace" ? namespace : metadata.namespace },
+    ...(roleRef === undefined
+      ? {}
+      : { roleRef: { ...roleRef, name: roleRef.kind === "ClusterRole" ? own(roleRef.name) : roleRef.name } }),
+    ...(subjects === undefined ? {} : { subjects: subjects.map((subject) => ({ ...subject, namespace })) }),
+  }));
+  const apply = (items: readonly object[]) =>
+    kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], {
+      input: items.map((item) => stringify(item)).join("---\n"),
+    });
+  await apply(manifests);
+
+  const kubeconfig = await operatorKubeconfig({ kubectl, kubeconfig: admin }, namespace, { dir, server });
+  const rightsOf = (kind: string, isMeant: (name: string) => boolean) =>
+    toRights(chosen.filter((manifest) => manifest.kind === kind && isMeant(manifest.metadata.name)));
+  const unscoped = manifests.filter(({ metadata }) => !("namespace" in metadata));
+  return {
+    kubeconfig,
+    inWatched: rightsOf("ClusterRole", (name) => name === NAME),
+    inOwn: rightsOf("Role", () => true),
+    inNone: rightsOf("ClusterRole", (name) => name !== NAME),
+    async remove() {
+      const names = unscoped.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
+      await kubectl(["delete", ...names]);
+    },
+  };
+}
+
+function toRights(manifests: readonly Manifest[]): ReadonlySet<string> {
+  return new Set(
+    manifests
+      .flatMap(({ rules = [] }) => rules)
+      .flatMap(({ apiGroups, resources, verbs }) =>
+        apiGroups.flatMap((group) =>
+          resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
+        ),
+      ),
+  );
+}
