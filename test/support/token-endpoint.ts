@@ -8,6 +8,18 @@ export interface TokenEndpoint {
   readonly stop: () => Promise<void>;
 }
 
+/** A JWT without a signature, issued now. */
+export function unsignedToken(options: {
+  readonly sub: string;
+  readonly lifetimeSeconds: number;
+  readonly scope?: string;
+}): string {
+  const part = (json: object) => Buffer.from(JSON.stringify(json)).toString("base64url");
+  const { lifetimeSeconds, ...claims } = options;
+  const iat = Date.now() / 1000;
+  return `${part({ alg: "none" })}.${part({ ...claims, iat, exp: iat + lifetimeSeconds })}.`;
+}
+
 /** Starts one on loopback; its tokens live for `lifetimeSeconds`. */
 export async function startTokenEndpoint(options: {
   readonly clientId: string;
@@ -16,7 +28,6 @@ export async function startTokenEndpoint(options: {
 }): Promise<TokenEndpoint> {
   const expected = `Basic ${Buffer.from(`${options.clientId}:${options.clientSecret}`).toString("base64")}`;
   let given = 0;
-  const part = (json: object) => Buffer.from(JSON.stringify(json)).toString("base64url");
   const server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk: Buffer) => {
@@ -31,10 +42,12 @@ export async function startTokenEndpoint(options: {
         return;
       }
       given += 1;
-      const iat = Date.now() / 1000;
-      const claims = { sub: options.clientId, iat, exp: iat + options.lifetimeSeconds };
       const scope = form.get("scope");
-      const token = `${part({ alg: "none" })}.${part(scope === null ? claims : { ...claims, scope })}.`;
+      const token = unsignedToken({
+        sub: options.clientId,
+        lifetimeSeconds: options.lifetimeSeconds,
+        ...(scope !== null && { scope }),
+      });
       response.end(JSON.stringify({ access_token: token, expires_in: options.lifetimeSeconds, token_type: "Bearer" }));
     });
   });

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import { PKCS12_PASSWORD } from "#dev/kafka/certificates.ts";
 import { type SecuredKafka, startSecuredKafka } from "#dev/kafka/secured.ts";
 import { freePorts } from "#dev/process.ts";
 import { uniqueName } from "#support/kafka.ts";
-import { startTokenEndpoint, type TokenEndpoint } from "#support/token-endpoint.ts";
+import { startTokenEndpoint, type TokenEndpoint, unsignedToken } from "#support/token-endpoint.ts";
 import { eventually, groupProperties, rest, Stop, startWorker, type TestWorker } from "#support/worker.ts";
 
 const PLAIN_PASSWORD = "plain;canary";
@@ -15,12 +16,16 @@ const SCRAM_PASSWORD = "scram-canary";
 const OAUTH_SECRET = "oauth-canary";
 const WRONG_PASSWORD = "wrong-canary";
 const CANARIES = [PLAIN_PASSWORD, SCRAM_PASSWORD, OAUTH_SECRET, WRONG_PASSWORD, PKCS12_PASSWORD, "eyJhbGciOiJub25l"];
+/** Of the tokens in a file: a slow machine must not be later than that with one. */
+const LIFETIME_SECONDS = 12;
 const SECURITY = "org.apache.kafka.common.security";
 
 const login = (module: string, options: Record<string, string>) =>
   `${SECURITY}.${module} required ${Object.entries(options)
     .map(([key, value]) => `${key}="${value}"`)
     .join(" ")};`;
+/** A PEM file's text on one line, as a properties file has it. */
+const inPlace = (file: string) => readFileSync(file, "utf8").trim().replaceAll("\n", " ");
 const plain = (password: string) => login("plain.PlainLoginModule", { username: "worker", password });
 const scram = (password: string) => login("scram.ScramLoginModule", { username: "scram", password });
 
@@ -109,6 +114,18 @@ describe("workers of a secured Kafka", () => {
       }),
     ],
     [
+      "SSL with key, certificate and authority given in place as PEM",
+      () => ({
+        "bootstrap.servers": secured.ssl,
+        "security.protocol": "SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.key": inPlace(secured.certificates.clientKey),
+        "ssl.keystore.certificate.chain": inPlace(secured.certificates.clientCertificate),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.certificates": inPlace(secured.certificates.ca),
+      }),
+    ],
+    [
       "SCRAM-SHA-256 without TLS",
       () => ({
         "bootstrap.servers": secured.saslPlaintext,
@@ -125,7 +142,7 @@ describe("workers of a secured Kafka", () => {
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.jaas.config": scram(SCRAM_PASSWORD),
         "ssl.truststore.type": "PEM",
-        "ssl.truststore.certificates": readFileSync(secured.certificates.ca, "utf8").replaceAll("\n", " "),
+        "ssl.truststore.certificates": inPlace(secured.certificates.ca),
       }),
     ],
   ] as const) {
@@ -133,7 +150,7 @@ describe("workers of a secured Kafka", () => {
       const worker = await start(properties());
       try {
         await copies(worker);
-        if (properties()["security.protocol"] === "SSL") await copies(worker, ofAllClients(pkcs12()));
+        if ("ssl.keystore.location" in properties()) await copies(worker, ofAllClients(pkcs12()));
       } finally {
         await worker.process.stop();
       }
@@ -166,6 +183,41 @@ describe("workers of a secured Kafka", () => {
       );
       assert.match(await ask(worker, "/health"), /healthy/);
     } finally {
+      await worker.process.stop();
+    }
+  });
+
+  it("come up and move records with a token file, and take up the tokens that replace it", async () => {
+    const file = join(dir, "token.jwt");
+    const renew = () => {
+      // In one step, as the kubelet does: half a token is none.
+      writeFileSync(`${file}.new`, unsignedToken({ sub: "oauth", scope: "kafka", lifetimeSeconds: LIFETIME_SECONDS }));
+      renameSync(`${file}.new`, file);
+    };
+    renew();
+    const startedAt = Date.now();
+    const renewing = setInterval(renew, 1_000);
+    const worker = await start({
+      "bootstrap.servers": secured.saslSsl,
+      "security.protocol": "SASL_SSL",
+      "sasl.mechanism": "OAUTHBEARER",
+      "sasl.oauthbearer.token.endpoint.url": pathToFileURL(file).href,
+      "sasl.jaas.config": login("oauthbearer.OAuthBearerLoginModule", {}),
+      ...truststore(),
+    });
+    try {
+      const { from, to } = await copies(worker);
+      await eventually("the first token has expired", () => Date.now() > startedAt + LIFETIME_SECONDS * 1_000 + 1_000);
+      writeFileSync(from, "one\ntwo\nthree\n");
+      await eventually(
+        "a line that came later is copied",
+        () => readFileSync(to, "utf8") === "one\ntwo\nthree\n",
+        120_000,
+      );
+      await copies(worker);
+      assert.match(await ask(worker, "/health"), /healthy/);
+    } finally {
+      clearInterval(renewing);
       await worker.process.stop();
     }
   });
@@ -275,9 +327,11 @@ describe("workers of a secured Kafka", () => {
   });
 
   it("show no secret in a log, a status, an answer or a metric", () => {
-    assert.ok(logs.length >= 6 && answers.length > 10);
+    assert.ok(logs.length >= 8 && answers.length > 10);
     const texts = [...logs.map((file) => readFileSync(file, "utf8")), ...answers];
-    for (const canary of CANARIES) {
+    const [, keyLine = ""] = readFileSync(secured.certificates.clientKey, "utf8").split("\n");
+    assert.ok(keyLine.length > 30);
+    for (const canary of [...CANARIES, keyLine]) {
       assert.deepEqual(
         texts
           .filter((text) => text.includes(canary))
