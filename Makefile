@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node --conditions=source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop chaos scale connectors clusters packaging bench check clean
+.PHONY: help setup demo test interop chaos scale connectors clusters packaging ratios bench check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ clusters: setup ## Whole clusters on a local node: access to Kafka, plugins, log
 
 packaging: setup ## Charts, manifests, examples and images as they ship, on a real API server
 	@$(NODE) dev/test.ts --group packaging $(FILTER)
+
+ratios: setup ## Two short scenarios of the benchmark beside the JVM worker: fails if a ratio is far below its target
+	@$(NODE) dev/test.ts --group ratios $(FILTER)
 
 bench: setup ## Headrace beside the JVM worker, ratios (FULL=1: all scenarios, RUNS=n, SCALE=share, FILTER=words)
 	@$(NODE) bench/main.ts $(if $(FULL),--full) $(if $(RUNS),--runs $(RUNS)) $(if $(SCALE),--scale $(SCALE)) $(FILTER)

@@ -2,18 +2,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { startKafka } from "#dev/kafka.ts";
 import { exitOnSignals } from "#dev/process.ts";
 import { step } from "#dev/progress.ts";
 import { compileWorker } from "./compiled.ts";
 import { describeMachine, machineText } from "./machine.ts";
+import { openBench } from "./open-bench.ts";
 import { mergeReports, REPORT_FILE, readReport, writeReport } from "./report.ts";
 import { compare, type Result } from "./result.ts";
 import type { Bench, Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
 import { simulate, toSimulationTable } from "./simulation/simulations.ts";
 import { toTable } from "./table.ts";
-import { openTopics } from "./topic.ts";
 
 /**
  * `make bench`: the same work on Headrace's worker and on Apache Kafka Connect's, in turn, on one Kafka. Prints a table of medians and
@@ -75,18 +74,11 @@ async function main(): Promise<number> {
 async function withBench(options: Pick<Bench, "scale" | "full">, work: (bench: Bench) => Promise<void>): Promise<void> {
   await step("compile the worker", compileWorker);
   const dir = mkdtempSync(join(tmpdir(), "headrace-bench-"));
-  const kafka = await startKafka({ dir: join(dir, "kafka"), heap: "2g", quickStart: false });
-  const topics = await openTopics(kafka.bootstrap);
-  let names = 0;
-  const name = (prefix: string) => {
-    names += 1;
-    return `${prefix}-${names}`;
-  };
+  const { bench, close } = await openBench({ dir, ...options });
   try {
-    await work({ bootstrap: kafka.bootstrap, dir, topics, ...options, name });
+    await work(bench);
   } finally {
-    await topics.close();
-    await kafka.kill();
+    await close();
     rmSync(dir, { recursive: true, force: true });
   }
 }

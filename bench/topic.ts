@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type Kafka, type Producer } from "kafkajs";
+import { eventually } from "#support/worker.ts";
 
 /** Topics of a benchmark, looked at from outside. */
 export interface Topics {
   create(topic: string, partitions?: number): Promise<void>;
-  /** Records in the topic, by its end offsets: exact without compaction; a transaction counts as one more. 0 if there is no such topic. */
+  /** Records in the topic, by its end offsets: exact without compaction; a transaction counts as one more. */
   count(topic: string): Promise<number>;
   /** SHA-256 of the first `total` values of a topic with one partition, each followed by a line end. Throws if they are not there in time. */
   hash(topic: string, total: number): Promise<string>;
@@ -14,6 +15,7 @@ export interface Topics {
   close(): Promise<void>;
 }
 
+const LEADER_LIMIT_MS = 30_000;
 const HASH_LIMIT_MS = 120_000;
 
 /** Connects to Kafka. */
@@ -21,18 +23,17 @@ export async function openTopics(bootstrap: string): Promise<Topics> {
   const kafka: Kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING });
   const admin: Admin = kafka.admin();
   await admin.connect();
+  // The broker answers the creation before all of its threads know the topic.
+  const offsetsOf = (topic: string) =>
+    eventually(`${topic} has a leader`, () => admin.fetchTopicOffsets(topic), LEADER_LIMIT_MS);
   return {
     async create(topic, partitions = 1) {
-      await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
+      await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: false });
+      await offsetsOf(topic);
     },
     async count(topic) {
-      try {
-        const offsets = await admin.fetchTopicOffsets(topic);
-        return offsets.reduce((sum, { high }) => sum + Number(high), 0);
-      } catch (error) {
-        if (error instanceof kafkajs.KafkaJSProtocolError && error.type === "UNKNOWN_TOPIC_OR_PARTITION") return 0;
-        throw error;
-      }
+      const offsets = await offsetsOf(topic);
+      return offsets.reduce((sum, { high }) => sum + Number(high), 0);
     },
     async hash(topic, total) {
       const hash = createHash("sha256");
