@@ -5,8 +5,8 @@ import { repoRoot } from "#dev/cache.ts";
 
 const run = promisify(execFile);
 
-/** Node's arguments for the worker that ships: compiled, its packages found by their `default` exports. */
-export const COMPILED_WORKER: readonly string[] = [join(repoRoot, "runtime/dist/main.js")];
+/** Node's arguments for the worker that ships: compiled, its packages found by their `default` exports, memory as its `bin` has it. */
+export const COMPILED_WORKER: readonly string[] = ["--max-semi-space-size=4", join(repoRoot, "runtime/dist/main.js")];
 
 /** Compiles the worker and the packages it imports into their `dist` folders; quick if they are up to date. */
 export async function compileWorker(): Promise<void> {

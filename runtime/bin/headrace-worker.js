@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --conditions=source
+#!/usr/bin/env -S node --conditions=source --max-semi-space-size=4
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 24) {
   process.stderr.write(

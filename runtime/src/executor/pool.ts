@@ -56,7 +56,10 @@ export interface ExecutorPool {
   fenceProducers(args: ExecutorCalls["fenceProducers"]["args"], signal: AbortSignal): Promise<void>;
   sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]>;
   alterSinkOffsets(args: ExecutorCalls["alterSinkOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
-  /** Starts the shared executors before there is work for them; resolves when they are ready. Never rejects. */
+  /**
+   * Starts one shared executor before there is work for it, and resolves when it is ready; others wait for work, since each costs memory.
+   * Never rejects.
+   */
   warm(signal: AbortSignal): Promise<void>;
   /** Executors may go on until then (performance.now); an instant in the past makes them stop at once. */
   renewLease(untilMs: number): void;
@@ -244,13 +247,13 @@ class Pool implements ExecutorPool {
   }
 
   async warm(signal: AbortSignal): Promise<void> {
-    const { isolation, maxShared } = this.#options;
-    if (isolation !== "shared" || this.#closed) return;
-    const shared = [...this.#executors.values()].filter(({ unit, outdated }) => unit === null && !outdated).length;
-    const started = Array.from({ length: Math.max(0, maxShared - shared) }, () => this.#fork(null));
+    const { isolation } = this.#options;
+    const isWarm = this.#find(({ unit, outdated }) => unit === null && !outdated) !== null;
+    if (isolation !== "shared" || isWarm || this.#closed) return;
+    const executor = this.#fork(null);
     // One that cannot start is told by `onLost`.
-    await Promise.allSettled(started.map(({ supervisor }) => settledOrAborted(supervisor.ready, signal)));
-    for (const executor of started) this.#retire(executor);
+    await settledOrAborted(executor.supervisor.ready, signal).catch(() => {});
+    this.#retire(executor);
   }
 
   renewLease(untilMs: number): void {
