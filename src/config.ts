@@ -49,6 +49,12 @@ const Environment = z.object({
     .min(1_000)
     .default(300_000)
     .describe("How long a worker of a new revision may take to get ready before the last good one is restored, ms."),
+  HEADRACE_OFFSETS_INTERVAL_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(300_000)
+    .describe("How often status.offsets of a KafkaConnector is looked at, ms; 0 for never."),
   HEADRACE_LEADER_ELECTION: Flag.default(true).describe("Whether several operators may run, one of them working."),
   HEADRACE_NETWORK_POLICIES: Flag.default(true).describe("Whether workers get a NetworkPolicy."),
   HEADRACE_WEBHOOK: Flag.default(false).describe(
@@ -92,6 +98,7 @@ export interface OperatorConfig {
   readonly workerImage: string;
   readonly mavenImage: string;
   readonly rollTimeoutMs: number;
+  readonly offsetsIntervalMs: number;
   readonly leaderElection: boolean;
   readonly networkPolicies: boolean;
   /** Null: no webhook. */
@@ -133,6 +140,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     workerImage: data.HEADRACE_WORKER_IMAGE,
     mavenImage: data.HEADRACE_MAVEN_IMAGE,
     rollTimeoutMs: data.HEADRACE_ROLL_TIMEOUT_MS,
+    offsetsIntervalMs: data.HEADRACE_OFFSETS_INTERVAL_MS,
     leaderElection: data.HEADRACE_LEADER_ELECTION,
     networkPolicies: data.HEADRACE_NETWORK_POLICIES,
     webhook: data.HEADRACE_WEBHOOK

@@ -8,6 +8,7 @@ import {
   OffsetsMessage,
   PluginInfo,
   SelfInfo,
+  SinkLag,
   StreamEvent,
   type StringMap,
 } from "@headrace/contract";
@@ -105,6 +106,8 @@ export interface ConnectClient {
   setLogLevel(worker: Worker, logger: string, level: string, signal: AbortSignal): Promise<void>;
   /** The connector's offsets as JSON text, with every digit of 64-bit integers. */
   offsets(worker: Worker, name: string, signal: AbortSignal): Promise<string>;
+  /** How far a sink is behind. `not-found` also if the worker is not one of ours. */
+  lag(worker: Worker, name: string, signal: AbortSignal): Promise<SinkLag>;
   /** Alters offsets of a stopped connector; `offsets` is JSON text as `offsets` gives it. Resolves with what the worker says. */
   alterOffsets(worker: Worker, name: string, offsets: string, signal: AbortSignal): Promise<string>;
   /** Forgets all offsets of a stopped connector. Resolves with what the worker says. */
@@ -253,6 +256,8 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
       return call(worker, { method: "PUT", path, body: { level }, answer: nothing }, signal);
     },
     offsets: (worker, name, signal) => exchange(worker, { method: "GET", path: offsetsPath(name) }, signal),
+    lag: (worker, name, signal) =>
+      call(worker, { method: "GET", path: `/headrace${connectorPath(name)}/lag`, answer: SinkLag }, signal),
     async alterOffsets(worker, name, offsets, signal) {
       const request = { method: "PATCH", path: offsetsPath(name), body: offsets } as const;
       const text = await exchange(worker, request, signal);

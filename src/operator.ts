@@ -118,6 +118,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     mavenImage: config.mavenImage,
     operator: { namespace },
     networkPolicies: config.networkPolicies,
+    offsetsEveryMs: config.offsetsIntervalMs,
     now: Date.now,
   };
 

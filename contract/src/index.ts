@@ -78,7 +78,7 @@ export {
   TaskState,
   WorkerHealth,
 } from "./rest/connect.ts";
-export { AssignmentInfo, ConnectorSnapshot, GroupInfo, SelfInfo, StreamEvent } from "./rest/headrace.ts";
+export { AssignmentInfo, ConnectorSnapshot, GroupInfo, SelfInfo, SinkLag, StreamEvent } from "./rest/headrace.ts";
 export { openApiDocument } from "./rest/openapi.ts";
 export { OPERATIONS, type Operation } from "./rest/operations.ts";
 export { type ConfigProblem, type ParsedWorkerConfig, parseWorkerConfig, WorkerConfig } from "./worker-config.ts";

@@ -9,19 +9,22 @@ import { createClaims, type NamespaceLabels } from "./claims.ts";
 import type { ViewChange } from "./event-stream.ts";
 import { createEventStreams } from "./event-streams.ts";
 import type { ConnectorStores } from "./observe.ts";
+import { createOffsetsWatch } from "./offsets-watch.ts";
 import { type ConnectorReconcileDeps, createConnectorReconcile } from "./reconcile.ts";
 import { createSourceWatch, type SourceStores } from "./source-watch.ts";
 import { createSweep } from "./sweep.ts";
 import { wakeAfterChanges } from "./waking-client.ts";
 
 export interface ConnectorControllerDeps
-  extends Omit<ConnectorReconcileDeps, "viewOf" | "claimOf" | "sourceWatch" | "stores"> {
+  extends Omit<ConnectorReconcileDeps, "viewOf" | "claimOf" | "sourceWatch" | "offsetsOf" | "stores"> {
   readonly stores: ConnectorStores & { readonly pods: Store<Pod> };
   /** Metadata of Secrets and ConfigMaps; without it their changes are not noticed. */
   readonly sources?: SourceStores;
   /** Labels of namespaces, for KafkaConnects that choose theirs by labels; only their names are known if it is not given. */
   readonly namespaceLabels?: NamespaceLabels;
   readonly metrics?: ControllerMetrics;
+  /** How often it is looked how far a connector has come, ms; 0 or not given: never. */
+  readonly offsetsEveryMs?: number;
   /** Pause before an event stream is tried again. */
   readonly streamRetryMs?: number;
 }
@@ -38,7 +41,7 @@ const RESYNC_MS = 120_000;
  * `run`. A connector is looked at when it, its KafkaConnect, or what the workers tell of it changes.
  */
 export function createConnectorController(deps: ConnectorControllerDeps): Controller {
-  const { stores, connect, log, metrics, streamRetryMs, namespaceLabels = nameOnly } = deps;
+  const { stores, connect, log, metrics, streamRetryMs, namespaceLabels = nameOnly, offsetsEveryMs = 0 } = deps;
   const sourceWatch = deps.sources === undefined ? undefined : createSourceWatch(deps.kube, deps.sources);
   const claims = createClaims(stores.connectors, stores.connects, namespaceLabels);
 
@@ -51,13 +54,21 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
     ...(streamRetryMs === undefined ? {} : { retryMs: streamRetryMs }),
   });
 
+  const views = {
+    viewOf: (cluster: ObjectKey) => streams.view(cluster),
+    claimOf: (resource: KafkaConnector) => claims.claimOf(resource),
+  };
+  const changed = (connector: ObjectKey) => controller.enqueue(connector);
+  const offsets =
+    offsetsEveryMs > 0 ? createOffsetsWatch({ ...deps, ...views, changed, everyMs: offsetsEveryMs }) : undefined;
+
   const controller = createController({
     name: "connector",
     reconcile: createConnectorReconcile({
       ...deps,
       connect: wakeAfterChanges(connect, (cluster) => streams.wake(cluster)),
-      viewOf: (cluster) => streams.view(cluster),
-      claimOf: (resource) => claims.claimOf(resource),
+      ...views,
+      ...(offsets === undefined ? {} : { offsetsOf: offsets.of }),
       ...(sourceWatch === undefined ? {} : { sourceWatch }),
     }),
     log,
@@ -110,6 +121,7 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
           const changed = current ?? previous;
           if (changed === undefined || isStatusOnly(previous, current)) return;
           controller.enqueue(keyOf(changed));
+          if (previous?.metadata.uid !== current?.metadata.uid) offsets?.follow(keyOf(changed));
           if (previous !== undefined) enqueueRivals(previous);
           if (previous !== undefined && current === undefined) sweepClusterOf(previous);
         }),
@@ -122,7 +134,7 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
         ...(sourceWatch === undefined ? [] : [sourceWatch.onChange((connector) => controller.enqueue(connector))]),
       ];
       try {
-        await Promise.all([streams.run(signal), controller.run(signal), sweep.run(signal)]);
+        await Promise.all([streams.run(signal), controller.run(signal), sweep.run(signal), offsets?.run(signal)]);
       } finally {
         for (const unsubscribe of subscriptions) unsubscribe();
         claims.close();

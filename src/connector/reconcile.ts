@@ -39,6 +39,8 @@ export interface ConnectorReconcileDeps {
   readonly connectorMetrics?: ConnectorMetrics;
   /** Not given: changes of Secrets and ConfigMaps are not noticed. */
   readonly sourceWatch?: SourceWatch;
+  /** How far a connector has come; not given: that is not told. */
+  readonly offsetsOf?: (resource: KafkaConnector) => KafkaConnectorStatus["offsets"];
   /** Wall clock, epoch ms. */
   readonly now: () => number;
   readonly random?: () => number;
@@ -268,7 +270,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
       restarts: restarts === null ? null : { ...restarts, book: memory.book.entries },
       annotationProblems: requests.problems,
       operations: memory.operations,
-      offsets: undefined,
+      offsets: isGone(observed) ? undefined : deps.offsetsOf?.(current),
       startFrom: memory.startFrom,
       configSources: memory.sources?.stamp ?? resource.status?.configSources,
       nowMs: now(),
@@ -286,6 +288,11 @@ interface Step {
   readonly observed: ObservedConnector;
   readonly wanted: WantedConnector;
   readonly memory: Memory;
+}
+
+/** Whether its cluster has no such connector, which has come nowhere then. */
+function isGone({ cluster }: ObservedConnector): boolean {
+  return cluster.kind === "live" && cluster.actual === null;
 }
 
 /** Steps after which the connector has, or will have, read what the sources hold now. */

@@ -24,10 +24,16 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
  * and without what looks like a password, token or key.
  */
 export function toShownTrace(trace: string, config: StringMap): string {
-  let shown = trace;
+  const shown = hideSecrets(trace, config);
+  return shown.length <= TRACE_LENGTH ? shown : `${shown.slice(0, TRACE_LENGTH)}…`;
+}
+
+/** The text without the values of secret settings, and without what looks like a secret. */
+export function hideSecrets(text: string, config: StringMap): string {
+  let shown = text;
   for (const value of secretsIn(config)) shown = shown.replaceAll(value, HIDDEN);
   for (const [pattern, replacement] of PATTERNS) shown = shown.replace(pattern, replacement);
-  return shown.length <= TRACE_LENGTH ? shown : `${shown.slice(0, TRACE_LENGTH)}…`;
+  return shown;
 }
 
 function secretsIn(config: StringMap): readonly string[] {

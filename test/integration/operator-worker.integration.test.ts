@@ -52,6 +52,7 @@ describe("operator and a real worker", () => {
         "offset.storage.replication.factor": 1,
         "status.storage.replication.factor": 1,
         "value.converter.schemas.enable": false,
+        "offset.flush.interval.ms": 1_000,
       },
     });
     const properties = join(dir, "worker.properties");
@@ -81,6 +82,7 @@ describe("operator and a real worker", () => {
       log: createLog("silent"),
       now: Date.now,
       streamRetryMs: 100,
+      offsetsEveryMs: 300,
     });
     running = controller.run(stop.signal);
   });
@@ -122,7 +124,11 @@ describe("operator and a real worker", () => {
   }
 
   function changeSpec(spec: Partial<KafkaConnector["spec"]>): void {
-    const current = kube.find(KafkaConnectors, KEY);
+    changeSpecOf(KEY.name, spec);
+  }
+
+  function changeSpecOf(name: string, spec: Partial<KafkaConnector["spec"]>): void {
+    const current = kube.find(KafkaConnectors, { ...KEY, name });
     assert.ok(current !== null);
     kube.put(KafkaConnectors, { ...current, spec: { ...current.spec, ...spec } });
   }
@@ -181,6 +187,42 @@ describe("operator and a real worker", () => {
     assert.match((await ready("TasksFailed", key)).message, /^1 of 1 tasks failed; task 0: .*ENOENT/);
     await kube.client.delete(KafkaConnectors, key, {}, signal);
     await eventually("it is gone", () => kube.find(KafkaConnectors, key) === null);
+  });
+
+  it("tells how far connectors have come, and how far a sink is behind", async () => {
+    const topic = uniqueName("progress");
+    const name = (which: string) => ({ ...KEY, name: which });
+    const source = { class: "datagen", tasksMax: 1, config: { topic, "rate.per.second": 100 } };
+    kube.put(KafkaConnectors, kafkaConnector(source, { metadata: { name: "progress-source" } }));
+    const sink = {
+      class: "blackhole",
+      tasksMax: 1,
+      config: { topics: topic, "consumer.override.auto.offset.reset": "earliest" },
+    };
+    kube.put(KafkaConnectors, kafkaConnector(sink, { metadata: { name: "progress-sink" } }));
+    await ready("Running", name("progress-sink"));
+    const offsetsOf = (which: string) => kube.find(KafkaConnectors, name(which))?.status?.offsets;
+    const patient = 90_000;
+    const seen = await eventually(
+      "the sink has committed",
+      () => offsetsOf("progress-sink")?.entries?.[0] !== undefined && offsetsOf("progress-sink"),
+      patient,
+    );
+    assert.equal(seen.group, "connect-progress-sink");
+    assert.equal(seen.partitions, 1);
+    assert.match(seen.entries?.[0]?.partition ?? "", new RegExp(`^${topic}-0$`));
+    assert.ok(
+      seen.lag !== undefined && seen.maxLag === seen.lag && seen.entries?.[0]?.lag === seen.lag,
+      JSON.stringify(seen),
+    );
+    await eventually("the source has committed", () => (offsetsOf("progress-source")?.partitions ?? 0) > 0, patient);
+    changeSpecOf("progress-sink", { state: "paused" });
+    await ready("Paused", name("progress-sink"));
+    await eventually("the lag of a paused sink grows", () => (offsetsOf("progress-sink")?.lag ?? 0) > 100, patient);
+    for (const which of ["progress-source", "progress-sink"]) {
+      await kube.client.delete(KafkaConnectors, name(which), {}, signal);
+      await eventually(`${which} is gone`, () => kube.find(KafkaConnectors, name(which)) === null);
+    }
   });
 
   it("alters offsets while the connector is stopped for it, with a snapshot of what it had committed", async () => {

@@ -106,8 +106,10 @@ const OperationStatus = z.object({
 });
 
 const OffsetsSummary = z.object({
+  group: z.string().optional().describe("Consumer group of a sink."),
   partitions: z.int().describe("Number of partitions with an offset."),
   lag: z.int().optional().describe("Records that a sink has not committed yet, over all partitions."),
+  maxLag: z.int().optional().describe("The most of them in one partition."),
   entries: z
     .array(
       z.object({

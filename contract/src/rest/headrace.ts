@@ -42,6 +42,18 @@ export const GroupInfo = z.object({
 });
 export type GroupInfo = z.infer<typeof GroupInfo>;
 
+const Position = z.string().regex(/^\d+$/);
+
+/**
+ * GET /headrace/connectors/{c}/lag: how far a sink's consumer group is behind, of the partitions for which it has committed something.
+ * Offsets are decimal numbers of 64 bits; `end` is null for a partition that is gone.
+ */
+export const SinkLag = z.object({
+  group: z.string(),
+  partitions: z.array(z.object({ topic: z.string(), partition: z.int(), offset: Position, end: Position.nullable() })),
+});
+export type SinkLag = z.infer<typeof SinkLag>;
+
 /** One connector as the event stream describes it. `config` is raw: placeholders are not resolved. */
 export const ConnectorSnapshot = z.object({
   config: StringMap,

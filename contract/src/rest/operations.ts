@@ -14,7 +14,7 @@ import {
   TaskState,
   WorkerHealth,
 } from "./connect.ts";
-import { GroupInfo, SelfInfo, StreamEvent } from "./headrace.ts";
+import { GroupInfo, SelfInfo, SinkLag, StreamEvent } from "./headrace.ts";
 
 /** One request that the worker's REST API answers. */
 export interface Operation {
@@ -174,6 +174,7 @@ export const OPERATIONS: readonly Operation[] = [
     ...get("/headrace/events", "The cluster as server-sent events: a snapshot, then changes.", StreamEvent),
     mediaType: "text/event-stream",
   },
+  get("/headrace/connectors/{connector}/lag", "How far a sink is behind.", SinkLag),
   act("post", "/headrace/drain", "Gives this worker's work to the others.", 202, {}),
   act("post", "/headrace/rejoin", "Makes this worker join the next round at once.", 202, {}),
   act("post", "/headrace/workers/{member}/gone", "Says that a member's process has ended.", 204, {}),

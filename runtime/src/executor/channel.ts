@@ -60,6 +60,12 @@ export interface SinkOffset {
   readonly offset: bigint;
 }
 
+/** How far a sink's consumer group is behind. `end`: where the next record goes; null for a partition that is gone. */
+export interface SinkProgress {
+  readonly group: string;
+  readonly partitions: readonly (SinkOffset & { readonly end: bigint | null })[];
+}
+
 /** A new position of a sink; null: none any more. */
 export type NewSinkOffset = Omit<SinkOffset, "offset"> & { readonly offset: bigint | null };
 
@@ -105,6 +111,8 @@ export interface ExecutorCalls {
   fenceProducers: { args: ConnectorOwner & { readonly tasks: number }; result: null };
   /** Committed offsets of a sink connector's consumer group. */
   sinkOffsets: { args: ConnectorOwner; result: readonly SinkOffset[] };
+  /** The same, with the ends of the partitions. */
+  sinkProgress: { args: ConnectorOwner; result: SinkProgress };
   /**
    * Tells a sink connector, as `alterSourceOffsets`, then changes its consumer group's offsets; `offsets` null: removes the group.
    * Rejects with `conflict` if the group has members.

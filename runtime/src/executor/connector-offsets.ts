@@ -3,7 +3,7 @@ import type { ConfigResolver } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
 import { isExactlyOnce, offsetsPlace } from "../offsets-place.ts";
 import type { PluginRegistry } from "../plugins/registry.ts";
-import type { ConnectorOwner, ExecutorCalls, NewSinkOffset, SinkOffset } from "./channel.ts";
+import type { ConnectorOwner, ExecutorCalls, NewSinkOffset, SinkOffset, SinkProgress } from "./channel.ts";
 import type { SinkGroup, TaskClients } from "./clients.ts";
 import type { OffsetsTopic, OffsetsTopics } from "./offsets-topics.ts";
 
@@ -92,6 +92,25 @@ export async function listSinkOffsets(
   return withGroup(environment, { ...owner, config: connectorConfig }, (group) =>
     group.admin.groupOffsets(group.groupId, signal),
   );
+}
+
+/** Committed offsets of a sink connector's group, with the ends of their partitions. */
+export async function sinkProgress(
+  environment: OffsetsEnvironment,
+  owner: ConnectorOwner,
+  signal: AbortSignal,
+): Promise<SinkProgress> {
+  const connectorConfig = await environment.resolver.resolve(owner.config, signal);
+  return withGroup(environment, { ...owner, config: connectorConfig }, async ({ admin, groupId }) => {
+    const offsets = await admin.groupOffsets(groupId, signal);
+    const ends = new Map<string, ReadonlyMap<number, bigint>>();
+    for (const topic of new Set(offsets.map((each) => each.topic))) {
+      if ((await admin.partitions(topic, signal)) === null) continue;
+      ends.set(topic, await admin.offsets(topic, "latest", signal));
+    }
+    const partitions = offsets.map((each) => ({ ...each, end: ends.get(each.topic)?.get(each.partition) ?? null }));
+    return { group: groupId, partitions };
+  });
 }
 
 /** Asks a sink connector, then changes its group. `offsets` null: removes the group with all that it has committed. */

@@ -25,6 +25,7 @@ import {
   alterSourceOffsets,
   listOwnOffsets,
   listSinkOffsets,
+  sinkProgress,
   writeOwnOffsets,
 } from "./connector-offsets.ts";
 import { createLease, type LeaseClock, type RenewableLease } from "./lease.ts";
@@ -126,6 +127,7 @@ class Host implements ExecutorHost {
       return null;
     },
     sinkOffsets: (owner, signal) => listSinkOffsets(this.#ready(), owner, signal),
+    sinkProgress: (owner, signal) => sinkProgress(this.#ready(), owner, signal),
     alterSinkOffsets: (args, signal) => alterSinkOffsets(this.#ready(), args, signal),
     taskConfigs: ({ connector }, signal) => {
       const running = this.#connectors.get(connector);

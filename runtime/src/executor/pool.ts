@@ -8,6 +8,7 @@ import type {
   ExecutorCalls,
   ExecutorNotice,
   SinkOffset,
+  SinkProgress,
   TaskKey,
   TaskStart,
 } from "./channel.ts";
@@ -55,6 +56,7 @@ export interface ExecutorPool {
   writeOwnOffsets(args: ExecutorCalls["writeOwnOffsets"]["args"], signal: AbortSignal): Promise<void>;
   fenceProducers(args: ExecutorCalls["fenceProducers"]["args"], signal: AbortSignal): Promise<void>;
   sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]>;
+  sinkProgress(owner: ConnectorOwner, signal: AbortSignal): Promise<SinkProgress>;
   alterSinkOffsets(args: ExecutorCalls["alterSinkOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
   /**
    * Starts one shared executor before there is work for it, and resolves when it is ready; others wait for work, since each costs memory.
@@ -124,6 +126,7 @@ type ControlCall =
   | "writeOwnOffsets"
   | "fenceProducers"
   | "sinkOffsets"
+  | "sinkProgress"
   | "alterSinkOffsets";
 /** Those that do no harm if they are asked twice. */
 const QUESTIONS: ReadonlySet<ControlCall> = new Set([
@@ -133,6 +136,7 @@ const QUESTIONS: ReadonlySet<ControlCall> = new Set([
   "ownOffsets",
   "fenceProducers",
   "sinkOffsets",
+  "sinkProgress",
 ]);
 /** An executor answers a stop within the given time; so much later it counts as hung. */
 const STOP_MARGIN_MS = 500;
@@ -240,6 +244,10 @@ class Pool implements ExecutorPool {
 
   sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]> {
     return this.#control("sinkOffsets", owner, signal);
+  }
+
+  sinkProgress(owner: ConnectorOwner, signal: AbortSignal): Promise<SinkProgress> {
+    return this.#control("sinkProgress", owner, signal);
   }
 
   alterSinkOffsets(args: ExecutorCalls["alterSinkOffsets"]["args"], signal: AbortSignal): Promise<boolean> {

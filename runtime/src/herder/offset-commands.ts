@@ -1,4 +1,4 @@
-import type { ConnectorOffsets, OffsetsMessage, StringMap } from "@headrace/contract";
+import type { ConnectorOffsets, OffsetsMessage, SinkLag, StringMap } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { ExecutorPool } from "../executor/pool.ts";
 import type { NewSourceOffset, SourceOffsets } from "../store/source-offsets.ts";
@@ -6,13 +6,15 @@ import type { ConfigStore, ConnectorEntry } from "../store/stores.ts";
 import type { Catalog } from "./catalog.ts";
 import type { LeaderSteps, Outcome } from "./leader-steps.ts";
 import type { RequestScope } from "./request-scope.ts";
-import { type RequestedOffset, readSinkOffset, toConnectorOffset } from "./sink-offsets.ts";
+import { type RequestedOffset, readSinkOffset, toConnectorOffset, toSinkLag } from "./sink-offsets.ts";
 import { readSourceOffset } from "./source-offsets.ts";
 
 /** Offsets of connectors over REST (KIP-875, contract §5.5). */
 export interface OffsetCommands {
   /** Any worker, whatever the connector's state. */
   offsets(name: string, scope: RequestScope): Promise<ConnectorOffsets>;
+  /** How far a sink is behind; any worker, whatever its state. */
+  lag(name: string, scope: RequestScope): Promise<SinkLag>;
   /** The leader, of a stopped connector. */
   alterOffsets(
     name: string,
@@ -26,7 +28,7 @@ export interface OffsetCommands {
 export interface OffsetCommandsOptions {
   readonly configStore: Pick<ConfigStore, "config" | "readToEnd">;
   readonly sourceOffsets: SourceOffsets;
-  readonly pool: Pick<ExecutorPool, "alterSourceOffsets" | "sinkOffsets" | "alterSinkOffsets">;
+  readonly pool: Pick<ExecutorPool, "alterSourceOffsets" | "sinkOffsets" | "sinkProgress" | "alterSinkOffsets">;
   readonly catalog: () => Pick<Catalog, "connectorType">;
   readonly steps: Pick<LeaderSteps, "asLeader">;
   /** Fences tasks of a source connector that may still be writing; needed where offsets are written in transactions. */
@@ -89,6 +91,12 @@ export function createOffsetCommands(options: OffsetCommandsOptions): OffsetComm
       const owner = { connector: name, config: entry.config };
       if (type === "source") return { offsets: [...(await sourceOffsets.list(owner, scope.signal))] };
       return { offsets: (await pool.sinkOffsets(owner, scope.signal)).map(toConnectorOffset) };
+    },
+    async lag(name, scope) {
+      const { entry, type } = find(name);
+      if (type === "source") throw new ConnectError("bad-request", `Connector ${name} is no sink`);
+      scope.enter(`reading the lag of connector ${name}`);
+      return toSinkLag(await pool.sinkProgress({ connector: name, config: entry.config }, scope.signal));
     },
     alterOffsets: (name, offsets, scope) => change(name, offsets, scope),
     resetOffsets: (name, scope) => change(name, null, scope),

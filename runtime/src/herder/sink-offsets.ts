@@ -1,12 +1,22 @@
-import type { ConnectorOffset } from "@headrace/contract";
+import type { ConnectorOffset, SinkLag } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
-import type { NewSinkOffset, SinkOffset } from "../executor/channel.ts";
+import type { NewSinkOffset, SinkOffset, SinkProgress } from "../executor/channel.ts";
 
 /** A sink's position as REST shows it (KIP-875). */
 export function toConnectorOffset({ topic, partition, offset }: SinkOffset): ConnectorOffset {
   return {
     partition: { kafka_topic: topic, kafka_partition: partition },
     offset: { kafka_offset: offset <= Number.MAX_SAFE_INTEGER ? Number(offset) : offset },
+  };
+}
+
+/** How far a sink is behind, as `/headrace/connectors/{c}/lag` shows it. */
+export function toSinkLag({ group, partitions }: SinkProgress): SinkLag {
+  return {
+    group,
+    partitions: partitions.map(({ topic, partition, offset, end }) => {
+      return { topic, partition, offset: String(offset), end: end === null ? null : String(end) };
+    }),
   };
 }
 

@@ -7,9 +7,16 @@ import { cannotDeserialize } from "./body.ts";
 import { doOrForward } from "./forward.ts";
 import { resource } from "./resource.ts";
 
-/** `/connectors/{c}/offsets` (contract §5.5). Integers of 64 bits stay what they are, both ways. */
+/** `/connectors/{c}/offsets` (contract §5.5), and our own beside it, the lag of a sink. Integers of 64 bits stay what they are, both ways. */
 export function offsetsResource(app: FastifyInstance, api: Pick<RestApi, "offsets" | "openScope" | "fetch">): void {
   const { offsets } = api;
+  resource(app, "/headrace/connectors/:connector/lag", {
+    GET: async ({ param }) => {
+      const scope = api.openScope();
+      return { status: 200, body: await scope.run(() => offsets.lag(param("connector"), scope)) };
+    },
+  });
+
   resource(app, "/connectors/:connector/offsets", {
     GET: async ({ param }) => {
       const scope = api.openScope();

@@ -58,6 +58,7 @@ const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNo
     writeOwnOffsets: () => null,
     fenceProducers: () => null,
     sinkOffsets: () => [],
+    sinkProgress: () => ({ group: "", partitions: [] }),
     alterSinkOffsets: () => true,
     taskConfigs: async ({ connector }) => {
       const offsets = await rpc.call("readOffsets", { connector, partitions: [{ p: 1 }] }, AbortSignal.timeout(5_000));

@@ -10,6 +10,7 @@ import {
   alterSourceOffsets,
   listSinkOffsets,
   type OffsetsEnvironment,
+  sinkProgress,
 } from "#runtime/executor/connector-offsets.ts";
 
 const signal = AbortSignal.timeout(60_000);
@@ -50,7 +51,7 @@ describe("offsets of a connector, in an executor", () => {
       partitions: async (topic) => (topic === "t" ? 2 : null),
       topics: async () => [],
       topicConfig: async () => null,
-      offsets: async () => new Map(),
+      offsets: async () => new Map([[0, 12n]]),
       groupOffsets: async (name) => (name === "connect-c" ? committed : []),
       describeGroup: async () => ({
         state: "Stable",
@@ -84,6 +85,14 @@ describe("offsets of a connector, in an executor", () => {
     const other = { ...owner, config: { ...owner.config, group: "other" } };
     assert.deepEqual(await listSinkOffsets(environment(), other, signal), []);
     assert.deepEqual(calls, ["closed", "closed"]);
+  });
+
+  it("tells where the partitions of the sink's group end, as far as they are there", async () => {
+    assert.deepEqual(await sinkProgress(environment(), owner, signal), {
+      group: "connect-c",
+      partitions: committed.map((each) => ({ ...each, end: each.topic === "t" && each.partition === 0 ? 12n : null })),
+    });
+    assert.deepEqual(calls, ["closed"]);
   });
 
   it("asks the sink, then changes its group", async () => {

@@ -1,7 +1,14 @@
 import type { ConfigInfos, ConfigKeyInfo, InstanceState, StringMap, TargetState, TaskId } from "@headrace/contract";
 import { pino } from "pino";
 import { ConnectError } from "#runtime/errors.ts";
-import type { ConnectorStart, ExecutorCalls, SinkOffset, TaskKey, TaskStart } from "#runtime/executor/channel.ts";
+import type {
+  ConnectorStart,
+  ExecutorCalls,
+  SinkOffset,
+  SinkProgress,
+  TaskKey,
+  TaskStart,
+} from "#runtime/executor/channel.ts";
 import type { ExecutorPool, PluginEntry, StopEnd } from "#runtime/executor/pool.ts";
 import type { Assigned, Assignment, GroupMember, GroupView } from "#runtime/group/group.ts";
 import type {
@@ -282,6 +289,9 @@ export class FakePool implements ExecutorPool {
   }
   async sinkOffsets(): Promise<readonly SinkOffset[]> {
     return this.groupOffsets;
+  }
+  async sinkProgress(): Promise<SinkProgress> {
+    return { group: "connect-c", partitions: this.groupOffsets.map((each) => ({ ...each, end: each.offset + 5n })) };
   }
   async alterSinkOffsets({ offsets }: ExecutorCalls["alterSinkOffsets"]["args"]): Promise<boolean> {
     if (this.refusal !== null) throw this.refusal;

@@ -715,6 +715,16 @@ describe("REST", () => {
         offsets: [{ partition: { kafka_topic: "t", kafka_partition: 3 }, offset: { kafka_offset: 42 } }],
       });
     });
+    it("are told with the end of each partition under /headrace, for sinks alone", async () => {
+      pool.groupOffsets = [{ topic: "t", partition: 3, offset: 2n ** 60n }];
+      assert.deepEqual((await ask("GET", "/headrace/connectors/s/lag")).body, {
+        group: "connect-c",
+        partitions: [{ topic: "t", partition: 3, offset: String(2n ** 60n), end: String(2n ** 60n + 5n) }],
+      });
+      await configStore.putConnector("src", { name: "src", "connector.class": "file-source", topic: "t" }, "STOPPED");
+      assert.equal((await ask("GET", "/headrace/connectors/src/lag")).status, 400);
+      assert.equal((await ask("GET", "/headrace/connectors/none/lag")).status, 404);
+    });
     for (const [partition, offset, wanted] of [
       [place, { kafka_offset: 5 }, 5n],
       [{ kafka_topic: "t", kafka_partition: "0", more: 1 }, { kafka_offset: "6", more: 1 }, 6n],
