@@ -8,7 +8,7 @@ import { probePackage } from "./executor/probe.ts";
 import type { Handlers } from "./executor/rpc.ts";
 import { startExecutor } from "./executor/supervisor.ts";
 import type { Logger } from "./log.ts";
-import { createInventory, type Inventory } from "./plugins/inventory.ts";
+import { createInventory, type Inventory, type InventoryChange } from "./plugins/inventory.ts";
 import type { PluginPackage } from "./plugins/plugin-package.ts";
 
 /** `main.ts`, or `main.js` once compiled. */
@@ -71,7 +71,7 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
 /** The packages of the worker's `plugin.path`, each tried in a process of its own. */
 export function createWorkerInventory(
   options: Pick<WorkerExecutorsOptions, "config" | "properties" | "execArgv" | "log"> & {
-    readonly onChange: (replaced: boolean) => void;
+    readonly onChange: (change: InventoryChange) => void;
   },
 ): Inventory {
   const { config, properties, execArgv, log, onChange } = options;

@@ -42,6 +42,7 @@ import { Metrics } from "./metrics/metrics.ts";
 import { createTaskBook } from "./metrics/task-book.ts";
 import { isExactlyOnce } from "./offsets-place.ts";
 import type { Inventory } from "./plugins/inventory.ts";
+import { namesOf, pluginNames } from "./plugins/plugin-names.ts";
 import { createProbeServer } from "./probes.ts";
 import { reachKafka } from "./reach-kafka.ts";
 import { openRestService } from "./rest-service.ts";
@@ -154,8 +155,10 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   };
   const inventory = createWorkerInventory({
     ...options,
-    onChange: (replaced) => {
+    onChange: ({ added, replaced }) => {
       pool.usePackages(inventory.packages(), replaced);
+      const found = new Set(added.flatMap(({ plugins }) => plugins.flatMap((plugin) => [...namesOf(plugin)])));
+      herder.pluginsFound((connector) => [...pluginNames(connector, properties)].some((name) => found.has(name)));
       if (catalog.plugins.length > 0) void recatalog(ending.signal);
     },
   });

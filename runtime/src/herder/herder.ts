@@ -1,3 +1,4 @@
+import type { StringMap } from "@headrace/contract";
 import type { ExecutorNotice } from "../executor/channel.ts";
 import type { ExecutorLost } from "../executor/pool.ts";
 import type { Assigned, GroupHost } from "../group/group.ts";
@@ -14,6 +15,8 @@ export interface Herder extends GroupHost {
   /** News of the executors. */
   hear(notice: Extract<ExecutorNotice, { kind: "status" | "taskReconfiguration" | "activeTopic" }>): void;
   executorLost(lost: ExecutorLost): void;
+  /** Plugins can be used that could not before; what has failed of connectors that use one of them is started again. */
+  pluginsFound(isUsedBy: (connectorConfig: StringMap) => boolean): void;
   /** True if the last round gave the connector instance (null) or task to this worker. */
   owns(connector: string, task: number | null): boolean;
   /** Stops and starts an item; resolves when it was started, rejects when that failed. */
@@ -105,6 +108,10 @@ class EventLoopHerder implements Herder {
 
   executorLost(lost: ExecutorLost): void {
     this.#inbox.post({ kind: "executorLost", lost });
+  }
+
+  pluginsFound(isUsedBy: (connectorConfig: StringMap) => boolean): void {
+    this.#inbox.post({ kind: "pluginsFound", isUsedBy });
   }
 
   owns(connector: string, task: number | null): boolean {

@@ -1,3 +1,4 @@
+import type { StringMap } from "@headrace/contract";
 import type { ExecutorNotice } from "../executor/channel.ts";
 import type { ExecutorLost, StopEnd } from "../executor/pool.ts";
 import type { Assigned } from "../group/group.ts";
@@ -36,5 +37,6 @@ export type Message =
   | { readonly kind: "activeTopic"; readonly connector: string; readonly task: number; readonly topic: string }
   | { readonly kind: "executorLost"; readonly lost: ExecutorLost }
   | { readonly kind: "restart"; readonly connector: string; readonly task: number | null; readonly done: Waiter }
+  | { readonly kind: "pluginsFound"; readonly isUsedBy: (connectorConfig: StringMap) => boolean }
   | { readonly kind: "due"; readonly connector: string }
   | { readonly kind: "stopAll"; readonly done: Waiter };

@@ -1,3 +1,4 @@
+import type { StringMap } from "@headrace/contract";
 import type { Assigned } from "../group/group.ts";
 import type { ClusterConfig, ConfigChange } from "../store/stores.ts";
 import { type ActiveTopics, createActiveTopics } from "./active-topics.ts";
@@ -137,6 +138,9 @@ export class WorkState {
       case "restart":
         this.#requests.one(message.connector, message.task, message.done);
         return;
+      case "pluginsFound":
+        this.#startFailedUsersOf(message.isUsedBy);
+        return;
       case "due":
         this.#dirty.add(message.connector);
         return;
@@ -220,6 +224,18 @@ export class WorkState {
     if (work !== null) work.stale = true;
     this.#crashes.forget(itemKey({ connector, task }));
     this.#dirty.add(connector);
+  }
+
+  /** They may have failed for want of just this plugin, and nobody else would start them. */
+  #startFailedUsersOf(isUsedBy: (connectorConfig: StringMap) => boolean): void {
+    for (const work of this.#table.all()) {
+      const entry = this.#config.connectors.get(work.connector);
+      if (work.phase !== "failed" || entry === undefined || !isUsedBy(entry.config)) continue;
+      const { connector, task } = work;
+      this.#options.log.info({ connector, task }, "its plugin can be used now, starting what had failed");
+      this.#options.statuses.report(work, { state: "RESTARTING" });
+      this.#markStale(connector, task);
+    }
   }
 
   #isConfigured(work: Work): boolean {

@@ -28,11 +28,18 @@ export interface InventoryOptions {
   readonly paths: readonly string[];
   /** Loads a package in a process that nothing else depends on; rejects if that fails, hangs or crashes. */
   readonly probe: (manifest: PackageManifest, signal: AbortSignal) => Promise<readonly PackagedPlugin[]>;
-  /** `replaced`: one that was there is gone or has changed in its place, so that processes that have loaded it are outdated. */
-  readonly onChange: (replaced: boolean) => void;
+  readonly onChange: (change: InventoryChange) => void;
   readonly intervalMs: number;
   readonly now: () => number;
   readonly log: Logger;
+}
+
+/** What a scan found that was not so before. */
+export interface InventoryChange {
+  /** Can be used from now on. */
+  readonly added: readonly PluginPackage[];
+  /** One that was there is gone or has changed in its place, so that processes that have loaded it are outdated. */
+  readonly replaced: boolean;
 }
 
 interface Broken {
@@ -94,7 +101,7 @@ export function createInventory(options: InventoryOptions): Inventory {
           if (signal.aborted) throw error;
           const problem = error instanceof Error ? error.message : String(error);
           const attempts = (stillBroken.get(entry)?.attempts ?? 0) + 1;
-          const nextAtMs = now() + Math.min(intervalMs * 2 ** attempts, MAX_RETRY_MS);
+          const nextAtMs = now() + Math.min(intervalMs * 2 ** (attempts - 1), MAX_RETRY_MS);
           if (attempts === 1) log.error({ package: name, version, problem }, "plugin package cannot be used");
           stillBroken.set(entry, { manifest, problem, attempts, nextAtMs });
         }
@@ -103,7 +110,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     await Promise.all(lanes);
     broken = stillBroken;
     good = [...kept, ...added].toSorted((a, b) => (a.directory < b.directory ? -1 : 1));
-    if (added.length > 0 || replaced) options.onChange(replaced);
+    if (added.length > 0 || replaced) options.onChange({ added, replaced });
   }
 
   return {

@@ -35,3 +35,14 @@ export function classOf(plugin: NamedPlugin): string {
 export function namesOf(plugin: NamedPlugin): ReadonlySet<string> {
   return new Set([plugin.name, ...(plugin.aliases ?? []), ...simpleNames(plugin)]);
 }
+
+const PLUGIN_KEY = /^(connector\.class|(key|value|header)\.converter|(transforms|predicates)\..+\.type)$/;
+
+/** The names of plugins in resolved configurations, a connector's or a worker's. */
+export function pluginNames(...configs: readonly Readonly<Record<string, string>>[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const config of configs) {
+    for (const [key, value] of Object.entries(config)) if (PLUGIN_KEY.test(key)) names.add(value.trim());
+  }
+  return names;
+}

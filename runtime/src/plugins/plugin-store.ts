@@ -102,14 +102,3 @@ function entriesOf({ plugins }: PluginPackage): readonly PluginEntry[] {
     return plugin.headers ? [own, { ...entry, type: "header_converter" as const }] : [own];
   });
 }
-
-const PLUGIN_KEY = /^(connector\.class|(key|value|header)\.converter|(transforms|predicates)\..+\.type)$/;
-
-/** The names of plugins in resolved configurations, a connector's or a worker's. */
-export function pluginNames(...configs: readonly Readonly<Record<string, string>>[]): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const config of configs) {
-    for (const [key, value] of Object.entries(config)) if (PLUGIN_KEY.test(key)) names.add(value.trim());
-  }
-  return names;
-}

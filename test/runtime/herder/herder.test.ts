@@ -197,6 +197,22 @@ describe("herder", () => {
     await until("planned", () => pool.calls.includes("plan c"));
   });
 
+  it("starts what had failed when a plugin that its connector names can be used, and nothing else", async () => {
+    await running();
+    const names = (plugin: string) => (connector: StringMap) => connector["connector.class"] === plugin;
+    herder.pluginsFound(names("x"));
+    await idle();
+    assert.deepEqual(pool.calls, [], "what runs is left alone");
+    notice("c", 0, "FAILED", "no such converter");
+    await until("failed", () => statusStore.stateOf("c-0") === "FAILED");
+    herder.pluginsFound(names("another"));
+    await idle();
+    assert.deepEqual(pool.calls, []);
+    herder.pluginsFound(names("x"));
+    await until("task starts again", () => pool.calls.includes("start c-0"));
+    assert.deepEqual(pool.calls, ["stop c-0", "start c-0"]);
+  });
+
   it("restarts a connector that is updated, and asks for no round if its tasks stay the same", async () => {
     await running();
     pool.plan = () => [{}];

@@ -29,7 +29,7 @@ function setUp(dir: string) {
   const options = { config: parsed.config, properties, execArgv: ["--conditions=source"], log };
   const inventory = createWorkerInventory({
     ...options,
-    onChange: (replaced) => pool.usePackages(inventory.packages(), replaced),
+    onChange: ({ replaced }) => pool.usePackages(inventory.packages(), replaced),
   });
   const unavailable = () => {
     throw new Error("nothing runs here");

@@ -37,7 +37,9 @@ describe("a worker with connectors that misbehave", () => {
 
   before(async () => {
     kafka = await sharedKafka();
-    cpSync(join(repoRoot, "test/fixtures/plugins/misbehaving"), join(plugins, "misbehaving"), { recursive: true });
+    for (const name of ["misbehaving", "late"]) {
+      cpSync(join(repoRoot, "test/fixtures/plugins", name), join(plugins, name), { recursive: true });
+    }
     worker = await start({ "topic.creation.enable": "false" });
   });
   after(async () => {
@@ -155,5 +157,18 @@ describe("a worker with connectors that misbehave", () => {
     await create("after", datagen(`${group}-after`, wide));
     assert.equal(await partitionsOf(`${group}-after`), 3, "made by the connector");
     for (const name of ["starts", "blocks"]) await remove(name);
+  });
+
+  it("starts what failed without its plugin by itself, once the package can be loaded after all", async () => {
+    const flag = join(dir, "late-hangs");
+    await create("late", { "connector.class": "late", topic: `${group}-late` });
+    await reaches("late", "RUNNING RUNNING");
+    await worker.process.stop(60_000);
+    writeFileSync(flag, "");
+    worker = await start({ "headrace.plugin.load.timeout.ms": "6000", "headrace.plugin.scan.interval.ms": "2000" });
+    await reaches("late", "FAILED FAILED");
+    await reaches("first", "RUNNING RUNNING");
+    rmSync(flag);
+    await reaches("late", "RUNNING RUNNING");
   });
 });
