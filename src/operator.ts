@@ -24,6 +24,7 @@ import { createReviews } from "./kube/reviews.ts";
 import { createStore, type RunningStore } from "./kube/store.ts";
 import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
 import { createMetrics } from "./metrics.ts";
+import { createReachability } from "./reachability.ts";
 import { createWebhookCertificates } from "./webhook/certificates.ts";
 import { createWebhook } from "./webhook/webhook.ts";
 import { createWorkerEndpoint } from "./worker-endpoint.ts";
@@ -175,11 +176,13 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   async function lead(leading: AbortSignal): Promise<void> {
     metrics.leading(true);
     log.info({ objects: stores.connects.list().length + stores.connectors.list().length }, "controllers started");
+    const reachability = createReachability();
     try {
       const controllers = [
-        createClusterController({ ...deps, metrics: metrics.controller("cluster", "KafkaConnect") }),
+        createClusterController({ ...deps, reachability, metrics: metrics.controller("cluster", "KafkaConnect") }),
         createConnectorController({
           ...deps,
+          reachability,
           sources,
           namespaceLabels,
           metrics: metrics.controller("connector", "KafkaConnector"),
@@ -218,7 +221,8 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       metrics.resources.follow("KafkaConnect", () => claims.stores.connects.list()),
       metrics.resources.follow("KafkaConnector", () => claims.stores.connectors.list()),
     ];
-    const theirs = { ...deps, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };
+    const reachability = createReachability();
+    const theirs = { ...deps, reachability, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };
     log.info({ group, version: served, clusters: claims.stores.connects.list().length }, "foreign controllers started");
     try {
       await together(

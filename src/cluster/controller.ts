@@ -5,10 +5,12 @@ import { type Controller, createController } from "../controller/controller.ts";
 import type { ControllerMetrics } from "../controller/metrics.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
+import type { Reachability } from "../reachability.ts";
 import { type ClusterReconcileDeps, createClusterReconcile } from "./reconcile.ts";
 
 export interface ClusterControllerDeps extends ClusterReconcileDeps {
   readonly metrics?: ControllerMetrics;
+  readonly reachability?: Reachability;
 }
 
 const CONCURRENCY = 16;
@@ -16,7 +18,7 @@ const RESYNC_MS = 60_000;
 
 /** The controller of KafkaConnects. Its stores must be running and synced before `run`. */
 export function createClusterController(deps: ClusterControllerDeps): Controller {
-  const { stores, log, metrics } = deps;
+  const { stores, log, metrics, reachability } = deps;
   const controller = createController({
     name: "cluster",
     reconcile: createClusterReconcile(deps),
@@ -58,6 +60,7 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
         followConnectors(stores.connectors),
         followOwned(stores.pods),
         followOwned(stores.statefulSets),
+        ...(reachability === undefined ? [] : [reachability.onChange((key) => controller.enqueue(key))]),
       ];
       try {
         await controller.run(signal);

@@ -19,6 +19,7 @@ import {
   Services,
   StatefulSets,
 } from "../kube/resources.ts";
+import type { Reachability } from "../reachability.ts";
 import { createStatusWriter, STATUS_WRITES } from "../status-writer.ts";
 import type { WorkerTrust } from "../worker-trust.ts";
 import { createCertificates } from "./certificates.ts";
@@ -57,6 +58,8 @@ export interface ClusterReconcileDeps {
   readonly readyLimitMs?: number;
   /** Image that runs Maven for `spec.build`. */
   readonly mavenImage?: string;
+  /** What the streams of events tell of the workers; without it only their pods are looked at. */
+  readonly reachability?: Pick<Reachability, "lostBecause">;
   /** Where the operator's own pods are. */
   readonly operator?: OperatorPods;
   /** Whether workers get a NetworkPolicy; true if not given. */
@@ -289,7 +292,9 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const plugins = observed ?? resource.status?.connectorPlugins;
     const { pods } = seen;
     const { warnings } = desired;
-    const status = toClusterStatus({ connect: resource, findings, pods, plugins, warnings, nowMs: now() });
+    const lostBecause = deps.reachability?.lostBecause(key) ?? null;
+    const about = { connect: resource, findings, pods, plugins, warnings, lostBecause };
+    const status = toClusterStatus({ ...about, nowMs: now() });
     const writableInMs = await statuses.write(resource, status, signal);
     const isUntold = (observed === undefined || !told) && seen.workers.length > 0;
     return noLaterThan(lookAgain(outcome, { isUntold, isUnready: pods.some((pod) => !pod.ready) }), writableInMs);

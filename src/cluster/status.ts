@@ -35,13 +35,15 @@ export interface ClusterStatusInputs {
   readonly pods: readonly WorkerPod[];
   readonly plugins: KafkaConnectStatus["connectorPlugins"];
   readonly warnings: readonly string[];
+  /** Why none of the ready workers tells about the cluster, without a full stop; null if one does. */
+  readonly lostBecause: string | null;
   readonly nowMs: number;
 }
 
 /** The status of a KafkaConnect. `replicas` counts pods that are ready, not pods that are wanted. */
 export function toClusterStatus(inputs: ClusterStatusInputs): KafkaConnectStatus {
-  const { connect, findings, pods, plugins, warnings, nowMs } = inputs;
-  const assessment = { ...assess(connect, findings, pods), warnings };
+  const { connect, pods, plugins, warnings, nowMs } = inputs;
+  const assessment = { ...assess(inputs), warnings };
   return {
     conditions: toConditions(assessment, connect.status?.conditions, nowMs),
     observedGeneration: connect.metadata.generation ?? 0,
@@ -52,7 +54,7 @@ export function toClusterStatus(inputs: ClusterStatusInputs): KafkaConnectStatus
   };
 }
 
-function assess(connect: KafkaConnect, findings: ClusterFindings, pods: readonly WorkerPod[]): Assessment {
+function assess({ connect, findings, pods, lostBecause }: ClusterStatusInputs): Assessment {
   switch (findings.kind) {
     case "invalid-config": {
       const list = findings.problems.map(({ key, message }) => `${key} ${message}`).join("; ");
@@ -63,7 +65,7 @@ function assess(connect: KafkaConnect, findings: ClusterFindings, pods: readonly
     case "refused":
       return stalled("Refused", `An object of this cluster cannot be made: ${findings.message}`);
     case "applied":
-      return assessWorkers(connect.spec.replicas, findings, pods);
+      return assessWorkers(connect.spec.replicas, findings, { pods, lostBecause });
     default:
       throw new Error(`unreachable: ${findings satisfies never}`);
   }
@@ -72,7 +74,7 @@ function assess(connect: KafkaConnect, findings: ClusterFindings, pods: readonly
 function assessWorkers(
   wanted: number,
   { revision, replicas, roll, target, change, diagnosis }: Extract<ClusterFindings, { kind: "applied" }>,
-  pods: readonly WorkerPod[],
+  { pods, lostBecause }: Pick<ClusterStatusInputs, "pods" | "lostBecause">,
 ): Assessment {
   if (replicas > wanted || pods.length > wanted) {
     const leaving = Math.max(pods.length, replicas) - wanted;
@@ -96,6 +98,12 @@ function assessWorkers(
   }
   if (ready < wanted) {
     return reconciling("WorkersNotReady", `${ready} of ${wanted} workers are ready${whyNotReady(pods, diagnosis)}.`);
+  }
+  if (lostBecause !== null) {
+    return reconciling(
+      "WorkersUnreachable",
+      `${capitalized(lostBecause)}. Nothing is known of the connectors meanwhile.`,
+    );
   }
   return settled("Ready", wanted === 1 ? "The worker is ready." : `All ${wanted} workers are ready.`);
 }
@@ -133,6 +141,10 @@ function whyNotReady(pods: readonly WorkerPod[], diagnosis: string | null): stri
   if (troubled?.trouble) return `; ${troubled.name}: ${troubled.trouble.message}`;
   const silent = pods.find((pod) => !pod.ready && !pod.terminating && pod.ip !== null);
   return silent === undefined ? "" : `; ${silent.name} is not in the workers' group; if this lasts, its log tells why`;
+}
+
+function capitalized(sentence: string): string {
+  return sentence.slice(0, 1).toUpperCase() + sentence.slice(1);
 }
 
 function settled(reason: string, message: string): Assessment {

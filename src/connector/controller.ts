@@ -5,6 +5,7 @@ import type { ControllerMetrics } from "../controller/metrics.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
+import type { Reachability } from "../reachability.ts";
 import { createClaims, type NamespaceLabels } from "./claims.ts";
 import type { ViewChange } from "./event-stream.ts";
 import { createEventStreams } from "./event-streams.ts";
@@ -22,6 +23,8 @@ export interface ConnectorControllerDeps
   readonly sources?: SourceStores;
   /** Labels of namespaces, for KafkaConnects that choose theirs by labels; only their names are known if it is not given. */
   readonly namespaceLabels?: NamespaceLabels;
+  /** Told of clusters whose workers do not answer. */
+  readonly reachability?: Pick<Reachability, "note">;
   readonly metrics?: ControllerMetrics;
   /** How often it is looked how far a connector has come, ms; 0 or not given: never. */
   readonly offsetsEveryMs?: number;
@@ -41,7 +44,8 @@ const RESYNC_MS = 120_000;
  * `run`. A connector is looked at when it, its KafkaConnect, or what the workers tell of it changes.
  */
 export function createConnectorController(deps: ConnectorControllerDeps): Controller {
-  const { stores, connect, log, metrics, streamRetryMs, namespaceLabels = nameOnly, offsetsEveryMs = 0 } = deps;
+  const { stores, connect, log, metrics, streamRetryMs, reachability, offsetsEveryMs = 0 } = deps;
+  const { namespaceLabels = nameOnly } = deps;
   const sourceWatch = deps.sources === undefined ? undefined : createSourceWatch(deps.kube, deps.sources);
   const claims = createClaims(stores.connectors, stores.connects, namespaceLabels);
 
@@ -88,8 +92,12 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
   });
 
   function enqueueChanged(cluster: ObjectKey, change: ViewChange): void {
-    if (change === "all") enqueueConnectorsOf(cluster);
-    else for (const connector of change) enqueueClaimants(cluster, connector);
+    if (change === "all") {
+      const view = streams.view(cluster);
+      reachability?.note(cluster, view.kind === "lost" && view.asked ? view.reason : null);
+      enqueueConnectorsOf(cluster);
+    }
+    if (change !== "all") for (const connector of change) enqueueClaimants(cluster, connector);
     if (change === "all" || change.some((name) => claims.claimants(cluster, name).length === 0)) sweep.enqueue(cluster);
   }
 
@@ -128,6 +136,7 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
         stores.connects.onChange(({ previous, current }) => {
           const changed = current ?? previous;
           if (changed === undefined) return;
+          if (current === undefined) reachability?.note(keyOf(changed), null);
           if (!isIrrelevant(previous, current)) enqueueConnectorsOf(keyOf(changed));
           if (previous?.metadata.generation !== current?.metadata.generation) sweep.enqueue(keyOf(changed));
         }),

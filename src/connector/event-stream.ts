@@ -12,8 +12,8 @@ export type ClusterView =
   | { readonly kind: "live"; readonly worker: Worker; readonly connectors: ConnectorMap }
   /** The first worker has not been tried to the end yet. */
   | { readonly kind: "connecting" }
-  /** No worker tells, since `sinceMs` (epoch ms); `reason` is a sentence without its full stop. */
-  | { readonly kind: "lost"; readonly reason: string; readonly sinceMs: number };
+  /** No worker tells, since `sinceMs` (epoch ms); `reason` is a sentence without its full stop. `asked`: there were ready workers. */
+  | { readonly kind: "lost"; readonly reason: string; readonly sinceMs: number; readonly asked: boolean };
 
 /** A change of the view: these connectors, or all of the cluster. */
 export type ViewChange = readonly string[] | "all";
@@ -56,9 +56,9 @@ export function createEventStream(options: EventStreamOptions): EventStream {
   let heardAtMs = now();
   let rouse = new AbortController();
 
-  function lose(reason: string): void {
+  function lose(reason: string, asked: boolean): void {
     if (view.kind === "lost" && view.reason === reason) return;
-    view = { kind: "lost", reason, sinceMs: heardAtMs };
+    view = { kind: "lost", reason, sinceMs: heardAtMs, asked };
     changed("all");
   }
 
@@ -98,13 +98,14 @@ export function createEventStream(options: EventStreamOptions): EventStream {
 
   /** Tries ready workers until one has told something; the one that was followed last comes last. */
   async function followAny(signal: AbortSignal): Promise<void> {
+    const ready = workers();
     let reason = "no worker is ready";
-    for (const worker of workers().toSorted((a, b) => Number(a.ip === lastIp) - Number(b.ip === lastIp))) {
+    for (const worker of ready.toSorted((a, b) => Number(a.ip === lastIp) - Number(b.ip === lastIp))) {
       const ended = await follow(worker, signal);
       if (ended.told || signal.aborted) return;
       reason = ended.reason;
     }
-    lose(reason);
+    lose(reason, ready.length > 0);
   }
 
   async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -14,6 +14,7 @@ import {
   StatefulSets,
 } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
+import { createReachability, type Reachability } from "#operator/reachability.ts";
 import { createWorkerTrust } from "#operator/worker-trust.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { eventually } from "#support/eventually.ts";
@@ -30,6 +31,7 @@ describe("cluster controller", () => {
   let sets: FakeStatefulSets;
   let stop: AbortController;
   let running: Promise<void>;
+  let reachability: Reachability;
   /** How much the operator's clock is ahead of the kubelet's. */
   let aheadMs: number;
 
@@ -39,6 +41,7 @@ describe("cluster controller", () => {
     connect = createFakeConnect();
     sets = runFakeStatefulSets(kube, connect);
     stop = new AbortController();
+    reachability = createReachability();
     const controller = createClusterController({
       kube: kube.client,
       connect: createConnectClient({ endpoint: connect.endpoint, readTimeoutMs: 1_000 }),
@@ -51,6 +54,7 @@ describe("cluster controller", () => {
       events: kube.recorder,
       log: createLog("silent"),
       defaultImage: "headrace/worker:default",
+      reachability,
       now: () => Date.now() + aheadMs,
     });
     running = controller.run(stop.signal);
@@ -165,6 +169,19 @@ describe("cluster controller", () => {
     sets.setReady(1, true);
     await ready("Ready");
     assert.equal(status().replicas, 3);
+  });
+
+  it("is not ready while its ready workers tell nothing, and again when they do", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    reachability.note(KEY, "the workers are in no group, as while Kafka cannot be reached");
+    const { status: value, message } = await ready("WorkersUnreachable");
+    assert.equal(value, "False");
+    assert.match(message, /^The workers are in no group, as while Kafka cannot be reached\. /);
+    assert.equal(condition("Reconciling")?.status, "True");
+    assert.equal(status().replicas, 3);
+    reachability.note(KEY, null);
+    await ready("Ready");
   });
 
   it("tells why workers do not start, as something that lasts", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { type KafkaConnector, KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
 import { Pods } from "#operator/kube/resources.ts";
+import { createReachability } from "#operator/reachability.ts";
 import { kafkaConnect, kafkaConnector, workerPod } from "#support/connect-objects.ts";
 import { type ConnectorBench, openConnectorBench } from "#support/connector-bench.ts";
 import { eventually } from "#support/eventually.ts";
@@ -255,6 +256,21 @@ describe("connector controller", () => {
       assert.equal(status().connectorStatus?.connector.state, "RUNNING");
       await connect.addWorker("10.0.0.2");
       await ready("Running");
+    });
+
+    it("telling others that no worker answers, but not that none is ready", async () => {
+      const reachability = createReachability();
+      const lost = () => reachability.lostBecause(CLUSTER);
+      bench.startWithCluster({ reachability });
+      kube.put(KafkaConnectors, kafkaConnector());
+      await ready("Running");
+      assert.equal(lost(), null);
+      for (const ip of ["10.0.0.1", "10.0.0.2"]) connect.setInGroup(ip, false);
+      await eventually("that is told", () => lost() !== null);
+      assert.equal(lost(), "the workers are in no group, as while Kafka cannot be reached");
+      for (const number of [0, 1]) kube.put(Pods, workerPod(number, { ready: false }));
+      await eventually("no worker is ready", () => lost() === null);
+      assert.match((await ready("ClusterUnreachable")).message, /no worker is ready/);
     });
 
     it("with an unknown class", async () => {
