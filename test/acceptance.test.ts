@@ -1,46 +1,54 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { repoRoot } from "#dev/cache.ts";
+import { namedTests, tableRows, whyMissing } from "#support/named-tests.ts";
 
-interface Row {
-  readonly scenario: string;
-  /** `file › title` references, as they stand in backquotes. */
-  readonly references: readonly string[];
-  readonly text: string;
-}
+const read = (page: string) => readFileSync(join(repoRoot, page), "utf8");
 
-const rows = readRows(readFileSync(join(repoRoot, "docs/acceptance.md"), "utf8"));
+for (const [page, least] of [
+  ["docs/acceptance.md", 60],
+  ["docs/migrating.md", 45],
+] as const) {
+  describe(`scenarios of ${page}`, () => {
+    const rows = tableRows(read(page), 2);
 
-function readRows(page: string): readonly Row[] {
-  return page.split("\n").flatMap((line) => {
-    const [, scenario, text, rest] = /^\| (.+?) \| (.+) \|(.*)$/.exec(line) ?? [];
-    if (scenario === undefined || text === undefined || rest !== "" || scenario === "Scenario") return [];
-    return [{ scenario, text, references: [...text.matchAll(/`(test\/[^`]+)`/g)].flatMap(([, found]) => found ?? []) }];
+    it("are rows, each of which names a test or says plainly why there is none", () => {
+      assert.ok(rows.length >= least, `only ${rows.length} rows`);
+      for (const [scenario, text = ""] of rows) {
+        assert.ok(namedTests(text).length > 0 || /cannot apply: /.test(text), `${scenario}: ${text}`);
+        assert.doesNotMatch(text, /pending/, scenario);
+      }
+    });
+
+    it("name tests that exist, by their titles", () => {
+      for (const [scenario, text = ""] of rows) {
+        for (const reference of namedTests(text)) {
+          assert.ok(reference.includes(" › "), `${scenario}: ${reference} is named without a title`);
+          assert.equal(whyMissing(reference), null, scenario);
+        }
+      }
+    });
   });
 }
 
-describe("docs/acceptance.md", () => {
-  it("has rows, each of which names a test or says plainly why there is none", () => {
-    assert.ok(rows.length >= 60, `only ${rows.length} rows`);
-    for (const { scenario, text, references } of rows) {
-      assert.ok(references.length > 0 || /cannot apply: /.test(text), `${scenario}: ${text}`);
-      assert.doesNotMatch(text, /pending/, scenario);
+describe("the table of features in docs/migrating.md", () => {
+  const rows = tableRows(read("docs/migrating.md"), 5);
+
+  it("has no tick of ours without a test, and no test without a tick", () => {
+    assert.ok(rows.length >= 40, `only ${rows.length} rows`);
+    for (const [feature = "", ...cells] of rows) {
+      const [strimzi = "", eventStreams = "", confluent = "", ours = ""] = cells;
+      for (const cell of [strimzi, eventStreams, confluent]) assert.match(cell, /^[✓–?]/, feature);
+      assert.match(ours, /^[✓–]/, feature);
+      assert.equal(namedTests(ours).length > 0, ours.startsWith("✓"), `${feature}: ${ours}`);
     }
   });
 
-  it("names tests that exist, by their titles", () => {
-    for (const { scenario, references } of rows) {
-      for (const reference of references) {
-        const [file = "", title] = reference.split(" › ");
-        assert.ok(existsSync(join(repoRoot, file)), `${scenario}: ${file} is not there`);
-        assert.ok(title !== undefined, `${scenario}: ${file} is named without a title`);
-        assert.ok(
-          readFileSync(join(repoRoot, file), "utf8").includes(title),
-          `${scenario}: ${file} has no test called ${title}`,
-        );
-      }
+  it("names tests that exist", () => {
+    for (const [feature = "", ...cells] of rows) {
+      for (const reference of namedTests(cells.at(-1) ?? "")) assert.equal(whyMissing(reference), null, feature);
     }
   });
 });
