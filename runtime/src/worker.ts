@@ -425,7 +425,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   log.info({ clusterId }, "connected to Kafka");
   const stores = [configStore, statusStore, offsetStore];
   for (const store of stores) cleanup.defer(() => store.stop());
-  const cataloged = firstScan(inventory, log, signal)
+  const scanned = firstScan(inventory, log, signal);
+  const cataloged = scanned
     .then(() => pool.plugins(signal))
     .then((plugins) => {
       catalog = createCatalog(plugins);
@@ -450,12 +451,12 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     herder.run(ending.signal),
     runLeaderDuties({ configStore, statusStore, member, keys, wallClock, log }, ending.signal),
   ];
-  // Work that moves here stands still until an executor has started, so they start first.
-  await pool.warm(AbortSignal.any([signal, AbortSignal.timeout(WARM_UP_MS)]));
+  // Work that moves here stands still until an executor has started, so they start first; what is of a package that is not known yet fails.
+  await Promise.all([scanned, pool.warm(AbortSignal.any([signal, AbortSignal.timeout(WARM_UP_MS)]))]);
   const left = member().run(membership.signal);
   ensureMembership();
   log.info({ workerId, startMs: wallClock() - startedAtMs }, "worker started");
-  // Plugins are needed to answer requests, not to join.
+  // The list of plugins is needed to answer requests, not to join.
   const ready = cataloged.then(async () => {
     await createGiven(options.standalone?.connectors ?? [], commands, scope);
     hasGiven = true;
@@ -506,8 +507,8 @@ async function serveProbes(
 /** Executors that are slow to start do not keep the worker from joining. */
 const WARM_UP_MS = 5_000;
 
-/** A package that hangs while it is loaded must not keep the worker from starting. */
-const FIRST_SCAN_MS = 20_000;
+/** Packages that hang while they are loaded, each until its own time-out, must not keep the worker from joining for ever. */
+const FIRST_SCAN_MS = 60_000;
 
 /** Connectors of packages are started as soon as the worker has joined, so the packages are known before, if that is possible in time. */
 async function firstScan(inventory: Inventory, log: Logger, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -24,6 +24,7 @@ describe("a worker with connectors that misbehave", () => {
       properties: {
         ...groupProperties(kafka.bootstrap, group),
         "plugin.path": plugins,
+        "headrace.plugin.load.timeout.ms": "60000",
         "headrace.task.blocked.timeout.ms": "6000",
         "headrace.request.timeout.ms": "20000",
         "headrace.executors.max": "1",
@@ -37,7 +38,7 @@ describe("a worker with connectors that misbehave", () => {
 
   before(async () => {
     kafka = await sharedKafka();
-    for (const name of ["misbehaving", "late"]) {
+    for (const name of ["misbehaving", "late", "slow-to-load"]) {
       cpSync(join(repoRoot, "test/fixtures/plugins", name), join(plugins, name), { recursive: true });
     }
     worker = await start({ "topic.creation.enable": "false" });
@@ -145,15 +146,20 @@ describe("a worker with connectors that misbehave", () => {
     );
   });
 
-  it("comes back while a connector blocks, and with another topic.creation.enable", async () => {
+  it("comes back while a connector blocks and one takes its time to load, and with another topic.creation.enable", async () => {
     const wide = { "topic.creation.default.partitions": "3", "topic.creation.default.replication.factor": "1" };
     await create("before", datagen(`${group}-before`, wide));
     assert.equal(await partitionsOf(`${group}-before`), 1, "made by the broker");
     await create("starts", misbehaving({ hang: "open" }));
     await create("blocks", misbehaving({ block: "poll" }));
+    await create("slow", { "connector.class": "slow-to-load", topic: `${group}-slow` });
+    await reaches("slow", "RUNNING RUNNING");
     await worker.process.stop(60_000);
     worker = await start({ "topic.creation.enable": "true" });
     await reaches("first", "RUNNING RUNNING");
+    await reaches("slow", "RUNNING RUNNING");
+    // It was not started before its package was known.
+    assert.doesNotMatch(readFileSync(worker.process.logFile, "utf8"), /Failed to find any class/);
     await create("after", datagen(`${group}-after`, wide));
     assert.equal(await partitionsOf(`${group}-after`), 3, "made by the connector");
     for (const name of ["starts", "blocks"]) await remove(name);
