@@ -98,6 +98,14 @@ export const OWNERSHIP_MUTANTS: readonly Mutant[] = [
   },
   {
     invariant: 3,
+    guard: "a sink does not remove the member of another cluster's task of its name",
+    file: "runtime/src/executor/sink-members.ts",
+    find: "members.filter((member) => member.clientId === clientId)",
+    replace: "members",
+    tests: ["test/runtime/executor/sink-members.test.ts"],
+  },
+  {
+    invariant: 3,
     guard: "a member is not evicted because a connection was reset",
     file: "runtime/src/group/failure-detector.ts",
     find: 'const proven = answer.kind === "refused" && failures >= PROOF;',

@@ -71,7 +71,7 @@ export function setUpSink(setup: SinkSetup = {}) {
     }),
     policy: setup.policy ?? STRICT,
     openConsumer: async () => consumer,
-    removeMember: async () => void log.push("remove member"),
+    removeMember: async (memberId) => void log.push(`remove ${memberId}`),
     openDeadLetters:
       deadLetters === undefined
         ? null

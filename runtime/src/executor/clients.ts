@@ -34,8 +34,8 @@ export interface TaskClients {
     owner: ClientOwner,
     subscription: { readonly topics: readonly string[] } | { readonly regex: string },
   ): Promise<RecordConsumer>;
-  /** The group and client id that a sink's consumer has, overrides included. */
-  sinkIdentity(owner: ClientOwner): { readonly groupId: string; readonly clientId: string };
+  /** The group of a sink's consumer, and the client id that it shares with nobody; null if the configuration gives it another one. */
+  sinkIdentity(owner: ClientOwner): { readonly groupId: string; readonly clientId: string | null };
   createAdmin(owner: ClientOwner, purpose: "connector-adminclient" | "connector-dlq-adminclient"): TopicAdmin;
   /** Fences the producers of a source connector's first so many tasks, with the connector's admin settings. */
   fenceProducers(owner: Omit<ClientOwner, "task">, tasks: number, signal: AbortSignal): Promise<void>;

@@ -5,6 +5,7 @@ import {
   connectorAdminConfig,
   dlqProducerConfig,
   type LibrdkafkaConfig,
+  sinkClientId,
   sinkConsumerConfig,
   sourceProducerConfig,
   taskTransactionalId,
@@ -29,11 +30,19 @@ const ERROR_LEVEL = 3;
 /** Bound on how many configurations are remembered as good. */
 const MAX_ACCEPTED = 1_000;
 
+/** What the clients of an executor have in common. */
+export interface KafkaClientsOptions {
+  /** The name of the Connect cluster, which its sinks' members carry. */
+  readonly cluster: string;
+  readonly features: () => readonly string[];
+  readonly log: Logger;
+}
+
 /**
  * The clients of real tasks: librdkafka for records, kafkajs for administration. A source's producer is opened by its first record; what
  * librdkafka does not accept of its configuration is told before.
  */
-export function createKafkaClients(log: Logger, features: () => readonly string[]): TaskClients {
+export function createKafkaClients({ cluster, features, log }: KafkaClientsOptions): TaskClients {
   const configure = (made: LibrdkafkaConfig): Readonly<Record<string, string>> => {
     for (const warning of made.warnings) log.warn({ client: made.properties["client.id"], warning }, "client setting");
     return made.config;
@@ -91,7 +100,7 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
       return openRecordProducer({ config: configure(made), oauth: made.oauth, ...options });
     },
     async openSinkConsumer(owner, subscription) {
-      const made = sinkConsumerConfig(owner);
+      const made = sinkConsumerConfig(owner, cluster);
       return openRecordConsumer({
         config: configure(made),
         oauth: made.oauth,
@@ -102,8 +111,9 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
       });
     },
     sinkIdentity(owner) {
-      const { properties } = sinkConsumerConfig(owner);
-      return { groupId: properties["group.id"] ?? "", clientId: properties["client.id"] ?? "" };
+      const { properties } = sinkConsumerConfig(owner, cluster);
+      const own = sinkClientId(owner, cluster);
+      return { groupId: properties["group.id"] ?? "", clientId: properties["client.id"] === own ? own : null };
     },
     openSinkGroup(owner) {
       const { settings } = connectorAdminConfig(owner);
@@ -111,7 +121,7 @@ export function createKafkaClients(log: Logger, features: () => readonly string[
       const offsets = createGroupOffsets(settings, log);
       return {
         ...offsets,
-        groupId: sinkConsumerConfig({ ...owner, task: 0 }).properties["group.id"] ?? "",
+        groupId: sinkConsumerConfig({ ...owner, task: 0 }, cluster).properties["group.id"] ?? "",
         admin,
         close() {
           offsets.close();

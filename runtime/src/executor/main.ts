@@ -32,7 +32,9 @@ const port = concealingPort(ipcPort(process), givenValues.hide);
 const host = createHost({
   rpc: () => rpc,
   plugins: createPluginStore(BUILT_IN_PLUGINS, () => log),
-  createClients: () => createKafkaClients(log, features),
+  createClients: ({ worker, workerId }) =>
+    // A standalone worker has no group: it is a cluster by itself.
+    createKafkaClients({ cluster: worker["group.id"]?.trim() || workerId, features, log }),
   offsetsTopics: createOffsetsTopics({
     error: (fields, message) => log.error(fields, message),
     warn: (fields, message) => log.warn(fields, message),

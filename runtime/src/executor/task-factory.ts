@@ -29,6 +29,7 @@ import { tooManyTasks } from "../task-limit.ts";
 import type { TaskClasses, TaskKey, TaskStart } from "./channel.ts";
 import type { ClientOwner, TaskClients } from "./clients.ts";
 import type { OffsetsTopics } from "./offsets-topics.ts";
+import { removeMember, removePredecessor } from "./sink-members.ts";
 import { taskClassesOf, withClassNames } from "./task-classes.ts";
 import { createTaskOffsets, type OpenTaskOffsets, type WorkerOffsets } from "./task-offsets.ts";
 
@@ -220,10 +221,10 @@ function buildSink(
     policy: policyOf(common),
     metricSettings: prepared.metricSettings,
     async openConsumer(signal) {
-      if (evictPredecessor) await evict(clients, owner, log, signal);
+      if (evictPredecessor) await removePredecessor(clients, owner, log, signal);
       return await clients.openSinkConsumer(owner, subscription);
     },
-    removeMember: (signal) => evict(clients, owner, log, signal),
+    removeMember: (memberId, signal) => removeMember(clients, owner, memberId, signal),
     openDeadLetters: deadLettersOf(environment, prepared),
     activeTopic: activeTopicOf(environment, prepared),
     flushIntervalMs: worker["offset.flush.interval.ms"],
@@ -234,29 +235,6 @@ function buildSink(
     now: environment.now,
     random: environment.random,
   });
-}
-
-/** Longest wait for the group's coordinator when a dead predecessor is looked for. */
-const EVICT_TIMEOUT_MS = 5_000;
-
-/** Members with the client id of this task are dead while it does not run: the partitions they hold would stall until their session ends. */
-async function evict(clients: TaskClients, owner: ClientOwner, log: Logger, signal: AbortSignal): Promise<void> {
-  const { groupId, clientId } = clients.sinkIdentity(owner);
-  const admin = clients.createAdmin(owner, "connector-adminclient");
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(EVICT_TIMEOUT_MS)]);
-  try {
-    const { members } = await admin.describeGroup(groupId, deadline);
-    for (const member of members) {
-      if (member.clientId !== clientId) continue;
-      await admin.removeGroupMember(groupId, member.memberId, deadline);
-      log.info({ groupId, memberId: member.memberId }, "dead member removed from the consumer group");
-    }
-  } catch (error) {
-    if (signal.aborted) throw error;
-    log.warn({ groupId, error: String(error) }, "dead member could not be looked for");
-  } finally {
-    admin.close();
-  }
 }
 
 /** Longest wait for the dead letter queue's topic. */

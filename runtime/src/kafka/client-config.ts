@@ -155,11 +155,14 @@ function excludesIdempotence(config: Readonly<Record<string, string>>): boolean 
   );
 }
 
-/** Consumer of a sink task: a member of group `connect-<c>` (contract §6.5, DESIGN §4.3). */
-export function sinkConsumerConfig(client: ConnectorClient): LibrdkafkaConfig {
+/**
+ * Consumer of a sink task: a member of group `connect-<c>` (contract §6.5). Java's client id, and the name of the Connect cluster behind it:
+ * two clusters that have a sink of one name share its consumer group, and each must know its own members there.
+ */
+export function sinkConsumerConfig(client: ConnectorClient, cluster: string): LibrdkafkaConfig {
   const base = {
     "group.id": `connect-${client.connector}`,
-    "client.id": `connector-consumer-${client.connector}-${client.task}`,
+    "client.id": sinkClientId(client, cluster),
     "auto.offset.reset": "earliest",
     "isolation.level": "read_uncommitted",
     "allow.auto.create.topics": "true",
@@ -179,6 +182,11 @@ export function sinkConsumerConfig(client: ConnectorClient): LibrdkafkaConfig {
     properties,
     warnings: [...translated.warnings, ...warnings],
   };
+}
+
+/** The client id of a sink task's consumer, unless the configuration has one of its own. No two tasks of one Kafka have the same. */
+export function sinkClientId({ connector, task }: ConnectorClient, cluster: string): string {
+  return `connector-consumer-${connector}-${task}-${cluster}`;
 }
 
 /** Admin client of a connector's task; `purpose` is the prefix of its client id (contract §6.5). */

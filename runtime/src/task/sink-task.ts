@@ -27,8 +27,8 @@ export interface SinkTaskOptions {
   readonly policy: TolerancePolicy;
   /** Opens the consumer, subscribed; whatever a dead predecessor left in the group is gone when it resolves. */
   readonly openConsumer: (signal: AbortSignal) => Promise<RecordConsumer>;
-  /** Removes this task's member from its consumer group, for a consumer that could not leave it itself. */
-  readonly removeMember: (signal: AbortSignal) => Promise<void>;
+  /** Removes a member from this task's consumer group, for a consumer that could not leave it itself. */
+  readonly removeMember: (memberId: string, signal: AbortSignal) => Promise<void>;
   /** Opens the dead letter queue; null: none is configured. */
   readonly openDeadLetters: (() => Promise<DeadLetters>) | null;
   /** A record was consumed from this topic; told for each batch. */
@@ -113,13 +113,15 @@ async function runSink(parts: SinkParts): Promise<void> {
 }
 
 async function leave(consumer: RecordConsumer, options: SinkTaskOptions): Promise<void> {
+  const memberId = consumer.memberId();
   try {
     await consumer.close(AbortSignal.timeout(CLOSE_MS));
   } catch (error) {
     options.log.warn({ task: options.label, error: String(error) }, "consumer did not close cleanly");
+    if (memberId === "") return;
     // Its partitions would wait for the end of its session.
     const signal = AbortSignal.timeout(CLOSE_MS);
-    await options.removeMember(signal).catch((cause: unknown) => {
+    await options.removeMember(memberId, signal).catch((cause: unknown) => {
       options.log.warn(
         { task: options.label, error: String(cause) },
         "its member stays in the consumer group until its session ends",

@@ -25,7 +25,7 @@ const options = { reportPositions: false, stopOnFailure: true };
 
 describe("the producer of a source task", () => {
   it("has no threads before its first record", async () => {
-    const clients = createKafkaClients(createSilentLog(), () => []);
+    const clients = createKafkaClients({ cluster: "c", features: () => [], log: createSilentLog() });
     const first = await clients.openSourceProducer(owner("first"), options);
     await eventually("the trial of the configuration is over", () => clientThreads() === 0);
     const more = await Promise.all(
@@ -40,7 +40,7 @@ describe("the producer of a source task", () => {
   });
 
   it("tells at once what librdkafka does not accept, each time", async () => {
-    const clients = createKafkaClients(createSilentLog(), () => []);
+    const clients = createKafkaClients({ cluster: "c", features: () => [], log: createSilentLog() });
     const bad = owner("bad", { "producer.override.compression.type": "none-such" });
     for (let turn = 0; turn < 2; turn += 1) {
       await assert.rejects(clients.openSourceProducer(bad, options), { code: "config-invalid" });

@@ -105,11 +105,11 @@ describe("other clients of connectors", () => {
   });
 
   it("include a consumer that reads from the beginning and commits only when told", () => {
-    const { config, warnings } = sinkConsumerConfig(client());
+    const { config, warnings } = sinkConsumerConfig(client(), "my-cluster");
     assert.deepEqual(config, {
       "bootstrap.servers": "k1:9092,k2:9092",
       "group.id": "connect-c",
-      "client.id": "connector-consumer-c-2",
+      "client.id": "connector-consumer-c-2-my-cluster",
       "security.protocol": "plaintext",
       "auto.offset.reset": "earliest",
       "enable.auto.commit": "false",
@@ -132,7 +132,7 @@ describe("other clients of connectors", () => {
       "consumer.override.enable.auto.commit": "true",
       "consumer.override.max.poll.records": "7",
     };
-    const { config, properties, warnings } = sinkConsumerConfig(client(worker, overrides));
+    const { config, properties, warnings } = sinkConsumerConfig(client(worker, overrides), "my-cluster");
     assert.equal(config["group.id"], "mine");
     assert.equal(config["auto.offset.reset"], "latest");
     assert.equal(config["fetch.wait.max.ms"], "10");
@@ -240,7 +240,10 @@ describe("security", () => {
   };
 
   it("is the worker's for every client, unless it is given again with a prefix", () => {
-    for (const config of [sourceProducerConfig(client(scram)).config, sinkConsumerConfig(client(scram)).config]) {
+    for (const config of [
+      sourceProducerConfig(client(scram)).config,
+      sinkConsumerConfig(client(scram), "my-cluster").config,
+    ]) {
       assert.equal(config["security.protocol"], "sasl_ssl");
       assert.equal(config["sasl.mechanism"], "SCRAM-SHA-512");
       assert.equal(config["sasl.username"], "u");
