@@ -14,12 +14,6 @@ import type { PluginPackage } from "./plugins/plugin-package.ts";
 /** `main.ts`, or `main.js` once compiled. */
 const EXECUTOR_MAIN = fileURLToPath(new URL(`./executor/main${import.meta.url.slice(-3)}`, import.meta.url));
 
-/**
- * Of an executor's V8: less young memory than V8 takes by itself (16 MiB, three times), at the same CPU time per record. Records are young
- * until they are acknowledged, so more room only makes more garbage wait.
- */
-const YOUNG_MEMORY = "--max-semi-space-size=4";
-
 export interface WorkerExecutorsOptions extends Pick<LoadedConfig, "config" | "properties"> {
   readonly workerId: string;
   /** Asked for at each start of an executor. */
@@ -49,7 +43,7 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
     start: (onNotice) =>
       startExecutor({
         script: EXECUTOR_MAIN,
-        execArgv: [...options.execArgv, YOUNG_MEMORY],
+        execArgv: options.execArgv,
         setup: { worker: properties, workerId, kafkaClusterId: options.clusterId(), packages: options.packages() },
         handlers,
         onNotice,
@@ -81,7 +75,7 @@ export function createWorkerInventory(
   const start = () =>
     startExecutor({
       script: EXECUTOR_MAIN,
-      execArgv: [...execArgv, YOUNG_MEMORY],
+      execArgv,
       memoryMaxBytes: null,
       setup: { worker: properties, workerId: "probe", kafkaClusterId: "", packages: [] },
       handlers: {
