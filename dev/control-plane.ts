@@ -36,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly dir: string;
   /** The nodes that may register. Default: `local`. */
   readonly nodes?: readonly string[];
+  /** Admission plugins of the API server beside those that are on by default. */
+  readonly admissionPlugins?: readonly string[];
   /** true: outlives this process. */
   readonly detached?: boolean;
 }
@@ -83,7 +85,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       return file;
     };
 
-    const apiserver = await start("kube-apiserver", binaries.kubeApiserver, apiserverArgs(network, port, credentials));
+    const apiserver = await start("kube-apiserver", binaries.kubeApiserver, [
+      ...apiserverArgs(network, port, credentials),
+      ...(options.admissionPlugins ?? []).map((plugin) => `--enable-admission-plugins=${plugin}`),
+    ]);
     const api = openKubernetesApi(kubeconfig("admin"));
     const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
     try {

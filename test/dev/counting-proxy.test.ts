@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { toRight } from "#support/counting-proxy.ts";
+import { toNamespace, toRight } from "#support/counting-proxy.ts";
 
 describe("toRight", () => {
   const cases: readonly (readonly [string, string, string | null])[] = [
@@ -16,5 +16,16 @@ describe("toRight", () => {
   ];
   for (const [method, url, right] of cases) {
     it(`takes ${method} ${url} for ${right}`, () => assert.equal(toRight(method, url), right));
+  }
+});
+
+describe("toNamespace", () => {
+  for (const [url, namespace] of [
+    ["/api/v1/namespaces/ns/pods?watch=1", "ns"],
+    ["/apis/apps/v1/namespaces/ns/statefulsets/a", "ns"],
+    ["/api/v1/namespaces/ns", null],
+    ["/api/v1/pods", null],
+  ] as const) {
+    it(`finds ${namespace} in ${url}`, () => assert.equal(toNamespace(url), namespace));
   }
 });

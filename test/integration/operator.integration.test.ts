@@ -25,10 +25,8 @@ const PUSHED_MS = 9_000;
 
 /** Rights that only other tests need: each with the reason. */
 const NOT_USED_HERE: Readonly<Record<string, string>> = {
-  "get headrace.dev/kafkaconnectors": "only when a cache is behind the API server: src/kube/finalizer.ts",
-  "patch /pods/resize": "only when running workers are resized: test/operator/kube/rest-client.integration.test.ts",
-  "patch /events": "only for an event that repeats: test/operator/kube/events.integration.test.ts",
-  "update headrace.dev/kafkaconnects/finalizers": "checked by an admission plugin that only OpenShift has on",
+  "update headrace.dev/kafkaconnects/finalizers":
+    "asked for by an admission plugin, where it is on: test/clusters/rights.integration.test.ts",
 };
 
 interface Listed {
@@ -300,6 +298,7 @@ describe("operator on a real API server", () => {
   it("runs a connector through its life", async () => {
     await createCluster(2);
     await cluster("Ready");
+    proxy.conflictOnce("patch headrace.dev/kafkaconnectors");
     await createConnector();
     const { status, metadata } = await connector("Running");
     assert.equal(status?.connectorStatus?.connector.state, "RUNNING");
@@ -381,6 +380,35 @@ describe("operator on a real API server", () => {
       .on("error", reject)
       .end();
     assert.equal(await promise, 200);
+  });
+
+  it("resizes running workers in place, as often as it is told to", async () => {
+    await createCluster(1);
+    await cluster("Ready");
+    await patch(pathOf("kafkaconnects", "a"), {
+      metadata: { annotations: { "headrace.dev/in-place-resizing": "true" } },
+    });
+    const uids = async () => {
+      const { items } = await request<Listed>("GET", `/api/v1/namespaces/${namespace}/pods`);
+      return items.map(({ metadata }) => metadata.uid);
+    };
+    await patch(pathOf("kafkaconnects", "a"), { spec: { resources: { requests: { cpu: "100m" } } } });
+    const cpu = () => {
+      const path = "{.items[*].spec.containers[0].resources.requests.cpu}";
+      return kubernetes.kubectl(["-n", namespace, "get", "pods", "-o", `jsonpath=${path}`]);
+    };
+    await eventually("the workers ask for CPU", async () => (await cpu()) === "100m");
+    await cluster("Ready");
+    const before = await uids();
+    for (const wanted of ["110m", "120m"]) {
+      await patch(pathOf("kafkaconnects", "a"), { spec: { resources: { requests: { cpu: wanted } } } });
+      await eventually(`they ask for ${wanted}`, async () => (await cpu()) === wanted);
+    }
+    assert.deepEqual(await uids(), before);
+    await eventually("the Event counts", async () => {
+      const path = "{.items[?(@.reason=='Resized')].count}";
+      return (await kubernetes.kubectl(["-n", namespace, "get", "events", "-o", `jsonpath=${path}`])) === "2";
+    });
   });
 
   it("has in all of this used every right that it has, and no other", async () => {

@@ -10,6 +10,10 @@ export interface CountingProxy {
   readonly used: ReadonlySet<string>;
   /** The same of what was forbidden. */
   readonly denied: ReadonlySet<string>;
+  /** Of what was used, what was in this namespace; null: in none, or in all at once. */
+  usedIn(namespace: string | null): ReadonlySet<string>;
+  /** Answers the next request of this right with a conflict, as if somebody else had just changed the object. */
+  conflictOnce(right: string): void;
   close(): Promise<void>;
 }
 
@@ -34,21 +38,51 @@ function verbOf(method: string, named: boolean, watches: boolean): string {
   return verbs[method] ?? method;
 }
 
+const NAMESPACE = /^\/(?:api|apis\/[^/]+)\/[^/]+\/namespaces\/([^/?]+)\//;
+
+/** The namespace of what a request is for; null: none. */
+export function toNamespace(url: string): string | null {
+  return NAMESPACE.exec(url)?.[1] ?? null;
+}
+
+const CONFLICT = JSON.stringify({
+  kind: "Status",
+  apiVersion: "v1",
+  status: "Failure",
+  reason: "Conflict",
+  message: "the object has been modified",
+  code: 409,
+});
+
 /** Starts it in front of the server that `connection` leads to; callers bring their own authorization. */
 export async function startCountingProxy(connection: Connection): Promise<CountingProxy> {
   const used = new Set<string>();
+  const byNamespace = new Map<string | null, Set<string>>();
+  const conflicts = new Set<string>();
   const denied = new Set<string>();
   const { tls } = await connection.credentials();
 
   const pass = (incoming: IncomingMessage, response: ServerResponse) => {
     const { method = "GET", url = "/", headers } = incoming;
     const right = toRight(method, url);
+    const note = (one: string) => {
+      const namespace = toNamespace(url);
+      const rights = byNamespace.get(namespace) ?? new Set();
+      byNamespace.set(namespace, rights.add(one));
+      used.add(one);
+    };
+    if (right !== null && conflicts.delete(right)) {
+      incoming.resume();
+      response.writeHead(409, { "content-type": "application/json" }).end(CONFLICT);
+      return;
+    }
     const options = { method, path: url, headers: { ...headers, host: connection.server.host }, ca: tls.ca };
     const outgoing = httpsRequest(connection.server, options);
     outgoing.on("response", (answer) => {
-      if (right !== null) (answer.statusCode === 403 ? denied : used).add(right);
+      if (right !== null && answer.statusCode === 403) denied.add(right);
+      else if (right !== null) note(right);
       // Server-side apply of what is not there takes the right to create it as well.
-      if (right !== null && method === "PATCH" && answer.statusCode === 201) used.add(right.replace("patch", "create"));
+      if (right !== null && method === "PATCH" && answer.statusCode === 201) note(right.replace("patch", "create"));
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
@@ -65,6 +99,8 @@ export async function startCountingProxy(connection: Connection): Promise<Counti
     url: `http://127.0.0.1:${port}`,
     used,
     denied,
+    usedIn: (namespace) => byNamespace.get(namespace) ?? new Set(),
+    conflictOnce: (right) => void conflicts.add(right),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

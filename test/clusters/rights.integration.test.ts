@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { type ControlPlane, startControlPlane } from "#dev/control-plane.ts";
+import { type KubernetesApi, openKubernetesApi } from "#dev/kubernetes-api.ts";
+import { parseConfig } from "#operator/config.ts";
+import { loadConnection } from "#operator/kube/config.ts";
+import { createLog } from "#operator/log.ts";
+import { runOperator } from "#operator/operator.ts";
+import { type CountingProxy, startCountingProxy } from "#support/counting-proxy.ts";
+import { installCustomResources } from "#support/custom-resources.ts";
+import { eventually } from "#support/eventually.ts";
+import { createNamespace } from "#support/kubernetes.ts";
+import { type InstalledOperator, installOperator } from "#support/operator-installation.ts";
+import { playNodes } from "#support/played-nodes.ts";
+
+const DEADLINE_MS = 90_000;
+/** Asked for by an admission plugin, in the name of who makes an object; no request of the operator's own. */
+const ASKED_BY_ADMISSION = "update headrace.dev/kafkaconnects/finalizers";
+
+interface Resource {
+  readonly metadata: { readonly generation: number };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly conditions?: readonly { readonly type: string; readonly reason?: string; readonly message?: string }[];
+  };
+}
+
+/**
+ * The operator with exactly the rights that it is shipped with, for some namespaces and for all, on an API server of its own, which checks owner
+ * references as OpenShift's does. Each mode does everything that needs a right. The mode with one namespace has
+ * `test/integration/operator.integration.test.ts`.
+ */
+describe("rights of the operator", () => {
+  const signal = AbortSignal.timeout(580_000);
+  let dir: string;
+  let controlPlane: ControlPlane;
+  let api: KubernetesApi;
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "headrace-rights-"));
+    const admissionPlugins = ["OwnerReferencesPermissionEnforcement"];
+    controlPlane = await startControlPlane({ dir: join(dir, "control-plane"), admissionPlugins });
+    api = openKubernetesApi(controlPlane.adminKubeconfig);
+    await installCustomResources(controlPlane);
+  });
+
+  after(async () => {
+    api?.close();
+    await controlPlane?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  interface Running {
+    /** The operator's own. */
+    readonly namespace: string;
+    readonly proxy: CountingProxy;
+    readonly installed: InstalledOperator;
+    readonly apiPort: number;
+    stop(): Promise<void>;
+  }
+
+  async function start(watched: "*" | readonly string[]): Promise<Running> {
+    const namespace = await createNamespace(api);
+    const { kubectl, adminKubeconfig } = controlPlane;
+    const proxy = await startCountingProxy(loadConnection({ kubeconfig: adminKubeconfig, env: {} }));
+    const place = { namespace, watched, server: proxy.url, dir };
+    const installed = await installOperator({ kubectl, kubeconfig: adminKubeconfig }, place);
+    const { kubeconfig } = installed;
+    const config = parseConfig({
+      HEADRACE_KUBECONFIG: kubeconfig,
+      HEADRACE_NAMESPACE: namespace,
+      HEADRACE_WATCH_NAMESPACES: watched === "*" ? "*" : watched.join(","),
+      HEADRACE_HEALTH_HOST: "127.0.0.1",
+      HEADRACE_HEALTH_PORT: "0",
+      HEADRACE_API_HOST: "127.0.0.1",
+      HEADRACE_API_PORT: "0",
+    });
+    const connection = loadConnection({ kubeconfig, env: {} });
+    const log = createLog(process.env["HEADRACE_TEST_LOG"] ?? "silent");
+    const stop = new AbortController();
+    const listening = Promise.withResolvers<number>();
+    const inputs = { config, connection, log, version: "test", host: "test", onApiListening: listening.resolve };
+    const running = runOperator(inputs, stop.signal);
+    running.catch(listening.reject);
+    return {
+      namespace,
+      proxy,
+      installed,
+      apiPort: await listening.promise,
+      async stop() {
+        stop.abort();
+        await running;
+        await proxy.close();
+        await installed.remove();
+      },
+    };
+  }
+
+  const pathOf = (namespace: string, plural: string) => `/apis/headrace.dev/v1/namespaces/${namespace}/${plural}`;
+  const call = <T>(method: "GET" | "POST" | "DELETE", path: string, body?: object) =>
+    api.request<T>({ method, path, ...(body === undefined ? {} : { body }) }, signal);
+  const patch = (path: string, body: object) =>
+    api.request({ method: "PATCH", path, body, contentType: "application/merge-patch+json" }, signal);
+
+  async function until(namespace: string, plural: string, name: string, reason: string): Promise<void> {
+    let last = "nothing";
+    await eventually(
+      `${plural}/${name} is ${reason}`,
+      async () => {
+        const { metadata, status } = await call<Resource>("GET", `${pathOf(namespace, plural)}/${name}`);
+        const ready = status?.conditions?.find(({ type }) => type === "Ready");
+        last = `${ready?.reason}: ${ready?.message}`;
+        return status?.observedGeneration === metadata.generation && ready?.reason === reason;
+      },
+      DEADLINE_MS,
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}; it was ${last}`);
+    });
+  }
+
+  const cluster = {
+    apiVersion: "headrace.dev/v1",
+    kind: "KafkaConnect",
+    metadata: { name: "a", annotations: { "headrace.dev/in-place-resizing": "true" } },
+    spec: {
+      replicas: 2,
+      bootstrapServers: "kafka:9092",
+      groupId: "a",
+      configStorageTopic: "a-configs",
+      offsetStorageTopic: "a-offsets",
+      statusStorageTopic: "a-status",
+      resources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "256Mi" } },
+    },
+  };
+  const connector = {
+    apiVersion: "headrace.dev/v1",
+    kind: "KafkaConnector",
+    metadata: { name: "orders", labels: { "headrace.dev/cluster": "a" } },
+    spec: { class: "datagen", tasksMax: 1, config: { topic: "orders" } },
+  };
+
+  /** CPU that the workers have asked for, as the API server has it. */
+  async function cpuOf(namespace: string): Promise<string> {
+    const path = "{.items[*].spec.containers[0].resources.requests.cpu}";
+    return controlPlane.kubectl(["-n", namespace, "get", "pods", "-o", `jsonpath=${path}`]);
+  }
+
+  /** Whoever has a token and may see the cluster sees it. */
+  async function ask({ namespace: home, apiPort }: Running, namespace: string): Promise<number | undefined> {
+    const { kubectl } = controlPlane;
+    const role = ["create", "role", "viewer", "--verb=get", "--resource=kafkaconnects.headrace.dev"];
+    await kubectl(["-n", namespace, ...role]);
+    const subject = `--serviceaccount=${namespace}:default`;
+    await kubectl(["-n", namespace, "create", "rolebinding", "viewer", "--role=viewer", subject]);
+    const token = (await kubectl(["-n", namespace, "create", "token", "default"])).trim();
+    const map = await call<{ data: Record<string, string> }>(
+      "GET",
+      `/api/v1/namespaces/${home}/configmaps/headrace-operator-ca-cert`,
+    );
+    const path = `/api/v1/namespaces/${namespace}/kafkaconnects/a/connectors`;
+    const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+    const headers = { authorization: `Bearer ${token}` };
+    const ca = map.data["ca.crt"];
+    request({ host: "127.0.0.1", port: apiPort, path, agent: false, signal, ca, headers }, (answer) =>
+      resolve(answer.resume().statusCode),
+    )
+      .on("error", reject)
+      .end();
+    return promise;
+  }
+
+  /** Everything that needs a right, in one namespace. */
+  async function live(operator: Running, namespace: string): Promise<void> {
+    const nodes = playNodes(api, namespace);
+    try {
+      const connect = `${pathOf(namespace, "kafkaconnects")}/a`;
+      const orders = `${pathOf(namespace, "kafkaconnectors")}/orders`;
+      await call("POST", pathOf(namespace, "kafkaconnects"), cluster);
+      await until(namespace, "kafkaconnects", "a", "Ready");
+      operator.proxy.conflictOnce("patch headrace.dev/kafkaconnectors");
+      await call("POST", pathOf(namespace, "kafkaconnectors"), connector);
+      await until(namespace, "kafkaconnectors", "orders", "Running");
+      // Twice, so that the same Event is told again.
+      for (const cpu of ["110m", "120m"]) {
+        await patch(connect, { spec: { resources: { requests: { cpu } } } });
+        const wanted = `${cpu} ${cpu}`;
+        await eventually(`the workers have ${wanted}`, async () => (await cpuOf(namespace)) === wanted, DEADLINE_MS);
+        await until(namespace, "kafkaconnects", "a", "Ready");
+      }
+      for (const interval of [1000, 2000]) {
+        await patch(connect, { spec: { config: { "offset.flush.interval.ms": interval } } });
+        await until(namespace, "kafkaconnects", "a", "Ready");
+      }
+      assert.equal(await ask(operator, namespace), 200);
+      await call("DELETE", orders);
+      await eventually("the connector is gone", async () => {
+        const left = await controlPlane.kubectl(["-n", namespace, "get", "kctr", "-o", "name"]);
+        return left === "";
+      });
+      await call("DELETE", connect);
+      await eventually("the workers are gone", async () => (await cpuOf(namespace)) === "", DEADLINE_MS);
+    } finally {
+      await nodes.stop();
+    }
+  }
+
+  const without = (set: ReadonlySet<string>, ...others: readonly ReadonlySet<string>[]) =>
+    [...set].filter((one) => !others.some((other) => other.has(one))).toSorted();
+
+  it("for some namespaces are what it uses there, in its own namespace, and nowhere else", async () => {
+    const watched = [await createNamespace(api), await createNamespace(api)] as const;
+    const operator = await start(watched);
+    const { proxy, installed, namespace } = operator;
+    try {
+      await live(operator, watched[0]);
+      await call("POST", pathOf(watched[1], "kafkaconnectors"), connector);
+      await until(watched[1], "kafkaconnectors", "orders", "ClusterNotFound");
+    } finally {
+      await operator.stop();
+    }
+    assert.deepEqual([...proxy.denied], []);
+    assert.deepEqual(without(installed.inWatched, proxy.usedIn(watched[0]), new Set([ASKED_BY_ADMISSION])), []);
+    assert.deepEqual(without(proxy.usedIn(watched[0]), installed.inWatched), []);
+    assert.deepEqual(without(proxy.usedIn(watched[1]), installed.inWatched), []);
+    assert.deepEqual(without(proxy.usedIn(namespace), installed.inOwn), []);
+    // The authority of the API for people is replaced after months.
+    assert.deepEqual(without(installed.inOwn, proxy.usedIn(namespace)), ["patch /secrets"]);
+    assert.deepEqual([...proxy.usedIn(null)].toSorted(), [...installed.inNone].toSorted());
+  });
+
+  it("for all namespaces are what it uses", async () => {
+    const namespace = await createNamespace(api);
+    const operator = await start("*");
+    const { proxy, installed } = operator;
+    try {
+      await live(operator, namespace);
+    } finally {
+      await operator.stop();
+    }
+    const granted = new Set([...installed.inWatched, ...installed.inOwn, ...installed.inNone]);
+    assert.deepEqual([...proxy.denied], []);
+    assert.deepEqual(without(granted, proxy.used, new Set([ASKED_BY_ADMISSION])), []);
+    assert.deepEqual(without(proxy.used, granted), []);
+  });
+
+  it("to finalizers of KafkaConnects are needed where owner references are checked", async () => {
+    const watched = await createNamespace(api);
+    const operator = await start([watched]);
+    try {
+      const name = `headrace-operator-${operator.namespace}`;
+      const role = await call<{ rules: readonly { resources: readonly string[] }[] }>(
+        "GET",
+        `/apis/rbac.authorization.k8s.io/v1/clusterroles/${name}`,
+      );
+      const rules = role.rules.filter(({ resources }) => !resources.includes("kafkaconnects/finalizers"));
+      assert.equal(rules.length, role.rules.length - 1);
+      await patch(`/apis/rbac.authorization.k8s.io/v1/clusterroles/${name}`, { rules });
+      await eventually("the API server knows", async () => {
+        const who = `--as=system:serviceaccount:${operator.namespace}:headrace-operator`;
+        const may = ["auth", "can-i", "update", "kafkaconnects.headrace.dev/finalizers", "-n", watched, who];
+        // kubectl fails on a no.
+        return await controlPlane.kubectl(may).then(
+          () => false,
+          () => true,
+        );
+      });
+      await call("POST", pathOf(watched, "kafkaconnects"), cluster);
+      await eventually("objects of the cluster are refused", () => operator.proxy.denied.size > 0, DEADLINE_MS);
+    } finally {
+      await operator.stop();
+    }
+  });
+});
