@@ -6,6 +6,7 @@ import { adminListeners, advertised, advertisedListener, parseListener, requireL
 import type { Logger } from "./log.ts";
 import { createPeerFetch, type PeerFetch } from "./peer-fetch.ts";
 import type { RestApi } from "./rest/api.ts";
+import { parseOrigins } from "./rest/cors.ts";
 import { type HeaderRule, parseHeaderRules } from "./rest/response-headers.ts";
 import { createAdminServer, createRestServer } from "./rest/server.ts";
 import { BASIC_AUTH_EXTENSIONS, readCredentials } from "./rest-credentials.ts";
@@ -135,6 +136,7 @@ export function restProblems(config: WorkerConfig, properties: StringMap): reado
       throw new Error("needs listeners of scheme https only: tokens must not be sent in the clear");
     }
   });
+  attempt("access.control.allow.origin", () => parseOrigins(config["access.control.allow.origin"]));
   attempt("response.http.headers.config", () => parseHeaderRules(config["response.http.headers.config"]));
   attempt("rest.extension.classes", () => readExtensions(config));
   return problems;

@@ -29,10 +29,10 @@ export async function answerOf(
     path: own(step.path),
     agent: false,
     signal: AbortSignal.timeout(100_000),
-    headers: {
+    headers: withoutEmpty({
       ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
       ...step.headers,
-    },
+    }),
   });
   sent.once("error", reject);
   sent.once("response", (response) => {
@@ -52,6 +52,11 @@ export async function answerOf(
   });
   sent.end(body);
   return await promise;
+}
+
+/** A header that is given as empty is not sent. */
+function withoutEmpty(headers: Readonly<Record<string, string | number>>): Record<string, string | number> {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ""));
 }
 
 function pathOf(location: string | undefined): string | undefined {

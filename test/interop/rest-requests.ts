@@ -70,7 +70,20 @@ const mediaTypes = BODIES.flatMap(([method, path, body]) => [
     ask(method, path, body, { "content-type": type }),
   ),
   ask(method, path, body, { "content-type": "application/json; charset=utf-8" }),
+  ask(method, path, body, { "content-type": "" }),
 ]);
+/** What takes no body, given one that does not say what it is, and one of the wrong kind. */
+const unwantedBodies = [
+  ["PUT", "/connectors/x/pause"],
+  ["PUT", "/connectors/x/stop"],
+  ["POST", "/connectors/x/restart"],
+  ["POST", "/connectors/x/tasks/0/restart"],
+  ["PUT", "/connectors/x/topics/reset"],
+  ["DELETE", "/connectors/x"],
+  ["DELETE", "/connectors/x/offsets"],
+].flatMap(([method = "", path = ""]) =>
+  ["", "text/plain", "application/json"].map((type) => ask(method, path, "{}", { "content-type": type })),
+);
 const accepts = Object.entries(RESOURCES)
   .filter(([, methods]) => methods.includes("GET"))
   .flatMap(([path]) => [
@@ -372,6 +385,7 @@ export function comparedSteps(file: string): readonly Step[] {
   return [
     ...methodsOfPaths,
     ...mediaTypes,
+    ...unwantedBodies,
     ...accepts,
     ...wrongBodies,
     ...paths,

@@ -7,6 +7,9 @@ export interface JsonBody {
   readonly json: unknown;
 }
 
+/** In place of what a body says, if it does not say what it is. */
+export const UNTYPED = Symbol("a body without a media type");
+
 /** A connector configuration as it was sent. */
 export type NullableMap = Readonly<Record<string, string | null>>;
 

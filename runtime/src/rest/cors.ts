@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 
 /** `access.control.allow.*` of the worker's configuration. */
 export interface AccessControl {
-  /** Comma separated; `*` is any, also within a host name. Empty: no cross-origin headers at all. */
+  /** See {@link parseOrigins}. Empty: no cross-origin headers at all. */
   readonly origins: string;
   /** Comma separated; empty: GET, POST and HEAD. */
   readonly methods: string;
@@ -13,13 +13,14 @@ const MAX_AGE_S = 60;
 
 /** Answers cross-origin requests as the contract's worker does. A preflight is answered before anybody asks for credentials. */
 export function addAccessControl(app: FastifyInstance, { origins, methods }: AccessControl): void {
-  const allowed = split(origins);
+  const allowed = parseOrigins(origins);
   if (allowed.length === 0) return;
   const common: FastifyCorsOptions = {
-    origin: allowed.map(toPattern),
+    origin: [...allowed],
     methods: split(methods === "" ? "GET,POST,HEAD" : methods),
     allowedHeaders: ["Content-Type", "Authorization"],
     maxAge: MAX_AGE_S,
+    optionsSuccessStatus: 200,
   };
   const decide: FastifyCorsOptionsDelegate = (request: FastifyRequest, decided) => {
     const preflight =
@@ -36,8 +37,27 @@ function split(list: string): string[] {
     .filter((entry) => entry !== "");
 }
 
-function toPattern(origin: string): string | RegExp {
-  if (origin === "*" || !origin.includes("*")) return origin;
-  const parts = origin.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
-  return new RegExp(`^${parts.join("[^/]*")}$`, "i");
+/** What an origin's own text cannot have, but a regular expression has. */
+const EXPRESSION = /[\\^$+?()[\]{}|]|\.\*/;
+
+/**
+ * Parses `access.control.allow.origin`: origins, comma separated, in any case. `*` alone is any origin. As in Kafka 4, whose Jetty reads
+ * patterns, an entry may be a regular expression, such as `https://.*\.example\.com`; and as in Kafka 3 `*` may stand within a host name,
+ * `https://*.example.com`. A dot of an entry that is no expression is a dot. Throws an error that says which entry is no expression.
+ */
+export function parseOrigins(text: string): readonly (string | RegExp)[] {
+  return split(text).map((entry) => {
+    if (entry === "*") return entry;
+    if (EXPRESSION.test(entry)) return compile(entry, entry);
+    const parts = entry.split("*").map((part) => part.replaceAll(".", "\\."));
+    return compile(parts.join("[^/]*"), entry);
+  });
+}
+
+function compile(expression: string, entry: string): RegExp {
+  try {
+    return new RegExp(`^(?:${expression})$`, "i");
+  } catch (error) {
+    throw new Error(`must be origins or regular expressions, which ${entry} is not`, { cause: error });
+  }
 }

@@ -31,6 +31,11 @@ const JERSEY_TEXT: Readonly<Record<number, string>> = {
   415: "HTTP 415 Unsupported Media Type",
 };
 
+/** An error that is answered with this status, and Jersey's text for it. */
+export function statusError(statusCode: 405 | 406 | 415): Error {
+  return Object.assign(new Error(JERSEY_TEXT[statusCode]), { statusCode });
+}
+
 /** The status and body of an error; whatever is not known is a 500 (contract §5.0). */
 export function toErrorMessage(error: unknown): ErrorMessage {
   if (error instanceof ConnectError) return { error_code: HTTP_STATUS[error.code], message: error.message };

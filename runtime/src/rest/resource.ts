@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ConnectError } from "../errors.ts";
-import type { JsonBody } from "./body.ts";
+import { type JsonBody, UNTYPED } from "./body.ts";
+import { statusError } from "./errors.ts";
 
 /** One request as a resource sees it. */
 export interface Incoming {
@@ -41,9 +42,9 @@ export function resource(
       method,
       url: path,
       handler: async (request, reply) => {
-        if (handle === undefined) throw statusError(405, "HTTP 405 Method Not Allowed");
+        if (handle === undefined) throw statusError(405);
         const { accept } = request.headers;
-        if (accept !== undefined && !ACCEPTED.test(accept)) throw statusError(406, "HTTP 406 Not Acceptable");
+        if (accept !== undefined && !ACCEPTED.test(accept)) throw statusError(406);
         const answer = await handle(toIncoming(request, reply));
         if (answer.location !== undefined) reply.header("location", answer.location);
         if (answer.text !== undefined) return reply.code(answer.status).type("application/json").send(answer.text);
@@ -59,10 +60,6 @@ export function resource(
   });
 }
 
-function statusError(statusCode: number, message: string): Error {
-  return Object.assign(new Error(message), { statusCode });
-}
-
 function toIncoming(request: FastifyRequest, reply: FastifyReply): Incoming {
   const { params, body } = request;
   const header = (name: string) => {
@@ -76,7 +73,11 @@ function toIncoming(request: FastifyRequest, reply: FastifyReply): Incoming {
       return value;
     },
     query: new URLSearchParams(request.url.split("?", 2)[1] ?? ""),
-    body: isJsonBody(body) ? body : { raw: Buffer.alloc(0), json: undefined },
+    get body() {
+      if (!isJsonBody(body)) return { raw: Buffer.alloc(0), json: undefined };
+      if (body.json === UNTYPED) throw statusError(415);
+      return body;
+    },
     authorization: request.headers.authorization,
     header,
     reply,

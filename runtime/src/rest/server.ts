@@ -1,14 +1,14 @@
 import type { Server } from "node:http";
-import { type FastifyHttpOptions, type FastifyInstance, fastify } from "fastify";
+import { type FastifyHttpOptions, type FastifyInstance, type FastifyRequest, fastify } from "fastify";
 import type { Logger } from "../log.ts";
 import { addAccess, type BearerOf } from "./access.ts";
 import type { RestApi } from "./api.ts";
 import { addBasicAuth, type Credentials } from "./basic-auth.ts";
-import { parseBody } from "./body.ts";
+import { parseBody, UNTYPED } from "./body.ts";
 import { connectorStateResource } from "./connector-state.ts";
 import { connectorsResource } from "./connectors.ts";
 import { type AccessControl, addAccessControl } from "./cors.ts";
-import { sendError } from "./errors.ts";
+import { sendError, statusError } from "./errors.ts";
 import { eventsResource } from "./events.ts";
 import { headraceResource } from "./headrace.ts";
 import { loggersResource } from "./loggers.ts";
@@ -55,8 +55,9 @@ export function createRestServer(api: RestApi, log: Logger, options: RestOptions
   const { accessControl, headers = [], credentials = null, bearer = null, admin = true, onRoute, ...server } = options;
   const app = createApp(log, server);
   if (onRoute !== undefined) app.addHook("onRoute", ({ url }) => onRoute(url));
-  if (accessControl !== undefined) addAccessControl(app, accessControl);
+  // Preflights, which are answered there, have the headers as well.
   addResponseHeaders(app, headers);
+  if (accessControl !== undefined) addAccessControl(app, accessControl);
   if (bearer !== null) addAccess(app, bearer, log);
   if (credentials !== null) addBasicAuth(app, credentials);
   // Before the topics were read an answer would be wrong: nothing seems to exist.
@@ -99,6 +100,11 @@ function createApp(log: Logger, options: Pick<RestOptions, "serverFactory">): Fa
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: unknown, raw: string | Buffer) =>
     parseBody(Buffer.isBuffer(raw) ? raw : Buffer.from(raw)),
   );
+  // What says nothing of its media type is taken where no body is looked at.
+  app.addContentTypeParser("*", { parseAs: "buffer" }, async (request: FastifyRequest, raw: string | Buffer) => {
+    if (request.headers["content-type"] !== undefined) throw statusError(415);
+    return { raw: Buffer.isBuffer(raw) ? raw : Buffer.from(raw), json: UNTYPED };
+  });
   app.setErrorHandler((error, _request, reply) => sendError(reply, error, log));
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error_code: 404, message: "HTTP 404 Not Found" }));
   return app;

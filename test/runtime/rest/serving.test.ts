@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { describe, it } from "node:test";
 import type { InjectOptions } from "fastify";
+import { parseOrigins } from "#runtime/rest/cors.ts";
 import { parseHeaderRules } from "#runtime/rest/response-headers.ts";
 import { createAdminServer, createRestServer, type RestOptions } from "#runtime/rest/server.ts";
 import { silent } from "../herder/fakes.ts";
@@ -42,6 +44,28 @@ describe("how REST is served", () => {
         if (wanted === 406) assert.equal(body, '{"error_code":406,"message":"HTTP 406 Not Acceptable"}');
       });
     }
+    it("a body of no media type is a 415 only where bodies are read", async () => {
+      // inject() gives every body a type.
+      const sent = async (method: string, path: string) => {
+        const app = createRestServer(createFakeApi(), silent, {});
+        const url = new URL(path, await app.listen({ host: "127.0.0.1", port: 0 }));
+        try {
+          return await new Promise<number | undefined>((resolve, reject) => {
+            request(url, { method, headers: { "content-length": 2 } }, (response) =>
+              resolve(response.resume().statusCode),
+            )
+              .once("error", reject)
+              .end("{}");
+          });
+        } finally {
+          await app.close();
+        }
+      };
+      assert.equal(await sent("PUT", "/connectors/x/pause"), 404);
+      assert.equal(await sent("DELETE", "/connectors/x"), 404);
+      assert.equal(await sent("PUT", "/connectors/x/config"), 415);
+      assert.equal(await sent("POST", "/connectors"), 415);
+    });
     it("a body that is too large is a 413", async () => {
       const payload = `{"name":"c","config":{"k":"${"x".repeat(33 * 1024 * 1024)}"}}`;
       const headers = { "content-type": "application/json" };
@@ -60,8 +84,26 @@ describe("how REST is served", () => {
     it("are for the origins that are named", async () => {
       assert.equal(await allowed("http://a.example"), "http://a.example");
       assert.equal(await allowed("http://x.b.example"), "http://x.b.example");
+      assert.equal(await allowed("HTTP://A.example"), "HTTP://A.example");
       assert.equal(await allowed("http://axexample"), undefined);
+      assert.equal(await allowed("http://x.b.example.evil"), undefined);
       assert.equal(await allowed("http://c.example"), undefined);
+    });
+    it("are for the origins that an expression matches as a whole", async () => {
+      const patterns = { origins: "https?://.*\\.d\\.example", methods: "" };
+      for (const [origin, wanted] of [
+        ["https://x.d.example", "https://x.d.example"],
+        ["http://y.z.d.example", "http://y.z.d.example"],
+        ["http://xd.example", undefined],
+        ["http://x.d.example.evil", undefined],
+      ] as const) {
+        const { headers } = await ask({ accessControl: patterns }, { url: "/connectors", headers: { origin } });
+        assert.equal(headers["access-control-allow-origin"], wanted);
+      }
+      assert.throws(
+        () => parseOrigins("http://(a"),
+        /must be origins or regular expressions, which http:\/\/\(a is not/,
+      );
     });
     it("are for nobody unless configured", async () => {
       const { headers } = await ask({}, { url: "/connectors", headers: { origin: "http://a.example" } });
@@ -76,14 +118,19 @@ describe("how REST is served", () => {
     });
     it("a preflight is answered without credentials", async () => {
       const { status, headers } = await ask(
-        { accessControl, credentials: new Map([["user", "secret"]]) },
+        {
+          accessControl,
+          credentials: new Map([["user", "secret"]]),
+          headers: parseHeaderRules("set X-Frame-Options: DENY"),
+        },
         {
           method: "OPTIONS",
           url: "/connectors",
           headers: { origin: "http://a.example", "access-control-request-method": "POST" },
         },
       );
-      assert.equal(status, 204);
+      assert.equal(status, 200);
+      assert.equal(headers["x-frame-options"], "DENY");
       assert.equal(headers["access-control-allow-methods"], "GET, POST");
     });
     it("OPTIONS that is no preflight names the methods of the path", async () => {
