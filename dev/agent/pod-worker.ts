@@ -202,6 +202,7 @@ export function startPodWorker(
       const { deletionTimestamp, deletionGracePeriodSeconds = DEFAULT_GRACE_SECONDS } = next.metadata;
       if (deletionTimestamp !== undefined) grace.end(deletionGracePeriodSeconds * 1000);
       else if (changed) publish();
+      else if (readyIn(next.status?.conditions) !== readyIn(conditions)) writer.repeat();
     },
     gone() {
       inApi = false;
@@ -218,6 +219,11 @@ export function startPodWorker(
 
 function conditionsOf(status: object): readonly PodCondition[] {
   return "conditions" in status ? (status.conditions as readonly PodCondition[]) : [];
+}
+
+/** The node controller sets it to False while the node is silent, and leaves it to the node to correct that. */
+function readyIn(conditions: readonly PodCondition[] = []): string | undefined {
+  return conditions.find(({ type }) => type === "Ready")?.status;
 }
 
 function sameGates(a: Pod, b: Pod): boolean {

@@ -6,6 +6,8 @@ import type { Pod } from "./pod.ts";
 export interface StatusWriter {
   /** Asks for a write. */
   publish(status: object): void;
+  /** Somebody else has written another status: writes the latest one again. */
+  repeat(): void;
   /** Resolves when the latest status is written, the pod is gone, or `signal` is aborted. */
   flush(signal: AbortSignal): Promise<void>;
 }
@@ -54,6 +56,10 @@ export function createStatusWriter(api: KubernetesApi, pod: Pod, signal: AbortSi
   return {
     publish(status) {
       wanted = status;
+      if (isDue()) writing ??= write();
+    },
+    repeat() {
+      written = undefined;
       if (isDue()) writing ??= write();
     },
     async flush(until) {

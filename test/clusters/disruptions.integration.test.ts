@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CONTAINER_MARK } from "#dev/agent/container-process.ts";
 import type { LocalKafka } from "#dev/kafka.ts";
 import { createKubectl, type Kubectl } from "#dev/kubectl.ts";
-import { down, type Stack, up, WORKER_IMAGE } from "#dev/stack.ts";
+import { markedProcesses, sendSignal } from "#dev/process-table.ts";
+import { down, type Stack, status, up, WORKER_IMAGE } from "#dev/stack.ts";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
 import { eventually } from "#support/eventually.ts";
 import { ownKafka } from "#support/kafka.ts";
@@ -19,6 +21,7 @@ const PODS = "headrace.dev/name=disrupted-connect";
 interface Resource {
   readonly metadata: { readonly uid: string; readonly name: string; readonly generation: number };
   readonly status?: {
+    readonly podIP?: string;
     readonly observedGeneration?: number;
     readonly conditions?: readonly {
       readonly type: string;
@@ -29,10 +32,11 @@ interface Resource {
   };
 }
 
-/** What befalls a cluster from outside while a connector works: a drained node, and Kafka that stands still. */
+/** What befalls a cluster from outside while a connector works: a drained node, Kafka that stands still, a node that is lost. */
 describe("disruptions of a cluster", () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-disruptions-"));
   const file = join(dir, "lines.txt");
+  const frozen = new Set<number>();
   let kafka: LocalKafka;
   let stack: Stack;
   let admin: Kubectl;
@@ -85,6 +89,7 @@ describe("disruptions of a cluster", () => {
 
   after(async () => {
     kafka?.process.signal("SIGCONT");
+    thaw();
     await stopWriting?.();
     await reader?.close();
     await down({ dir: join(dir, "stack") });
@@ -149,6 +154,24 @@ describe("disruptions of a cluster", () => {
 
   const uidsOf = (found: readonly Resource[]) => found.map(({ metadata }) => metadata.uid);
 
+  function stackProcess(name: string): number {
+    const found = status({ dir: join(dir, "stack") }).processes.find((each) => each.name === name);
+    assert.ok(found !== undefined, `${name} runs`);
+    return found.pid;
+  }
+
+  function freeze(...pids: readonly number[]): void {
+    for (const pid of pids) {
+      assert.ok(sendSignal(pid, "SIGSTOP"));
+      frozen.add(pid);
+    }
+  }
+
+  function thaw(): void {
+    for (const pid of frozen) sendSignal(pid, "SIGCONT");
+    frozen.clear();
+  }
+
   const evict = (pod: string) =>
     admin(["create", "--raw", `/api/v1/namespaces/default/pods/${pod}/eviction`, "-f", "-"], {
       input: JSON.stringify({
@@ -200,6 +223,34 @@ describe("disruptions of a cluster", () => {
     ]);
     test.diagnostic(`Kafka frozen → KafkaConnect not ready after ${seconds(cluster)}, connector ${seconds(connector)}`);
     kafka.process.signal("SIGCONT");
+    await until("kc", /^True Ready/);
+    await until("kctr", /^True Running/);
+    await moves();
+  });
+
+  it("a lost node: the worker's work goes on elsewhere, and its pod is replaced", async () => {
+    const owner = await stack.kubectl([
+      ...["get", "kctr", "disrupted", "-o", "jsonpath={.status.connectorStatus.tasks[0].worker_id}"],
+    ]);
+    const lost = (await pods()).find(({ status }) => status?.podIP !== undefined && owner === `${status.podIP}:8083`);
+    assert.ok(lost !== undefined, `the task is on ${owner}`);
+    const { name, uid } = lost.metadata;
+    const processes = markedProcesses(CONTAINER_MARK, (value) => value.includes(uid));
+    assert.ok(processes.length > 0);
+    freeze(stackProcess(`node agent ${NODE}`), ...processes);
+    await moves();
+    await admin(["delete", "pod", name, "--grace-period=1", "--wait=false"]);
+    await eventually(
+      "another pod has its name",
+      async () => {
+        const found = (await pods()).find(({ metadata }) => metadata.name === name);
+        return found !== undefined && found.metadata.uid !== uid;
+      },
+      DEADLINE_MS,
+    );
+    const reasons = await stack.kubectl(["get", "events", "-o", "jsonpath={.items[*].reason}"]);
+    assert.match(reasons, /ForceDeletedPod/);
+    thaw();
     await until("kc", /^True Ready/);
     await until("kctr", /^True Running/);
     await moves();
