@@ -9,6 +9,7 @@ import { JMX_PORT, JVM_COMMAND, jvmEnvironment, jvmProbes } from "./jvm-worker.t
 
 import { METRICS_PORT, REST_PORT } from "./names.ts";
 import { toPlugins } from "./plugins.ts";
+import { rackEnvironment } from "./rack.ts";
 import { artifactMounts, CONFIG_DIR, fetchMounts, workerMounts } from "./volumes.ts";
 
 /** Name of the container that runs the worker. */
@@ -32,6 +33,7 @@ export function buildWorkerContainer(connect: KafkaConnect, defaultImage: string
       fromField("POD_NAME", "metadata.name"),
       { name: "HEADRACE_SERVICE_ACCOUNT_DIR", value: API_ACCESS_DIR },
       ...(jvm ? jvmEnvironment(connect.spec) : []),
+      ...rackEnvironment(connect.spec),
       ...env,
     ],
     ports: [

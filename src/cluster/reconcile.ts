@@ -1,6 +1,6 @@
 import type { KafkaConnectStatus, PluginInfo } from "@headrace/contract";
 import type { Logger } from "pino";
-import { labelSelector, workloadName } from "../cluster-pods.ts";
+import { labelSelector, podsOf, workloadName } from "../cluster-pods.ts";
 import { type ConnectClient, firstAnswer, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
 import { noLaterThan, type Outcome, retryAfter, settled } from "../controller/outcome.ts";
@@ -32,6 +32,7 @@ import { DRAINING_ANNOTATION } from "./names.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
+import { rackMissing } from "./rack.ts";
 import { resizePods } from "./resize.ts";
 import { hasCertificates } from "./rest-security.ts";
 import { planRoll, type RollAction } from "./roll.ts";
@@ -291,7 +292,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const observed = await observePlugins(seen, memory, signal);
     const plugins = observed ?? resource.status?.connectorPlugins;
     const { pods } = seen;
-    const { warnings } = desired;
+    const warnings = [...desired.warnings, ...rackMissing(resource.spec, podsOf(stores.pods, key))];
     const lostBecause = deps.reachability?.lostBecause(key) ?? null;
     const about = { connect: resource, findings, pods, plugins, warnings, lostBecause };
     const status = toClusterStatus({ ...about, nowMs: now() });

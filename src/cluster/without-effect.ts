@@ -1,4 +1,5 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
+import { rackWithoutEffect } from "./rack.ts";
 
 /** The warning about keys of a free-form field that may not be set there. */
 export function notApplied(field: string, keys: readonly string[]): readonly string[] {
@@ -20,11 +21,7 @@ export function withoutEffect(spec: KafkaConnectSpec): readonly string[] {
       `Not applied: ${unsupported.join(", ")}; give the image what it needs and set it up with spec.template.connectContainer.env.`,
     );
   }
-  if (spec.rack?.type === "topology-label") {
-    warnings.push(
-      "spec.rack of type topology-label is not applied, since workers have no right to look at their nodes; use type environment-variable.",
-    );
-  }
+  warnings.push(...rackWithoutEffect(spec));
   if (spec.template?.pod?.templatedVolumes?.length) {
     warnings.push(
       "spec.template.pod.templatedVolumes is not applied, since all pods of a StatefulSet have the same volumes; use spec.template.pod.volumes.",

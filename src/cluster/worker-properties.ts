@@ -10,6 +10,7 @@ import { JVM_IMAGE_PLUGINS } from "./jvm-worker.ts";
 import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-access.ts";
 import { REST_PORT } from "./names.ts";
 import { MOUNT_DIR, toPlugins } from "./plugins.ts";
+import { rackProperties } from "./rack.ts";
 import { restProperties, restScheme } from "./rest-security.ts";
 
 /** The text of a worker's properties file, and what of `spec.config` is not in it. */
@@ -52,7 +53,7 @@ export function renderWorkerProperties(connect: KafkaConnect): WorkerProperties 
     "plugin.path": jvm ? jvmPluginPath(spec) : toPlugins(spec.plugins).path,
     ...given.properties,
     ...user,
-    ...rackOf(spec),
+    ...rackProperties(spec),
     ...(jvm || spec.isolation === undefined ? {} : { "headrace.isolation": spec.isolation.toLowerCase() }),
     ...(access.user === null ? {} : OWN_FILES),
     "config.providers": listed(providers, [...given.names, ...(access.user === null ? [] : [OWN_PROVIDER])]),
@@ -77,12 +78,6 @@ function perClient(properties: Properties): Properties {
   return Object.fromEntries(
     clients.flatMap((client) => Object.entries(properties).map(([key, value]) => [`${client}.${key}`, value])),
   );
-}
-
-/** Consumers read from replicas of their own rack. */
-function rackOf({ rack }: KafkaConnectSpec): Properties {
-  if (rack?.type !== "environment-variable" || rack.envVarName === undefined) return {};
-  return { "consumer.client.rack": `\${env:${rack.envVarName}}` };
 }
 
 /** The provider of the operator's own placeholders, which reads nothing else. */

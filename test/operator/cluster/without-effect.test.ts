@@ -43,6 +43,6 @@ describe("withoutEffect", () => {
 
   it("names a rack that workers cannot find out", () => {
     const [warning] = withoutEffect(kafkaConnect({ rack: { type: "topology-label", topologyKey: "zone" } }).spec);
-    assert.match(warning ?? "", /topology-label is not applied.*use type environment-variable/);
+    assert.match(warning ?? "", /topologyKey zone is not applied.*or type environment-variable/);
   });
 });

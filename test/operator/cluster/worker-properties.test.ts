@@ -73,6 +73,8 @@ describe("renderWorkerProperties", () => {
     const rack = { type: "environment-variable" as const, envVarName: "RACK" };
     const variable = kafkaConnect({ rack, config: { "consumer.client.rack": "x" } });
     assert.match(renderWorkerProperties(variable).text, /^consumer\.client\.rack=\$\{env:RACK\}$/m);
+    const zone = kafkaConnect({ rack: { type: "topology-label", topologyKey: "topology.kubernetes.io/zone" } });
+    assert.match(renderWorkerProperties(zone).text, /^consumer\.client\.rack=\$\{env:HEADRACE_RACK\}$/m);
     const label = kafkaConnect({ rack: { type: "topology-label", topologyKey: "zone" } });
     assert.doesNotMatch(renderWorkerProperties(label).text, /rack/);
   });
