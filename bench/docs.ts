@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
 import { FIGURES, type Figure, formatFigure } from "./figure.ts";
 import { machineText } from "./machine.ts";
@@ -10,8 +11,8 @@ import { toSimulationTable } from "./simulation/simulations.ts";
 import { toTable, toTargetTable } from "./table.ts";
 
 /**
- * `npm run bench-docs`: writes what .headrace/bench.json has into docs/benchmarks.md and docs/scaling.md, between their marks, and the
- * plots beside them.
+ * `npm run bench-docs`: writes what .headrace/bench.json and scale.json have into docs/benchmarks.md and docs/scaling.md, between their
+ * marks, and the plots beside them.
  */
 
 /** A plot and the figure that it shows, of all scenarios that have it. */
@@ -48,6 +49,14 @@ export function plotFigure(title: string, figure: Figure, comparisons: readonly 
   return groups.length === 0 ? null : toBarPlot({ title, series: SERIES, groups });
 }
 
+/** What `make scale` has told, one row each; empty if it has not run. */
+function operatorTable(file: string): string {
+  if (!existsSync(file)) return "";
+  const rows = z.array(z.array(z.string())).parse(JSON.parse(readFileSync(file, "utf8")));
+  const lines = rows.map(([what = "", ...values]) => `| ${what} | ${values.join("; ")} |\n`);
+  return `| operator | measured |\n|---|---|\n${lines.join("")}`;
+}
+
 function write({ machine, results, simulations }: Report): void {
   const comparisons = results.flatMap(compare);
   const pageFile = join(repoRoot, "docs/benchmarks.md");
@@ -72,6 +81,8 @@ function write({ machine, results, simulations }: Report): void {
   page = fillPlace(page, "targets", toTargetTable(comparisons));
   page = fillPlace(page, "plots", images.join("\n"));
   page = fillPlace(page, "results", comparisons.length === 0 ? "" : toTable(comparisons));
+  const operator = operatorTable(join(repoRoot, ".headrace/scale.json"));
+  if (operator !== "") page = fillPlace(page, "operator", operator);
   writeFileSync(pageFile, page);
 
   const scalingFile = join(repoRoot, "docs/scaling.md");

@@ -3,13 +3,13 @@ import type { Measurement } from "./scenario.ts";
 import { watchUsage } from "./usage.ts";
 
 const POLL_MS = 20;
-/** From the first progress to the next. */
-const STALL_MS = 60_000;
+/** Between one progress and the next: far more than anything takes, so that a machine that stands still for a while fails nothing. */
+const STALL_MS = 180_000;
 
 /**
  * Watches a worker's progress from the first record to the last and says how fast it was and what it used meanwhile. `progress` answers how
  * many records are done. The rate counts from the first progress that was seen, so that starting a connector is not part of it. Throws if
- * nothing moves for a minute. Too few records to see on their way have no rate.
+ * nothing moves for three minutes. Too few records to see on their way have no rate.
  */
 export async function measureRate(options: {
   readonly pid: number;
@@ -37,7 +37,7 @@ export async function measureRate(options: {
     }
     if (done > last) stalledSince = atMs;
     last = done;
-    if (atMs - stalledSince > STALL_MS) throw new Error(`no progress for a minute: ${done} of ${total} records`);
+    if (atMs - stalledSince > STALL_MS) throw new Error(`no progress for three minutes: ${done} of ${total} records`);
     await sleep(POLL_MS);
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type Kafka, type Producer } from "kafkajs";
+import { registerCodecs } from "#runtime/kafka/compression.ts";
 import { eventually } from "#support/worker.ts";
 
 /** Topics of a benchmark, looked at from outside. */
@@ -20,6 +21,7 @@ const HASH_LIMIT_MS = 120_000;
 
 /** Connects to Kafka. */
 export async function openTopics(bootstrap: string): Promise<Topics> {
+  registerCodecs();
   const kafka: Kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING });
   const admin: Admin = kafka.admin();
   await admin.connect();
@@ -42,6 +44,9 @@ export async function openTopics(bootstrap: string): Promise<Topics> {
       try {
         await consumer.subscribe({ topic, fromBeginning: true });
         const done = Promise.withResolvers<void>();
+        consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
+          if (!restart) done.reject(error);
+        });
         let read = 0;
         await consumer.run({
           autoCommit: false,
@@ -54,8 +59,8 @@ export async function openTopics(bootstrap: string): Promise<Topics> {
         });
         const timer = new AbortController();
         const late = sleep(HASH_LIMIT_MS, "late" as const, { signal: timer.signal }).catch(() => "done" as const);
-        const end = await Promise.race([done.promise.then(() => "done" as const), late]);
-        timer.abort();
+        const finished = done.promise.then(() => "done" as const);
+        const end = await Promise.race([finished, late]).finally(() => timer.abort());
         if (end === "late" || read !== total) throw new Error(`${topic} has ${read} records instead of ${total}`);
       } finally {
         await consumer.disconnect();

@@ -15,6 +15,8 @@ export interface Report {
   /** Where the events of one file go. */
   sinkOf(file: string): FileSink;
   ended(end: FileEnd): void;
+  /** The rows that tests have told so far. */
+  table(): readonly (readonly string[])[];
   /** Prints the failures once more, the table and the closing lines. True if something was tested and everything passed. */
   close(durationMs: number): boolean;
 }
@@ -79,6 +81,7 @@ export function createReport(print: (text: string) => void): Report {
       const good = fault === null && failed === 0;
       print(`${good ? "✓" : "✗"} ${file}: ${passed} of ${tests} (${inSeconds(durationMs)})\n`);
     },
+    table: () => table,
     close(durationMs) {
       if (failures.length > 0) print(`\n${failures.length} failed, again:\n${failures.join("")}`);
       if (table.length > 0) print(`\n${aligned(table)}\n`);

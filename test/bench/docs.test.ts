@@ -29,7 +29,7 @@ const report = (results: Report["results"], load = 0): Report => ({
 describe("the pages of the benchmark", () => {
   it("have the places that figures are written into", () => {
     const page = (name: string) => readFileSync(join(repoRoot, "docs", name), "utf8");
-    for (const name of ["machine", "targets", "plots", "results"]) {
+    for (const name of ["machine", "targets", "operator", "plots", "results"]) {
       assert.match(fillPlace(page("benchmarks.md"), name, "figures\n"), /-->\nfigures\n<!-- end -->/);
     }
     assert.match(fillPlace(page("scaling.md"), "simulation", "figures\n"), /figures/);

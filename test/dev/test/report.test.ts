@@ -12,7 +12,7 @@ function reportOf(files: Record<string, { events: readonly FileEvent[]; fault?: 
     report.ended({ file, durationMs: 1500, fault });
   }
   const passed = report.close(2000);
-  return { passed, text: lines.join("") };
+  return { passed, text: lines.join(""), table: report.table() };
 }
 
 const closing = (message: string): FileEvent => ({ kind: "diagnostic", message, closing: true });
@@ -52,7 +52,13 @@ describe("the report of a test run", () => {
 
   it("ends with the table that the tests told", () => {
     const row = (message: string): FileEvent => ({ kind: "diagnostic", message, closing: false });
-    const { text } = reportOf({ a: { events: [row("table | failover | 1 s"), row("interop | rest | 598"), ...good] } });
+    const { text, table } = reportOf({
+      a: { events: [row("table | failover | 1 s"), row("interop | rest | 598"), ...good] },
+    });
     assert.match(text, /\nfailover {2}1 s\nrest {6}598\n/);
+    assert.deepEqual(table, [
+      ["failover", "1 s"],
+      ["rest", "598"],
+    ]);
   });
 });
