@@ -1,4 +1,12 @@
-import type { ConfigInfos, ConfigKeyInfo, InstanceState, PluginInfo, StringMap, TargetState } from "@headrace/contract";
+import type {
+  ConfigInfos,
+  ConfigKeyInfo,
+  ConnectorType,
+  InstanceState,
+  PluginInfo,
+  StringMap,
+  TargetState,
+} from "@headrace/contract";
 import type { OffsetMap } from "@headrace/sdk";
 import type { PackagedPlugin, PackageManifest, PluginPackage } from "../plugins/plugin-package.ts";
 import type { PluginMetricValue } from "../task/plugin-metrics.ts";
@@ -108,6 +116,8 @@ export interface ExecutorCalls {
     result: null;
   };
   /** Fences the producers of a source connector's tasks, by the number of tasks that it may have had. */
+  /** Of a configuration whose class only its resolved form names; `unknown`: there is no such plugin. */
+  connectorType: { args: { config: StringMap }; result: ConnectorType };
   fenceProducers: { args: ConnectorOwner & { readonly tasks: number }; result: null };
   /** Committed offsets of a sink connector's consumer group. */
   sinkOffsets: { args: ConnectorOwner; result: readonly SinkOffset[] };

@@ -121,6 +121,10 @@ class Host implements ExecutorHost {
     alterSourceOffsets: (args, signal) => alterSourceOffsets(this.#ready(), args, signal),
     ownOffsets: (owner, signal) => listOwnOffsets(this.#ready(), owner, signal),
     writeOwnOffsets: (args, signal) => writeOwnOffsets(this.#ready(), args, signal),
+    connectorType: async ({ config }, signal) => {
+      const { plugins, resolver } = this.#ready();
+      return findQuietly(plugins, await resolver.resolve(config, signal))?.kind ?? "unknown";
+    },
     fenceProducers: async ({ connector, config, tasks }, signal) => {
       const { clients, resolver, worker } = this.#ready();
       const connectorConfig = await resolver.resolve(config, signal);
@@ -216,10 +220,12 @@ class Host implements ExecutorHost {
   #expiring(connector: string, task: number | null, connectorConfig: StringMap): Pick<ConfigResolver, "resolve"> {
     const resolver = this.#resolver;
     if (resolver === null) throw new Error("the executor has not been set up");
-    const restarts = connectorConfig["config.action.reload"]?.trim() !== "none";
+    let reload = connectorConfig["config.action.reload"];
     return this.#loading(async (raw, signal) => {
       const { config, expiries } = await resolver.resolveTimed(raw, signal);
-      for (const expiry of restarts ? expiries : []) this.#notify({ kind: "expiry", connector, task, ...expiry });
+      reload = config["config.action.reload"] ?? reload;
+      for (const expiry of reload?.trim() === "none" ? [] : expiries)
+        this.#notify({ kind: "expiry", connector, task, ...expiry });
       return config;
     });
   }
@@ -280,7 +286,8 @@ class Host implements ExecutorHost {
     };
     const log = createNoticeLog((notice) => this.#notify(notice), { connector: key.connector, task: key.task });
     const { body, built } = buildLate((signal) => buildTask(environment, start, log, signal));
-    const plugin = findQuietly(this.#options.plugins, start.connectorConfig);
+    // Until it is built, only a class that is no placeholder can be told.
+    const plugin = () => built()?.definition ?? findQuietly(this.#options.plugins, start.connectorConfig);
     const runner = startTask({
       label: id,
       body,
@@ -289,10 +296,10 @@ class Host implements ExecutorHost {
       report: (state, error) => {
         if (state === "FAILED") log.error({ error }, "task failed");
         const status = { kind: "status", connector: key.connector, task: key.task } as const;
-        this.#notify({ ...status, state, trace: traceOf(error), version: plugin?.version ?? null });
+        this.#notify({ ...status, state, trace: traceOf(error), version: plugin()?.version ?? null });
       },
     });
-    const type = () => (plugin?.kind === "sink" ? ("sink" as const) : ("source" as const));
+    const type = () => (plugin()?.kind === "sink" ? ("sink" as const) : ("source" as const));
     this.#tasks.set(id, { key, runner, type, built, lastMetrics: "" });
     return null;
   }
@@ -340,7 +347,7 @@ function buildLate(build: (signal: AbortSignal) => Promise<BuiltTask>): {
 
 function findQuietly(plugins: PluginRegistry, config: StringMap) {
   try {
-    return plugins.connector(config["connector.class"] ?? "");
+    return plugins.connector(config["connector.class"]?.trim() ?? "", config["connector.plugin.version"]);
   } catch {
     return null;
   }

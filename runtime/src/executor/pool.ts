@@ -1,4 +1,4 @@
-import type { ConfigInfos, ConfigKeyInfo, PluginInfo, StringMap, TargetState } from "@headrace/contract";
+import type { ConfigInfos, ConfigKeyInfo, ConnectorType, PluginInfo, StringMap, TargetState } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { PluginPackage } from "../plugins/plugin-package.ts";
@@ -54,6 +54,7 @@ export interface ExecutorPool {
   alterSourceOffsets(args: ExecutorCalls["alterSourceOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
   ownOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<ExecutorCalls["ownOffsets"]["result"]>;
   writeOwnOffsets(args: ExecutorCalls["writeOwnOffsets"]["args"], signal: AbortSignal): Promise<void>;
+  connectorType(config: StringMap, signal: AbortSignal): Promise<ConnectorType>;
   fenceProducers(args: ExecutorCalls["fenceProducers"]["args"], signal: AbortSignal): Promise<void>;
   sinkOffsets(owner: ConnectorOwner, signal: AbortSignal): Promise<readonly SinkOffset[]>;
   sinkProgress(owner: ConnectorOwner, signal: AbortSignal): Promise<SinkProgress>;
@@ -124,6 +125,7 @@ type ControlCall =
   | "alterSourceOffsets"
   | "ownOffsets"
   | "writeOwnOffsets"
+  | "connectorType"
   | "fenceProducers"
   | "sinkOffsets"
   | "sinkProgress"
@@ -134,6 +136,7 @@ const QUESTIONS: ReadonlySet<ControlCall> = new Set([
   "configDef",
   "validate",
   "ownOffsets",
+  "connectorType",
   "fenceProducers",
   "sinkOffsets",
   "sinkProgress",
@@ -236,6 +239,10 @@ class Pool implements ExecutorPool {
 
   async writeOwnOffsets(args: ExecutorCalls["writeOwnOffsets"]["args"], signal: AbortSignal): Promise<void> {
     await this.#control("writeOwnOffsets", args, signal);
+  }
+
+  connectorType(config: StringMap, signal: AbortSignal): Promise<ConnectorType> {
+    return this.#control("connectorType", { config }, signal);
   }
 
   async fenceProducers(args: ExecutorCalls["fenceProducers"]["args"], signal: AbortSignal): Promise<void> {

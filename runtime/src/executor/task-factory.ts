@@ -78,6 +78,7 @@ interface Prepared<D extends ConnectorDefinition, C> {
 /** A task that is ready to run, and what its metrics tell besides its counters. */
 export interface BuiltTask {
   readonly body: TaskBody;
+  readonly definition: ConnectorDefinition;
   readonly classes: TaskClasses;
   readonly ownMetrics: () => readonly PluginMetricValue[];
 }
@@ -121,7 +122,7 @@ export async function buildTask(
   };
   const built = (body: TaskBody): BuiltTask => {
     const classes = taskClassesOf(plugins, definition, environment.worker, connectorConfig);
-    return { body, classes, ownMetrics: own.values };
+    return { body, definition, classes, ownMetrics: own.values };
   };
   if (definition.kind === "source") {
     const common = orThrow(parseConfig(SOURCE_KEYS, connectorConfig));

@@ -1,4 +1,5 @@
 import type { ConnectorOffsets, OffsetsMessage, SinkLag, StringMap } from "@headrace/contract";
+import { hasPlaceholder } from "../config-providers/placeholders.ts";
 import { ConnectError } from "../errors.ts";
 import type { ExecutorPool } from "../executor/pool.ts";
 import type { NewSourceOffset, SourceOffsets } from "../store/source-offsets.ts";
@@ -28,7 +29,10 @@ export interface OffsetCommands {
 export interface OffsetCommandsOptions {
   readonly configStore: Pick<ConfigStore, "config" | "readToEnd">;
   readonly sourceOffsets: SourceOffsets;
-  readonly pool: Pick<ExecutorPool, "alterSourceOffsets" | "sinkOffsets" | "sinkProgress" | "alterSinkOffsets">;
+  readonly pool: Pick<
+    ExecutorPool,
+    "connectorType" | "alterSourceOffsets" | "sinkOffsets" | "sinkProgress" | "alterSinkOffsets"
+  >;
   readonly catalog: () => Pick<Catalog, "connectorType">;
   readonly steps: Pick<LeaderSteps, "asLeader">;
   /** Fences tasks of a source connector that may still be writing; needed where offsets are written in transactions. */
@@ -39,12 +43,17 @@ export interface OffsetCommandsOptions {
 export function createOffsetCommands(options: OffsetCommandsOptions): OffsetCommands {
   const { configStore, sourceOffsets, pool, steps, fence } = options;
 
-  const find = (name: string): { readonly entry: ConnectorEntry; readonly type: "source" | "sink" } => {
+  const find = async (
+    name: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly entry: ConnectorEntry; readonly type: "source" | "sink" }> => {
     const entry = configStore.config().connectors.get(name);
     if (entry === undefined) throw new ConnectError("not-found", `Connector ${name} not found`);
-    const type = options.catalog().connectorType(entry.config["connector.class"]);
-    if (type !== "unknown") return { entry, type };
     const plugin = entry.config["connector.class"];
+    const type = hasPlaceholder(plugin ?? "")
+      ? await pool.connectorType(entry.config, signal)
+      : options.catalog().connectorType(plugin);
+    if (type !== "unknown") return { entry, type };
     throw new ConnectError("internal", `The class ${plugin} of connector ${name} is no plugin of this worker`);
   };
 
@@ -71,7 +80,7 @@ export function createOffsetCommands(options: OffsetCommandsOptions): OffsetComm
       // Any worker resumes a connector, so the leader may not know it yet.
       scope.enter("reading to the end of the config topic");
       await configStore.readToEnd(scope.signal);
-      const { entry, type } = find(name);
+      const { entry, type } = await find(name, scope.signal);
       requireStopped(name, entry);
       scope.enter(`modifying offsets for connector ${name}`);
       const owner = { connector: name, config: entry.config };
@@ -86,14 +95,14 @@ export function createOffsetCommands(options: OffsetCommandsOptions): OffsetComm
 
   return {
     async offsets(name, scope) {
-      const { entry, type } = find(name);
+      const { entry, type } = await find(name, scope.signal);
       scope.enter(`reading the offsets of connector ${name}`);
       const owner = { connector: name, config: entry.config };
       if (type === "source") return { offsets: [...(await sourceOffsets.list(owner, scope.signal))] };
       return { offsets: (await pool.sinkOffsets(owner, scope.signal)).map(toConnectorOffset) };
     },
     async lag(name, scope) {
-      const { entry, type } = find(name);
+      const { entry, type } = await find(name, scope.signal);
       if (type === "source") throw new ConnectError("bad-request", `Connector ${name} is no sink`);
       scope.enter(`reading the lag of connector ${name}`);
       return toSinkLag(await pool.sinkProgress({ connector: name, config: entry.config }, scope.signal));

@@ -56,6 +56,7 @@ const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNo
     alterSourceOffsets: () => true,
     ownOffsets: () => [],
     writeOwnOffsets: () => null,
+    connectorType: () => "unknown",
     fenceProducers: () => null,
     sinkOffsets: () => [],
     sinkProgress: () => ({ group: "", partitions: [] }),

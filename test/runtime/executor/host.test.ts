@@ -88,7 +88,7 @@ function setUp() {
       features: () => ["gzip"],
     }),
     offsetsTopics: { open: unused, writeInTransaction: unused },
-    env: { TOPIC: "numbers", MAX: "2", ENFORCE: "false" },
+    env: { TOPIC: "numbers", MAX: "2", ENFORCE: "false", CLASS: "counter" },
     hide: (text) => text,
     memoryBytes: () => 42,
     now: () => performance.now(),
@@ -201,6 +201,19 @@ describe("executor host", () => {
       /The connector c has generated 3 tasks, which is greater than 2/,
     );
     assert.deepEqual(host.states(null), ["FAILED", "RUNNING", "FAILED"]);
+  });
+
+  it("knows a connector by a class that a placeholder names", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    const named = { "connector.class": `\${env:CLASS}` };
+    assert.equal(await host.call("connectorType", { config: { ...connectorConfig, ...named } }), "source");
+    assert.equal(await host.call("connectorType", { config: { "connector.class": "nope" } }), "unknown");
+    host.lease(60_000);
+    await host.call("startTask", taskStart(named));
+    await host.until(0, "RUNNING");
+    const running = host.notices.find((notice) => notice.kind === "status" && notice.state === "RUNNING");
+    assert.equal(running?.kind === "status" ? running.version : null, "1.2.3");
   });
 
   it("has as many tasks as a placeholder says, and fails those of a stored set that is larger", async () => {

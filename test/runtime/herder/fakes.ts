@@ -1,4 +1,12 @@
-import type { ConfigInfos, ConfigKeyInfo, InstanceState, StringMap, TargetState, TaskId } from "@headrace/contract";
+import type {
+  ConfigInfos,
+  ConfigKeyInfo,
+  ConnectorType,
+  InstanceState,
+  StringMap,
+  TargetState,
+  TaskId,
+} from "@headrace/contract";
 import { pino } from "pino";
 import { ConnectError } from "#runtime/errors.ts";
 import type {
@@ -284,6 +292,9 @@ export class FakePool implements ExecutorPool {
     return [];
   }
   async writeOwnOffsets(): Promise<void> {}
+  async connectorType(config: StringMap): Promise<ConnectorType> {
+    return config["connector.class"] === `\${env:SOURCE}` ? "source" : "unknown";
+  }
   async fenceProducers({ connector, tasks }: ExecutorCalls["fenceProducers"]["args"]): Promise<void> {
     await this.#do(`fence ${connector} ${tasks}`, () => undefined);
   }

@@ -590,6 +590,14 @@ describe("REST", () => {
         '{"offsets":[{"partition":{"filename":"f"},"offset":{"position":9223372036854775807}}]}',
       );
     });
+    it("are those of a source, too, if a placeholder names its class", async () => {
+      await configStore.putConnector("c", { ...config, "connector.class": `\${env:SOURCE}` }, "STOPPED");
+      await configStore.putTaskConfigs("c", []);
+      assert.deepEqual((await ask("GET", "/connectors/c/offsets")).body, { offsets: [] });
+      assert.equal((await ask("DELETE", "/connectors/c/offsets")).status, 200);
+      await configStore.putConnector("d", { ...config, "connector.class": `\${env:NOBODY}` }, "STOPPED");
+      assert.equal((await ask("GET", "/connectors/d/offsets")).status, 500);
+    });
     it("of unknown connectors are not found", async () => {
       error(404, "Connector x not found", await ask("GET", "/connectors/x/offsets"));
       error(404, "Connector x not found", await ask("DELETE", "/connectors/x/offsets"));
