@@ -1,4 +1,4 @@
-import { config, RetriableError } from "@headrace/sdk";
+import { ConfigError, config, RetriableError } from "@headrace/sdk";
 import { Client } from "pg";
 import type { z } from "zod";
 
@@ -29,9 +29,7 @@ export function urlProblem(url: string): string | null {
 export async function connect(settings: Settings, signal: AbortSignal, replication = false): Promise<Client> {
   signal.throwIfAborted();
   const options = {
-    connectionString: settings["connection.url"].trim().replace(/^jdbc:/, ""),
-    ...(settings["connection.user"] !== undefined && { user: settings["connection.user"] }),
-    ...(settings["connection.password"] !== undefined && { password: settings["connection.password"].reveal() }),
+    connectionString: connectionString(settings),
     connectionTimeoutMillis: settings["connection.timeout.ms"],
     application_name: "headrace",
     options: "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c lc_monetary=C",
@@ -62,6 +60,18 @@ export async function connect(settings: Settings, signal: AbortSignal, replicati
   return client;
 }
 
+/** The URL with the user and the password that the other keys name: pg would take no heed of them beside a URL. */
+function connectionString(settings: Settings): string {
+  const text = settings["connection.url"].trim().replace(/^jdbc:/, "");
+  const { "connection.user": user, "connection.password": password } = settings;
+  if (user === undefined && password === undefined) return text;
+  const url = URL.parse(text);
+  if (url === null) throw new ConfigError("connection.url is no URL");
+  if (user !== undefined) url.username = encodeURIComponent(user);
+  if (password !== undefined) url.password = encodeURIComponent(password.reveal());
+  return url.href;
+}
+
 /** Runs something on a connection; it is cut when the signal aborts, which ends what it waits for. */
 export async function withAbort<T>(client: Client, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();
@@ -83,8 +93,8 @@ export function sqlState(error: unknown): string | null {
   return /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null;
 }
 
-/** Connection lost, resources, operator's intervention, deadlock, serialisation. */
-const PASSING = /^(08|53|57|40001|40P01|55P03|25006)/;
+/** Connection lost, resources, operator's intervention, deadlock, serialisation, in use. */
+const PASSING = /^(08|53|57|40001|40P01|55P03|55006|25006)/;
 
 /** An error that may pass, as RetriableError; others as they are. What has no code of the server's is the connection. */
 export function toRetriable(error: unknown): unknown {

@@ -1,7 +1,8 @@
+import { postgresCdcSource } from "./capture/postgres-cdc-source.ts";
 import { postgresSink } from "./postgres-sink.ts";
 import { postgresQuerySource } from "./query/postgres-query-source.ts";
 
-export { postgresQuerySource, postgresSink };
+export { postgresCdcSource, postgresQuerySource, postgresSink };
 
 /** The connectors of this package. */
-export default [postgresSink, postgresQuerySource];
+export default [postgresSink, postgresQuerySource, postgresCdcSource];

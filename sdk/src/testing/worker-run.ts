@@ -32,8 +32,8 @@ export interface WorkerRun {
   write(topic: string, lines: readonly string[]): Promise<void>;
   /** The values of a topic, as text, once there are so many; all that have come so far, in their order. */
   read(topic: string, count: number, timeoutMs?: number): Promise<readonly string[]>;
-  /** Ends the worker as `kill -9` does, and starts it again. */
-  killAndRestart(): Promise<void>;
+  /** Ends the worker as `kill -9` does, and starts it again; `meanwhile` runs while there is none. */
+  killAndRestart(meanwhile?: () => Promise<void>): Promise<void>;
   /** The end of its log. */
   logTail(): Promise<string>;
   close(): Promise<void>;
@@ -185,8 +185,9 @@ export async function openWorkerRun(options: WorkerRunOptions): Promise<WorkerRu
       });
       return lines;
     },
-    async killAndRestart() {
+    async killAndRestart(meanwhile) {
       await end("SIGKILL");
+      await meanwhile?.();
       await launch();
     },
     logTail,

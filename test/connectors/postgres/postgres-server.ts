@@ -22,8 +22,11 @@ export interface PostgresServer {
 
 export interface Database {
   readonly client: Client;
+  readonly name: string;
   /** Goes through a proxy that can be cut. */
   readonly url: string;
+  /** Of the proxy, on loopback. */
+  readonly proxyPort: number;
   readonly outage: { begin(): Promise<void>; end(): Promise<void> };
   close(): Promise<void>;
 }
@@ -62,6 +65,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     "unix_socket_directories=",
     "fsync=off",
     "wal_level=logical",
+    "max_connections=200",
+    "max_wal_senders=100",
+    "max_replication_slots=400",
   ];
   const options = settings.map((setting) => `-c ${setting}`).join(" ");
   const control = (...args: string[]) =>
@@ -84,6 +90,8 @@ export async function startPostgres(): Promise<PostgresServer> {
       const proxy = await openProxy(port);
       return {
         client,
+        name,
+        proxyPort: proxy.port,
         url: `postgresql://headrace@127.0.0.1:${proxy.port}/${name}`,
         outage: proxy.outage,
         async close() {

@@ -1,0 +1,307 @@
+import {
+  DataError,
+  type Header,
+  NULL_VALUE,
+  type SchemaAndValue,
+  type SourceRecord,
+  type Value,
+  valuesEqual,
+} from "@headrace/sdk";
+import { type ChangeSource, envelope, type Operation, TRANSACTION_KEY_SCHEMA, TRANSACTION_SCHEMA } from "./envelope.ts";
+import { isBehind, type StreamPosition, toStreamOffset } from "./offset.ts";
+import type { Message, OldRow, Row } from "./pgoutput.ts";
+import { type CapturedTable, type DecodedRow, decodeKeyRow, decodeRow, keyOf, loosened } from "./table.ts";
+
+export interface ChangeRules {
+  readonly "topic.prefix": string;
+  readonly "topic.delimiter": string;
+  readonly "tombstones.on.delete": boolean;
+  readonly "provide.transaction.metadata": boolean;
+  readonly "unavailable.value.placeholder": string;
+  readonly "skipped.operations": readonly string[];
+}
+
+export interface ChangesOptions {
+  readonly rules: ChangeRules;
+  readonly database: string;
+  /** What was given last; records up to there are not given again. */
+  readonly position: StreamPosition;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+interface Transaction {
+  readonly commitLsn: bigint;
+  readonly committedAt: bigint;
+  readonly xid: number;
+  /** Changes so far, those of other tables included: the same number whenever the transaction comes by. */
+  event: number;
+  /** Events given so far, and of each table. */
+  total: number;
+  readonly tables: Map<string, number>;
+}
+
+/** A record that is to become one: where it goes, without its offset. */
+type Draft = Pick<SourceRecord, "topic" | "key" | "value" | "headers">;
+
+/**
+ * Makes records of the messages of the stream, one after the other.
+ *
+ * Guarantees: records of a transaction have the same places each time that it comes by, so that those up to the position are left out, whatever
+ * part of it PostgreSQL sends again.
+ */
+export class Changes {
+  readonly #options: ChangesOptions;
+  readonly #tables = new Map<number, CapturedTable | null>();
+  #position: StreamPosition;
+  #lastCommit: bigint | null = null;
+  #transaction: Transaction | null = null;
+  #micros = 0n;
+  #xid: number | null = null;
+
+  constructor(options: ChangesOptions) {
+    this.#options = options;
+    this.#position = options.position;
+  }
+
+  /** Of the last record given. */
+  position(): StreamPosition {
+    return this.#position;
+  }
+
+  /** Whether the stream is within a transaction: nothing of it may be acknowledged yet. */
+  isInTransaction(): boolean {
+    return this.#transaction !== null;
+  }
+
+  /** What a relation of the stream is from now on; null: it is not captured. */
+  setTable(relation: number, table: CapturedTable | null): void {
+    this.#tables.set(relation, table);
+  }
+
+  /** Between transactions: all that lies before this place has been given, or was of no interest. */
+  skipTo(lsn: bigint): void {
+    if (this.#transaction === null && lsn > this.#position.commit) this.#position = { commit: lsn, event: 0, part: 0 };
+  }
+
+  /** A record that says where the stream is, and nothing else. */
+  standing(draft: Draft): SourceRecord {
+    return this.#toRecord(draft, this.#position.commit);
+  }
+
+  /** The records of one message that stands at this place of the log. */
+  next(lsn: bigint, message: Message): readonly SourceRecord[] {
+    switch (message.kind) {
+      case "begin": {
+        const { commitLsn, committedAt, xid } = message;
+        this.#transaction = { commitLsn, committedAt, xid, event: 0, total: 0, tables: new Map() };
+        this.#micros = committedAt;
+        this.#xid = xid;
+        return [];
+      }
+      case "commit": {
+        const transaction = this.#open();
+        transaction.event += 1;
+        const records = this.#place(transaction, lsn, this.#end(transaction, message.endLsn));
+        this.#lastCommit = message.endLsn;
+        this.#transaction = null;
+        return records;
+      }
+      case "insert":
+      case "update":
+      case "delete":
+      case "truncate": {
+        const transaction = this.#open();
+        transaction.event += 1;
+        const relations = message.kind === "truncate" ? message.relations : [message.relation];
+        const drafts = relations.flatMap((relation) => this.#change(transaction, lsn, relation, message));
+        return this.#place(transaction, lsn, drafts);
+      }
+      case "relation":
+      case "other":
+        return [];
+      default:
+        throw new Error(`unreachable: ${message satisfies never}`);
+    }
+  }
+
+  #open(): Transaction {
+    if (this.#transaction === null) throw new Error("a change outside of a transaction");
+    return this.#transaction;
+  }
+
+  /** Gives the drafts of one change their places, and leaves out what was given before. */
+  #place(transaction: Transaction, lsn: bigint, drafts: readonly Draft[]): readonly SourceRecord[] {
+    const { commitLsn: commit, event } = transaction;
+    return drafts.flatMap((draft, part) => {
+      if (!isBehind(this.#position, commit, event, part)) return [];
+      this.#position = { commit, event, part };
+      return [this.#toRecord(draft, lsn)];
+    });
+  }
+
+  #toRecord(draft: Draft, lsn: bigint): SourceRecord {
+    const facts = { lsn, lastCommit: this.#lastCommit, xid: this.#xid, micros: this.#micros };
+    return {
+      ...draft,
+      sourcePartition: { server: this.#options.rules["topic.prefix"] },
+      sourceOffset: toStreamOffset(this.#position, facts),
+    };
+  }
+
+  #change(
+    transaction: Transaction,
+    lsn: bigint,
+    relation: number,
+    message: Extract<Message, { readonly kind: "insert" | "update" | "delete" | "truncate" }>,
+  ): readonly Draft[] {
+    const table = this.#tables.get(relation);
+    if (table === undefined) throw new Error(`the stream has not described relation ${relation}`);
+    if (table === null) return [];
+    const skipped = this.#options.rules["skipped.operations"];
+    const change = { transaction, lsn, relation };
+    switch (message.kind) {
+      case "insert":
+        return skipped.includes("c") ? [] : this.#write(change, "c", null, message.after, []);
+      case "update":
+        return skipped.includes("u") ? [] : this.#update(change, message.before, message.after);
+      case "delete":
+        return skipped.includes("d") ? [] : this.#remove(change, message.before, []);
+      case "truncate":
+        return skipped.includes("t") ? [] : this.#event(change, "t", null, { before: null, after: null }, []);
+      default:
+        throw new Error(`unreachable: ${message satisfies never}`);
+    }
+  }
+
+  #update(change: Change, before: OldRow | null, after: Row): readonly Draft[] {
+    const row = this.#decode(change.relation, after, before?.complete === true ? before.row : null);
+    const old = before === null ? null : this.#decodeOld(change.relation, before);
+    const table = this.#table(change.relation);
+    const newKey = keyOf(table, row);
+    const oldKey = old === null ? null : keyOf(table, old);
+    if (before !== null && oldKey !== null && newKey !== null && !valuesEqual(oldKey.value, newKey.value)) {
+      const isNew: Header = { key: "__debezium.newkey", ...newKey };
+      const wasOld: Header = { key: "__debezium.oldkey", ...oldKey };
+      return [...this.#remove(change, before, [isNew]), ...this.#write(change, "c", null, after, [wasOld], before)];
+    }
+    return this.#event(change, "u", newKey, { before: before?.complete === true ? old : null, after: row }, []);
+  }
+
+  #write(
+    change: Change,
+    op: Operation,
+    before: Value,
+    after: Row,
+    headers: readonly Header[],
+    old: OldRow | null = null,
+  ): readonly Draft[] {
+    const row = this.#decode(change.relation, after, old?.complete === true ? old.row : null);
+    return this.#event(change, op, keyOf(this.#table(change.relation), row), { before, after: row }, headers);
+  }
+
+  #remove(change: Change, before: OldRow, headers: readonly Header[]): readonly Draft[] {
+    const row = this.#decodeOld(change.relation, before);
+    const key = keyOf(this.#table(change.relation), row);
+    const drafts = this.#event(change, "d", key, { before: row, after: null }, headers);
+    if (key === null || !this.#options.rules["tombstones.on.delete"]) return drafts;
+    return [...drafts, { topic: this.#table(change.relation).topic, key, value: NULL_VALUE, headers }];
+  }
+
+  #event(
+    change: Change,
+    op: Operation,
+    key: SchemaAndValue | null,
+    rows: { readonly before: Value; readonly after: Value },
+    headers: readonly Header[],
+  ): readonly Draft[] {
+    const { transaction, lsn } = change;
+    const table = this.#table(change.relation);
+    const { rules, database, now } = this.#options;
+    const collection = `${table.schema}.${table.table}`;
+    const first = transaction.total === 0;
+    transaction.total += 1;
+    const order = (transaction.tables.get(collection) ?? 0) + 1;
+    transaction.tables.set(collection, order);
+    const id = `${transaction.xid}:${lsn}`;
+    const withMetadata = rules["provide.transaction.metadata"];
+    const block = { id, total_order: BigInt(transaction.total), data_collection_order: BigInt(order) };
+    const source: ChangeSource = {
+      prefix: rules["topic.prefix"],
+      database,
+      schema: table.schema,
+      table: table.table,
+      snapshot: "false",
+      micros: transaction.committedAt,
+      xid: transaction.xid,
+      lsn,
+      lastCommit: this.#lastCommit,
+    };
+    const value = envelope({ ...rows, source, transaction: withMetadata ? block : null, op, now: now() });
+    const draft = { topic: table.topic, key, value: { schema: table.envelope, value }, headers };
+    if (!withMetadata || !first) return [draft];
+    return [this.#boundary("BEGIN", id, transaction, null), draft];
+  }
+
+  #end(transaction: Transaction, endLsn: bigint): readonly Draft[] {
+    if (!this.#options.rules["provide.transaction.metadata"] || transaction.total === 0) return [];
+    const collections = [...transaction.tables].map(([name, count]) => ({
+      data_collection: name,
+      event_count: BigInt(count),
+    }));
+    return [this.#boundary("END", `${transaction.xid}:${endLsn}`, transaction, collections)];
+  }
+
+  #boundary(status: "BEGIN" | "END", id: string, transaction: Transaction, collections: Value): Draft {
+    const { rules } = this.#options;
+    const value = {
+      status,
+      id,
+      event_count: collections === null ? null : BigInt(transaction.total),
+      data_collections: collections,
+      ts_ms: transaction.committedAt / 1_000n,
+    };
+    return {
+      topic: `${rules["topic.prefix"]}${rules["topic.delimiter"]}transaction`,
+      key: { schema: TRANSACTION_KEY_SCHEMA, value: { id } },
+      value: { schema: TRANSACTION_SCHEMA, value },
+    };
+  }
+
+  #table(relation: number): CapturedTable {
+    const table = this.#tables.get(relation) ?? null;
+    if (table === null) throw new Error(`relation ${relation} is not captured`);
+    return table;
+  }
+
+  #decodeOld(relation: number, old: OldRow): Readonly<Record<string, Value>> {
+    return old.complete
+      ? this.#decode(relation, old.row, null)
+      : guarded(this.#table(relation), (table) => decodeKeyRow(table, old.row));
+  }
+
+  /** A table may have rows from before a column became NOT NULL: then its schema admits null until the stream describes it anew. */
+  #decode(relation: number, row: Row, old: Row | null): Readonly<Record<string, Value>> {
+    const { rules } = this.#options;
+    const placeholder = rules["unavailable.value.placeholder"];
+    const decoded: DecodedRow = guarded(this.#table(relation), (table) => decodeRow(table, row, placeholder, old));
+    if (decoded.missing.size > 0)
+      this.#tables.set(relation, loosened(this.#table(relation), rules["topic.prefix"], decoded.missing));
+    return decoded.value;
+  }
+}
+
+interface Change {
+  readonly transaction: Transaction;
+  readonly lsn: bigint;
+  readonly relation: number;
+}
+
+function guarded<T>(table: CapturedTable, decode: (table: CapturedTable) => T): T {
+  try {
+    return decode(table);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DataError(`table ${table.schema}.${table.table}: ${reason}`, { cause });
+  }
+}

@@ -1,0 +1,160 @@
+import { type Field, optional, type Schema, type SchemaAndValue, structSchema, type Value } from "@headrace/sdk";
+import type { Column } from "./column.ts";
+import { envelopeSchema } from "./envelope.ts";
+import type { Row } from "./pgoutput.ts";
+
+/** One column of a captured table. */
+export interface TableColumn {
+  readonly name: string;
+  /** Its place in the rows of the stream. */
+  readonly index: number;
+  readonly column: Column;
+  readonly required: boolean;
+  /** Its place in the key, from 0; -1: it is not part of it. */
+  readonly keyPlace: number;
+}
+
+/** A captured table, ready to make records of its rows. */
+export interface CapturedTable {
+  readonly schema: string;
+  readonly table: string;
+  readonly topic: string;
+  readonly columns: readonly TableColumn[];
+  readonly valueSchema: Schema;
+  /** null: the table has no primary key. */
+  readonly keySchema: Schema | null;
+  readonly envelope: Schema;
+}
+
+export interface TableDescription {
+  readonly prefix: string;
+  readonly topic: string;
+  readonly schema: string;
+  readonly table: string;
+  readonly columns: readonly TableColumn[];
+}
+
+/** The schemas of a table's records. Source: Debezium 3.4, "Data change events". */
+export function createTable({ prefix, topic, schema, table, columns }: TableDescription): CapturedTable {
+  const name = [prefix, schema, table].map(sanitized).join(".");
+  const fields = columns.map(
+    ({ name: field, column, required }): Field => ({
+      name: field,
+      schema: required ? column.schema : optional(column.schema),
+    }),
+  );
+  const valueSchema: Schema = { type: "STRUCT", optional: true, name: `${name}.Value`, fields };
+  const key = columns.filter(({ keyPlace }) => keyPlace >= 0).toSorted((a, b) => a.keyPlace - b.keyPlace);
+  const keyFields = Object.fromEntries(key.map((each) => [each.name, each.column.schema]));
+  return {
+    schema,
+    table,
+    topic,
+    columns,
+    valueSchema,
+    keySchema: key.length === 0 ? null : structSchema(keyFields, `${name}.Key`),
+    envelope: envelopeSchema(name, valueSchema),
+  };
+}
+
+/** The same table with columns that admit null, because there is a row that has none. */
+export function loosened(table: CapturedTable, prefix: string, names: ReadonlySet<string>): CapturedTable {
+  const columns = table.columns.map((column) => (names.has(column.name) ? { ...column, required: false } : column));
+  return createTable({ ...table, prefix, columns });
+}
+
+/** As topic names: other characters than Avro's and Kafka's become an underscore. Source: Debezium, schema.name.adjustment. */
+function sanitized(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]/g, "_");
+}
+
+/** Topic of a table. */
+export function topicOf(prefix: string, schema: string, table: string, delimiter: string): string {
+  return [prefix, schema, table].map(sanitized).join(delimiter);
+}
+
+/** A decoded row, and which of its required columns have no value. */
+export interface DecodedRow {
+  readonly value: Readonly<Record<string, Value>>;
+  readonly missing: ReadonlySet<string>;
+}
+
+/**
+ * A row as Connect's values. A cell that is undefined is a large value that the change left as it was: it is taken from `old`, where that has
+ * it, and is the placeholder otherwise.
+ */
+export function decodeRow(table: CapturedTable, row: Row, placeholder: string, old: Row | null = null): DecodedRow {
+  const missing = new Set<string>();
+  const entries = table.columns.map(({ name, index, column, required }): [string, Value] => {
+    const cell = row[index] === undefined ? old?.[index] : row[index];
+    const value =
+      cell === undefined ? placeholderOf(column.schema, placeholder) : cell === null ? null : column.decode(cell);
+    if (value === null && required) missing.add(name);
+    return [name, value];
+  });
+  return { value: Object.fromEntries(entries), missing };
+}
+
+/** A row of which only the key is known; what is required besides has an empty value, as with Debezium. */
+export function decodeKeyRow(table: CapturedTable, row: Row): Readonly<Record<string, Value>> {
+  return Object.fromEntries(
+    table.columns.map(({ name, index, column, required }): [string, Value] => {
+      const cell = row[index] ?? null;
+      if (cell !== null) return [name, column.decode(cell)];
+      return [name, required ? emptyOf(column.schema) : null];
+    }),
+  );
+}
+
+/** The key of a row; null for a table without one. */
+export function keyOf(table: CapturedTable, value: Readonly<Record<string, Value>>): SchemaAndValue | null {
+  const schema = table.keySchema;
+  if (schema === null) return null;
+  return { schema, value: Object.fromEntries((schema.fields ?? []).map(({ name }) => [name, value[name] ?? null])) };
+}
+
+/** What stands for a large value that the log does not have; null for types that cannot say so. */
+function placeholderOf(schema: Schema, text: string): Value {
+  switch (schema.type) {
+    case "STRING":
+      return text;
+    case "BYTES":
+      return schema.name === undefined ? Buffer.from(text) : null;
+    case "ARRAY":
+      return schema.valueSchema?.type === "STRING" ? [text] : null;
+    case "MAP":
+      return new Map<Value, Value>([[text, text]]);
+    default:
+      return null;
+  }
+}
+
+/** The empty value of a type. */
+function emptyOf(schema: Schema): Value {
+  switch (schema.type) {
+    case "INT8":
+    case "INT16":
+    case "INT32":
+    case "FLOAT32":
+    case "FLOAT64":
+      return 0;
+    case "INT64":
+      return 0n;
+    case "BOOLEAN":
+      return false;
+    case "STRING":
+      return "";
+    case "BYTES":
+      return schema.name === undefined ? Buffer.alloc(0) : Buffer.from([0]);
+    case "ARRAY":
+      return [];
+    case "MAP":
+      return new Map();
+    case "STRUCT":
+      return Object.fromEntries(
+        (schema.fields ?? []).map((field) => [field.name, field.schema.optional ? null : emptyOf(field.schema)]),
+      );
+    default:
+      throw new Error(`unreachable: ${schema.type satisfies never}`);
+  }
+}
