@@ -120,7 +120,7 @@ export async function openConnectorBench(): Promise<ConnectorBench> {
           const one = bench.condition("Ready", name);
           return one?.reason === reason ? one : undefined;
         },
-        10_000,
+        60_000,
       ).catch((error: unknown) => {
         const one = bench.condition("Ready", name);
         throw new Error(`${String(error)}; it is ${one?.status} ${one?.reason}: ${one?.message}`);

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { ConnectError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ExecutorCalls, ExecutorNotice, ExecutorSetup, WorkerCalls, WorkerNotice } from "./channel.ts";
+import { watchExecutor } from "./liveness.ts";
 import { connectRpc, type Handlers, ipcPort, type Rpc } from "./rpc.ts";
 
 /** How one executor process is started and watched. */
@@ -40,8 +41,6 @@ export interface Supervisor {
 
 const SETUP_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 1_000;
-/** Longest pause between two pings. */
-const MAX_PAUSE_MS = 1_000;
 /** A ping that stays unanswered for so long means that something holds up the event loop. */
 const BLOCKED_AFTER_MS = 1_000;
 
@@ -88,7 +87,9 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
       pingedAtMs = null;
       memoryBytes = bytes;
     };
-    void watchLoop({ rpc, blockedTimeoutMs, memoryMaxBytes, pinged, tell, kill }, watch.signal);
+    const ping = (deadline: AbortSignal) => rpc.call("ping", null, deadline);
+    const { closed } = rpc;
+    void watchExecutor({ ping, closed, blockedTimeoutMs, memoryMaxBytes, pinged, tell, kill }, watch.signal);
   });
   ready.catch((error: unknown) => kill(`executor process ${pid} could not be set up: ${messageOf(error)}`));
 
@@ -123,59 +124,6 @@ function ended(child: ChildProcess): Promise<string> {
     child.once("exit", (code, signal) => {
       resolve(signal === null ? `exited with code ${code}` : `was ended by ${signal}`);
     });
-  });
-}
-
-interface Watched {
-  readonly rpc: Pick<Rpc<ExecutorCalls, WorkerNotice>, "call" | "closed">;
-  readonly blockedTimeoutMs: number;
-  readonly memoryMaxBytes: number | null;
-  readonly pinged: () => void;
-  readonly tell: (memoryBytes: number) => void;
-  readonly kill: (reason: string) => void;
-}
-
-/**
- * Pings one after the other. The first that stays unanswered for too long ends the executor, and so do two in a row that tell of more
- * memory than allowed: one may have come before a garbage collection.
- */
-async function watchLoop(watched: Watched, signal: AbortSignal): Promise<void> {
-  const { rpc, blockedTimeoutMs, memoryMaxBytes, pinged, tell, kill } = watched;
-  let wasTooLarge = false;
-  while (!signal.aborted) {
-    const deadline = AbortSignal.timeout(blockedTimeoutMs);
-    pinged();
-    try {
-      const { memoryBytes } = await rpc.call("ping", null, AbortSignal.any([signal, deadline]));
-      tell(memoryBytes);
-      const isTooLarge = memoryMaxBytes !== null && memoryBytes > memoryMaxBytes;
-      if (isTooLarge && wasTooLarge) {
-        return kill(
-          `executor used ${mebibytes(memoryBytes)} MiB of memory; headrace.executor.memory.max.mb allows ${mebibytes(memoryMaxBytes)}`,
-        );
-      }
-      wasTooLarge = isTooLarge;
-    } catch {
-      if (signal.aborted || rpc.closed.aborted) return;
-      if (deadline.aborted) return kill(`event loop blocked for more than ${blockedTimeoutMs} ms`);
-    }
-    await pause(Math.min(blockedTimeoutMs / 10, MAX_PAUSE_MS), signal);
-  }
-}
-
-const mebibytes = (bytes: number) => Math.round(bytes / 1024 / 1024);
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    timer.unref();
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
   });
 }
 

@@ -289,7 +289,7 @@ describe("operations on connectors", () => {
       assert.match(message, /^1 of 2 tasks failed; task 1: no route\. Restart 1 is due at 20/);
       assert.equal(bench.condition("Reconciling")?.status, "True");
       await bench.ready("Recovering");
-      assert.ok(performance.now() - failedAt < 5_000);
+      assert.ok(performance.now() - failedAt < 20_000);
       assert.deepEqual(lastWrites(1), ["POST /connectors/orders/restart?includeTasks=true&onlyFailed=true"]);
       assert.equal(bench.status().autoRestart?.count, 1);
       assert.ok(Date.parse(bench.status().autoRestart?.lastRestartTimestamp ?? "") > 0);
