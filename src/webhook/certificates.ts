@@ -81,7 +81,8 @@ export function createWebhookCertificates(deps: WebhookCertificateDeps): Webhook
     const found = await kube.get(Secrets, key, signal);
     if (found !== null && fromSecretData(found.data) !== null && found.data?.[TOKEN_KEY] !== undefined) return found;
     const authority = await firstAuthority({ commonName: commonName(key), nowMs: now() });
-    const data = { ...toNewSecretData(authority), [TOKEN_KEY]: encode(randomBytes(24).toString("base64url")) };
+    // The path of a webhook's Service may have lower-case letters and digits only.
+    const data = { ...toNewSecretData(authority), [TOKEN_KEY]: encode(randomBytes(24).toString("hex")) };
     if (found !== null) {
       const { resourceVersion = "" } = found.metadata;
       return await kube.patch(Secrets, key, { metadata: { resourceVersion }, data }, signal);
