@@ -22,6 +22,7 @@ const { version } = z.object({ version: z.string() }).parse(JSON.parse(read("pac
 const rules = toRulesTemplate(
   readRules(read("dev/manifests/operator-rbac.yaml")),
   readRules(read("dev/manifests/operator-rbac-foreign.yaml")),
+  readRules(read("dev/manifests/operator-webhook.yaml")),
 );
 const tree = valueTree();
 const README = "charts/headrace/README.md";

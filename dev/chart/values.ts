@@ -126,6 +126,19 @@ export const ChartValues = z.strictObject({
     })
     .describe("The operator's ServiceAccount."),
 
+  webhook: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe("Whether resources are checked when they are applied. Its configuration is a cluster-wide object."),
+      failurePolicy: z
+        .enum(["Ignore", "Fail"])
+        .default("Ignore")
+        .describe("What becomes of resources while no operator answers: they are accepted unchecked, or refused."),
+    })
+    .describe("The admission webhook, docs/operator.md. The operator keeps its certificates itself."),
+
   replicas: z.int().min(0).default(1).describe("Operator pods. One works, the others stand by to take over."),
   leaderElection: z
     .boolean()

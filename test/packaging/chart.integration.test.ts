@@ -9,9 +9,9 @@ import { repoRoot } from "#dev/cache.ts";
 import { toPlainManifest } from "#dev/chart/plain-manifest.ts";
 import { type ControlPlane, startControlPlane } from "#dev/control-plane.ts";
 import { type Helm, openHelm } from "#dev/helm.ts";
-import { freePorts, type LocalProcess, startProcess, waitUntilReady } from "#dev/process.ts";
-import { kubeconfigOfServiceAccount } from "#dev/stack/operator.ts";
+import { type LocalProcess, logTail } from "#dev/process.ts";
 import { eventually } from "#support/eventually.ts";
+import { startReleasedOperator } from "./released-operator.ts";
 import { BAD, GOOD } from "./value-sets.ts";
 
 const CHART = join(repoRoot, "charts/headrace");
@@ -29,7 +29,9 @@ const Deployment = z.looseObject({
   spec: z.looseObject({
     template: z.looseObject({
       metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }),
-      spec: z.looseObject({ containers: z.array(z.looseObject({ image: z.string() })) }),
+      spec: z.looseObject({
+        containers: z.array(z.looseObject({ image: z.string() })),
+      }),
     }),
   }),
 });
@@ -121,8 +123,10 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
     });
   }
 
-  for (const [what, values] of GOOD) {
+  for (const [what, given] of GOOD) {
     it(`is accepted with ${what}`, async () => {
+      // The CRDs, which are large, once.
+      const values = what === "defaults" ? given : { crds: { install: false }, ...given };
       const file = await valuesFile(values);
       await helm(["lint", "--strict", CHART, `--namespace=${NAMESPACE}`, `--values=${file}`]);
       const rendered = await render(values);
@@ -211,27 +215,38 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
     await kubectl("delete", "kafkaconnect", "my-connect");
   });
 
-  for (const [what, watch, watched] of [
-    ["all namespaces", { mode: "all" }, "team-all"],
-    ["its own namespace", { mode: "own" }, NAMESPACE],
-    ["listed namespaces", { mode: "listed", namespaces: ["team-listed"] }, "team-listed"],
+  for (const [what, watch, watched, webhook] of [
+    ["all namespaces", { mode: "all" }, "team-all", false],
+    ["its own namespace", { mode: "own" }, NAMESPACE, false],
+    ["listed namespaces, with the webhook", { mode: "listed", namespaces: ["team-listed"] }, "team-listed", true],
   ] as const) {
     it(`gives the operator the rights that it needs for ${what}`, async () => {
       if (watched !== NAMESPACE) await createNamespace(watched);
-      const values = ["--namespace=headrace", `--values=${await valuesFile({ watch })}`];
-      await helm(["upgrade", "--install", "headrace", CHART, ...values, "--set=crds.keep=true"]);
-      const environment = await kubernetes.kubectl([
-        "--namespace=headrace",
-        "get",
-        "deployment",
-        "headrace",
-        `-o=jsonpath={.spec.template.spec.containers[0].env[?(@.name=="HEADRACE_WATCH_NAMESPACES")].value}`,
-      ]);
-      const operator = await startOperator(environment);
+      const values = ["--namespace=headrace", `--values=${await valuesFile({ watch, webhook: { enabled: webhook } })}`];
+      await helm(["upgrade", "--install", "headrace", CHART, ...values]);
+      const operator = await startReleasedOperator({
+        dir,
+        kubectl: kubernetes.kubectl,
+        adminKubeconfig: kubernetes.adminKubeconfig,
+        namespace: NAMESPACE,
+      });
+      operators.push(operator);
       await kubernetes.kubectl(["--namespace", watched, "create", "-f", join(repoRoot, "examples/kafka-connect.yaml")]);
       await eventually("the operator makes what belongs to the cluster", async () =>
         (await kubernetes.kubectl(["--namespace", watched, "get", "statefulsets", "-o=name"])).includes("my-connect"),
       );
+      const bundle = [
+        "get",
+        "validatingwebhookconfigurations",
+        "-o=jsonpath={.items[*].webhooks[0].clientConfig.caBundle}",
+      ];
+      if (webhook) {
+        await eventually("the API server trusts it", async () => (await kubernetes.kubectl(bundle)) !== "").catch(
+          (error: unknown) => {
+            throw new Error(logTail(operator.logFile, 3), { cause: error });
+          },
+        );
+      } else assert.equal(await kubernetes.kubectl(bundle), "");
       assert.equal(operator.running(), true);
       const log = await readFile(operator.logFile, "utf8");
       assert.doesNotMatch(log, /forbidden/i);
@@ -239,43 +254,5 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
       await kubernetes.kubectl(["--namespace", watched, "delete", "kafkaconnect", "my-connect"]);
       await helm(["uninstall", "headrace", "--namespace=headrace"]);
     });
-  }
-
-  /** The operator as a process, with the release's ServiceAccount and what its Deployment says of namespaces. */
-  async function startOperator(watched: string): Promise<LocalProcess> {
-    const kubeconfig = await kubeconfigOfServiceAccount({
-      dir,
-      adminKubeconfig: kubernetes.adminKubeconfig,
-      kubectl: kubernetes.kubectl,
-      serviceAccount: { name: "headrace", namespace: NAMESPACE },
-    });
-    const host = "127.0.0.1";
-    const [port] = await freePorts(1, host);
-    const operator = await startProcess({
-      name: "operator",
-      command: process.execPath,
-      args: ["--conditions=source", join(repoRoot, "src/main.ts")],
-      env: {
-        KUBECONFIG: undefined,
-        HEADRACE_KUBECONFIG: kubeconfig,
-        HEADRACE_NAMESPACE: NAMESPACE,
-        HEADRACE_WATCH_NAMESPACES: watched,
-        HEADRACE_HEALTH_HOST: host,
-        HEADRACE_HEALTH_PORT: String(port),
-      },
-      cwd: repoRoot,
-      logFile: join(dir, `operator-${operators.length}.log`),
-    });
-    operators.push(operator);
-    await waitUntilReady(
-      operator,
-      async () => {
-        const response = await fetch(`http://${host}:${port}/readyz`).catch(() => null);
-        await response?.body?.cancel();
-        return response?.ok === true;
-      },
-      { timeoutMs: 60_000 },
-    );
-    return operator;
   }
 });

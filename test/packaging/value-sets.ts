@@ -34,6 +34,11 @@ export const GOOD: readonly (readonly [what: string, values: object])[] = [
     "monitors of workers in one namespace",
     { watch: { mode: "own" }, metrics: { workerPodMonitor: { enabled: true } } },
   ],
+  ["the webhook, for all namespaces", { webhook: { enabled: true } }],
+  [
+    "the webhook, for listed namespaces",
+    { webhook: { enabled: true, failurePolicy: "Fail" }, watch: { mode: "listed", namespaces: ["default"] } },
+  ],
   [
     "closed network",
     {

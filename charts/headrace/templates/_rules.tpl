@@ -73,3 +73,9 @@
   resources: ["poddisruptionbudgets"]
   verbs: ["get","delete"]
 {{- end }}
+{{- define "headrace.rules.webhook" }}
+- apiGroups: ["admissionregistration.k8s.io"]
+  resources: ["validatingwebhookconfigurations"]
+  resourceNames: ["{{ include "headrace.webhookName" . }}"]
+  verbs: ["get","patch"]
+{{- end }}

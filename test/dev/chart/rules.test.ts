@@ -20,12 +20,22 @@ describe("rules of the chart", () => {
 
   it("give rights in other operators' groups only for those that are named", () => {
     const none = { namespaced: [], clusterWide: [], own: [] };
-    const template = toRulesTemplate(none, readRules(manifest("operator-rbac-foreign.yaml")));
+    const template = toRulesTemplate(none, readRules(manifest("operator-rbac-foreign.yaml")), none);
     assert.doesNotMatch(template, /strimzi|eventstreams/);
     assert.match(
       template,
       /- apiGroups: {{ include "headrace\.foreignGroups" \. }}\n {2}resources: \["kafkaconnectors"\]/,
     );
     assert.match(template, /- apiGroups: \[""\]\n {2}resources: \["pods"\]/);
+  });
+
+  it("name the configuration of the webhook as the chart does", () => {
+    const none = { namespaced: [], clusterWide: [], own: [] };
+    const template = toRulesTemplate(none, none, readRules(manifest("operator-webhook.yaml")));
+    assert.match(
+      template,
+      /\["validatingwebhookconfigurations"\]\n {2}resourceNames: \["{{ include "headrace\.webhookName" \. }}"\]/,
+    );
+    assert.equal(template.match(/- apiGroups:/g)?.length, 1);
   });
 });
