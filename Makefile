@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node --conditions=source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop chaos scale connectors clusters packaging ratios bench check clean
+.PHONY: help setup demo test interop chaos scale connectors clusters packaging images release ratios bench check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ packaging: setup ## Charts, manifests, examples and images as they ship, on a re
 
 ratios: setup ## Two short scenarios of the benchmark beside the JVM worker: fails if a ratio is far below its target
 	@$(NODE) dev/test.ts --group ratios $(FILTER)
+
+images: setup ## Images of operator and worker without Docker, into build/images (ROOT=dir: their file systems, too)
+	@$(NODE) dev/image/main.ts $(if $(ROOT),--root $(ROOT))
+
+release: setup ## Everything that release VERSION=1.2.3 has, into build/release; publishes nothing
+	@$(NODE) dev/release/main.ts $(VERSION)
 
 bench: setup ## Headrace beside the JVM worker, ratios (FULL=1: all scenarios, RUNS=n, SCALE=share, FILTER=words)
 	@$(NODE) bench/main.ts $(if $(FULL),--full) $(if $(RUNS),--runs $(RUNS)) $(if $(SCALE),--scale $(SCALE)) $(FILTER)

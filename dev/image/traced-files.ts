@@ -1,0 +1,61 @@
+import { globSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { nodeFileTrace } from "@vercel/nft";
+import { repoRoot } from "../cache.ts";
+import type { ImageFile } from "./file.ts";
+
+/** Where the program's files are in an image; below it paths are the repository's. */
+export const APP_DIR = "opt/headrace/app";
+
+/** What a program is made of. */
+export interface TracedProgram {
+  /** Compiled modules that Node is started with, paths in the repository. */
+  readonly entries: readonly string[];
+  /** Files that are there beside what the entries import, as globs: what plugins may import, and what is read at run time. */
+  readonly also: readonly string[];
+}
+
+const NOTICES = /^(licen[cs]e|notice|copying)/i;
+
+/**
+ * The files that the program can load, found by following its imports (`@vercel/nft`), with the manifests and licences of their
+ * packages. Development dependencies, types, sources and tests are not among them, since nothing imports them.
+ */
+export async function tracedFiles({ entries, also }: TracedProgram): Promise<readonly ImageFile[]> {
+  const { fileList } = await nodeFileTrace(
+    entries.map((entry) => join(repoRoot, entry)),
+    { base: repoRoot, conditions: ["node", "import", "default"] },
+  );
+  const further = also.flatMap((pattern) => {
+    const found = globSync(pattern, { cwd: repoRoot });
+    if (found.length === 0) throw new Error(`an image wants ${pattern}, and there is no such file`);
+    return found.filter((path) => lstatSync(join(repoRoot, path)).isFile());
+  });
+  const paths = new Set([...fileList, ...further]);
+  for (const directory of packagesOf(paths)) for (const notice of noticesIn(directory)) paths.add(notice);
+  return [...paths].map(toImageFile);
+}
+
+/** The packages, ours and others', that files are in: directories in the repository. */
+export function packagesOf(paths: Iterable<string>): ReadonlySet<string> {
+  const packages = new Set<string>();
+  for (const path of paths) {
+    const name =
+      /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? /^(connectors\/[^/]+|[^/]+)\/.*$/.exec(path)?.[1];
+    if (name !== undefined) packages.add(name);
+  }
+  return packages;
+}
+
+function noticesIn(directory: string): readonly string[] {
+  return globSync(`${directory}/*`, { cwd: repoRoot })
+    .filter((path) => NOTICES.test(path.slice(directory.length + 1)))
+    .filter((path) => lstatSync(join(repoRoot, path)).isFile());
+}
+
+function toImageFile(path: string): ImageFile {
+  const source = join(repoRoot, path);
+  const target = `${APP_DIR}/${path}`;
+  if (lstatSync(source).isSymbolicLink()) return { kind: "link", path: target, target: readlinkSync(source) };
+  return { kind: "file", path: target, content: readFileSync(source), executable: false };
+}

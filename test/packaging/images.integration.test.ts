@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
+import { repoRoot } from "#dev/cache.ts";
+import { openHelm } from "#dev/helm.ts";
+import { type BuiltImage, buildImages } from "#dev/image/build.ts";
+import { freePorts, type LocalProcess, logTail, startProcess } from "#dev/process.ts";
+import { installCustomResources } from "#support/custom-resources.ts";
+import { eventually } from "#support/eventually.ts";
+import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { testKubernetes } from "#support/kubernetes.ts";
+import { groupProperties } from "#support/worker.ts";
+import { environmentOf, inImage, type ReadImage, readImage, unpack } from "./image-root.ts";
+import { startReleasedOperator } from "./released-operator.ts";
+
+const run = promisify(execFile);
+const LINES = 1_000;
+
+interface Unpacked {
+  readonly built: BuiltImage;
+  readonly image: ReadImage;
+  readonly root: string;
+  /** Writable, seen as /data. */
+  readonly data: string;
+}
+
+describe("images", () => {
+  let dir: string;
+  let operator: Unpacked;
+  let worker: Unpacked;
+  const started: LocalProcess[] = [];
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "headrace-images-"));
+    await chmod(dir, 0o755); // Foreign users get through to what is below.
+    const [first, second] = await buildImages(join(dir, "images"));
+    assert.ok(first !== undefined && second !== undefined);
+    operator = await unpacked(first);
+    worker = await unpacked(second);
+  });
+
+  after(async () => {
+    for (const one of started) await one.kill();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  async function unpacked(built: BuiltImage): Promise<Unpacked> {
+    const image = await readImage(built.dir);
+    const [root, data] = [join(dir, built.name), join(dir, `${built.name}-data`)];
+    await mkdir(data);
+    await chmod(data, 0o777);
+    await unpack(image, root);
+    return { built, image, root, data };
+  }
+
+  const both = () => [operator, worker];
+
+  it("have the same digests when they are built again", async () => {
+    const mask = process.umask(0o077);
+    try {
+      const again = await buildImages(join(dir, "again"));
+      assert.deepEqual(
+        again.map(({ name, digest }) => [name, digest]),
+        both().map(({ built }) => [built.name, built.digest]),
+      );
+    } finally {
+      process.umask(mask);
+      await rm(join(dir, "again"), { recursive: true, force: true });
+    }
+  });
+
+  it("are layouts in which every blob has the content that its name says", async () => {
+    for (const { built, image } of both()) {
+      const blobs = join(built.dir, "blobs/sha256");
+      for (const name of await readdir(blobs)) assert.equal(sha256(await readFile(join(blobs, name))), name);
+      const diffIds = await Promise.all(
+        image.layers.map(async ({ file }) => `sha256:${sha256(gunzipSync(await readFile(file)))}`),
+      );
+      assert.deepEqual(image.config.rootfs.diff_ids, diffIds);
+      assert.match(image.config.config.User, /^[1-9]\d*:0$/, "a number, so that runAsNonRoot can be checked");
+      assert.equal(image.config.config.Labels["org.opencontainers.image.version"], "0.1.0");
+    }
+  });
+
+  it("are not larger than they may be", () => {
+    for (const { built } of both()) assert.ok(built.ownBytes <= built.limitBytes, `${built.name}: ${built.ownBytes}`);
+  });
+
+  it("have only files that any user can read, no shell, nothing that gives rights, and no link into nowhere", async () => {
+    for (const { root } of both()) {
+      const paths = await readdir(root, { recursive: true });
+      assert.ok(paths.length > 500);
+      for (const path of paths) {
+        const stat = await lstat(join(root, path));
+        if (stat.isSymbolicLink()) {
+          assert.ok((await realpath(join(root, path))).startsWith(root), path);
+          continue;
+        }
+        const wanted = stat.isDirectory() ? 0o005 : 0o004;
+        assert.equal(stat.mode & wanted, wanted, path);
+        assert.equal(stat.mode & 0o6000, 0, path);
+        assert.doesNotMatch(path, /(^|\/)(sh|bash|busybox|apt|npm)$/);
+        assert.doesNotMatch(path, /\.(d\.ts|map|cc|h)$/, "sources and types are not needed");
+      }
+    }
+  });
+
+  it("tell what they are made of", async () => {
+    for (const { built, root } of both()) {
+      const sbom = JSON.parse(await readFile(join(root, `usr/share/sbom/headrace-${built.name}.cdx.json`), "utf8"));
+      const purls: readonly string[] = sbom.components.map(({ purl }: { purl: string }) => purl);
+      assert.equal(new Set(purls).size, purls.length);
+      assert.ok(purls.some((purl) => purl.startsWith("pkg:generic/node@24.")));
+      assert.ok(purls.includes("pkg:npm/%40headrace/contract@0.1.0"));
+      assert.equal(
+        purls.some((purl) => /@biomejs|typescript|fast-check|vercel/.test(purl)),
+        false,
+      );
+      const packages = (await readdir(join(root, "opt/headrace/app/node_modules"))).filter(
+        (name) => !name.startsWith("@"),
+      );
+      for (const name of packages)
+        assert.ok(
+          purls.some((purl) => purl.startsWith(`pkg:npm/${name}@`)),
+          name,
+        );
+    }
+    const notices = await readFile(
+      join(worker.root, "opt/headrace/app/node_modules/node-rdkafka/deps/librdkafka/LICENSES.txt"),
+      "utf8",
+    );
+    assert.match(notices, /tinycthread/);
+  });
+
+  it("are what the Dockerfile makes of the same file systems", async () => {
+    const dockerfile = await readFile(join(repoRoot, "Dockerfile"), "utf8");
+    for (const { built, image } of both()) {
+      const { User, Env, Entrypoint, Labels } = image.config.config;
+      const [, stage = ""] =
+        new RegExp(`^FROM scratch AS ${built.name}\n(.*?)(?=^FROM|$(?![\\s\\S]))`, "ms").exec(dockerfile) ?? [];
+      const lines = [
+        `COPY --from=build /images/${built.name} /`,
+        `USER ${User}`,
+        `ENV ${Env.join(" ")}`,
+        "WORKDIR /tmp",
+        `ENTRYPOINT ${JSON.stringify(Entrypoint)}`,
+        ...Object.entries(Labels)
+          .filter(([key]) => !key.endsWith(".version"))
+          .map(([key, value]) => `LABEL ${key}=${JSON.stringify(value)}`),
+      ];
+      assert.deepEqual(stage.trim().split("\n").toSorted(), lines.toSorted());
+    }
+  });
+
+  it("run their command as a user that they do not know, on a read-only file system", async () => {
+    for (const { image, root, data } of both()) {
+      const { command, args } = inImage(image, root, data, ["--version"]);
+      const { stdout } = await run(command, [...args], { env: environmentOf(image) });
+      assert.equal(stdout, "0.1.0\n");
+      await assert.rejects(
+        run(command, [...inImage(image, root, data, ["--wrong"]).args], { env: environmentOf(image) }),
+      );
+    }
+  });
+
+  it("worker: moves records of a file through Kafka into another file, each once, and stops when it is asked", async () => {
+    const kafka = await sharedKafka();
+    try {
+      const { image, root, data } = worker;
+      const name = uniqueName("image");
+      const [port] = await freePorts(1);
+      const lines = Array.from({ length: LINES }, (_, index) => `line ${index}\n`);
+      await writeFile(join(data, "in.txt"), lines.join(""), { mode: 0o644 });
+      const properties = {
+        ...groupProperties(kafka.bootstrap, name),
+        listeners: `http://127.0.0.1:${port}`,
+        "rest.advertised.host.name": "127.0.0.1",
+        "rest.advertised.port": String(port),
+      };
+      const text = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
+      await writeFile(join(data, "worker.properties"), text.join(""), { mode: 0o644 });
+      const url = `http://127.0.0.1:${port}`;
+      const process_ = await startProcess({
+        name: "worker of the image",
+        ...inImage(image, root, data, ["distributed", "/data/worker.properties"]),
+        env: environmentOf(image),
+        logFile: join(dir, "worker.log"),
+      });
+      started.push(process_);
+      const put = async (connector: string, config: object) => {
+        const response = await fetch(`${url}/connectors/${connector}/config`, {
+          method: "PUT",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ "tasks.max": "1", ...config }),
+          signal: AbortSignal.timeout(60_000),
+        });
+        assert.equal(response.status, 201, await response.text());
+      };
+      await eventually(
+        "the worker is healthy",
+        async () => {
+          if (!process_.running()) throw new Error(`it ended:\n${logTail(process_.logFile, 60)}`);
+          const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+          return response?.ok;
+        },
+        180_000,
+      );
+      await put(`${name}-in`, { "connector.class": "file-source", file: "/data/in.txt", topic: name });
+      await put(`${name}-out`, { "connector.class": "file-sink", file: "/data/out.txt", topics: name });
+      const written = () => readFile(join(data, "out.txt"), "utf8").catch(() => "");
+      await eventually("all lines are there", async () => (await written()).split("\n").length > LINES, 120_000).catch(
+        (error: unknown) => {
+          throw new Error(logTail(process_.logFile, 60), { cause: error });
+        },
+      );
+      assert.deepEqual(
+        (await written()).split("\n").toSorted(),
+        [...lines.map((line) => line.trimEnd()), ""].toSorted(),
+      );
+      assert.deepEqual(await process_.stop(60_000), { code: 0, signal: null });
+    } finally {
+      await kafka.stop();
+    }
+  });
+
+  it("operator: makes a cluster with the rights and the environment of the chart", async () => {
+    const kubernetes = await testKubernetes();
+    try {
+      const { image, root, data } = operator;
+      await installCustomResources(kubernetes);
+      const namespace = await kubernetes.createNamespace();
+      const helm = await openHelm({ dir, kubeconfig: kubernetes.kubeconfig });
+      const values = ["watch.mode=own", "crds.install=false", "rbac.aggregateRoles=false"];
+      const chart = join(repoRoot, "charts/headrace");
+      await helm(["install", "headrace", chart, "--namespace", namespace, `--set=${values.join()}`]);
+      const program = inImage(image, root, data);
+      const process_ = await startReleasedOperator({
+        dir: data,
+        seenDir: "/data",
+        kubectl: kubernetes.kubectl,
+        adminKubeconfig: kubernetes.kubeconfig,
+        namespace,
+        program,
+        environment: environmentOf(image),
+      });
+      started.push(process_);
+      await kubernetes.kubectl(["-n", namespace, "create", "-f", join(repoRoot, "examples/kafka-connect.yaml")]);
+      await eventually("the StatefulSet is there, with the image of the chart", async () =>
+        (
+          await kubernetes.kubectl(["-n", namespace, "get", "statefulsets", "-o=jsonpath={.items[*].metadata.name}"])
+        ).includes("my-connect-connect"),
+      );
+      assert.doesNotMatch(await readFile(process_.logFile, "utf8"), /forbidden/);
+      assert.deepEqual(await process_.stop(60_000), { code: 0, signal: null });
+    } finally {
+      await kubernetes.stop();
+    }
+  });
+});
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
