@@ -14,17 +14,19 @@ describe("the examples for Event Streams on IBM Cloud", () => {
   after(() => rmSync(dir, { recursive: true, force: true }));
 
   const embedded = () => {
-    const documents = parseAllDocuments(read("event-streams-ibm-cloud.yaml")).map((document) => document.toJS());
+    const documents = parseAllDocuments(read("event-streams/ibm-cloud-without-operator.yaml")).map((document) =>
+      document.toJS(),
+    );
     const map = documents.find((document) => document.kind === "ConfigMap");
     return String(map?.data["worker.properties"]);
   };
 
   for (const [name, text] of [
     ["worker-sasl-ssl.properties", () => read("worker-sasl-ssl.properties")],
-    ["event-streams-ibm-cloud.yaml", embedded],
+    ["event-streams/ibm-cloud-without-operator.yaml", embedded],
   ] as const) {
     it(`${name} makes clients with user and API key, for both libraries`, async () => {
-      const file = join(dir, `${name}.properties`);
+      const file = join(dir, `${name.replaceAll("/", "-")}.properties`);
       writeFileSync(file, text());
       const env = { API_KEY: "key;with=signs", POD_IP: "10.0.0.7" };
       const { properties } = await loadConfig(file, env, AbortSignal.timeout(60_000));
