@@ -19,11 +19,12 @@ const HEADER =
 
 const read = (path: string) => readFileSync(join(repoRoot, path), "utf8");
 const { version } = z.object({ version: z.string() }).parse(JSON.parse(read("package.json")));
-const rules = toRulesTemplate(
-  readRules(read("dev/manifests/operator-rbac.yaml")),
-  readRules(read("dev/manifests/operator-rbac-foreign.yaml")),
-  readRules(read("dev/manifests/operator-webhook.yaml")),
-);
+const rules = toRulesTemplate({
+  own: readRules(read("dev/manifests/operator-rbac.yaml")),
+  foreign: readRules(read("dev/manifests/operator-rbac-foreign.yaml")),
+  webhook: readRules(read("dev/manifests/operator-webhook.yaml")),
+  api: readRules(read("dev/manifests/operator-api.yaml")),
+});
 const tree = valueTree();
 const README = "charts/headrace/README.md";
 

@@ -126,6 +126,21 @@ export const ChartValues = z.strictObject({
     })
     .describe("The operator's ServiceAccount."),
 
+  api: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe(
+          "Whether people use the REST APIs of clusters with their Kubernetes tokens. Needs cluster-wide rights.",
+        ),
+      certificateSecret: z
+        .string()
+        .default("")
+        .describe("Secret with tls.crt and tls.key for it. Empty: the operator makes its own certificate."),
+      audiences: z.array(z.string()).default([]).describe("Whom tokens must be meant for. Empty: the Kubernetes API."),
+    })
+    .describe("The API for people, docs/operator.md. Its Service is headrace-operator-api."),
   webhook: z
     .strictObject({
       enabled: z
@@ -171,6 +186,7 @@ export const ChartValues = z.strictObject({
     .strictObject({
       enabled: z.boolean().default(true).describe("Whether it is made."),
       metricsFrom: list("Peers that may ask for metrics and probes. Empty: everybody."),
+      apiFrom: list("Peers that may use the API for people. Empty: everybody."),
       egress: list("What the operator may open connections to, as rules. Empty: everything."),
     })
     .describe("NetworkPolicy of the operator."),

@@ -34,6 +34,8 @@ export async function nodeFiles(): Promise<readonly ImageFile[]> {
     ...libraries.map(toFile),
     file("etc/passwd", PASSWD),
     file("etc/group", "root:x:0:\n"),
+    // Without it glibc asks DNS first, and /etc/hosts, where kubelets write, only if there is no DNS.
+    file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
     { kind: "directory", path: "tmp", mode: 0o1777 },
   ];
 }

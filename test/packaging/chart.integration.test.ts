@@ -218,11 +218,19 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
   for (const [what, watch, watched, webhook] of [
     ["all namespaces", { mode: "all" }, "team-all", false],
     ["its own namespace", { mode: "own" }, NAMESPACE, false],
-    ["listed namespaces, with the webhook", { mode: "listed", namespaces: ["team-listed"] }, "team-listed", true],
+    [
+      "listed namespaces, with the webhook and the API for people",
+      { mode: "listed", namespaces: ["team-listed"] },
+      "team-listed",
+      true,
+    ],
   ] as const) {
     it(`gives the operator the rights that it needs for ${what}`, async () => {
       if (watched !== NAMESPACE) await createNamespace(watched);
-      const values = ["--namespace=headrace", `--values=${await valuesFile({ watch, webhook: { enabled: webhook } })}`];
+      const values = [
+        "--namespace=headrace",
+        `--values=${await valuesFile({ watch, webhook: { enabled: webhook }, api: { enabled: webhook } })}`,
+      ];
       await helm(["upgrade", "--install", "headrace", CHART, ...values]);
       const operator = await startReleasedOperator({
         dir,
@@ -254,6 +262,8 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
             throw new Error(logTail(operator.logFile, 3), { cause: error });
           },
         );
+        const told = ["--namespace=headrace", "get", "configmap", "headrace-operator-ca-cert", "-o=jsonpath={.data}"];
+        assert.match(await kubernetes.kubectl(told), /BEGIN CERTIFICATE/, "the API for people has its certificate");
       } else assert.equal(await kubernetes.kubectl(bundle), "");
       assert.equal(operator.running(), true);
       const log = await readFile(operator.logFile, "utf8");

@@ -10,8 +10,7 @@ import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 
 const EXAMPLES = join(repoRoot, "examples");
 /** Objects of other people's APIs, which are not on the test's API server. */
-const FOREIGN =
-  /^(argoproj\.io|(kustomize|source|helm)\.toolkit\.fluxcd\.io|kustomize\.config\.k8s\.io)\//;
+const FOREIGN = /^(argoproj\.io|(kustomize|source|helm)\.toolkit\.fluxcd\.io|kustomize\.config\.k8s\.io)\//;
 
 const Resource = z.looseObject({
   apiVersion: z.string(),
@@ -85,7 +84,15 @@ describe("examples on a real API server with Pod Security restricted", () => {
     it(`gitops/${folder} is what kustomize can build and the API server accepts`, async () => {
       const built = await kubernetes.kubectl(["kustomize", join(EXAMPLES, "gitops", folder)]);
       const namespaced = built.replace(/^ {2}namespace: .*$/m, `  namespace: ${namespace}`);
-      const dryRun = ["apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "--validate=strict", "-f", "-"];
+      const dryRun = [
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--warnings-as-errors",
+        "--validate=strict",
+        "-f",
+        "-",
+      ];
       assert.match(await kubernetes.kubectl(dryRun, { input: namespaced }), /serverside-applied/);
     });
   }

@@ -50,14 +50,18 @@ export async function startReleasedOperator(options: {
   const kubeconfig = await kubeconfigOfServiceAccount({ dir, adminKubeconfig, kubectl, serviceAccount });
   if (seenDir !== dir) await chmod(kubeconfig, 0o644); // It runs as another user.
   const host = "127.0.0.1";
-  const [port, webhookPort] = await freePorts(2, host);
+  const [port, webhookPort, apiPort] = await freePorts(3, host);
+  const released = await environmentOfRelease(kubectl, namespace);
   const operator = await startProcess({
     name: "operator",
     command: program.command,
     args: program.args,
     env: {
       ...environment,
-      ...(await environmentOfRelease(kubectl, namespace)),
+      ...released,
+      ...(released["HEADRACE_API_PORT"] === undefined
+        ? {}
+        : { HEADRACE_API_HOST: host, HEADRACE_API_PORT: String(apiPort) }),
       KUBECONFIG: undefined,
       HEADRACE_KUBECONFIG: join(seenDir, kubeconfig.slice(dir.length)),
       HEADRACE_NAMESPACE: namespace,

@@ -34,6 +34,16 @@ export const GOOD: readonly (readonly [what: string, values: object])[] = [
     "monitors of workers in one namespace",
     { watch: { mode: "own" }, metrics: { workerPodMonitor: { enabled: true } } },
   ],
+  ["the API for people", { api: { enabled: true }, networkPolicy: { apiFrom: [{ namespaceSelector: {} }] } }],
+  [
+    "the API for people with a certificate and tokens of its own",
+    {
+      api: { enabled: true, certificateSecret: "api-certificate", audiences: ["headrace", "ci"] },
+      watch: { mode: "own" },
+      extraVolumes: [{ name: "tmp", emptyDir: {} }],
+      extraVolumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
+    },
+  ],
   ["the webhook, for all namespaces", { webhook: { enabled: true } }],
   [
     "the webhook, for listed namespaces",

@@ -6,6 +6,9 @@
 {{/* Ports of the operator's container. A new one is added here, in headrace.servicePorts and in networkpolicy.yaml. */}}
 {{- define "headrace.containerPorts" -}}
 - { name: metrics, containerPort: 8080, protocol: TCP }
+{{- if .Values.api.enabled }}
+- { name: api, containerPort: 8443, protocol: TCP }
+{{- end }}
 {{- if .Values.webhook.enabled }}
 - { name: webhook, containerPort: 9443, protocol: TCP }
 {{- end }}

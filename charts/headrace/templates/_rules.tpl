@@ -79,3 +79,19 @@
   resourceNames: ["{{ include "headrace.webhookName" . }}"]
   verbs: ["get","patch"]
 {{- end }}
+{{- define "headrace.rules.api" }}
+- apiGroups: ["authentication.k8s.io"]
+  resources: ["tokenreviews"]
+  verbs: ["create"]
+- apiGroups: ["authorization.k8s.io"]
+  resources: ["subjectaccessreviews"]
+  verbs: ["create"]
+{{- end }}
+{{- define "headrace.rules.apiOwn" }}
+- apiGroups: [""]
+  resources: ["secrets"]
+  verbs: ["get","create","patch"]
+- apiGroups: [""]
+  resources: ["configmaps"]
+  verbs: ["create","patch"]
+{{- end }}

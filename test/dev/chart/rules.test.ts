@@ -7,6 +7,9 @@ import { readRules, toRulesTemplate } from "#dev/chart/rules.ts";
 
 const manifest = (name: string) => readFileSync(join(repoRoot, "dev/manifests", name), "utf8");
 
+const NONE = { namespaced: [], clusterWide: [], own: [] };
+const EMPTY = { own: NONE, foreign: NONE, webhook: NONE, api: NONE };
+
 describe("rules of the chart", () => {
   it("are those of the manifest, each once", () => {
     const { namespaced, clusterWide, own } = readRules(manifest("operator-rbac.yaml"));
@@ -19,8 +22,7 @@ describe("rules of the chart", () => {
   });
 
   it("give rights in other operators' groups only for those that are named", () => {
-    const none = { namespaced: [], clusterWide: [], own: [] };
-    const template = toRulesTemplate(none, readRules(manifest("operator-rbac-foreign.yaml")), none);
+    const template = toRulesTemplate({ ...EMPTY, foreign: readRules(manifest("operator-rbac-foreign.yaml")) });
     assert.doesNotMatch(template, /strimzi|eventstreams/);
     assert.match(
       template,
@@ -30,8 +32,7 @@ describe("rules of the chart", () => {
   });
 
   it("name the configuration of the webhook as the chart does", () => {
-    const none = { namespaced: [], clusterWide: [], own: [] };
-    const template = toRulesTemplate(none, none, readRules(manifest("operator-webhook.yaml")));
+    const template = toRulesTemplate({ ...EMPTY, webhook: readRules(manifest("operator-webhook.yaml")) });
     assert.match(
       template,
       /\["validatingwebhookconfigurations"\]\n {2}resourceNames: \["{{ include "headrace\.webhookName" \. }}"\]/,
