@@ -1,4 +1,4 @@
-/** How a question of the API server ended: `unchecked` was allowed with a warning since nobody could tell. */
+/** How a question of the API server ended. `timeout` and `unreadable` were allowed, with a warning. */
 export type ReviewResult = "allowed" | "denied" | "unreadable" | "timeout";
 
 /** Told about every question. */

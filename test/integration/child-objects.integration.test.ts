@@ -8,7 +8,8 @@ import { installCustomResources } from "#support/custom-resources.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 
 const VOLUME = { name: "data", emptyDir: {} };
-const MOUNT = { name: "data", mountPath: "/mnt/data" };
+/** A directory of its own for each pod. */
+const MOUNT = { name: "data", mountPath: "/mnt/data", subPathExpr: "$(POD_NAME)" };
 
 const CASES: Readonly<Record<string, Partial<KafkaConnect["spec"]>>> = {
   smallest: {},

@@ -47,6 +47,8 @@ describe("operator and a real worker", () => {
       configStorageTopic: `${group}-configs`,
       offsetStorageTopic: `${group}-offsets`,
       statusStorageTopic: `${group}-status`,
+      // The pod has no such label: its rack is empty.
+      rack: { type: "topology-label", topologyKey: "topology.kubernetes.io/zone" },
       config: {
         "config.storage.replication.factor": 1,
         "offset.storage.replication.factor": 1,
@@ -63,7 +65,7 @@ describe("operator and a real worker", () => {
       command: process.execPath,
       args: ["--conditions=source", join(repoRoot, "runtime/src/main.ts"), "distributed", properties],
       logFile: join(dir, "worker.log"),
-      env: { POD_IP: ip, POD_UID: "the-pod", POD_NAME: "my-connect-connect-0", DATA_DIR: dir },
+      env: { POD_IP: ip, POD_UID: "the-pod", POD_NAME: "my-connect-connect-0", DATA_DIR: dir, HEADRACE_RACK: "" },
     });
     await eventually("the worker is ready at its probe's address", async () => {
       if (!process_.running()) throw new Error(`the worker ended:\n${logTail(process_.logFile, 60)}`);

@@ -16,8 +16,11 @@ describe("metrics", () => {
     metrics.calls("GET", 200);
     metrics.calls("GET", null);
     metrics.leading(true);
+    metrics.webhook.reviewed("KafkaConnector", "denied", 30);
     const text = await metrics.text();
     for (const line of [
+      'headrace_webhook_reviews_total{kind="KafkaConnector",result="denied"} 1',
+      'controller_runtime_webhook_latency_seconds_count{webhook="KafkaConnector"} 1',
       'controller_runtime_reconcile_total{controller="connector",result="success"} 1',
       'controller_runtime_reconcile_total{controller="connector",result="error"} 1',
       'controller_runtime_reconcile_errors_total{controller="connector"} 1',
