@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
+import { withDeadline } from "../deadline.ts";
 import type { ObjectKey } from "../kube/client.ts";
 import type { Person } from "../kube/reviews.ts";
 import type { ClusterGroup, FoundCluster } from "./clusters.ts";
@@ -62,13 +63,15 @@ export function createApiHandler(deps: ApiDeps): ApiHandler {
   return async (incoming, response, signal) => {
     const { method = "" } = incoming;
     const exchange = new AbortController();
-    const ended = AbortSignal.any([signal, exchange.signal, AbortSignal.timeout(deps.exchangeMs)]);
+    const ended = AbortSignal.any([signal, exchange.signal]);
     response.once("close", () => exchange.abort());
     const progress: Progress = {};
     try {
-      await answer(deps, { incoming, response, progress }, ended);
+      const exchanged = { incoming, response, progress };
+      await withDeadline(deps.exchangeMs, (deadline) => answer(deps, exchanged, deadline), ended);
     } catch (error) {
-      const isBug = !(error instanceof ApiError) && !ended.aborted;
+      // Otherwise the exchange was cut: by the operator, by the caller, or since it took too long.
+      const isBug = !(error instanceof ApiError || error instanceof DOMException) && !ended.aborted;
       if (isBug) log.error({ err: error, method }, "request failed");
       refuse(response, isBug || error instanceof ApiError ? error : new ApiError("unavailable", CLOSING));
     } finally {

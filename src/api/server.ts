@@ -33,7 +33,8 @@ export async function serveApi(options: ApiServerOptions, signal: AbortSignal): 
   let shown = await firstCertificate(options, signal);
   if (shown === null) return;
   const over = new AbortController();
-  const server = createServer({ ...toContext(shown), minVersion: "TLSv1.2" }, (incoming, response) => {
+  const tls = { ...toContext(shown), minVersion: "TLSv1.2", handshakeTimeout: 10_000 } as const;
+  const server = createServer(tls, (incoming, response) => {
     handler(incoming, response, over.signal).catch(() => response.destroy());
   });
   server.headersTimeout = 10_000;

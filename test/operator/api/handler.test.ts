@@ -53,11 +53,13 @@ describe("API handler", () => {
     readonly total?: number;
     readonly answerMs?: number;
     readonly silenceMs?: number;
+    readonly exchangeMs?: number;
   }
 
   /** The API with a KafkaConnect `my-connect` whose workers are `workers`. */
   async function open(setUp: SetUp = {}) {
-    const { workers = [], rights = ["get", "update"], rest, total = 10, answerMs = 10_000, silenceMs = 10_000 } = setUp;
+    const { workers = [], rights = ["get", "update"], rest, total = 10 } = setUp;
+    const { answerMs = 10_000, silenceMs = 10_000, exchangeMs = 30_000 } = setUp;
     const kube = createFakeKube();
     kube.put(KafkaConnects, kafkaConnect(rest === undefined ? {} : { rest }));
     for (const ordinal of workers.keys()) kube.put(Pods, workerPod(ordinal));
@@ -103,7 +105,7 @@ describe("API handler", () => {
       },
       answerMs,
       silenceMs,
-      exchangeMs: 30_000,
+      exchangeMs,
     });
     const url = await listen((incoming, response) => void handler(incoming, response, over.signal));
 
@@ -346,6 +348,21 @@ describe("API handler", () => {
     });
     const { send } = await open({ workers: [breaking.url] });
     await assert.rejects(send("GET", BASE));
+  });
+
+  it("ends an exchange that goes on for too long", async () => {
+    const worker = await openWorker((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const pings = setInterval(() => response.write("ping\n\n"), 20);
+      response.on("close", () => clearInterval(pings));
+    });
+    const { send, answered, lines } = await open({ workers: [worker.url], exchangeMs: 300 });
+    await assert.rejects(send("GET", `${BASE}/headrace/events`));
+    const silent = await openWorker(() => undefined);
+    const waiting = await open({ workers: [silent.url], exchangeMs: 300 });
+    assert.equal((await waiting.send("GET", BASE)).status, 503);
+    await eventually("both are counted", () => answered.length === 1 && waiting.answered.length === 1);
+    assert.deepEqual([answered, lines, waiting.lines], [["GET 200"], [], []]);
   });
 
   it("answers a bug with 500 and tells nothing", async () => {
