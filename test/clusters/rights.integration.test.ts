@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
-import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -15,6 +14,7 @@ import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { createNamespace } from "#support/kubernetes.ts";
 import { type InstalledOperator, installOperator } from "#support/operator-installation.ts";
+import { askApi, createViewer, peopleApi } from "#support/people.ts";
 import { playNodes } from "#support/played-nodes.ts";
 
 const DEADLINE_MS = 90_000;
@@ -150,27 +150,11 @@ describe("rights of the operator", () => {
   }
 
   /** Whoever has a token and may see the cluster sees it. */
-  async function ask({ namespace: home, apiPort }: Running, namespace: string): Promise<number | undefined> {
+  async function ask({ namespace: home, apiPort }: Running, namespace: string): Promise<number> {
     const { kubectl } = controlPlane;
-    const role = ["create", "role", "viewer", "--verb=get", "--resource=kafkaconnects.headrace.dev"];
-    await kubectl(["-n", namespace, ...role]);
-    const subject = `--serviceaccount=${namespace}:default`;
-    await kubectl(["-n", namespace, "create", "rolebinding", "viewer", "--role=viewer", subject]);
-    const token = (await kubectl(["-n", namespace, "create", "token", "default"])).trim();
-    const map = await call<{ data: Record<string, string> }>(
-      "GET",
-      `/api/v1/namespaces/${home}/configmaps/headrace-operator-ca-cert`,
-    );
+    const token = await createViewer(kubectl, namespace, "headrace.dev");
     const path = `/api/v1/namespaces/${namespace}/kafkaconnects/a/connectors`;
-    const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-    const headers = { authorization: `Bearer ${token}` };
-    const ca = map.data["ca.crt"];
-    request({ host: "127.0.0.1", port: apiPort, path, agent: false, signal, ca, headers }, (answer) =>
-      resolve(answer.resume().statusCode),
-    )
-      .on("error", reject)
-      .end();
-    return promise;
+    return await askApi(await peopleApi(kubectl, home, apiPort), token, path, signal);
   }
 
   /** Everything that needs a right, in one namespace. */

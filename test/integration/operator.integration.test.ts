@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
-import { request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
@@ -19,6 +18,7 @@ import { eventually } from "#support/eventually.ts";
 import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 import { type InstalledOperator, installOperator } from "#support/operator-installation.ts";
+import { askApi, createViewer, peopleApi } from "#support/people.ts";
 
 /** What comes by push is there before a silent stream would be opened anew (10 s), and long before all is looked at again. */
 const PUSHED_MS = 9_000;
@@ -362,24 +362,10 @@ describe("operator on a real API server", () => {
     await createCluster(1);
     await cluster("Ready");
     const { kubectl } = kubernetes;
-    const subject = `--serviceaccount=${namespace}:default`;
-    const role = ["create", "role", "viewer", "--verb=get", "--resource=kafkaconnects.headrace.dev"];
-    await kubectl(["-n", namespace, ...role]);
-    await kubectl(["-n", namespace, "create", "rolebinding", "viewer", "--role=viewer", subject]);
-    const token = (await kubectl(["-n", namespace, "create", "token", "default"])).trim();
-    const port = await apiPort;
-    const map = await request<{ data: Record<string, string> }>(
-      "GET",
-      `/api/v1/namespaces/${namespace}/configmaps/headrace-operator-ca-cert`,
-    );
+    const token = await createViewer(kubectl, namespace, "headrace.dev");
+    const api = await peopleApi(kubectl, namespace, await apiPort);
     const path = `/api/v1/namespaces/${namespace}/kafkaconnects/a/connectors`;
-    const options = { host: "127.0.0.1", port, path, agent: false, signal, ca: map.data["ca.crt"] };
-    const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-    const headers = { authorization: `Bearer ${token}` };
-    httpsRequest({ ...options, headers }, (answer) => resolve(answer.resume().statusCode))
-      .on("error", reject)
-      .end();
-    assert.equal(await promise, 200);
+    assert.equal(await askApi(api, token, path, signal), 200);
   });
 
   it("resizes running workers in place, as often as it is told to", async () => {

@@ -8,6 +8,7 @@ import { runOperator } from "#operator/operator.ts";
 import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
+import { askApi, createViewer, peopleApi } from "#support/people.ts";
 import { type PlayedNodes, playNodes } from "#support/played-nodes.ts";
 import { foreignCrds } from "../../fixtures/foreign/crds.ts";
 
@@ -39,6 +40,7 @@ for (const { group, prefix } of [
     let namespace: string;
     let nodes: PlayedNodes;
     let stopOperator: () => Promise<void>;
+    let apiPort: Promise<number>;
 
     before(async () => {
       kubernetes = await testKubernetes();
@@ -68,11 +70,18 @@ for (const { group, prefix } of [
         HEADRACE_FOREIGN_APIS: group,
         HEADRACE_HEALTH_HOST: "127.0.0.1",
         HEADRACE_HEALTH_PORT: "0",
+        HEADRACE_API_HOST: "127.0.0.1",
+        HEADRACE_API_PORT: "0",
       });
       const connection = loadConnection({ kubeconfig: kubernetes.kubeconfig, env: {} });
       const log = createLog(process.env["HEADRACE_TEST_LOG"] ?? "silent");
       const stop = new AbortController();
-      const running = runOperator({ config, connection, log, version: "test", host: "test" }, stop.signal);
+      const { promise, resolve: onApiListening, reject } = Promise.withResolvers<number>();
+      apiPort = promise;
+      apiPort.catch(() => undefined);
+      const inputs = { config, connection, log, version: "test", host: "test", onApiListening };
+      const running = runOperator(inputs, stop.signal);
+      running.catch(reject);
       stopOperator = async () => {
         stop.abort();
         await running;
@@ -128,6 +137,19 @@ for (const { group, prefix } of [
         throw new Error(`${String(error)}; it was ${last}`);
       });
     }
+
+    it("lets people in by their rights in the group that the cluster is of", async () => {
+      const { kubectl } = kubernetes;
+      await createConnect("mine", { "headrace.dev/managed": "true" });
+      await readyAs("kafkaconnects", "mine", "Ready");
+      const path = `/api/v1/namespaces/${namespace}/kafkaconnects/mine/connectors`;
+      const api = await peopleApi(kubectl, namespace, await apiPort);
+      const token = await createViewer(kubectl, namespace, group);
+      assert.equal(await askApi(api, token, path, signal), 200);
+      const other = await kubernetes.createNamespace();
+      const stranger = (await kubectl(["-n", other, "create", "token", "default"])).trim();
+      assert.equal(await askApi(api, stranger, path, signal), 403);
+    });
 
     // The groups differ in their names only, which the other test shows for both.
     if (group === "kafka.strimzi.io")
