@@ -16,8 +16,8 @@ import { toTable } from "./table.ts";
 
 /**
  * `make bench`: the same work on Headrace's worker and on Apache Kafka Connect's, in turn, on one Kafka. Prints a table of medians and
- * ratios and writes them to .headrace/bench.json, scenario by scenario. Exits 1 if a side does not do its work, or writes other records
- * than it should.
+ * ratios and writes them to .headrace/bench.json, scenario by scenario. A scenario in which a side does not do its work, or writes other
+ * records than it should, has no figures, and the exit code is 1.
  */
 const HELP = `usage: make bench [FULL=1] [RUNS=n] [SCALE=share] [FILTER=words]
   FULL=1       all scenarios, not only the quick ones
@@ -54,6 +54,7 @@ async function main(): Promise<number> {
   }
   const machine = describeMachine(loadavg()[0] ?? 0);
   const results: Result[] = [];
+  const failures: string[] = [];
   const keep = () => {
     if (scale === 1) writeReport(mergeReports(readReport(), { machine, results, simulations }));
   };
@@ -61,14 +62,21 @@ async function main(): Promise<number> {
   if (wanted.length > 0) {
     await withBench({ scale, full: values.full }, async (bench) => {
       for (const scenario of wanted) {
-        results.push(await measure(scenario, bench, runs));
-        keep();
+        try {
+          results.push(await measure(scenario, bench, runs));
+          keep();
+        } catch (error) {
+          // The others are worth their time all the same; it is told again at the end.
+          failures.push(`${scenario.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+          console.error(`✗ ${failures.at(-1)}`);
+        }
       }
     });
   }
   console.log(`\n${machineText(machine)}\n\n${toTable(results.flatMap(compare))}`);
   console.log(scale === 1 ? `written to ${REPORT_FILE}` : "a trial: the figures mean nothing and are not kept");
-  return 0;
+  for (const failure of failures) console.error(`✗ ${failure}`);
+  return failures.length === 0 ? 0 : 1;
 }
 
 async function withBench(options: Pick<Bench, "scale" | "full">, work: (bench: Bench) => Promise<void>): Promise<void> {
