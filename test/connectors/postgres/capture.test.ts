@@ -111,18 +111,20 @@ describe("offsets of the stream", () => {
 describe("texts of PostgreSQL", () => {
   it("are points in time of any year, to the microsecond", () => {
     const cases: readonly (readonly [string, bigint, string])[] = [
-      ["1970-01-01 00:00:00", 0n, "1970-01-01T00:00:00Z"],
+      ["1970-01-01 00:00:00", 0n, "1970-01-01T00:00:00.000000Z"],
       ["2024-02-29 13:14:15.123456+02", 1_709_205_255_123_456n, "2024-02-29T11:14:15.123456Z"],
-      ["1969-12-31 23:59:59.9", -100_000n, "1969-12-31T23:59:59.9Z"],
-      ["0001-01-01 00:00:00", -62_135_596_800_000_000n, "0001-01-01T00:00:00Z"],
-      ["0044-03-15 12:00:00 BC", -63_517_780_800_000_000n, "-0043-03-15T12:00:00Z"],
+      ["1969-12-31 23:59:59.9", -100_000n, "1969-12-31T23:59:59.900000Z"],
+      ["0001-01-01 00:00:00", -62_135_596_800_000_000n, "0001-01-01T00:00:00.000000Z"],
+      ["0044-03-15 12:00:00 BC", -63_517_780_800_000_000n, "-0043-03-15T12:00:00.000000Z"],
       ["294276-12-31 23:59:59.999999", 9_224_318_015_999_999_999n, "+294276-12-31T23:59:59.999999Z"],
     ];
     for (const [text, micros, iso] of cases) {
       assert.equal(parseTimestamp(text), micros, text);
       assert.equal(parseTimestamp(timestampText(micros)), micros, text);
-      assert.equal(zonedTimestampText(micros), iso);
+      assert.equal(zonedTimestampText(micros, 6), iso);
     }
+    assert.equal(zonedTimestampText(1_500_000n, 0), "1970-01-01T00:00:01Z");
+    assert.equal(zonedTimestampText(1_500_000n, 3), "1970-01-01T00:00:01.500Z");
     assert.equal(parseTimestamp("-infinity"), "-infinity");
     assert.equal(parseZonedTime("13:14:15.5+02"), "11:14:15.5Z");
     assert.equal(parseZonedTime("01:00:00+05:30"), "19:30:00Z");

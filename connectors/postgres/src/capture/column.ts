@@ -130,7 +130,7 @@ export function columnOf(type: PgType, modifier: number, rules: ColumnRules): Co
     case "timestamptz":
       return {
         ...namedText("io.debezium.time.ZonedTimestamp"),
-        decode: (text) => zonedTimestampText(parseTimestamp(text)),
+        decode: (text) => zonedTimestampText(parseTimestamp(text), ownModifier < 0 ? 6 : ownModifier),
       };
     case "interval":
       return rules["interval.handling.mode"] === "numeric"

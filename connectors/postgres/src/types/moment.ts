@@ -91,15 +91,16 @@ function civilFromDays(days: number): { readonly year: number; readonly month: n
   return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day };
 }
 
-/** ISO 8601 in UTC with as many digits as it has, for instance `2024-02-29T11:14:15.1Z`; the ends of time as PostgreSQL has them. */
-export function zonedTimestampText(micros: bigint | Endless): string {
+/** ISO 8601 in UTC with so many digits of the second, for instance `2024-02-29T11:14:15.100Z`; the ends of time as PostgreSQL has them. */
+export function zonedTimestampText(micros: bigint | Endless, digits: number): string {
   if (typeof micros !== "bigint") return micros;
   const days = floorDivide(micros, DAY);
   const { year, month, day } = civilFromDays(Number(days));
   const two = (part: number) => String(part).padStart(2, "0");
   const sign = year > 9999 ? "+" : year < 0 ? "-" : "";
   const date = `${sign}${String(Math.abs(year)).padStart(4, "0")}-${two(month)}-${two(day)}`;
-  return `${date}T${clockText(micros - days * DAY)}Z`;
+  const { clock, fraction } = clockParts(micros - days * DAY);
+  return `${date}T${clock}${digits === 0 ? "" : `.${fraction.slice(0, digits)}`}Z`;
 }
 
 /** A time with zone in UTC, for instance `11:14:15.123456Z`. Throws DataError for other texts. */
@@ -107,14 +108,15 @@ export function parseZonedTime(text: string): string {
   const zone = text.search(/[+-]/);
   if (zone < 0) throw new DataError(`${text} is no time with zone`);
   const micros = parseTime(text.slice(0, zone)) - parseOffset(text.slice(zone));
-  return `${clockText(((micros % DAY) + DAY) % DAY)}Z`;
+  const { clock, fraction } = clockParts(((micros % DAY) + DAY) % DAY);
+  const digits = fraction.replace(/0+$/, "");
+  return `${clock}${digits === "" ? "" : `.${digits}`}Z`;
 }
 
-function clockText(micros: bigint): string {
+/** Hours, minutes and seconds, and the six digits of the second's fraction. */
+function clockParts(micros: bigint): { readonly clock: string; readonly fraction: string } {
   const seconds = micros / SECOND;
   const two = (part: bigint) => String(part).padStart(2, "0");
-  const fraction = String(micros % SECOND)
-    .padStart(6, "0")
-    .replace(/0+$/, "");
-  return `${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}${fraction === "" ? "" : `.${fraction}`}`;
+  const clock = `${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}`;
+  return { clock, fraction: String(micros % SECOND).padStart(6, "0") };
 }
