@@ -34,7 +34,7 @@ import { machineClockMs } from "./machine-clock.ts";
 import { createNoticeLog } from "./notice-log.ts";
 import type { OffsetsTopics } from "./offsets-topics.ts";
 import type { Handlers, Rpc } from "./rpc.ts";
-import { type BuiltTask, buildTask, type TaskEnvironment } from "./task-factory.ts";
+import { type BuiltTask, buildTask, checkTaskLimit, type TaskEnvironment } from "./task-factory.ts";
 
 /** What the process gives to its host. */
 export interface HostOptions {
@@ -285,7 +285,10 @@ class Host implements ExecutorHost {
       resolver: this.#expiring(key.connector, key.task, start.connectorConfig),
     };
     const log = createNoticeLog((notice) => this.#notify(notice), { connector: key.connector, task: key.task });
-    const { body, built } = buildLate((signal) => buildTask(environment, start, log, signal));
+    const { body, built } = buildLate({
+      check: (signal) => checkTaskLimit(environment, start, signal),
+      build: (signal) => buildTask(environment, start, log, signal),
+    });
     // Until it is built, only a class that is no placeholder can be told.
     const plugin = () => built()?.definition ?? findQuietly(this.#options.plugins, start.connectorConfig);
     const runner = startTask({
@@ -328,13 +331,20 @@ class Host implements ExecutorHost {
 }
 
 /** A body whose parts are made when it runs, so that what its configuration has wrong fails the task, not its start. */
-function buildLate(build: (signal: AbortSignal) => Promise<BuiltTask>): {
+function buildLate({
+  check,
+  build,
+}: {
+  readonly check: (signal: AbortSignal) => Promise<void>;
+  readonly build: (signal: AbortSignal) => Promise<BuiltTask>;
+}): {
   readonly body: TaskBody;
   readonly built: () => BuiltTask | null;
 } {
   let built: BuiltTask | null = null;
   return {
     body: {
+      check,
       async run(control) {
         built = await build(control.stopping);
         await built.body.run(control);

@@ -84,6 +84,20 @@ export interface BuiltTask {
 }
 
 /**
+ * Throws ConfigError for a task of a set that is larger than its connector may have: stored before the limit was enforced, or by a worker that
+ * does not enforce it (KIP-1004).
+ */
+export async function checkTaskLimit(
+  { resolver }: Pick<TaskEnvironment, "resolver">,
+  { key, connectorConfig, taskCount }: Pick<TaskStart, "key" | "connectorConfig" | "taskCount">,
+  signal: AbortSignal,
+): Promise<void> {
+  const own = Object.entries(connectorConfig).filter(([name]) => name.startsWith("tasks.max"));
+  const refusal = tooManyTasks(key.connector, await resolver.resolve(Object.fromEntries(own), signal), taskCount);
+  if (refusal !== null) throw new ConfigError(refusal);
+}
+
+/**
  * Builds a task: resolves its configuration, finds and compiles its plugins. Throws ConfigError for whatever the configuration has wrong;
  * nothing is opened before the body runs.
  */
@@ -96,9 +110,6 @@ export async function buildTask(
   const { plugins, resolver } = environment;
   const { connector, task } = start.key;
   const connectorConfig = await resolver.resolve(start.connectorConfig, signal);
-  // A set that was stored before the limit was enforced, or by a worker that does not enforce it (KIP-1004).
-  const refusal = tooManyTasks(connector, connectorConfig, start.taskCount);
-  if (refusal !== null) throw new ConfigError(refusal);
   const resolved = await resolver.resolve(start.taskConfig, signal);
   const definition = plugins.connector(
     connectorConfig["connector.class"]?.trim() ?? "",

@@ -32,6 +32,8 @@ export interface TaskControl {
  * not be ended: only the end of the process does.
  */
 export interface TaskBody {
+  /** Rejects with why the task may not exist at all: it fails with that, paused or not. */
+  check?(signal: AbortSignal): Promise<void>;
   /** Runs until `control.stopping` aborts; rejects when the task failed. Everything that was opened is closed when it settles. */
   run(control: TaskControl): Promise<void>;
   /** Counters since the start, by the names of contract §11. */
@@ -93,6 +95,7 @@ export function startTask(options: RunnerOptions): TaskRunner {
   async function live(): Promise<Error | null> {
     try {
       await lease.granted(stopping.signal);
+      await body.check?.(stopping.signal);
       if (paused) tell("PAUSED");
       await control.resumed();
       if (!stopping.signal.aborted) await body.run(control);

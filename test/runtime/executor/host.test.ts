@@ -119,7 +119,7 @@ function setUp() {
     states,
     lost: () => lost,
     until: (task: number | null, state: string) =>
-      eventually(`${task} ${state} after ${states(task)}`, () => states(task).at(-1) === state, 5_000),
+      eventually(`${task} ${state} after ${states(task)}`, () => states(task).at(-1) === state, 60_000),
   };
 }
 
@@ -240,6 +240,16 @@ describe("executor host", () => {
     const unlimited = { ...limited, "tasks.max.enforce": `\${env:ENFORCE}` };
     await host.call("startTask", { ...taskStart(unlimited), taskCount: 3 });
     await host.until(0, "RUNNING");
+  });
+
+  it("fails a task of a set that is too large though its connector is paused (KIP-1004)", async () => {
+    const host = setUp();
+    await host.call("setup", setup);
+    host.lease(60_000);
+    await host.call("startTask", { ...taskStart({ "tasks.max": "1" }), targetState: "PAUSED", taskCount: 2 });
+    await host.until(0, "FAILED");
+    assert.deepEqual(host.states(0), ["FAILED"]);
+    await host.call("stopTask", { key, timeoutMs: 2_000 });
   });
 
   it("runs a task with resolved configuration, its offsets in the worker", async () => {
