@@ -195,11 +195,9 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     for (const table of tables) {
       const name = `${table.schema}.${table.table}`;
       if (read.has(name)) continue;
-      // In each of these modes the slot may be one that had begun before: then it was acknowledged since, and has another place.
-      const offset =
-        settings["snapshot.mode"] === "always"
-          ? null
-          : await context.offset(snapshotPartition(settings["topic.prefix"], table));
+      const own = snapshotPartition(settings["topic.prefix"], table);
+      const offset = settings["snapshot.mode"] === "always" ? null : await context.offset(own);
+      // A slot that is at another place has been followed since, or is another one: then the reading says nothing.
       const slot = offset?.["slot"] ?? null;
       if (offset?.["snapshot"] === "done" && slot !== null && BigInt(slot) === slotStart) read.add(name);
       else left.push(table);

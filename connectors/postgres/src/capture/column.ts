@@ -23,7 +23,7 @@ import {
   type Value,
   withAttributes,
 } from "@headrace/sdk";
-import { type ArrayText, parseArray } from "../types/array-text.ts";
+import { decodeItems } from "../types/array-text.ts";
 import { hstoreEntries } from "../types/hstore-text.ts";
 import { intervalMicros, intervalText } from "../types/interval-text.ts";
 import {
@@ -273,11 +273,5 @@ function timestampOf(modifier: number, mode: TimeMode): Column {
 }
 
 function arrayOf(item: Column): Column {
-  const decodeAll = (items: ArrayText): readonly Value[] =>
-    items.map((each) => {
-      if (each === null) return null;
-      if (typeof each !== "string") throw new DataError("an array of several dimensions has no counterpart in Connect");
-      return item.decode(each);
-    });
-  return { schema: arraySchema(optional(item.schema)), decode: (text) => decodeAll(parseArray(text)) };
+  return { schema: arraySchema(optional(item.schema)), decode: (text) => decodeItems(text, item.decode) };
 }

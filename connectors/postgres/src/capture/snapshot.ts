@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataError, type OffsetMap, RetriableError, type SourceRecord, type Value } from "@headrace/sdk";
 import type { Client, QueryArrayConfig } from "pg";
+import { AS_TEXT } from "../types/as-text.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import { describeTable, selectStatement, type TableId } from "./database.ts";
 import { type ChangeSource, envelope } from "./envelope.ts";
@@ -147,8 +148,6 @@ export function labelled(record: SourceRecord, snapshot: "first" | "last"): Sour
 function isRecord(value: Value | undefined): value is Readonly<Record<string, Value>> {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
-
-const AS_TEXT = { getTypeParser: () => (text: string) => text };
 
 function decode(table: CapturedTable, row: Row) {
   try {

@@ -19,7 +19,7 @@ import {
   TIMESTAMP_SCHEMA,
   type Value,
 } from "@headrace/sdk";
-import { type ArrayText, parseArray } from "../types/array-text.ts";
+import { decodeItems } from "../types/array-text.ts";
 import { floorDivide, parseDate, parseTime, parseTimestamp } from "../types/moment.ts";
 import { numericShape, type PgType } from "../types/pg-type.ts";
 
@@ -121,11 +121,5 @@ const whole =
   };
 
 function arrayOf(item: Column): Column {
-  const decodeAll = (items: ArrayText): readonly Value[] =>
-    items.map((each) => {
-      if (each === null) return null;
-      if (typeof each !== "string") throw new DataError("an array of several dimensions has no counterpart in Connect");
-      return item.decode(each);
-    });
-  return { schema: arraySchema(optional(item.schema)), decode: (text) => decodeAll(parseArray(text)) };
+  return { schema: arraySchema(optional(item.schema)), decode: (text) => decodeItems(text, item.decode) };
 }

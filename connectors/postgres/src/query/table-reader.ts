@@ -1,5 +1,6 @@
 import { ConfigError, type OffsetMap, type SourceRecord } from "@headrace/sdk";
 import type { Client, QueryArrayConfig } from "pg";
+import { AS_TEXT } from "../types/as-text.ts";
 import { parseTimestamp } from "../types/moment.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import type { ColumnRules } from "./column.ts";
@@ -98,9 +99,6 @@ interface HeldRow {
   readonly row: Row;
   readonly at: Position;
 }
-
-/** Values stay PostgreSQL's text. */
-const AS_TEXT = { getTypeParser: () => (text: string) => text };
 
 /** Where a row stands. */
 function placeOf(shape: RowShape, selection: Selection): (row: Row) => Position {

@@ -46,3 +46,12 @@ export function parseArray(text: string): ArrayText {
   if (place !== text.length) throw fail();
   return all;
 }
+
+/** The items of an array of one dimension, decoded; NULL stays null. Throws DataError for more dimensions, which Connect does not have. */
+export function decodeItems<T>(text: string, decode: (item: string) => T): readonly (T | null)[] {
+  return parseArray(text).map((item) => {
+    if (item === null) return null;
+    if (typeof item !== "string") throw new DataError("an array of several dimensions has no counterpart in Connect");
+    return decode(item);
+  });
+}
