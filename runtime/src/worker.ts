@@ -90,6 +90,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const stages = createStages(wallClock);
   const ending = new AbortController();
   await using cleanup = new AsyncDisposableStack();
+  const awaiting = Promise.withResolvers<void>();
+  cleanup.defer(() => awaiting.resolve());
+  void stages.during("awaiting startup", () => awaiting.promise);
   cleanup.defer(() => ending.abort());
 
   // REST listens first: its port is part of the worker's name, and /health tells how the start goes on.
@@ -212,6 +215,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     pool,
     config: () => configStore.config(),
     commit: (connector, tasks, limit) => commitPlan(connector, tasks, limit),
+    stages,
     log,
   });
   const herder = createHerder({
@@ -232,6 +236,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     topicTracking: config["topic.tracking.enable"],
     gracefulTimeoutMs: config["task.shutdown.graceful.timeout.ms"],
     now,
+    stages,
     log,
   });
   const reloads = createReloads({
@@ -276,6 +281,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     signatureAlgorithm: keys.signatureAlgorithm,
     openScope: scope,
     fetch,
+    stages,
   });
   const fenceZombies = createFenceZombies({
     member,
@@ -318,7 +324,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     rebalanceTimeoutMs: config["rebalance.timeout.ms"],
     syncTimeoutMs: config["worker.sync.timeout.ms"],
     unsyncBackoffMs: config["worker.unsync.backoff.ms"],
-    stage: () => stages.describe(),
+    stages,
     log: groupLog,
   });
   const isMember = () => member().view().generation >= 0 && member().view().leaderUrl !== null;
@@ -420,6 +426,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   cleanup.defer(() => admin.close());
   const initializing = Promise.withResolvers<void>();
   cleanup.defer(() => initializing.resolve());
+  awaiting.resolve();
   void stages.during("initializing and reading to the end of internal topics", () => initializing.promise);
   clusterId = await reachKafka(admin, log, signal);
   log.info({ clusterId }, "connected to Kafka");
@@ -469,7 +476,9 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   await group.drain(drainLimit).catch((error: unknown) => log.info({ error }, "not drained, stopping work here"));
   await planner.stop();
   await herder.stopAll();
-  await statusStore.flush(AbortSignal.timeout(FLUSH_TIMEOUT_MS)).catch(() => undefined);
+  await stages
+    .during("flushing updates to the status topic", () => statusStore.flush(AbortSignal.timeout(FLUSH_TIMEOUT_MS)))
+    .catch(() => undefined);
   membership.abort();
   await left;
   ending.abort();

@@ -31,6 +31,24 @@ describe("the worker's stages", () => {
     );
   });
 
+  it("are idleness only while nothing is being done, however long ago that began", async () => {
+    let now = 0;
+    const stages = createStages(() => now);
+    const work = Promise.withResolvers<void>();
+    const wait = Promise.withResolvers<void>();
+    const working = stages.during("flushing updates to the status topic", () => work.promise);
+    now = 1_000;
+    const waiting = stages.idling("polling the group coordinator until interrupted", () => wait.promise);
+    assert.match(stages.describe(), /^The worker is currently flushing/);
+    work.resolve();
+    await working;
+    const polling = `The worker is currently polling the group coordinator until interrupted, which began at ${at(1)}.`;
+    assert.equal(stages.describe(), polling);
+    wait.resolve();
+    await waiting;
+    assert.match(stages.describe(), /^The last operation the worker completed was polling/);
+  });
+
   it("are told to a request that has waited in vain", async () => {
     const waiting = (describe: string) =>
       openScope(

@@ -1,5 +1,6 @@
 import type { Logger } from "@headrace/sdk";
 import type { GroupClient } from "../kafka/group-client.ts";
+import type { Stages } from "../stages.ts";
 import type { Clock } from "./clock.ts";
 import type { GroupHost } from "./group.ts";
 import type { PeerTransport } from "./peer-transport.ts";
@@ -28,6 +29,6 @@ export interface MemberOptions {
   readonly clock?: Clock;
   /** Default: plain HTTP and HTTPS by the URL. */
   readonly transport?: PeerTransport;
-  /** What this worker is doing, for the log. */
-  readonly stage?: () => string;
+  /** What this worker is doing: told in the log, and by those who wait for it in vain. */
+  readonly stages?: Stages;
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import type { GroupClient, GroupIdentity, GroupJoined, HeartbeatResult } from "../kafka/group-client.ts";
+import { createStages, type Stages } from "../stages.ts";
 import { type AssignorState, INITIAL_ASSIGNOR_STATE } from "./assignor.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type ConfigSync, createConfigSync } from "./config-sync.ts";
@@ -47,6 +48,7 @@ class Member implements GroupMember {
   readonly #host: GroupHost;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #stages: Stages;
   readonly #transport: PeerTransport;
   readonly #peers: Peers;
   readonly #membership: Membership;
@@ -75,6 +77,7 @@ class Member implements GroupMember {
     this.#host = host;
     this.#clock = clock;
     this.#log = log;
+    this.#stages = options.stages ?? createStages(() => clock.now());
     this.#transport = options.transport ?? createPeerTransport();
     this.#wishes = createWishes(clock, () => this.#announce());
     this.#holdings = createHoldings(host);
@@ -185,7 +188,7 @@ class Member implements GroupMember {
     const both = AbortSignal.any([signal, tenure.signal]);
     const heartbeat = this.#heartbeat.run(both);
     try {
-      for (;;) await this.#takeRound(await this.#wishes.next(both), both);
+      for (;;) await this.#takeRound(await this.#nextWish(both), both);
     } catch (error) {
       if (signal.aborted) return null;
       if (this.#loss !== null) return this.#loss;
@@ -195,6 +198,14 @@ class Member implements GroupMember {
       tenure.abort();
       await heartbeat;
     }
+  }
+
+  #nextWish(signal: AbortSignal): Promise<Wish> {
+    const delayMs = this.#wishes.scheduledInMs();
+    const limit = delayMs === 0 ? "" : `for up to ${delayMs}ms or `;
+    return this.#stages.idling(`polling the group coordinator ${limit}until interrupted`, () =>
+      this.#wishes.next(signal),
+    );
   }
 
   // ── one round ──
@@ -388,7 +399,7 @@ class Member implements GroupMember {
       return;
     }
     this.#log.warn(
-      { busyMs, rebalanceTimeoutMs: this.#options.rebalanceTimeoutMs, stage: this.#options.stage?.() ?? null },
+      { busyMs, rebalanceTimeoutMs: this.#options.rebalanceTimeoutMs, stage: this.#stages.describe() },
       "worker poll timeout has expired: work that a rebalance took away has not stopped in time, leaving the group",
     );
     this.#lose({ reason: "worker poll timeout has expired", forgetId: true, leave: true });

@@ -5,7 +5,7 @@ import { type LeaderClientOptions, tellLeader } from "./leader-client.ts";
 import { pause } from "./pause.ts";
 import { stableView } from "./stable-view.ts";
 
-export interface FenceClientOptions extends Omit<LeaderClientOptions, "commands"> {
+export interface FenceClientOptions extends Omit<LeaderClientOptions, "commands" | "stages"> {
   readonly fencing: Pick<Fencing, "fence">;
   readonly log: Logger;
 }

@@ -1,6 +1,7 @@
 import type { ExecutorPool } from "../executor/pool.ts";
 import type { GroupMember } from "../group/group.ts";
 import type { Logger } from "../log.ts";
+import type { Stages } from "../stages.ts";
 import type { ConfigStore, StatusStore } from "../store/stores.ts";
 import type { StartCounters } from "./start-counters.ts";
 import type { StatusWriter } from "./status-writer.ts";
@@ -25,5 +26,6 @@ export interface HerderOptions {
   readonly gracefulTimeoutMs: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  readonly stages: Pick<Stages, "during">;
   readonly log: Logger;
 }

@@ -2,6 +2,7 @@ import type { StringMap } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { GroupMember } from "../group/group.ts";
 import type { PeerFetch } from "../peer-fetch.ts";
+import type { Stages } from "../stages.ts";
 import type { ConfigStore } from "../store/stores.ts";
 import type { Commands } from "./commands.ts";
 import type { RequestScope } from "./request-scope.ts";
@@ -15,6 +16,7 @@ export interface LeaderClientOptions {
   readonly signatureAlgorithm: string;
   readonly openScope: () => RequestScope;
   readonly fetch: PeerFetch;
+  readonly stages: Pick<Stages, "during">;
 }
 
 /** Has a connector's task configurations stored: by this worker if it leads, else by a signed request to the leader (contract §5.8). */
@@ -32,7 +34,9 @@ export function createCommitPlan(options: LeaderClientOptions): CommitPlan {
     }
     const path = `connectors/${encodeURIComponent(connector)}/tasks`;
     const body = Buffer.from(JSON.stringify(tasks));
-    await tellLeader(options, view, { method: "POST", path, body }, AbortSignal.any([signal, scope.signal]));
+    await options.stages.during(`Forwarding task configurations to the leader at ${view.leaderUrl}`, () =>
+      tellLeader(options, view, { method: "POST", path, body }, AbortSignal.any([signal, scope.signal])),
+    );
   };
 }
 

@@ -1,6 +1,7 @@
 import type { StringMap } from "@headrace/contract";
 import type { ExecutorPool } from "../executor/pool.ts";
 import type { Logger } from "../log.ts";
+import type { Stages } from "../stages.ts";
 import type { ClusterConfig } from "../store/stores.ts";
 import { createGate } from "./lanes.ts";
 import { pause } from "./pause.ts";
@@ -20,6 +21,7 @@ export interface TaskPlannerOptions {
   readonly config: () => ClusterConfig;
   /** Writes the plan, here or at the leader. */
   readonly commit: (connector: string, tasks: readonly StringMap[], signal: AbortSignal) => Promise<void>;
+  readonly stages: Pick<Stages, "during">;
   readonly log: Logger;
 }
 
@@ -31,7 +33,7 @@ const CONCURRENT_COMMITS = 16;
 
 /** Creates a planner without work. */
 export function createTaskPlanner(options: TaskPlannerOptions): TaskPlanner {
-  const { pool, config, commit, log } = options;
+  const { pool, config, commit, stages, log } = options;
   const jobs = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
   const gate = createGate(CONCURRENT_COMMITS);
 
@@ -39,7 +41,9 @@ export function createTaskPlanner(options: TaskPlannerOptions): TaskPlanner {
     const entry = config().connectors.get(connector);
     if (entry === undefined || entry.targetState !== "STARTED") return;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(PLAN_TIMEOUT_MS)]);
-    const planned = await pool.taskConfigs(connector, deadline);
+    const planned = await stages.during(`generating task configs for connector ${connector}`, () =>
+      pool.taskConfigs(connector, deadline),
+    );
     if (!needsCommit(entry, planned)) return;
     await gate(() => commit(connector, planned, signal));
     log.info({ connector, tasks: planned.length }, "task configurations committed");

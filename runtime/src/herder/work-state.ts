@@ -7,7 +7,8 @@ import type { HerderOptions } from "./herder-options.ts";
 import { LastRound } from "./last-round.ts";
 import type { Message, Waiter } from "./messages.ts";
 import { createPredecessors } from "./predecessors.ts";
-import { reconcileWork, type WorkAction } from "./reconcile-work.ts";
+import { type ReconcileInput, reconcileWork, type WorkAction } from "./reconcile-work.ts";
+import { createReconfigured, type Reconfigured } from "./reconfigured.ts";
 import { RestartRequests } from "./restart-requests.ts";
 import { createRestarts } from "./restarts.ts";
 import { createStopWaiters } from "./stop-waiters.ts";
@@ -32,6 +33,7 @@ export class WorkState {
   readonly #requests: RestartRequests;
   readonly #topics: ActiveTopics;
   readonly #outcomes: WorkOutcomes;
+  readonly #reconfigured: Reconfigured;
   readonly #table = createWorkTable();
   readonly #crashes = createCrashHistory();
   readonly #predecessors = createPredecessors();
@@ -62,6 +64,12 @@ export class WorkState {
       isConfigured: (connector) => this.#config.connectors.has(connector),
     });
     this.#runner = createWorkRunner({ pool, isPredecessorDead, post, gracefulTimeoutMs, log });
+    this.#reconfigured = createReconfigured({
+      ...options,
+      table: this.#table,
+      restarts: this.#restarts,
+      stops: this.#stops,
+    });
     this.#outcomes = new WorkOutcomes({
       ...options,
       table: this.#table,
@@ -191,6 +199,7 @@ export class WorkState {
         if (!before.connectors.has(change.connector))
           this.#round.need(config.offset, `new connector ${change.connector}`);
         this.#markStale(change.connector, null);
+        this.#reconfigured.connector(change.connector);
         return;
       }
       case "connectorRemoved":
@@ -260,12 +269,16 @@ export class WorkState {
       if (entry?.targetState !== "STOPPED" || share?.instance !== true) work.stoppedReported = false;
       const released = this.#round.released(connector, this.#config.offset);
       const input = { entry, share, work, released, nowMs: this.#options.now() };
-      for (const action of reconcileWork(input)) this.#act(connector, action);
+      for (const action of reconcileWork(input)) {
+        this.#act(connector, action);
+        if (action.kind === "stop" && isReconfigured(action.work, input)) this.#reconfigured.stopping(action.work);
+      }
       // It had stopped to be started again, and before it was, nobody wanted it any more.
       this.#restarts.prune(connector, (task) => this.#table.find(connector, task) !== null);
       if (share === null) this.#table.prune(connector);
     }
     this.#dirty.clear();
+    this.#reconfigured.tell();
   }
 
   #act(connector: string, action: WorkAction): void {
@@ -291,16 +304,21 @@ export class WorkState {
 
   /** Statuses of what has stopped are written before anybody else may start it. */
   #whenGone(works: readonly Work[], done: Waiter): void {
-    const { statusStore, log } = this.#options;
+    const { statusStore, stages, log } = this.#options;
     this.#stops.whenStopped(works, () => {
       if (works.length === 0) {
         done.resolve();
         return;
       }
-      statusStore
-        .flush(AbortSignal.timeout(FLUSH_TIMEOUT_MS))
+      stages
+        .during("flushing updates to the status topic", () => statusStore.flush(AbortSignal.timeout(FLUSH_TIMEOUT_MS)))
         .catch((error: unknown) => log.warn({ error }, "statuses of stopped work are late"))
         .finally(done.resolve);
     });
   }
+}
+
+/** True of a task that stays with this worker, of a set that has been replaced. */
+function isReconfigured({ task, taskGeneration }: Work, { entry, share }: ReconcileInput): boolean {
+  return task !== null && share?.tasks.has(task) === true && entry !== null && taskGeneration !== entry.taskGeneration;
 }

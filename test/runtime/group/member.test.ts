@@ -6,6 +6,7 @@ import type { MemberOptions } from "#runtime/group/member-options.ts";
 import { encodeAssignment, encodeMetadata } from "#runtime/group/protocol.ts";
 import { NO_WORK, toKeys } from "#runtime/group/work.ts";
 import type { GroupClient } from "#runtime/kafka/group-client.ts";
+import { createStages } from "#runtime/stages.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
 import { FakeCoordinator } from "./fake-coordinator.ts";
 import { FakeNetwork } from "./fake-network.ts";
@@ -186,8 +187,13 @@ describe("member and its lease", () => {
     scene(async (group) => {
       const warnings: unknown[] = [];
       const log = { ...silent, warn: (...said: unknown[]) => void warnings.push(said) };
-      const { worker, member } = await group.start("a", { log, stage: () => "stopping c0" });
-      worker.onAssigned = (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+      const stages = createStages(() => 0);
+      const { worker, member } = await group.start("a", { log, stages });
+      worker.onAssigned = (_, signal) =>
+        stages.during(
+          "stopping c0",
+          () => new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
+        );
       const busyAtMs = group.clock.now();
       member.requestRejoin("test");
       await group.clock.advance(100);
@@ -197,11 +203,33 @@ describe("member and its lease", () => {
       worker.onAssigned = async () => {};
       await group.clock.advance(200);
       assert.deepEqual(worker.losses, ["worker poll timeout has expired"]);
-      assert.match(JSON.stringify(warnings), /"stage":"stopping c0".*worker poll timeout has expired/);
+      assert.match(
+        JSON.stringify(warnings),
+        /"stage":"The worker is currently stopping c0.*worker poll timeout has expired/,
+      );
       const leasedUntilMs = Math.max(...worker.leases.map(({ sentAtMs, leaseMs }) => sentAtMs + leaseMs));
       assert.ok(leasedUntilMs <= busyAtMs + 54_100, `${leasedUntilMs - busyAtMs}`);
       await group.clock.advance(100);
       assert.deepEqual(group.coordinator.left, ["m1"]);
+    }));
+
+  it("tells that it polls the coordinator, and for how long if a round is scheduled", () =>
+    scene(async (group) => {
+      const stages = createStages(() => 0);
+      await group.start("a", { stages, maxDelayMs: 60_000 });
+      assert.match(
+        stages.describe(),
+        /^The worker is currently polling the group coordinator until interrupted, which/,
+      );
+      const { stop, ended } = await group.start("b");
+      await group.clock.advance(10_000);
+      stop.abort();
+      await ended;
+      await group.clock.advance(10_000);
+      assert.match(
+        stages.describe(),
+        /^The worker is currently polling the group coordinator for up to [1-9]\d*ms or until interrupted, which/,
+      );
     }));
 
   it("keeps the lease through a round that takes long", () =>

@@ -7,6 +7,7 @@ import { createHerder, type Herder } from "#runtime/herder/herder.ts";
 import { createStartCounters } from "#runtime/herder/start-counters.ts";
 import { createStatusWriter } from "#runtime/herder/status-writer.ts";
 import { createTaskPlanner } from "#runtime/herder/task-planner.ts";
+import { createStages } from "#runtime/stages.ts";
 import { FakeConfigStore, FakeMember, FakePool, FakeStatusStore, idle, round, silent } from "./fakes.ts";
 
 const NAMES = ["a", "b"] as const;
@@ -114,6 +115,7 @@ class World {
         if (entry === undefined || entry.targetState === "STOPPED") throw new Error("refused");
         await configStore.putTaskConfigs(name, tasks);
       },
+      stages: createStages(() => 0),
       log: silent,
     });
     this.herder = createHerder({
@@ -134,6 +136,7 @@ class World {
       topicTracking: true,
       gracefulTimeoutMs: 5_000,
       now: () => this.nowMs,
+      stages: createStages(() => 0),
       log: silent,
     });
     this.#ended = this.herder.run(this.#end.signal);

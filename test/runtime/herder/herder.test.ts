@@ -6,6 +6,7 @@ import { createHerder, type Herder } from "#runtime/herder/herder.ts";
 import { createStartCounters } from "#runtime/herder/start-counters.ts";
 import { createStatusWriter } from "#runtime/herder/status-writer.ts";
 import { createTaskPlanner } from "#runtime/herder/task-planner.ts";
+import { createStages, type Stages } from "#runtime/stages.ts";
 import { FakeConfigStore, FakeMember, FakePool, FakeStatusStore, idle, round, silent, until } from "./fakes.ts";
 
 describe("herder", () => {
@@ -15,6 +16,7 @@ describe("herder", () => {
   let member: FakeMember;
   let herder: Herder;
   let nowMs: number;
+  let stages: Stages;
   /** What has ended for good, as `c/0`. */
   let gone: string[];
   let ended: Promise<void>;
@@ -26,12 +28,14 @@ describe("herder", () => {
     pool = new FakePool();
     member = new FakeMember();
     nowMs = 0;
+    stages = createStages(() => 0);
     gone = [];
     end = new AbortController();
     const planner = createTaskPlanner({
       pool,
       config: () => configStore.config(),
       commit: (connector, tasks) => configStore.putTaskConfigs(connector, tasks),
+      stages,
       log: silent,
     });
     herder = createHerder({
@@ -52,6 +56,7 @@ describe("herder", () => {
       topicTracking: true,
       gracefulTimeoutMs: 5_000,
       now: () => nowMs,
+      stages,
       log: silent,
     });
     ended = herder.run(end.signal);
@@ -228,6 +233,51 @@ describe("herder", () => {
     await configStore.putConnector("c", { ...config, "value.converter": "other" }, null);
     await until("committed", () => configStore.config().connectors.get("c")?.taskGeneration === 2);
     await until("old task stopped", () => pool.calls.includes("stop c-0"));
+  });
+
+  it("tells as the worker's stages what it plans, restarts, stops and flushes", async () => {
+    const told: string[] = [];
+    const plan = pool.plan;
+    pool.plan = (connector) => {
+      told.push(stages.describe());
+      return plan(connector);
+    };
+    statusStore.flush = async () => void told.push(stages.describe());
+    const at = "which began at 1970-01-01T00:00:00.000Z.";
+    await running();
+    assert.deepEqual(told, [`The worker is currently generating task configs for connector c, ${at}`]);
+
+    pool.automatic = false;
+    await configStore.putConnector("c", { ...config, "value.converter": "other" }, null);
+    await until("stop asked for", () => pool.calls.includes("stop c"));
+    const restarting = `The worker is currently restarting 1 reconfigured connectors, ${at}`;
+    assert.equal(stages.describe(), restarting);
+    pool.finish("stop c");
+    await until("start asked for", () => pool.calls.includes("start c"));
+    assert.equal(stages.describe(), restarting, "it is not back yet");
+    pool.finish("start c");
+    await until("old task stopped", () => pool.calls.includes("stop c-0"));
+    assert.equal(stages.describe(), `The worker is currently stopping 1 reconfigured tasks, ${at}`);
+    pool.finish("stop c-0");
+    await idle();
+    assert.match(stages.describe(), /^The last operation the worker completed was stopping 1 reconfigured tasks/);
+
+    told.length = 0;
+    pool.automatic = true;
+    await give();
+    assert.deepEqual(told, [`The worker is currently flushing updates to the status topic, ${at}`]);
+  });
+
+  it("tells no restart any more of a connector that is deleted meanwhile", async () => {
+    await running();
+    pool.automatic = false;
+    await configStore.putConnector("c", { ...config, "value.converter": "other" }, null);
+    await until("stop asked for", () => pool.calls.includes("stop c"));
+    await configStore.removeConnector("c");
+    pool.automatic = true;
+    pool.finish("stop c");
+    await idle();
+    assert.match(stages.describe(), /^The last operation the worker completed was/);
   });
 
   it("stops what is deleted, and writes no status for it", async () => {
