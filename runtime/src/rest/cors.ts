@@ -22,12 +22,18 @@ export function addAccessControl(app: FastifyInstance, { origins, methods }: Acc
     maxAge: MAX_AGE_S,
     optionsSuccessStatus: 200,
   };
-  const decide: FastifyCorsOptionsDelegate = (request: FastifyRequest, decided) => {
+  const decide: FastifyCorsOptionsDelegate = ({ headers }: FastifyRequest, decided) => {
+    const { origin } = headers;
+    // Other origins are told nothing, and get the answer of an OPTIONS request.
     const preflight =
-      request.headers["access-control-request-method"] !== undefined && request.headers.origin !== undefined;
+      headers["access-control-request-method"] !== undefined && origin !== undefined && isAllowed(allowed, origin);
     decided(null, { ...common, preflight });
   };
   app.register(cors, () => decide);
+}
+
+function isAllowed(allowed: readonly (string | RegExp)[], origin: string): boolean {
+  return allowed.some((entry) => (typeof entry === "string" ? entry === "*" : entry.test(origin)));
 }
 
 function split(list: string): string[] {

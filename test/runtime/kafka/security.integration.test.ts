@@ -289,6 +289,62 @@ describe("workers of a secured Kafka", () => {
     }
   });
 
+  it("log in each kind of client with credentials of its own, unless a connector overrides them", async () => {
+    const as = (username: string, password: string) => ({
+      "sasl.mechanism": "SCRAM-SHA-512",
+      "sasl.jaas.config": login("scram.ScramLoginModule", { username, password }),
+    });
+    const prefixed = (prefix: string, settings: Record<string, string>) =>
+      Object.fromEntries(Object.entries(settings).map(([key, value]) => [`${prefix}${key}`, value]));
+    const secrets = join(dir, "overrides.properties");
+    writeFileSync(secrets, `password=${SCRAM_PASSWORD}\n`);
+    const known = as("scram", `\${file:${secrets}:password}`);
+    // The users of consumers and admins do not exist yet: whoever logs in as one of them is refused.
+    const worker = await start({
+      ...overPlain(),
+      ...prefixed("producer.", as("scram", SCRAM_PASSWORD)),
+      ...prefixed("consumer.", as("of-consumers", SCRAM_PASSWORD)),
+      ...prefixed("admin.", as("of-admins", SCRAM_PASSWORD)),
+      "config.providers": "file",
+      "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
+    });
+    try {
+      const topic = uniqueName("prefixes");
+      const from = join(dir, `${topic}.in`);
+      const source = { "connector.class": "FileStreamSource", file: from, topic };
+      const sink = (name: string) => ({
+        "connector.class": "FileStreamSink",
+        topics: topic,
+        file: join(dir, `${topic}-${name}`),
+      });
+      const copied = (name: string) =>
+        eventually(`${name} has the lines`, () => readFileSync(sink(name).file, "utf8") === "one\ntwo\n");
+      const offsets = (name: string) => rest(worker.url, "GET", `/connectors/${topic}-${name}/offsets`);
+      writeFileSync(from, "one\ntwo\n");
+      await create(worker, `${topic}-source`, source);
+      await create(worker, `${topic}-sink`, sink("sink"));
+      await create(worker, `${topic}-other`, { ...sink("other"), ...prefixed("consumer.override.", known) });
+      await copied("other");
+      await eventually("the consumer is refused", async () =>
+        /FAILED.*check sasl\.mechanism/.test(await ask(worker, `/connectors/${topic}-sink/status`)),
+      );
+      assert.match(await ask(worker, `/connectors/${topic}-source/status`), /^(?!.*FAILED).*RUNNING.*RUNNING/);
+      const refused = await offsets("other");
+      assert.equal(refused.status, 500, "the admin is refused");
+      assert.match(JSON.stringify(refused.body), /check sasl\.mechanism/);
+
+      await secured.setScramPassword("SCRAM-SHA-512", "of-consumers", SCRAM_PASSWORD);
+      const restarted = await rest(worker.url, "POST", `/connectors/${topic}-sink/tasks/0/restart`);
+      assert.equal(restarted.status, 204);
+      await copied("sink");
+      assert.equal((await offsets("sink")).status, 500, "the admin is no consumer");
+      await create(worker, `${topic}-sink`, { ...sink("sink"), ...prefixed("admin.override.", known) });
+      await eventually("the admin is let in", async () => (await offsets("sink")).status === 200);
+    } finally {
+      await worker.process.stop();
+    }
+  });
+
   it("say why Kafka does not let them in, and come up when that is corrected", async () => {
     const ca = join(dir, "mounted-ca.pem");
     cpSync(secured.certificates.otherCa, ca);

@@ -133,6 +133,21 @@ describe("how REST is served", () => {
       assert.equal(headers["x-frame-options"], "DENY");
       assert.equal(headers["access-control-allow-methods"], "GET, POST");
     });
+    it("a preflight of another origin is an OPTIONS like any other, and is told nothing", async () => {
+      const { status, headers } = await ask(
+        { accessControl },
+        {
+          method: "OPTIONS",
+          url: "/connectors",
+          headers: { origin: "http://c.example", "access-control-request-method": "POST" },
+        },
+      );
+      assert.deepEqual([status, headers["allow"]], [200, "HEAD, GET, POST, OPTIONS"]);
+      assert.deepEqual(
+        Object.keys(headers).filter((name) => name.startsWith("access-control-")),
+        [],
+      );
+    });
     it("OPTIONS that is no preflight names the methods of the path", async () => {
       const { status, headers } = await ask({ accessControl }, { method: "OPTIONS", url: "/connectors" });
       assert.deepEqual([status, headers["allow"]], [200, "HEAD, GET, POST, OPTIONS"]);
