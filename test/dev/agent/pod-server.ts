@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { startTicks } from "#dev/process-table.ts";
@@ -7,7 +7,7 @@ import { startTicks } from "#dev/process-table.ts";
 /**
  * What the pods of the agent's tests run: an HTTP server on `POD_IP`:8083.
  * In the directory `SHARED` it writes `<pod>.pid`, and `<pod>.overlap` if the process of an earlier instance of the pod still runs; it reads
- * `<pod>.unready` and `<pod>.dead`: while one exists, /ready or /alive answers 500. `--stubborn` ignores SIGTERM; `--child` starts a child
+ * `<pod>.unready` and `<pod>.dead`: while one exists, /ready or /alive answers 500. Each SIGTERM adds a line to `<pod>.terminations`. `--stubborn` ignores SIGTERM; `--child` starts a child
  * in a process group of its own and writes `<pod>.child`.
  */
 const { POD_IP, POD_NAME = "", SHARED = "" } = process.env;
@@ -24,6 +24,7 @@ if (process.argv.includes("--child")) {
 }
 
 process.on("SIGTERM", () => {
+  appendFileSync(file("terminations"), `${process.pid}\n`);
   writeFileSync(file("terminated"), String(process.pid));
   if (!process.argv.includes("--stubborn")) process.exit(0);
 });

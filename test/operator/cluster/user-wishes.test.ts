@@ -189,7 +189,9 @@ describe("wishes for a running cluster", () => {
     assert.deepEqual(
       conditions.map(({ type, status }) => [type, status]),
       [
+        ["NotReady", "True"],
         ["Ready", "Unknown"],
+        ["Stalled", "True"],
         ["ReconciliationPaused", "True"],
       ],
     );

@@ -85,7 +85,7 @@ describe("packages of plugins", () => {
     assert.deepEqual(pinned["connector.plugin.version"]?.errors, []);
     const none = await validate(ticker({ topic: "t", "connector.plugin.version": "3.0" }));
     assert.deepEqual(none["connector.class"]?.errors, [
-      "Plugin TickerSource not found that matches the version range [3.0,3.0], available versions: [1.0.0, 2.0.0]",
+      "Plugin org.example.TickerSourceConnector not found that matches the version range [3.0,3.0], available versions: [1.0.0, 2.0.0]",
     ]);
   });
 

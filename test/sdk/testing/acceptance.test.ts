@@ -29,7 +29,7 @@ function listSource(fault: SourceFault | null) {
       return {
         async poll(signal) {
           if (fault === "leaks listeners") signal.addEventListener("abort", () => {});
-          if (fault === "ignores the signal" && next >= list.length) await sleep(2_500);
+          if (fault === "ignores the signal" && next >= list.length) await sleep(20_000, undefined, { ref: false });
           if (next >= list.length) await sleep(10, undefined, { signal }).catch(() => {});
           const batch = list.slice(next, fault === "floods" ? undefined : next + 4);
           const from = next;
