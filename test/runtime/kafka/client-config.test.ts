@@ -121,6 +121,7 @@ describe("other clients of connectors", () => {
       "socket.keepalive.enable": "true",
       "reconnect.backoff.ms": "50",
       "reconnect.backoff.max.ms": "1000",
+      "fetch.queue.backoff.ms": "20",
     });
     assert.deepEqual(warnings, []);
   });
