@@ -23,7 +23,7 @@ export function describeMachine(load: number): Machine {
     cpus: cpus().length,
     cpuModel: cpus()[0]?.model.trim() ?? "unknown",
     memoryGib: Math.round(totalmem() / 2 ** 30),
-    system: `${type()} ${release()}`,
+    system: `${type()} ${release().replace(/-.*/, "")}`,
     node: process.version,
     java,
     load,

@@ -30,7 +30,7 @@ const TEXT = "#57606a";
 
 /** Horizontal bars in groups, each group on a scale of its own, as an SVG document; readable on light and dark pages. */
 export function toBarPlot({ title, series, groups }: PlotOptions): string {
-  const parts: string[] = [text(16, 24, title, { size: 15, bold: true })];
+  const parts: string[] = [`<title>${escaped(title)}</title>`, text(16, 24, title, { size: 15, bold: true })];
   for (const [index, name] of series.entries()) {
     const x = 16 + index * 160;
     parts.push(`<rect x="${x}" y="36" width="12" height="12" fill="${colourOf(index)}"/>`, text(x + 18, 46, name));
