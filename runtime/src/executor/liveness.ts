@@ -1,3 +1,5 @@
+import { pause } from "../pause.ts";
+
 /** Longest pause between two pings. */
 const MAX_PAUSE_MS = 1_000;
 /** A timer that is so late tells that this process stood still itself, with the answer unread. */
@@ -47,22 +49,8 @@ export async function watchExecutor(watched: Watched, signal: AbortSignal): Prom
         wasLate = true;
       }
     }
-    await pause(Math.min(blockedTimeoutMs / 10, MAX_PAUSE_MS), signal);
+    await pause(Math.min(blockedTimeoutMs / 10, MAX_PAUSE_MS), signal, { ref: false });
   }
 }
 
 const mebibytes = (bytes: number) => Math.round(bytes / 1024 / 1024);
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    timer.unref();
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
-  });
-}

@@ -1,8 +1,8 @@
 import { ConnectError, type ErrorCode } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { pause } from "../pause.ts";
 import type { Fencing } from "./fencing.ts";
 import { type LeaderClientOptions, tellLeader } from "./leader-client.ts";
-import { pause } from "./pause.ts";
 import { stableView } from "./stable-view.ts";
 
 export interface FenceClientOptions extends Omit<LeaderClientOptions, "commands" | "stages"> {

@@ -1,7 +1,7 @@
 import type { GroupMember } from "../group/group.ts";
 import type { Logger } from "../log.ts";
+import { pause } from "../pause.ts";
 import type { ConfigStore, StatusStore } from "../store/stores.ts";
-import { pause } from "./pause.ts";
 import { generateKey, needsNewKey, type SessionKeyPolicy } from "./request-signature.ts";
 import { type StaleStatuses, staleStatuses } from "./stale-statuses.ts";
 

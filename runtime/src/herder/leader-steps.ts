@@ -1,7 +1,7 @@
 import { ConnectError } from "../errors.ts";
 import type { GroupMember } from "../group/group.ts";
+import { pause } from "../pause.ts";
 import { createLanes } from "./lanes.ts";
-import { pause } from "./pause.ts";
 import type { RequestScope } from "./request-scope.ts";
 import { type StableView, stableView } from "./stable-view.ts";
 

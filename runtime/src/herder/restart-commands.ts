@@ -1,9 +1,9 @@
 import type { ConnectorStateInfo } from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
+import { pause } from "../pause.ts";
 import type { ConfigStore, RestartScope } from "../store/stores.ts";
 import type { Herder } from "./herder.ts";
 import { isRebalance, type LeaderSteps, type Outcome } from "./leader-steps.ts";
-import { pause } from "./pause.ts";
 import type { RequestScope } from "./request-scope.ts";
 import { planRestart, toRestarting } from "./restart-plan.ts";
 import type { StableView } from "./stable-view.ts";

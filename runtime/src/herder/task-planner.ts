@@ -1,10 +1,10 @@
 import type { StringMap } from "@headrace/contract";
 import type { ExecutorPool } from "../executor/pool.ts";
 import type { Logger } from "../log.ts";
+import { pause } from "../pause.ts";
 import type { Stages } from "../stages.ts";
 import type { ClusterConfig } from "../store/stores.ts";
 import { createGate } from "./lanes.ts";
-import { pause } from "./pause.ts";
 import { needsCommit } from "./task-plan.ts";
 
 /** Plans the tasks of the connectors that run here and has changed plans committed (contract §2.5). */

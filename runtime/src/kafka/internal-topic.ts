@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
+import { pause } from "../pause.ts";
 import type { TopicAdmin } from "./topic-admin.ts";
 
 /** One of the worker's three topics (contract §2.1). */
@@ -69,10 +69,6 @@ async function waitForPartitions(admin: TopicAdmin, { topic, property }: Interna
     }
     await pause(pauseMs, limited);
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {});
 }
 
 async function checkCleanupPolicy(

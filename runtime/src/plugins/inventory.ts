@@ -1,4 +1,5 @@
 import type { Logger } from "../log.ts";
+import { pause } from "../pause.ts";
 import { type FoundPackages, findPackages, type ManifestProblem } from "./manifest.ts";
 import type { PackagedPlugin, PackageManifest, PluginPackage } from "./plugin-package.ts";
 
@@ -136,17 +137,4 @@ export function createInventory(options: InventoryOptions): Inventory {
       ...problems.map(({ directory, problem }) => ({ directory, name: null, version: null, problem })),
     ],
   };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
-  });
 }

@@ -1,7 +1,7 @@
 import { ConnectError } from "../errors.ts";
 import type { Outcome } from "../herder/leader-steps.ts";
-import { pause } from "../herder/pause.ts";
 import type { RequestScope } from "../herder/request-scope.ts";
+import { pause } from "../pause.ts";
 import type { RestApi } from "./api.ts";
 import type { Answer, Incoming } from "./resource.ts";
 

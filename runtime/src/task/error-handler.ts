@@ -1,8 +1,8 @@
 import type { Logger } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
+import { pause } from "../pause.ts";
 import type { Fault } from "./record-pipeline.ts";
 import { judge, type Stage, type TolerancePolicy } from "./tolerance.ts";
-import { pause } from "./waiting.ts";
 
 /** A record that was given up. */
 export interface FailedRecord {

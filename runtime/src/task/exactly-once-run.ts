@@ -1,6 +1,7 @@
 import type { SourceRecord } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import type { SettledBatch, TransactionalProducer } from "../kafka/record-producer.ts";
+import { pause } from "../pause.ts";
 import { CommittedRecords } from "./committed-records.ts";
 import { canonicalKey, type PartitionOffset } from "./pending-offsets.ts";
 import type { OutboundBatch } from "./record-pipeline.ts";
@@ -9,7 +10,7 @@ import { NOT_THE_RECORD } from "./source-failures.ts";
 import { SourceIntake } from "./source-intake.ts";
 import type { ExactlyOnceOptions, SourceRunParts, SourceTaskOptions } from "./source-options.ts";
 import type { TransactionRequests } from "./transaction-requests.ts";
-import { abortable, createTurnKeeper, pause } from "./waiting.ts";
+import { abortable, createTurnKeeper } from "./waiting.ts";
 
 /** Pause after a poll that brought nothing. */
 const EMPTY_PAUSE_MS = 1;

@@ -1,5 +1,5 @@
 import { ConnectError } from "../errors.ts";
-import { pause as elapse } from "./waiting.ts";
+import { pause as elapse } from "../pause.ts";
 
 export type TaskState = "RUNNING" | "PAUSED" | "FAILED" | "UNASSIGNED";
 

@@ -1,7 +1,8 @@
 import { RetriableError, type SourceRecord } from "@headrace/sdk";
+import { pause } from "../pause.ts";
 import type { OutboundBatch } from "./record-pipeline.ts";
 import type { SourceRunParts } from "./source-options.ts";
-import { abortable, pause } from "./waiting.ts";
+import { abortable } from "./waiting.ts";
 
 /** Pause after a poll that asked to be tried later. */
 const RETRY_PAUSE_MS = 100;

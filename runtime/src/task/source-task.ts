@@ -1,6 +1,7 @@
 import type { SourceTask, SourceTaskContext } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import type { RecordProducer } from "../kafka/record-producer.ts";
+import { pause } from "../pause.ts";
 import { CommittedRecords } from "./committed-records.ts";
 import { ErrorHandler } from "./error-handler.ts";
 import { ExactlyOnceRun, takeOver } from "./exactly-once-run.ts";
@@ -11,7 +12,7 @@ import { createSourceMetrics } from "./source-metrics.ts";
 import type { SourceRunParts, SourceTaskOptions } from "./source-options.ts";
 import { SentBatches } from "./source-sends.ts";
 import { TransactionRequests } from "./transaction-requests.ts";
-import { abortable, createTurnKeeper, pause } from "./waiting.ts";
+import { abortable, createTurnKeeper } from "./waiting.ts";
 
 /** Pause after a poll that brought nothing, so that a source that does not wait by itself does not spin. */
 const EMPTY_PAUSE_MS = 1;

@@ -1,14 +1,4 @@
-import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
-
-/** Waits; true when the time has passed, false when `signal` aborted first. Never rejects. */
-export async function pause(delayMs: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await delay(delayMs, undefined, { signal });
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** The promise's result, or a rejection with `signal.reason` as soon as `signal` aborts; the promise itself goes on unwatched then. */
 export async function abortable<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
