@@ -1,15 +1,12 @@
 import {
-  arraySchema,
   BOOLEAN_SCHEMA,
   BYTES_SCHEMA,
   DATE_SCHEMA,
   DataError,
   decimalSchema,
-  FLOAT32_SCHEMA,
   FLOAT64_SCHEMA,
   fromDecimalText,
   fromUnscaled,
-  INT16_SCHEMA,
   INT32_SCHEMA,
   INT64_SCHEMA,
   mapSchema,
@@ -23,7 +20,7 @@ import {
   type Value,
   withAttributes,
 } from "@headrace/sdk";
-import { decodeItems } from "../types/array-text.ts";
+import { arrayOf, type Column, plainColumn, STRINGS } from "../types/column.ts";
 import { hstoreEntries } from "../types/hstore-text.ts";
 import { intervalMicros, intervalText } from "../types/interval-text.ts";
 import {
@@ -37,14 +34,6 @@ import {
 } from "../types/moment.ts";
 import { numericShape, type PgType } from "../types/pg-type.ts";
 
-/** How the values of a column become those of Debezium's events. */
-export interface Column {
-  /** Required; what admits NULL is up to the caller. */
-  readonly schema: Schema;
-  /** Of the text form of a value. null: there is no counterpart, such as NaN of a decimal. */
-  decode(text: string): Value;
-}
-
 export interface ColumnRules {
   readonly "decimal.handling.mode": "precise" | "double" | "string";
   readonly "time.precision.mode": "adaptive" | "adaptive_time_microseconds" | "connect";
@@ -52,8 +41,6 @@ export interface ColumnRules {
   readonly "hstore.handling.mode": "json" | "map";
   readonly "binary.handling.mode": "bytes" | "base64" | "base64-url-safe" | "hex";
 }
-
-const STRINGS: Column = { schema: STRING_SCHEMA, decode: (text) => text };
 
 const POINT = structSchema(
   {
@@ -84,22 +71,9 @@ export function columnOf(type: PgType, modifier: number, rules: ColumnRules): Co
   }
   const ownModifier = modifier < 0 ? type.modifier : modifier;
   switch (type.name) {
-    case "bool":
-      return { schema: BOOLEAN_SCHEMA, decode: (text) => text === "t" };
     case "bit":
     case "varbit":
       return bitsOf(type.name, ownModifier);
-    case "int2":
-      return { schema: INT16_SCHEMA, decode: Number };
-    case "int4":
-      return { schema: INT32_SCHEMA, decode: Number };
-    case "int8":
-    case "oid":
-      return { schema: INT64_SCHEMA, decode: BigInt };
-    case "float4":
-      return { schema: FLOAT32_SCHEMA, decode: Number };
-    case "float8":
-      return { schema: FLOAT64_SCHEMA, decode: Number };
     case "numeric":
       return numericOf(ownModifier, rules["decimal.handling.mode"]);
     case "money":
@@ -137,7 +111,7 @@ export function columnOf(type: PgType, modifier: number, rules: ColumnRules): Co
         ? { schema: named(INT64_SCHEMA, "io.debezium.time.MicroDuration"), decode: intervalMicros }
         : { schema: named(STRING_SCHEMA, "io.debezium.time.Interval"), decode: intervalText };
     default:
-      return STRINGS;
+      return plainColumn(type.name) ?? STRINGS;
   }
 }
 
@@ -270,8 +244,4 @@ function timestampOf(modifier: number, mode: TimeMode): Column {
   return modifier >= 0 && modifier <= 3
     ? { schema: named(INT64_SCHEMA, "io.debezium.time.Timestamp"), decode: milliseconds }
     : { schema: named(INT64_SCHEMA, "io.debezium.time.MicroTimestamp"), decode: microsOf };
-}
-
-function arrayOf(item: Column): Column {
-  return { schema: arraySchema(optional(item.schema)), decode: (text) => decodeItems(text, item.decode) };
 }

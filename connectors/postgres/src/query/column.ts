@@ -1,60 +1,31 @@
 import {
-  arraySchema,
-  BOOLEAN_SCHEMA,
   BYTES_SCHEMA,
   DATE_SCHEMA,
   DataError,
   decimalSchema,
-  FLOAT32_SCHEMA,
   FLOAT64_SCHEMA,
   fromDecimalText,
   INT8_SCHEMA,
   INT16_SCHEMA,
   INT32_SCHEMA,
   INT64_SCHEMA,
-  optional,
-  type Schema,
-  STRING_SCHEMA,
   TIME_SCHEMA,
   TIMESTAMP_SCHEMA,
   type Value,
 } from "@headrace/sdk";
-import { decodeItems } from "../types/array-text.ts";
+import { arrayOf, type Column, plainColumn, STRINGS } from "../types/column.ts";
 import { floorDivide, parseDate, parseTime, parseTimestamp } from "../types/moment.ts";
 import { numericShape, type PgType } from "../types/pg-type.ts";
-
-/** How the values of a column become Connect's. */
-export interface Column {
-  /** Required; what admits NULL is up to the caller. */
-  readonly schema: Schema;
-  /** Of the text form of a value. Throws DataError for what the schema cannot hold. */
-  decode(text: string): Value;
-}
 
 export interface ColumnRules {
   readonly "numeric.mapping": "none" | "precision_only" | "best_fit" | "best_fit_eager_double";
   readonly "timestamp.granularity": "connect_logical" | "micros_long" | "nanos_long";
 }
 
-const STRINGS: Column = { schema: STRING_SCHEMA, decode: (text) => text };
-
 /** The counterpart of a column type; the inverse of what the sink makes of these schemas. `modifier` is that of the column (atttypmod). */
 export function columnOf(type: PgType, modifier: number, rules: ColumnRules): Column {
   if (type.kind === "array" && type.element !== null) return arrayOf(columnOf(type.element, modifier, rules));
   switch (type.name) {
-    case "bool":
-      return { schema: BOOLEAN_SCHEMA, decode: (text) => text === "t" };
-    case "int2":
-      return { schema: INT16_SCHEMA, decode: Number };
-    case "int4":
-      return { schema: INT32_SCHEMA, decode: Number };
-    case "int8":
-    case "oid":
-      return { schema: INT64_SCHEMA, decode: BigInt };
-    case "float4":
-      return { schema: FLOAT32_SCHEMA, decode: Number };
-    case "float8":
-      return { schema: FLOAT64_SCHEMA, decode: Number };
     case "numeric":
       return numericOf(modifier < 0 ? type.modifier : modifier, rules["numeric.mapping"]);
     case "bytea":
@@ -67,7 +38,7 @@ export function columnOf(type: PgType, modifier: number, rules: ColumnRules): Co
     case "timestamptz":
       return timestampOf(rules["timestamp.granularity"]);
     default:
-      return STRINGS;
+      return plainColumn(type.name) ?? STRINGS;
   }
 }
 
@@ -119,7 +90,3 @@ const whole =
     if (!/^-?\d+$/.test(text)) throw new DataError(`${text} has no counterpart in Connect`);
     return convert(text);
   };
-
-function arrayOf(item: Column): Column {
-  return { schema: arraySchema(optional(item.schema)), decode: (text) => decodeItems(text, item.decode) };
-}

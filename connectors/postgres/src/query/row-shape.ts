@@ -1,7 +1,8 @@
 import { ConfigError, DataError, optional, type Schema, type SchemaAndValue, type Value } from "@headrace/sdk";
 import type { Client, FieldDef } from "pg";
+import type { Column } from "../types/column.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
-import { type Column, type ColumnRules, columnOf } from "./column.ts";
+import { type ColumnRules, columnOf } from "./column.ts";
 
 /** A row as PostgreSQL's text. */
 export type Row = readonly (string | null)[];
