@@ -35,7 +35,7 @@ export async function startPostgres({ dir }: { readonly dir: string }): Promise<
   appendFileSync(
     join(data, "postgresql.conf"),
     [
-      "port = " + port,
+      `port = ${port}`,
       "listen_addresses = '127.0.0.1'",
       "unix_socket_directories = ''",
       "wal_level = logical",

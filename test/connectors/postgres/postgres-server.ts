@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { freePorts } from "#dev/process.ts";
+import { postgresBin } from "#dev/setup/postgres.ts";
 
 const exec = promisify(execFile);
 /** The user `nobody`: PostgreSQL does not run as root. */
@@ -31,23 +32,9 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** `HEADRACE_POSTGRES_BIN`, or the newest of Debian's. */
-function binaries(): string {
-  const own = process.env["HEADRACE_POSTGRES_BIN"];
-  const found =
-    own ??
-    globSync("/usr/lib/postgresql/*/bin")
-      .toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }))
-      .at(-1);
-  if (found === undefined || !existsSync(join(found, "initdb"))) {
-    throw new Error("no PostgreSQL: install the package postgresql, or set HEADRACE_POSTGRES_BIN to its bin directory");
-  }
-  return found;
-}
-
 /** Starts a server; fast, and not safe against power cuts. */
 export async function startPostgres(): Promise<PostgresServer> {
-  const bin = binaries();
+  const bin = await postgresBin();
   const dir = mkdtempSync(join(tmpdir(), "headrace-postgres-"));
   const root = process.getuid?.() === 0;
   if (root) chownSync(dir, NOBODY, NOBODY);
