@@ -27,6 +27,7 @@ import {
   splitCertificates,
 } from "../pki/certificate.ts";
 import { authoritySecretName, type WorkerTrust, workerServerName } from "../worker-trust.ts";
+import { allEnded } from "./all-ended.ts";
 import { objectMeta, restSecretName } from "./names.ts";
 import type { WorkerPod } from "./worker-pod.ts";
 
@@ -86,13 +87,13 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
   /** The authority as it is kept, after one step if one is due. */
   async function keepAuthority(
     resource: KafkaConnect,
-    { pods, worker }: { readonly pods: readonly WorkerPod[]; readonly worker: Secret | null },
+    seen: { readonly pods: readonly WorkerPod[]; readonly worker: Secret | null; readonly secret: Secret | null },
     signal: AbortSignal,
   ): Promise<Authority> {
+    const { pods, worker, secret } = seen;
     const cluster = keyOf(resource);
     const name = authoritySecretName(cluster.name);
     const maker = { commonName: `${workloadName(cluster.name)}.${cluster.namespace}`, nowMs: now() };
-    const secret = await readOwn(resource, name, signal);
     const kept = fromSecretData(secret?.data);
     if (kept === null) {
       // What the workers trust stays trusted: their present certificates are of an authority whose key is lost.
@@ -194,11 +195,14 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
     await kube.apply(Secrets, buildWorkerSecret(resource, pair, bundle), signal);
   }
 
-  async function keepPublicSecret(resource: KafkaConnect, authority: Authority, signal: AbortSignal): Promise<void> {
+  async function keepPublicSecret(
+    resource: KafkaConnect,
+    { authority, shown }: { readonly authority: Authority; readonly shown: Secret | null },
+    signal: AbortSignal,
+  ): Promise<void> {
     const name = publicSecretName(resource.metadata.name);
-    const secret = await readOwn(resource, name, signal);
     const data = { "ca.crt": encode(authority.trusted.join("")) };
-    if (secret?.data?.["ca.crt"] === data["ca.crt"] && isOwnedBy(secret, resource)) return;
+    if (shown?.data?.["ca.crt"] === data["ca.crt"] && isOwnedBy(shown, resource)) return;
     const metadata = objectMeta(resource, name, undefined);
     await kube.apply(Secrets, { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", data }, signal);
   }
@@ -209,10 +213,16 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
       const last = looked.get(uid);
       if (last !== undefined && now() - last.atMs < LOOK_AGAIN_MS) return;
       const cluster = keyOf(resource);
-      const worker = await readOwn(resource, restSecretName(name), signal);
-      const authority = await keepAuthority(resource, { pods, worker }, signal);
-      await keepWorkerSecret(resource, { authority, worker }, signal);
-      await keepPublicSecret(resource, authority, signal);
+      const [worker = null, secret = null, shown = null] = await allEnded(
+        [restSecretName(name), authoritySecretName(name), publicSecretName(name)].map((own) =>
+          readOwn(resource, own, signal),
+        ),
+      );
+      const authority = await keepAuthority(resource, { pods, worker, secret }, signal);
+      await allEnded([
+        keepWorkerSecret(resource, { authority, worker }, signal),
+        keepPublicSecret(resource, { authority, shown }, signal),
+      ]);
       trust.learn(cluster, authority);
       looked.set(uid, { cluster, atMs: now() });
     },

@@ -7,22 +7,13 @@ import { noLaterThan, type Outcome, retryAfter, settled } from "../controller/ou
 import { type KafkaConnect, KafkaConnects } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
-import {
-  ConfigMaps,
-  NetworkPolicies,
-  PodDisruptionBudgets,
-  Pods,
-  RoleBindings,
-  Roles,
-  Secrets,
-  ServiceAccounts,
-  Services,
-  StatefulSets,
-} from "../kube/resources.ts";
+import { ConfigMaps, Pods, StatefulSets } from "../kube/resources.ts";
 import type { Reachability } from "../reachability.ts";
 import { createStatusWriter, STATUS_WRITES } from "../status-writer.ts";
 import type { WorkerTrust } from "../worker-trust.ts";
+import { allEnded } from "./all-ended.ts";
 import { createCertificates } from "./certificates.ts";
+import { type AppliedChildren, createChildObjects } from "./child-objects.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
@@ -76,6 +67,7 @@ interface Memory {
   plugins: { readonly of: string; readonly list: PluginInfo[] } | null;
   /** ConfigMap that was the only one left; null as long as pods change, since they may bring another one. */
   collectedFor: string | null;
+  applied: AppliedChildren | null;
   readonly rollout: RolloutMemory;
 }
 
@@ -99,6 +91,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const surroundings = createSurroundings(deps);
   const logging = createLogging({ ...deps, pods: stores.pods });
   const certificates = createCertificates(deps);
+  const children = createChildObjects(deps);
 
   function memoryOf(resource: KafkaConnect): Memory {
     const uid = resource.metadata.uid ?? "";
@@ -107,6 +100,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       reported: new Set(),
       plugins: null,
       collectedFor: null,
+      applied: null,
       rollout: createRolloutMemory(),
     };
     memories.set(uid, memory);
@@ -123,15 +117,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
   }
 
-  async function applyObjects(desired: Desired, signal: AbortSignal): Promise<void> {
-    await kube.apply(ServiceAccounts, desired.serviceAccount, signal);
-    await kube.apply(Roles, desired.role, signal);
-    await kube.apply(RoleBindings, desired.roleBinding, signal);
-    await kube.apply(ConfigMaps, desired.configMap, signal);
-    if (desired.trustSecret !== null) await kube.apply(Secrets, desired.trustSecret, signal);
-    for (const service of desired.services) await kube.apply(Services, service, signal);
-    await kube.apply(PodDisruptionBudgets, desired.disruptionBudget, signal);
-    if (deps.networkPolicies !== false) await kube.apply(NetworkPolicies, desired.networkPolicy, signal);
+  async function applyChildren(desired: Desired, memory: Memory, signal: AbortSignal): Promise<void> {
+    memory.applied = await children.apply(desired, memory.applied, signal);
   }
 
   async function drain(cluster: ObjectKey, pod: WorkerPod, signal: AbortSignal): Promise<void> {
@@ -182,8 +169,10 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const cluster = keyOfResource(resource);
     const { pods, statefulSet, workers } = seen;
     const wanted = resource.spec.replicas;
-    if (hasCertificates(resource.spec)) await certificates.keep(resource, pods, signal);
-    await applyObjects(desired, signal);
+    await allEnded([
+      hasCertificates(resource.spec) ? certificates.keep(resource, pods, signal) : Promise.resolve(),
+      applyChildren(desired, memory, signal),
+    ]);
     await passOnRollRequest(kube, cluster, seen, signal);
     const aim = await rollouts.aim({ resource, desired, seen, memory: memory.rollout }, signal);
     const { revision, template } = aim;
