@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { afterEach, describe, it } from "node:test";
 import type { StringMap } from "@headrace/contract";
 import { config, defineSource, type OffsetMap, RetriableError, STRING_SCHEMA } from "@headrace/sdk";
 import { z } from "zod";
@@ -47,6 +47,9 @@ const counter = defineSource({
     };
   },
 });
+
+/** Ends what the test has left running. */
+const endings: (() => void)[] = [];
 
 function setUp() {
   const ports = createPortPair();
@@ -107,6 +110,10 @@ function setUp() {
     handlers: host.handlers,
     onNotice: (notice) => host.hear(notice),
   });
+  endings.push(() => {
+    host.hear({ kind: "lease", ttlMs: 1, sentAtMs: machineClockMs() });
+    host.hear({ kind: "lease", ttlMs: 0, sentAtMs: machineClockMs() });
+  });
   const states = (task: number | null) =>
     notices.flatMap((notice) => (notice.kind === "status" && notice.task === task ? [notice.state] : []));
   return {
@@ -145,6 +152,10 @@ const taskStart = (more: StringMap = {}) => {
 };
 
 describe("executor host", () => {
+  afterEach(() => {
+    for (const end of endings.splice(0)) end();
+  });
+
   it("answers what it is and has", async () => {
     const host = setUp();
     assert.deepEqual(await host.call("setup", setup), { features: ["gzip"], memoryBytes: 42 });
