@@ -16,10 +16,9 @@ const ALONE_GROUPS: ReadonlySet<Group> = new Set(["chaos", "scale", "ratios"]);
 /** Files that take longest: started first, so that they do not run last and alone. */
 const LONG: readonly string[] = [
   "test/dev/demo/demo.integration.test.ts",
-  "test/dev/agent/pods.integration.test.ts",
-  "test/runtime/executor/host.test.ts",
   "test/native/group.integration.test.ts",
-  "test/runtime/group/member.integration.test.ts",
+  "test/runtime/worker/command-line.integration.test.ts",
+  "test/integration/operator.integration.test.ts",
 ];
 
 /** Whether a file needs Kafka or Kubernetes. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { startAgent } from "#dev/agent.ts";
 import { eventually } from "#support/eventually.ts";
-import { isAlive, type LocalNode, serverContainer, startLocalNode, statefulSetManifest } from "./local-node.ts";
+import { isAlive, type LocalNode, serverContainer, startLocalNode, statefulSetManifest } from "#support/local-node.ts";
 
 describe("an agent that ends and starts again", () => {
   let node: LocalNode;

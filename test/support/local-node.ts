@@ -8,8 +8,8 @@ import { type ControlPlane, startControlPlane } from "#dev/control-plane.ts";
 import type { Kubectl } from "#dev/kubectl.ts";
 import { type KubernetesApi, openKubernetesApi } from "#dev/kubernetes-api.ts";
 import { startTicks } from "#dev/process-table.ts";
-import { eventually } from "#support/eventually.ts";
-import { createNamespace } from "#support/kubernetes.ts";
+import { eventually } from "./eventually.ts";
+import { createNamespace } from "./kubernetes.ts";
 
 /** A control plane with one node, and pods that are easy to look into. */
 export interface LocalNode {
@@ -71,7 +71,7 @@ export async function startLocalNode(options: { readonly restartBackOffMs: numbe
   mkdirSync(shared);
   const images = join(dir, "images.json");
   const env = { PATH: `${repoRoot}/node_modules/.bin:$(PATH)` };
-  writeFileSync(images, JSON.stringify({ server: { path: join(repoRoot, "test/dev/agent"), env } }));
+  writeFileSync(images, JSON.stringify({ server: { path: join(repoRoot, "test/support"), env } }));
   const controlPlane: ControlPlane = await startControlPlane({ dir: join(dir, "kubernetes") });
   const start = () =>
     startAgent({
