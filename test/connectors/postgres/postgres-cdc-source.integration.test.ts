@@ -3,30 +3,14 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { postgresCdcSource } from "@headrace/postgres";
 import type { SourceRecord, Value } from "@headrace/sdk";
-import {
-  createMemoryOffsets,
-  type MemoryOffsets,
-  openSourceRun,
-  openWorkerRun,
-  type SourceRun,
-  sourceAcceptance,
-  until,
-} from "@headrace/sdk/testing";
+import { createMemoryOffsets, openWorkerRun, type SourceRun, sourceAcceptance, until } from "@headrace/sdk/testing";
 import { z } from "zod";
 import { openCommittedReader } from "#support/committed-reader.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { builtPackage, WORKER_COMMAND } from "../package-directory.ts";
-import { type Database, type PostgresServer, startPostgres } from "./postgres-server.ts";
+import { configOf, eventOf, type Plain, plain, streaming, withDatabase } from "./capture-run.ts";
+import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 
-type Plain = Readonly<Record<string, Value>>;
-const plain = (value: Value | undefined): Plain => value as Plain;
-
-/** The event in a record: what happened, and the rows. */
-function eventOf({ value }: SourceRecord) {
-  if (value.value === null) return null;
-  const { op, before: old, after: now, source } = plain(value.value);
-  return { op, before: old ?? null, after: now ?? null, source: plain(source) };
-}
 const idOf = (record: SourceRecord): Value | undefined => plain(eventOf(record)?.after)?.["id"];
 
 describe("change capture from PostgreSQL", () => {
@@ -35,18 +19,6 @@ describe("change capture from PostgreSQL", () => {
     server = await startPostgres();
   });
   after(() => server.stop());
-
-  const configOf = (database: Database, more: Readonly<Record<string, string>> = {}) => ({
-    "database.hostname": "127.0.0.1",
-    "database.port": String(database.proxyPort),
-    "database.user": "headrace",
-    "database.dbname": database.name,
-    "slot.name": database.name,
-    "topic.prefix": "db",
-    "poll.interval.ms": "50",
-    "status.update.interval.ms": "100",
-    ...more,
-  });
 
   describe("acceptance", { concurrency: 4 }, () => {
     const cases = sourceAcceptance({
@@ -100,47 +72,6 @@ describe("change capture from PostgreSQL", () => {
   });
 
   describe("records", { concurrency: 3 }, () => {
-    /** A database of its own for one test, closed with all that runs on it. */
-    async function withDatabase(
-      setUp: string,
-      use: (tools: {
-        readonly database: Database;
-        readonly query: (sql: string) => Promise<Plain[]>;
-        readonly open: (config?: Readonly<Record<string, string>>, offsets?: MemoryOffsets) => Promise<SourceRun>;
-        readonly slot: () => Promise<bigint>;
-      }) => Promise<void>,
-    ): Promise<void> {
-      const database = await server.createDatabase();
-      const open: SourceRun[] = [];
-      const query = async (sql: string) => (await database.client.query<Plain>(sql)).rows;
-      try {
-        await query(setUp);
-        await use({
-          database,
-          query,
-          async open(config = {}, offsets = createMemoryOffsets()) {
-            const run = await openSourceRun(postgresCdcSource, {
-              config: configOf(database, config),
-              offsets,
-              patienceMs: 60_000,
-            });
-            open.push(run);
-            return run;
-          },
-          async slot() {
-            const [row] = await query(
-              `SELECT (confirmed_flush_lsn - '0/0')::text AS lsn FROM pg_replication_slots WHERE slot_name = '${database.name}'`,
-            );
-            return BigInt(String(row?.["lsn"] ?? 0));
-          },
-        });
-      } finally {
-        for (const run of open) await run.close();
-        await database.close();
-      }
-    }
-    const streaming = (run: SourceRun) =>
-      until(60_000, "changes are followed", () => run.log.lines.some((line) => line.includes("changes are followed")));
     /** Takes records until the stream has begun; they are acknowledged. */
     async function takeSnapshot(run: SourceRun, count: number): Promise<readonly SourceRecord[]> {
       const records: SourceRecord[] = [];
@@ -154,6 +85,7 @@ describe("change capture from PostgreSQL", () => {
 
     it("of a first reading go on with the changes since, nothing twice and nothing left out", () =>
       withDatabase(
+        server,
         `CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (id int PRIMARY KEY, n int); CREATE TABLE empty (id int PRIMARY KEY);
          INSERT INTO a SELECT i, 0 FROM generate_series(1, 3000) i; INSERT INTO b SELECT i, 0 FROM generate_series(1, 500) i`,
         async ({ query, open }) => {
@@ -207,6 +139,7 @@ describe("change capture from PostgreSQL", () => {
 
     it("are acknowledged to PostgreSQL only when Kafka has them", () =>
       withDatabase(
+        server,
         "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (0)",
         async ({ database, query, open, slot }) => {
           const run = await open();
@@ -251,6 +184,7 @@ describe("change capture from PostgreSQL", () => {
 
     it("tell changed keys, deletions, large values, new columns and transactions as Debezium does", () =>
       withDatabase(
+        server,
         `CREATE TABLE a (id int PRIMARY KEY, big text, n int NOT NULL); ALTER TABLE a ALTER big SET STORAGE EXTERNAL;
          CREATE TABLE f (id int PRIMARY KEY, note text); ALTER TABLE f REPLICA IDENTITY FULL; CREATE TABLE none (n numeric)`,
         async ({ query, open }) => {
@@ -314,6 +248,7 @@ describe("change capture from PostgreSQL", () => {
 
     it("of partitions are those of the table, where the publication says so", () =>
       withDatabase(
+        server,
         `CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
          CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20); INSERT INTO p VALUES (1), (11)`,
         async ({ query, open }) => {
@@ -336,6 +271,7 @@ describe("change capture from PostgreSQL", () => {
 
     it("of a table that was read to its end are not read again after a kill, and those since come by the stream", () =>
       withDatabase(
+        server,
         `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 5);
          INSERT INTO b SELECT generate_series(1, 50)`,
         async ({ query, open, slot }) => {
@@ -366,6 +302,7 @@ describe("change capture from PostgreSQL", () => {
 
     it("end with a clear error when the slot is gone, and begin anew when that is wanted", () =>
       withDatabase(
+        server,
         "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)",
         async ({ database, query, open }) => {
           const offsets = createMemoryOffsets();
@@ -390,17 +327,22 @@ describe("change capture from PostgreSQL", () => {
       ));
 
     it("of a first reading alone leave no slot behind", () =>
-      withDatabase("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1), (2)", async ({ query, open }) => {
-        const run = await open({ "snapshot.mode": "initial_only" });
-        assert.deepEqual((await takeSnapshot(run, 2)).map(idOf), [1, 2]);
-        const polling = run.take(1, 5_000).catch(() => []);
-        const slots = () => query("SELECT 1 FROM pg_replication_slots WHERE slot_name = current_database()");
-        await until(20_000, "the slot is gone", async () => (await slots()).length === 0);
-        assert.deepEqual(await polling, []);
-      }));
+      withDatabase(
+        server,
+        "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1), (2)",
+        async ({ query, open }) => {
+          const run = await open({ "snapshot.mode": "initial_only" });
+          assert.deepEqual((await takeSnapshot(run, 2)).map(idOf), [1, 2]);
+          const polling = run.take(1, 5_000).catch(() => []);
+          const slots = () => query("SELECT 1 FROM pg_replication_slots WHERE slot_name = current_database()");
+          await until(20_000, "the slot is gone", async () => (await slots()).length === 0);
+          assert.deepEqual(await polling, []);
+        },
+      ));
 
     it("of heartbeats let PostgreSQL forget what is of no interest", () =>
       withDatabase(
+        server,
         "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE other (id int)",
         async ({ query, open, slot }) => {
           const run = await open({ "table.include.list": "public[.]a", "heartbeat.interval.ms": "50" });

@@ -10,22 +10,17 @@ import {
 } from "@headrace/sdk";
 import type { Client } from "pg";
 import { toRetriable, withAbort } from "../connection.ts";
+import { IncrementalSnapshot } from "../incremental/incremental-snapshot.ts";
+import { fromEntries, IDLE } from "../incremental/progress.ts";
 import { createTypeCatalog } from "../types/pg-type.ts";
-import { Acknowledged } from "./acknowledged.ts";
 import { Changes } from "./changes.ts";
-import {
-  describeRelation,
-  ensurePublication,
-  listPublished,
-  openClient,
-  readServer,
-  readSlot,
-  type TableId,
-} from "./database.ts";
-import { HEARTBEAT_KEY_SCHEMA, HEARTBEAT_SCHEMA } from "./envelope.ts";
+import { ensurePublication, listPublished, openClient, readServer, readSlot, type TableId } from "./database.ts";
+import { Follower } from "./follower.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { fromStreamOffset, isUnfinishedReading, type StreamPosition, toStreamOffset } from "./offset.ts";
 import { createSlot, openStream, type ReplicationStream } from "./replication.ts";
-import { isCaptured, type Settings } from "./settings.ts";
+import { Retention } from "./retention.ts";
+import type { Settings } from "./settings.ts";
 import { createSnapshot, importView, labelled, openFreshView, type Snapshot, snapshotPartition } from "./snapshot.ts";
 import { planStart } from "./start-plan.ts";
 
@@ -47,7 +42,7 @@ interface Streaming {
   readonly kind: "streaming";
   readonly stream: ReplicationStream;
   readonly changes: Changes;
-  /** For questions to the catalog, and the heartbeat's query. */
+  readonly follower: Follower;
   readonly control: Client;
 }
 
@@ -60,13 +55,11 @@ const KEEP_SLOT = "SELECT pg_copy_logical_replication_slot($1, $2, false)";
 export async function createCaptureTask(settings: Settings, context: SourceTaskContext): Promise<SourceTask> {
   const partition: OffsetMap = { server: settings["topic.prefix"] };
   const types = createTypeCatalog();
-  let acknowledged = new Acknowledged();
   const given = context.metrics.counter("changes-given", "Records of changes and of rows read.");
   const stored = await context.offset(partition);
   let position = stored === null || isUnfinishedReading(stored) ? null : fromStreamOffset(stored);
-  /** As long as Kafka has no offset of the stream, a restart reads tables: the slot has to stay where it is. */
-  let mayAcknowledge =
-    position !== null || settings["snapshot.mode"] === "no_data" || settings["snapshot.mode"] === "never";
+  const readsNothing = /^(no_data|never)$/.test(settings["snapshot.mode"]);
+  const retention = new Retention(settings, context.log, position !== null || readsNothing);
   let hasRead = false;
   const read = new Set<string>();
   /** The last record read so far: of the whole reading it begins the stream's offsets. */
@@ -83,16 +76,18 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
    * so that a kill before leads here again, and not to the stream. null: the slot is what it is to be.
    */
   let provisional: string | null = null;
-  let serverEnd = 0n;
   let timer: NodeJS.Timeout | undefined;
-  let alarmed = false;
   let askedAt = 0;
-  let beatAt = performance.now();
-
-  const lagBytes = () => (serverEnd > acknowledged.flushed() ? Number(serverEnd - acknowledged.flushed()) : 0);
-  reportLag(context.metrics, {
-    bytes: () => (phase.kind === "streaming" && acknowledged.flushed() > 0n ? lagBytes() : 0),
+  const heartbeat = new Heartbeat(settings, performance.now());
+  const incremental = new IncrementalSnapshot({
+    settings,
+    types,
+    log: context.log,
+    progress: stored === null ? IDLE : fromEntries(stored),
+    now: Date.now,
   });
+
+  reportLag(context.metrics, { bytes: () => (phase.kind === "streaming" ? retention.bytes() : 0) });
 
   async function open(signal: AbortSignal, replication = false): Promise<Client> {
     const client = await openClient(settings, signal, replication);
@@ -110,7 +105,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   }
 
   function push(records: readonly SourceRecord[]): void {
-    acknowledged.give(records.length);
+    retention.give(records.length);
     for (const record of records) pending.push(record);
   }
 
@@ -123,7 +118,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     await withAbort(control, signal, async () => {
       const server = await readServer(control);
       ({ database } = server);
-      serverEnd = server.end;
+      retention.saw(server.end);
       await ensurePublication(control, settings);
       const name = settings["slot.name"];
       const slot = await readSlot(control, name);
@@ -151,13 +146,13 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     let view: string | null = null;
     if (anew) {
       // What was given before counts no more, and nothing of it may be taken for what comes now.
-      if (!acknowledged.isComplete()) throw new RetriableError("kafka does not have all records of before yet");
-      acknowledged = new Acknowledged();
+      if (!retention.isComplete()) throw new RetriableError("kafka does not have all records of before yet");
+      retention.restart();
       read.clear();
       held = null;
       hasLast = false;
       position = null;
-      mayAcknowledge = false;
+      incremental.forget();
       await control.query(DROP_SLOT, [name]);
       provisional = (await context.offset(partition)) === null ? null : `${name.slice(0, 56)}_anew`;
       const replication = await open(signal, true);
@@ -210,22 +205,30 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     position ??= { commit: slotStart, event: 0, part: 0 };
     const replication = await open(signal, true);
     const stream = openStream(replication, settings["slot.name"], settings["publication.name"]);
-    const changes = new Changes({ rules: settings, database, position, now: Date.now });
-    timer = setInterval(() => tell(stream), settings["status.update.interval.ms"]);
-    phase = { kind: "streaming", stream, changes, control };
+    incremental.restart();
+    const changes = new Changes({
+      rules: settings,
+      database,
+      position,
+      now: Date.now,
+      entries: () => incremental.entries(),
+      onEvent: (table, key) => incremental.changed(table, key),
+    });
+    timer = setInterval(() => retention.tell(stream), settings["status.update.interval.ms"]);
+    const follower = new Follower({
+      settings,
+      types,
+      database,
+      stream,
+      changes,
+      control,
+      retention,
+      incremental,
+      heartbeat,
+      push,
+    });
+    phase = { kind: "streaming", stream, changes, follower, control };
     context.log.info({ slot: settings["slot.name"] }, "changes are followed");
-  }
-
-  /** Tells PostgreSQL what Kafka has, and raises the alarm where too much is kept. */
-  function tell(stream: ReplicationStream, replyNow = true): void {
-    stream.acknowledge(mayAcknowledge ? acknowledged.flushed() : 0n, replyNow);
-    const isTooMuch = acknowledged.flushed() > 0n && lagBytes() > settings["slot.lag.alarm.bytes"];
-    if (isTooMuch && !alarmed)
-      context.log.warn(
-        { slot: settings["slot.name"], bytes: lagBytes() },
-        "postgresql keeps much of its log for the slot",
-      );
-    alarmed = isTooMuch;
   }
 
   async function readTables(snapshot: Snapshot): Promise<void> {
@@ -241,7 +244,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   async function settle(signal: AbortSignal): Promise<void> {
     const at = position ?? { commit: slotStart, event: 0, part: 0 };
     const last = held;
-    if (!acknowledged.isComplete() || (last === null && !(await isStored(at)))) {
+    if (!retention.isComplete() || (last === null && !(await isStored(at)))) {
       await sleep(SETTLE_MS, undefined, { signal }).catch(() => {});
       return;
     }
@@ -283,56 +286,16 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     return { ...labelled(record, "last"), sourcePartition: partition, sourceOffset: offset };
   }
 
-  async function follow({ stream, changes, control }: Streaming, signal: AbortSignal): Promise<void> {
+  async function follow({ follower, changes }: Streaming, signal: AbortSignal): Promise<void> {
     await allowAcknowledging();
-    let waited = false;
-    while (pending.length < settings["max.batch.size"]) {
-      const frame = stream.read();
-      if (frame === null) {
-        if (waited || pending.length > 0 || signal.aborted) break;
-        await stream.ready(settings["poll.interval.ms"], signal);
-        waited = true;
-        continue;
-      }
-      if (frame.end > serverEnd) serverEnd = frame.end;
-      if (frame.kind === "keepalive") {
-        if (!changes.isInTransaction()) {
-          changes.skipTo(frame.end);
-          acknowledged.mark(frame.end);
-        }
-        if (frame.replyNow) tell(stream, false);
-        continue;
-      }
-      const { message } = frame;
-      if (message.kind === "relation") {
-        const { relation } = message;
-        const isOne = isCaptured(settings, relation.schema, relation.table);
-        changes.setTable(relation.id, isOne ? await describeRelation(control, types, settings, relation) : null);
-        continue;
-      }
-      push(changes.next(frame.lsn, message));
-      if (message.kind === "commit") acknowledged.mark(message.endLsn);
-    }
-    await beat(changes, control);
+    await follower.next(settings["max.batch.size"], settings["poll.interval.ms"], signal);
     position = changes.position();
   }
 
   async function allowAcknowledging(): Promise<void> {
-    if (mayAcknowledge || performance.now() - askedAt < settings["status.update.interval.ms"]) return;
+    if (retention.isAllowed() || performance.now() - askedAt < settings["status.update.interval.ms"]) return;
     askedAt = performance.now();
-    mayAcknowledge = (await context.offset(partition)) !== null;
-  }
-
-  async function beat(changes: Changes, control: Client): Promise<void> {
-    const interval = settings["heartbeat.interval.ms"];
-    if (interval === 0 || performance.now() - beatAt < interval) return;
-    beatAt = performance.now();
-    const prefix = settings["topic.prefix"];
-    const topic = `${settings["topic.heartbeat.prefix"]}${settings["topic.delimiter"]}${prefix}`;
-    const key = { schema: HEARTBEAT_KEY_SCHEMA, value: { serverName: prefix } };
-    push([changes.standing({ topic, key, value: { schema: HEARTBEAT_SCHEMA, value: { ts_ms: BigInt(Date.now()) } } })]);
-    const sql = settings["heartbeat.action.query"];
-    if (sql !== "") await control.query(sql);
+    if ((await context.offset(partition)) !== null) retention.allow();
   }
 
   async function advance(signal: AbortSignal): Promise<void> {
@@ -373,10 +336,10 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       return batch;
     },
     committed(records) {
-      acknowledged.commit(records.length);
+      retention.commit(records.length);
     },
     async close() {
-      if (phase.kind === "streaming") tell(phase.stream, false);
+      if (phase.kind === "streaming") retention.tell(phase.stream, false);
       await disconnect();
     },
   };

@@ -2,6 +2,7 @@ import {
   DataError,
   type Header,
   NULL_VALUE,
+  type OffsetMap,
   type SchemaAndValue,
   type SourceRecord,
   type Value,
@@ -28,6 +29,10 @@ export interface ChangesOptions {
   readonly position: StreamPosition;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Goes into every offset, besides what the stream says. */
+  readonly entries?: () => OffsetMap;
+  /** Is told of each event by its key, those that were given before included; null: of all rows, or of one without a key. */
+  readonly onEvent?: (table: CapturedTable, key: SchemaAndValue | null) => void;
 }
 
 interface Transaction {
@@ -89,6 +94,19 @@ export class Changes {
     return this.#toRecord(draft, this.#position.commit);
   }
 
+  /** Whether the next change of the transaction has not been given yet, nor passed over. */
+  isNextNew(): boolean {
+    if (this.#transaction === null) return false;
+    const { commitLsn, event } = this.#transaction;
+    return isBehind(this.#position, commitLsn, event + 1, 0);
+  }
+
+  /** The last change is done with, whether or not there was a record of it. */
+  pass(): void {
+    const { commitLsn: commit, event } = this.#open();
+    if (isBehind(this.#position, commit, event, 0)) this.#position = { commit, event, part: 0 };
+  }
+
   /** The records of one message that stands at this place of the log. */
   next(lsn: bigint, message: Message): readonly SourceRecord[] {
     switch (message.kind) {
@@ -145,7 +163,7 @@ export class Changes {
     return {
       ...draft,
       sourcePartition: { server: this.#options.rules["topic.prefix"] },
-      sourceOffset: toStreamOffset(this.#position, facts),
+      sourceOffset: { ...toStreamOffset(this.#position, facts), ...this.#options.entries?.() },
     };
   }
 
@@ -218,6 +236,7 @@ export class Changes {
     const { transaction, lsn } = change;
     const table = this.#table(change.relation);
     const { rules, database, now } = this.#options;
+    this.#options.onEvent?.(table, key);
     const collection = `${table.schema}.${table.table}`;
     const first = transaction.total === 0;
     transaction.total += 1;

@@ -5,7 +5,7 @@ import type { TypeCatalog } from "../types/pg-type.ts";
 import { columnOf } from "./column.ts";
 import { parseLsn } from "./lsn.ts";
 import type { Relation } from "./pgoutput.ts";
-import { connectionOf, isCaptured, isColumnCaptured, type Settings } from "./settings.ts";
+import { connectionOf, isCaptured, isColumnCaptured, isFollowed, type Settings } from "./settings.ts";
 import { type CapturedTable, createTable, topicOf } from "./table.ts";
 
 /** Connects; `prefer` takes TLS where the server has it. */
@@ -30,16 +30,14 @@ export interface TableId {
   readonly isRoot: boolean;
 }
 
-/** All captured tables, in a steady order; of a partitioned table itself (`viaRoot`) or its partitions. */
-async function listCaptured(client: Client, settings: Settings, viaRoot: boolean): Promise<readonly TableId[]> {
+/** All tables, in a steady order; of a partitioned table itself (`viaRoot`) or its partitions. */
+async function listTables(client: Client, viaRoot: boolean): Promise<readonly TableId[]> {
   const { rows } = await client.query<TableId & { isPartition: boolean }>(
     `SELECT c.oid::int8::float8 AS oid, nspname AS schema, relname AS table, relkind = 'p' AS "isRoot", relispartition AS "isPartition"
      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
      WHERE relkind IN ('r', 'p') AND relpersistence = 'p' ORDER BY nspname, relname`,
   );
-  return rows
-    .filter(({ isRoot, isPartition }) => (viaRoot ? !isPartition : !isRoot))
-    .filter(({ schema, table }) => isCaptured(settings, schema, table));
+  return rows.filter(({ isRoot, isPartition }) => (viaRoot ? !isPartition : !isRoot));
 }
 
 /** The captured tables whose changes are published. */
@@ -51,8 +49,10 @@ export async function listPublished(client: Client, settings: Settings): Promise
     [name],
   );
   const published = new Set(rows.map(({ schema, table }) => JSON.stringify([schema, table])));
-  const captured = await listCaptured(client, settings, rows[0]?.root ?? false);
-  return captured.filter(({ schema, table }) => published.has(JSON.stringify([schema, table])));
+  const tables = await listTables(client, rows[0]?.root ?? false);
+  return tables
+    .filter(({ schema, table }) => isCaptured(settings, schema, table))
+    .filter(({ schema, table }) => published.has(JSON.stringify([schema, table])));
 }
 
 interface ColumnFacts {
@@ -187,7 +187,8 @@ export async function ensurePublication(client: Client, settings: Settings): Pro
     throw new ConfigError(`publication ${name} does not exist, and publication.autocreate.mode is disabled`);
   if (found !== undefined && (mode !== "filtered" || found.all)) return;
   const viaRoot = settings["publish.via.partition.root"];
-  const tables = mode === "filtered" ? await listCaptured(client, settings, viaRoot) : [];
+  const all = mode === "filtered" ? await listTables(client, viaRoot) : [];
+  const tables = all.filter(({ schema, table }) => isFollowed(settings, schema, table));
   const list = tables.map(({ schema, table }) => `${quote(schema)}.${quote(table)}`).join(", ");
   if (mode === "filtered" && tables.length === 0) throw new ConfigError("no table is captured: see table.include.list");
   const root = `WITH (publish_via_partition_root = ${viaRoot})`;

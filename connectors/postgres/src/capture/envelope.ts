@@ -102,7 +102,14 @@ export interface ChangeSource {
   readonly database: string;
   readonly schema: string;
   readonly table: string;
-  readonly snapshot: "true" | "first" | "first_in_data_collection" | "last_in_data_collection" | "last" | "false";
+  readonly snapshot:
+    | "true"
+    | "first"
+    | "first_in_data_collection"
+    | "last_in_data_collection"
+    | "last"
+    | "incremental"
+    | "false";
   /** Of the commit, or of the snapshot; microseconds since the epoch. */
   readonly micros: bigint;
   readonly xid: number | null;

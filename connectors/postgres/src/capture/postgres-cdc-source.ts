@@ -1,4 +1,5 @@
 import { ConfigError, defineSource } from "@headrace/sdk";
+import { fromEntries } from "../incremental/progress.ts";
 import { createCaptureTask } from "./capture-task.ts";
 import { openClient, readServer } from "./database.ts";
 import { fromStreamOffset } from "./offset.ts";
@@ -41,7 +42,9 @@ export const postgresCdcSource = defineSource({
     for (const { partition, offset } of offsets) {
       if (partition["server"] !== settings["topic.prefix"])
         throw new ConfigError('A partition of this connector is {"server":"<topic.prefix>"}');
-      if (offset !== null && partition["table"] === undefined) fromStreamOffset(offset);
+      if (offset === null || partition["table"] !== undefined) continue;
+      fromStreamOffset(offset);
+      fromEntries(offset);
     }
     return true;
   },

@@ -71,6 +71,14 @@ const KEYS = {
       .describe(
         "When tables are read: at first, at first and nothing else, not at all, also when the slot is lost, or at each start.",
       ),
+    "signal.data.collection": config
+      .text()
+      .default("")
+      .describe("Table whose new rows (id, type, data) ask for incremental snapshots, as schema.table; empty: none."),
+    "incremental.snapshot.chunk.size": config
+      .int({ min: 1 })
+      .default(1_024)
+      .describe("Rows that are read at a time while the stream goes on."),
     "snapshot.max.threads": config.int({ min: 1, max: 64 }).default(1).describe("Tables that are read at a time."),
   }),
   ...config.group("Events", {
@@ -167,6 +175,11 @@ export function isCaptured(settings: Settings, schema: string, table: string): b
     admits(settings["schema.include.list"], settings["schema.exclude.list"], schema) &&
     admits(settings["table.include.list"], settings["table.exclude.list"], `${schema}.${table}`)
   );
+}
+
+/** Whether changes of a table are to be published: it is captured, or tells of signals. */
+export function isFollowed(settings: Settings, schema: string, table: string): boolean {
+  return isCaptured(settings, schema, table) || settings["signal.data.collection"] === `${schema}.${table}`;
 }
 
 /** Whether a column's values are in the events. */

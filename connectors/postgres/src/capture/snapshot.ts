@@ -80,7 +80,7 @@ export function createSnapshot(options: SnapshotOptions): Snapshot {
       lsn: view.lsn,
       lastCommit: null,
     };
-    const after = decode(table, row);
+    const after = decodeWholeRow(table, row);
     const value = envelope({ before: null, after, source, transaction: null, op: "r", now: options.now() });
     return {
       topic: table.topic,
@@ -149,7 +149,8 @@ function isRecord(value: Value | undefined): value is Readonly<Record<string, Va
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function decode(table: CapturedTable, row: Row) {
+/** A row that was read, not followed: it has all its values. Throws DataError for one that the schema cannot hold. */
+export function decodeWholeRow(table: CapturedTable, row: Row): Readonly<Record<string, Value>> {
   try {
     const { value, missing } = decodeRow(table, row, "");
     if (missing.size > 0) throw new DataError(`column ${[...missing].join(", ")} has a value without counterpart`);

@@ -1,0 +1,115 @@
+import type { SourceRecord } from "@headrace/sdk";
+import type { Client } from "pg";
+import type { IncrementalSnapshot } from "../incremental/incremental-snapshot.ts";
+import type { TypeCatalog } from "../types/pg-type.ts";
+import type { Changes } from "./changes.ts";
+import { describeRelation } from "./database.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import type { Message } from "./pgoutput.ts";
+import type { ReplicationStream } from "./replication.ts";
+import type { Retention } from "./retention.ts";
+import { isCaptured, type Settings } from "./settings.ts";
+
+export interface FollowerOptions {
+  readonly settings: Settings;
+  readonly types: TypeCatalog;
+  readonly database: string;
+  readonly stream: ReplicationStream;
+  readonly changes: Changes;
+  /** For questions to the catalog, chunks of incremental snapshots, and the heartbeat's query. */
+  readonly control: Client;
+  readonly retention: Retention;
+  readonly incremental: IncrementalSnapshot;
+  readonly heartbeat: Heartbeat;
+  /** Takes records in the order of the stream. */
+  readonly push: (records: readonly SourceRecord[]) => void;
+}
+
+/** Longest wait while rows of an incremental snapshot wait for the stream. */
+const CHUNK_WAIT_MS = 20;
+
+/** Makes records of what the stream of a slot brings, and of the rows that are read beside it. */
+export class Follower {
+  readonly #options: FollowerOptions;
+  /** The signal table, as the stream numbers it. */
+  #signalRelation: number | null = null;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes what is there, up to about `limit` records; waits for the first for `waitMs`. */
+  async next(limit: number, waitMs: number, signal: AbortSignal): Promise<void> {
+    const { stream, changes, control, retention, incremental, heartbeat, push } = this.#options;
+    await incremental.advance(control);
+    // A quiet server says where it is when it is asked.
+    if (incremental.isWaiting()) retention.tell(stream);
+    let given = 0;
+    let waited = false;
+    while (given < limit) {
+      const frame = stream.read();
+      if (frame === null) {
+        if (waited || given > 0 || signal.aborted) break;
+        await stream.ready(incremental.isWaiting() ? Math.min(waitMs, CHUNK_WAIT_MS) : waitMs, signal);
+        waited = true;
+        continue;
+      }
+      retention.saw(frame.end);
+      if (frame.kind === "message") {
+        given += await this.#take(frame.lsn, frame.message);
+        continue;
+      }
+      if (!changes.isInTransaction()) {
+        changes.skipTo(frame.end);
+        given += this.#passed(frame.end);
+      }
+      if (frame.replyNow) retention.tell(stream, false);
+    }
+    if (!heartbeat.isDue(performance.now())) return;
+    push([changes.standing(heartbeat.record(Date.now()))]);
+    const sql = this.#options.settings["heartbeat.action.query"];
+    if (sql !== "") await control.query(sql);
+  }
+
+  /** One message of the stream; gives the number of records. */
+  async #take(lsn: bigint, message: Message): Promise<number> {
+    const { changes, incremental, control, retention, push } = this.#options;
+    switch (message.kind) {
+      case "relation": {
+        const { settings, types } = this.#options;
+        const { schema, table, id } = message.relation;
+        if (settings["signal.data.collection"] === `${schema}.${table}`) this.#signalRelation = id;
+        const isOne = isCaptured(settings, schema, table);
+        changes.setTable(id, isOne ? await describeRelation(control, types, settings, message.relation) : null);
+        return 0;
+      }
+      case "begin":
+        incremental.passed(message.xid);
+        break;
+      default:
+        break;
+    }
+    const isSignal = message.kind === "insert" && message.relation === this.#signalRelation && changes.isNextNew();
+    const records = changes.next(lsn, message);
+    push(records);
+    if (message.kind === "commit") return records.length + this.#passed(message.endLsn);
+    if (isSignal) {
+      changes.pass();
+      const before = JSON.stringify(incremental.entries());
+      if (await incremental.signal(message.after, control)) retention.hold(before);
+    }
+    return records.length;
+  }
+
+  /** Between transactions: all up to this place was given, or is of no interest. */
+  #passed(end: bigint): number {
+    const { changes, incremental, database, retention, push } = this.#options;
+    let given = 0;
+    for (const row of incremental.take(end, { database, lsn: changes.position().commit })) {
+      push([changes.standing(row)]);
+      given += 1;
+    }
+    retention.mark(end, () => JSON.stringify(incremental.entries()));
+    return given;
+  }
+}
