@@ -1,0 +1,10 @@
+export type { AvroField, AvroSchema, JsonValue } from "./avro-schema.ts";
+export { NamedTypes, parseAvroSchema } from "./avro-schema.ts";
+export type { AvroCodec, CodecOptions } from "./codec.ts";
+export { createAvroCodec } from "./codec.ts";
+export type { FromConnectOptions } from "./from-connect.ts";
+export { avroSchemaText } from "./from-connect.ts";
+export { ByteReader, compileReader } from "./reader.ts";
+export type { ToConnectOptions } from "./to-connect.ts";
+export { connectSchemaOf } from "./to-connect.ts";
+export { ByteWriter, compileWriter } from "./writer.ts";
