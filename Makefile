@@ -32,7 +32,7 @@ chaos: setup ## Workers frozen and killed at random under load; records are coun
 scale: setup ## The operator with 1,000 connectors, and in trouble: API server away, hanging workers, lost lease; ends with figures
 	@$(NODE) dev/test.ts --group scale $(FILTER)
 
-connectors: setup ## Connectors on their real systems: databases, HTTP
+connectors: setup ## Connectors on their real systems: databases, HTTP, S3
 	@$(NODE) dev/test.ts --group connectors $(FILTER)
 
 clusters: setup ## Whole clusters on a local node: access to Kafka, plugins, logging, templates

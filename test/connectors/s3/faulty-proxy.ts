@@ -1,0 +1,101 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, request as send } from "node:http";
+import { buffer } from "node:stream/consumers";
+
+/** A request on its way through the proxy. */
+export interface Passing {
+  readonly method: string;
+  readonly url: string;
+  readonly bytes: number;
+}
+
+/** What becomes of a request: it goes through, is answered by the proxy, or its answer gets lost once the server has done it. */
+export type Fate = "pass" | "lose-answer" | { readonly status: number; readonly code: string };
+
+/** A proxy before an HTTP server that can be away, stall, and answer by itself. */
+export interface FaultyProxy {
+  readonly url: string;
+  readonly passed: readonly Passing[];
+  readonly outage: { begin(): Promise<void>; end(): Promise<void> };
+  readonly stall: { begin(): Promise<void>; end(): Promise<void> };
+  /** Asked for each request from now on. */
+  decide(fate: (passing: Passing) => Fate): void;
+  close(): Promise<void>;
+}
+
+export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
+  const passed: Passing[] = [];
+  let fateOf: (passing: Passing) => Fate = () => "pass";
+  let stalled = false;
+  let server = await listen(0);
+  const { port } = addressOf(server);
+
+  async function listen(at: number): Promise<Server> {
+    const created = createServer((request, response) => {
+      take(request, response).catch(() => response.destroy());
+    });
+    created.listen(at, "127.0.0.1");
+    await once(created, "listening");
+    return created;
+  }
+
+  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(request);
+    const passing = { method: request.method ?? "", url: request.url ?? "", bytes: body.length };
+    if (stalled) return;
+    const fate = fateOf(passing);
+    if (typeof fate === "object") {
+      response.writeHead(fate.status, { "content-type": "application/xml" });
+      response.end(`<Error><Code>${fate.code}</Code><Message>as the test says</Message></Error>`);
+      return;
+    }
+    passed.push(passing);
+    const { method, url: path, headers } = request;
+    const onward = send({ host: "127.0.0.1", port: target, method, path, headers });
+    onward.end(body);
+    const [answer]: IncomingMessage[] = await once(onward, "response");
+    if (answer === undefined) throw new Error("no answer");
+    if (fate === "lose-answer") {
+      await buffer(answer);
+      response.destroy();
+      return;
+    }
+    response.writeHead(answer.statusCode ?? 0, answer.headers);
+    answer.pipe(response);
+  }
+
+  const stop = async () => {
+    server.closeAllConnections();
+    if (!server.listening) return;
+    server.close();
+    await once(server, "close");
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    passed,
+    outage: {
+      begin: stop,
+      async end() {
+        server = await listen(port);
+      },
+    },
+    stall: {
+      async begin() {
+        stalled = true;
+      },
+      async end() {
+        stalled = false;
+      },
+    },
+    decide(fate) {
+      fateOf = fate;
+    },
+    close: stop,
+  };
+}
+
+function addressOf(server: Server): { readonly port: number } {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the proxy has no port");
+  return address;
+}
