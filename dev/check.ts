@@ -14,6 +14,8 @@ const checks: readonly (readonly [title: string, command: string, args: readonly
   ["generated files", process.execPath, ["--conditions=source", "contract/scripts/generate-crds.ts", "--check"]],
   ["the sdk's API report", process.execPath, ["--conditions=source", "sdk/scripts/api-report.ts", "--check"]],
   ["tables of the connectors", process.execPath, ["--conditions=source", "dev/connector-tables.ts", "--check"]],
+  ["the bundle for OLM", process.execPath, ["--conditions=source", "dev/olm/generate.ts", "--check"]],
+  ["Argo CD's configuration", process.execPath, ["--conditions=source", "dev/gitops/generate.ts", "--check"]],
   ["generated parts of the charts", process.execPath, ["--conditions=source", "dev/chart/generate.ts", "--check"]],
 ];
 

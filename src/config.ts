@@ -21,6 +21,12 @@ const Environment = z.object({
     .transform((value) => parseWatched(value))
     .pipe(z.union([z.literal("*"), z.literal("own"), z.array(Namespace).min(1)]))
     .describe("Namespaces to work in, separated by commas; * for all of them. Default: the operator's own."),
+  HEADRACE_WATCH_BY_DEFAULT: z
+    .enum(["own", "all"])
+    .default("own")
+    .describe(
+      "What an empty HEADRACE_WATCH_NAMESPACES means: own, the default, or all, for OLM, which names none then.",
+    ),
   HEADRACE_FOREIGN_APIS: z
     .string()
     .default("")
@@ -135,7 +141,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   return {
     kubeconfig: data.HEADRACE_KUBECONFIG,
     namespace: data.HEADRACE_NAMESPACE,
-    watchNamespaces: data.HEADRACE_WATCH_NAMESPACES,
+    watchNamespaces:
+      data.HEADRACE_WATCH_NAMESPACES === "own" && data.HEADRACE_WATCH_BY_DEFAULT === "all"
+        ? "*"
+        : data.HEADRACE_WATCH_NAMESPACES,
     foreignApis: data.HEADRACE_FOREIGN_APIS.flatMap((name) => parseForeignApi(name) ?? []),
     workerImage: data.HEADRACE_WORKER_IMAGE,
     mavenImage: data.HEADRACE_MAVEN_IMAGE,

@@ -24,6 +24,12 @@ describe("parseConfig", () => {
     });
   }
 
+  it("watches all namespaces for OLM, which names none when it means all", () => {
+    const watchedFor = (names: string) =>
+      parseConfig({ HEADRACE_WATCH_BY_DEFAULT: "all", HEADRACE_WATCH_NAMESPACES: names }).watchNamespaces;
+    assert.deepEqual([watchedFor(""), watchedFor("a,b")], ["*", ["a", "b"]]);
+  });
+
   for (const [value, expected] of [
     ["false", false],
     ["0", false],

@@ -26,7 +26,10 @@ function resourcesOf(file: string): readonly Resource[] {
     .map((object) => Resource.parse({ metadata: {}, ...object }));
 }
 
-const files = globSync("**/*.yaml", { cwd: EXAMPLES, exclude: ["connector-template/**"] }).toSorted();
+const files = globSync("**/*.yaml", {
+  cwd: EXAMPLES,
+  exclude: ["connector-template/**", "gitops/argocd/resource_customizations/**"],
+}).toSorted();
 
 describe("examples on a real API server with Pod Security restricted", () => {
   let kubernetes: TestKubernetes;

@@ -11,7 +11,8 @@ import { kafkaConnect } from "#support/connect-objects.ts";
 import { eventually } from "#support/eventually.ts";
 import type { Kstatus } from "#support/kstatus.ts";
 
-const OURS = readFileSync(join(repoRoot, "examples/gitops/argocd/headrace-health.lua"), "utf8");
+const SCRIPTS = join(repoRoot, "examples/gitops/argocd/resource_customizations/headrace.dev");
+const OURS = readFileSync(join(SCRIPTS, "KafkaConnect/health.lua"), "utf8");
 const ARGO: Readonly<Record<Kstatus, string>> = {
   InProgress: "Progressing",
   Terminating: "Progressing",

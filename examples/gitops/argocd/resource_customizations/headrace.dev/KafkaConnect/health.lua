@@ -1,4 +1,4 @@
--- Health of KafkaConnect and KafkaConnector (headrace.dev) for Argo CD; the same for both kinds.
+-- Health of KafkaConnect and KafkaConnector (headrace.dev); the same for both kinds.
 local hs = { status = "Progressing", message = "Waiting for the operator" }
 if obj.metadata.deletionTimestamp ~= nil then
   hs.message = "Being deleted"
@@ -12,7 +12,7 @@ if obj.status.observedGeneration ~= obj.metadata.generation then
   return hs
 end
 local ready = "Unknown"
-local paused = false
+local paused = nil
 local stalled = false
 for _, condition in ipairs(obj.status.conditions) do
   if condition.type == "Ready" then
@@ -21,13 +21,14 @@ for _, condition in ipairs(obj.status.conditions) do
   elseif condition.type == "Stalled" and condition.status == "True" then
     stalled = true
   elseif condition.type == "ReconciliationPaused" and condition.status == "True" then
-    paused = true
+    paused = condition.message
   end
 end
 if stalled then
   hs.status = "Degraded"
-elseif paused then
+elseif paused ~= nil then
   hs.status = "Suspended"
+  hs.message = paused
 elseif ready == "True" then
   hs.status = "Healthy"
 end

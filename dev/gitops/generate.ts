@@ -1,0 +1,10 @@
+import { join } from "node:path";
+import { repoRoot } from "../cache.ts";
+import { writeGenerated } from "../generated-files.ts";
+import { readCustomizations, toArgoConfig } from "./argocd-config.ts";
+
+/** Writes `argocd-cm.yaml` of the examples. With `--check` it writes nothing and fails if the file is not what it would write. */
+const ARGOCD = join(repoRoot, "examples/gitops/argocd");
+const GROUP = "headrace.dev";
+const customizations = readCustomizations(join(ARGOCD, "resource_customizations", GROUP));
+writeGenerated(ARGOCD, new Map([["argocd-cm.yaml", toArgoConfig(GROUP, customizations)]]), { all: false });

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { evaluate } from "@marcbachmann/cel-js";
+import { parse } from "yaml";
+import { z } from "zod";
+import { repoRoot } from "#dev/cache.ts";
+import { readCustomizations, readManifest } from "#dev/gitops/argocd-config.ts";
+import { type KstatusObject, kstatusOf } from "#support/kstatus.ts";
+import { type LuaJudge, openLuaJudge } from "./lua-judge.ts";
+
+const GITOPS = join(repoRoot, "examples/gitops");
+const GROUP = "headrace.dev";
+
+/** Argo CD's own layout of tests: util/lua/health_test.go and custom_actions_test.go. */
+const HealthTests = z.strictObject({
+  tests: z.array(
+    z.strictObject({
+      inputPath: z.string(),
+      healthStatus: z.strictObject({ status: z.string(), message: z.string() }),
+    }),
+  ),
+});
+const Action = z.object({ name: z.string(), disabled: z.boolean().optional() });
+const ActionTests = z.strictObject({
+  discoveryTests: z.array(z.strictObject({ inputPath: z.string(), result: z.array(Action.loose()) })),
+  actionTests: z.array(z.strictObject({ action: z.string(), inputPath: z.string(), expectedOutputPath: z.string() })),
+});
+const FluxExpressions = z.array(
+  z.object({ kind: z.string(), inProgress: z.string(), failed: z.string(), current: z.string() }),
+);
+/** What the name of a recorded state begins with, for Argo CD and for kstatus. */
+const STATES: Readonly<Record<string, readonly string[]>> = {
+  progressing: ["InProgress", "Terminating"],
+  healthy: ["Current"],
+  degraded: ["Failed"],
+  suspended: ["Current"],
+};
+
+const customizations = readCustomizations(join(GITOPS, "argocd/resource_customizations", GROUP));
+
+describe("Argo CD and Flux, on resources as they were on a cluster", () => {
+  let lua: LuaJudge;
+
+  before(async () => {
+    lua = await openLuaJudge();
+  });
+
+  after(() => lua?.close());
+
+  for (const { kind, dir, health, discovery, actions } of customizations) {
+    const { tests } = HealthTests.parse(readManifest(dir, "health_test.yaml"));
+    const { discoveryTests, actionTests } = ActionTests.parse(readManifest(dir, "actions/action_test.yaml"));
+
+    for (const { inputPath, healthStatus } of tests) {
+      it(`${kind} ${inputPath} is ${healthStatus.status}`, async () => {
+        const resource = readManifest(dir, inputPath);
+        assert.deepEqual(await lua.run(health, resource), healthStatus);
+        const [, word = ""] = /testdata\/([a-z]+)/.exec(inputPath) ?? [];
+        assert.equal(healthStatus.status.toLowerCase(), word);
+      });
+
+      it(`${kind} ${inputPath} is the same for kstatus and for Flux's expressions`, () => {
+        const resource = readManifest(dir, inputPath) as KstatusObject;
+        const [, word = ""] = /testdata\/([a-z]+)/.exec(inputPath) ?? [];
+        const kstatus = kstatusOf(resource);
+        assert.ok(STATES[word]?.includes(kstatus), kstatus);
+        if (kstatus === "Terminating") return; // Flux asks kstatus about deletion, whatever the expressions are.
+        const flux = parse(readFileSync(join(GITOPS, "flux/kustomization.yaml"), "utf8")).spec.healthCheckExprs;
+        const expressions = FluxExpressions.parse(flux).find((one) => one.kind === kind);
+        assert.ok(expressions !== undefined);
+        const fits = (["inProgress", "failed", "current"] as const).find(
+          (name) => evaluate(expressions[name], JSON.parse(JSON.stringify(resource))) === true,
+        );
+        assert.equal(fits?.toLowerCase(), kstatus.toLowerCase());
+      });
+    }
+
+    it(`${kind}: every recorded state is in the tests, and every kind of health`, () => {
+      const recorded = readdirSync(join(dir, "testdata")).map((name) => `testdata/${name}`);
+      assert.deepEqual(tests.map(({ inputPath }) => inputPath).toSorted(), recorded.toSorted());
+      const states = new Set(tests.map(({ healthStatus }) => healthStatus.status));
+      assert.deepEqual([...states].toSorted(), ["Degraded", "Healthy", "Progressing", "Suspended"]);
+    });
+
+    for (const { inputPath, result } of discoveryTests) {
+      it(`${kind} ${inputPath} offers the actions that make sense`, async () => {
+        const offered = z
+          .record(z.string(), z.looseObject({ disabled: z.boolean() }))
+          .parse(await lua.run(discovery, readManifest(join(dir, "actions"), inputPath)));
+        const named = Object.entries(offered).map(([name, action]) => ({ name, ...action }));
+        // As in Argo CD, where false is the same as nothing.
+        const plain = named.map(({ disabled, ...action }) => (disabled ? { ...action, disabled } : action));
+        const byName = (left: { readonly name: string }, right: { readonly name: string }) =>
+          left.name < right.name ? -1 : 1;
+        assert.deepEqual(plain.toSorted(byName), result.toSorted(byName));
+        assert.deepEqual(named.map(({ name }) => name).toSorted(), [...actions.keys()].toSorted());
+      });
+    }
+
+    for (const { action, inputPath, expectedOutputPath } of actionTests) {
+      it(`${kind} ${inputPath} becomes ${expectedOutputPath} by ${action}`, async () => {
+        const given = readManifest(join(dir, "actions"), inputPath);
+        const made = await lua.run(actions.get(action) ?? "", given);
+        assert.deepEqual(withoutEmpty(made), withoutEmpty(readManifest(join(dir, "actions"), expectedOutputPath)));
+      });
+    }
+
+    it(`${kind}: every action is in the tests`, () => {
+      assert.deepEqual(
+        [...new Set(actionTests.map(({ action }) => action))].toSorted(),
+        [...actions.keys()].toSorted(),
+      );
+    });
+
+    it(`${kind}: argocd-cm.yaml has the scripts`, () => {
+      const { data } = z
+        .object({ data: z.record(z.string(), z.string()) })
+        .parse(parse(readFileSync(join(GITOPS, "argocd/argocd-cm.yaml"), "utf8")));
+      assert.equal(data[`resource.customizations.health.${GROUP}_${kind}`], health);
+      assert.deepEqual(parse(data[`resource.customizations.actions.${GROUP}_${kind}`] ?? ""), {
+        mergeBuiltinActions: true,
+        "discovery.lua": discovery,
+        definitions: [...actions].map(([name, script]) => ({ name, "action.lua": script })),
+      });
+    });
+  }
+});
+
+/** Without empty maps and lists, which are one thing in Lua; Argo CD puts back what a script has not touched. */
+function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmpty);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).map(([key, member]) => [key, withoutEmpty(member)] as const);
+  return Object.fromEntries(
+    members.filter(([, member]) => typeof member !== "object" || member === null || Object.keys(member).length > 0),
+  );
+}
