@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { LoadedConfig } from "./config.ts";
 import { ConnectError } from "./errors.ts";
-import type { ExecutorNotice, WorkerCalls } from "./executor/channel.ts";
+import type { ExecutorNotice, ExecutorSetup, WorkerCalls } from "./executor/channel.ts";
 import { createExecutorPool, type ExecutorLost, type ExecutorPool } from "./executor/pool.ts";
 import { probePackage } from "./executor/probe.ts";
 import type { Handlers } from "./executor/rpc.ts";
@@ -16,8 +16,8 @@ const EXECUTOR_MAIN = fileURLToPath(new URL(`./executor/main${import.meta.url.sl
 
 export interface WorkerExecutorsOptions extends Pick<LoadedConfig, "config" | "properties"> {
   readonly workerId: string;
-  /** Asked for at each start of an executor. */
-  readonly clusterId: () => string;
+  /** Asked for at each start of an executor, which is set up when it is known. */
+  readonly clusterId: () => string | Promise<string>;
   readonly packages: () => readonly PluginPackage[];
   /** Node's options for executors, so that they find the same modules. */
   readonly execArgv: readonly string[];
@@ -38,13 +38,17 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
       return options.handlers.writeOffsets(args, signal);
     },
   };
+  const setup = async (): Promise<ExecutorSetup> => {
+    const kafkaClusterId = await options.clusterId();
+    return { worker: properties, workerId, kafkaClusterId, packages: options.packages() };
+  };
   const memoryMaxMb = config["headrace.executor.memory.max.mb"];
   const pool = createExecutorPool({
     start: (onNotice) =>
       startExecutor({
         script: EXECUTOR_MAIN,
         execArgv: options.execArgv,
-        setup: { worker: properties, workerId, kafkaClusterId: options.clusterId(), packages: options.packages() },
+        setup: setup(),
         handlers,
         onNotice,
         blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],

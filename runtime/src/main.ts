@@ -1,16 +1,12 @@
 import { readFileSync } from "node:fs";
-import { checkWorker } from "./check.ts";
 import { InvalidConfigError, type LoadedConfig, loadConfig, readProperties } from "./config.ts";
 import { FetchError } from "./download.ts";
 import { ConnectError } from "./errors.ts";
-import { Artifact, fetchArtifact } from "./fetch-artifact.ts";
-import { fetchPlugin } from "./fetch-plugins.ts";
 import { createLog } from "./log.ts";
-import { readClusterFile } from "./standalone/cluster-file.ts";
-import { readConnectorFile } from "./standalone/connector-files.ts";
 import type { StandaloneOptions } from "./standalone/standalone.ts";
-import { checkStandaloneConfig } from "./standalone/standalone-config.ts";
 import { runWorker } from "./worker.ts";
+
+// What only other commands than `distributed` need is imported by them: each import is time until a worker is ready.
 
 /** The Kafka Connect release whose REST API and formats this worker keeps to. */
 const CONNECT_VERSION = "4.3.1";
@@ -63,6 +59,7 @@ function environment(): Record<string, string> {
 async function check(file: string): Promise<number> {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  const { checkWorker } = await import("./check.ts");
   const loaded = await loadConfig(file, environment(), stop.signal);
   const log = createLog({ level: "error", destination: process.stderr });
   const findings = await checkWorker({ ...loaded, execArgv: EXEC_ARGV, log }, stop.signal);
@@ -78,6 +75,7 @@ async function fetchPlugins(words: readonly string[]): Promise<number> {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
   const token = process.env["NPM_TOKEN"] || null;
+  const { fetchPlugin } = await import("./fetch-plugins.ts");
   for (let at = 0; at < words.length; at += 3) {
     const [directory = "", url = "", integrity = ""] = words.slice(at, at + 3);
     try {
@@ -96,6 +94,7 @@ async function fetchPlugins(words: readonly string[]): Promise<number> {
 async function fetchArtifacts(words: readonly string[]): Promise<number> {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  const { Artifact, fetchArtifact } = await import("./fetch-artifact.ts");
   for (const word of words) {
     try {
       const artifact = Artifact.parse(JSON.parse(word));
@@ -116,6 +115,9 @@ async function distributed(file: string): Promise<number> {
 
 /** Exit codes are Java's: 2 for a configuration that cannot be used, 3 if the worker or one of its connectors cannot start. */
 async function standalone(file: string, connectorFiles: readonly string[]): Promise<number> {
+  const { readClusterFile } = await import("./standalone/cluster-file.ts");
+  const { readConnectorFile } = await import("./standalone/connector-files.ts");
+  const { checkStandaloneConfig } = await import("./standalone/standalone-config.ts");
   try {
     const cluster = isClusterFile(file) ? readClusterFile(file) : null;
     const source = cluster?.worker ?? { file, properties: readProperties(file) };

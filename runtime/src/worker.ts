@@ -38,12 +38,12 @@ import { metricsListener } from "./listeners.ts";
 import type { Logger } from "./log.ts";
 import { createLoggers, parseLevel } from "./loggers.ts";
 import { createGroupMetrics } from "./metrics/group-metrics.ts";
-import { Metrics } from "./metrics/metrics.ts";
+import type { Metrics, MetricsSource } from "./metrics/metrics.ts";
 import { createTaskBook } from "./metrics/task-book.ts";
 import { isExactlyOnce } from "./offsets-place.ts";
 import type { Inventory } from "./plugins/inventory.ts";
 import { namesOf, pluginNames } from "./plugins/plugin-names.ts";
-import { createProbeServer } from "./probes.ts";
+import { createProbeServer, type OpenMetrics } from "./probes.ts";
 import { reachKafka } from "./reach-kafka.ts";
 import { openRestService } from "./rest-service.ts";
 import { stagedHost } from "./staged-host.ts";
@@ -131,6 +131,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   const offsetStore = createOffsetStore(topicLog("offsets", "offset"), { log: storeLog });
 
   let clusterId = "";
+  const reached = Promise.withResolvers<string>();
   const taskMetrics = createTaskBook(now);
   const lostExecutors = { count: 0 };
   const hear = (notice: ExecutorNotice) => {
@@ -169,7 +170,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     config,
     properties,
     workerId,
-    clusterId: () => clusterId,
+    clusterId: () => reached.promise,
     packages: () => inventory.packages(),
     execArgv: options.execArgv,
     handlers: {
@@ -198,6 +199,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     log,
   });
   cleanup.defer(() => pool.close());
+  // Its process starts while this one prepares; it waits in it for what is known later.
+  void pool.warm(signal);
 
   let catalog: Catalog = createCatalog([]);
   const recatalog = async (limit: AbortSignal): Promise<void> => {
@@ -404,7 +407,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     loggers.logger("org.apache.kafka.connect.runtime.rest"),
   );
 
-  const metrics = new Metrics({
+  const metricsSource: MetricsSource = {
     workerId,
     version: options.version,
     commit: options.commit,
@@ -418,8 +421,14 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     plugin: (connector) => pluginOf(catalog, configStore.config().connectors.get(connector)?.config["connector.class"]),
     executors: () => pool.executors(),
     lostExecutors: () => lostExecutors.count,
-  });
-  await serveProbes(options, { metrics, isReady: () => hasJoined && hasGiven && isMember() }, cleanup);
+  };
+  // Imported by the first request: a worker is ready before somebody wants its metrics.
+  let metrics: Promise<Metrics> | null = null;
+  const openMetrics: OpenMetrics = () => {
+    metrics ??= import("./metrics/metrics.ts").then((module) => new module.Metrics(metricsSource));
+    return metrics;
+  };
+  await serveProbes(options, { metrics: openMetrics, isReady: () => hasJoined && hasGiven && isMember() }, cleanup);
 
   // From here on Kafka is needed; while it is away each step is repeated until the worker is told to stop.
   const admin = createTopicAdmin(kafka("shared-admin"), log);
@@ -429,6 +438,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   awaiting.resolve();
   void stages.during("initializing and reading to the end of internal topics", () => initializing.promise);
   clusterId = await reachKafka(admin, log, signal);
+  reached.resolve(clusterId);
   log.info({ clusterId }, "connected to Kafka");
   const stores = [configStore, statusStore, offsetStore];
   for (const store of stores) cleanup.defer(() => store.stop());

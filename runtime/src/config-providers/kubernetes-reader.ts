@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type RequestOptions, request } from "node:https";
 import { ConfigError } from "@headrace/sdk";
-import { readKubeconfig } from "./kubeconfig.ts";
 
 /** Where a Kubernetes API is and how this process proves itself there. */
 export interface KubernetesAccess {
@@ -27,13 +26,13 @@ const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * The API of the cluster that this pod runs in, with the token of its ServiceAccount (read anew each time: it is rotated); outside of a
- * cluster, that of `kubeconfig` or the environment's KUBECONFIG. Throws ConfigError if there is neither.
+ * cluster, that of `kubeconfig` or the environment's KUBECONFIG. Rejects with ConfigError if there is neither.
  */
-export function connectKubernetes(
+export async function connectKubernetes(
   env: Readonly<Record<string, string | undefined>>,
   kubeconfig?: string,
-): KubernetesReader {
-  const access = findAccess(env, kubeconfig);
+): Promise<KubernetesReader> {
+  const access = await findAccess(env, kubeconfig);
   return {
     namespace: access.namespace,
     async get(path, what, signal) {
@@ -50,7 +49,10 @@ export function connectKubernetes(
   };
 }
 
-function findAccess(env: Readonly<Record<string, string | undefined>>, given: string | undefined): KubernetesAccess {
+async function findAccess(
+  env: Readonly<Record<string, string | undefined>>,
+  given: string | undefined,
+): Promise<KubernetesAccess> {
   const host = env["KUBERNETES_SERVICE_HOST"];
   if (given === undefined && host !== undefined && host !== "") {
     const directory = env["HEADRACE_SERVICE_ACCOUNT_DIR"] ?? SERVICE_ACCOUNT;
@@ -72,6 +74,8 @@ function findAccess(env: Readonly<Record<string, string | undefined>>, given: st
       "The worker runs outside of Kubernetes: name a kubeconfig file by config.providers.<name>.param.kubeconfig or the environment's KUBECONFIG",
     );
   }
+  // With it comes the YAML parser, which hardly any worker needs.
+  const { readKubeconfig } = await import("./kubeconfig.ts");
   return readKubeconfig(file, readOrThrow(file, "the kubeconfig must be readable"));
 }
 

@@ -38,7 +38,7 @@ export const configMapProvider: ConfigProviderDefinition = {
 function providerOf(
   kind: string,
   resource: string,
-  connect: () => KubernetesReader,
+  connect: () => Promise<KubernetesReader>,
   read: (contents: z.infer<typeof CONTENTS>) => Readonly<Record<string, string>>,
 ) {
   return {
@@ -48,7 +48,7 @@ function providerOf(
         throw new ConfigError(`Path '${path}' does not name a ${kind}: it must be name or namespace/name`);
       }
       const what = `${kind} ${path}`;
-      const reader = connect();
+      const reader = await connect();
       const namespace = second === undefined ? reader.namespace : first;
       const name = second ?? first;
       const url = `/api/v1/namespaces/${encodeURIComponent(namespace)}/${resource}/${encodeURIComponent(name)}`;

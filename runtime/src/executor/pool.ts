@@ -60,8 +60,8 @@ export interface ExecutorPool {
   sinkProgress(owner: ConnectorOwner, signal: AbortSignal): Promise<SinkProgress>;
   alterSinkOffsets(args: ExecutorCalls["alterSinkOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
   /**
-   * Starts one shared executor before there is work for it, and resolves when it is ready; others wait for work, since each costs memory.
-   * Never rejects.
+   * Starts one shared executor before there is work for it unless there is one, and resolves when it is ready; others wait for work, since
+   * each costs memory. Never rejects.
    */
   warm(signal: AbortSignal): Promise<void>;
   /** Executors may go on until then (performance.now); an instant in the past makes them stop at once. */
@@ -218,7 +218,12 @@ class Pool implements ExecutorPool {
   }
 
   plugins(signal: AbortSignal): Promise<readonly PluginEntry[]> {
-    return this.#control("plugins", null, signal);
+    // Listing runs no code of plugins: an executor that waits for work does as well as one for questions.
+    const waiting = this.#find(
+      ({ unit, outdated, tasks, connectors, supervisor }) =>
+        unit === null && !outdated && tasks.size === 0 && connectors.size === 0 && !supervisor.isBlocked(),
+    );
+    return this.#control("plugins", null, signal, waiting);
   }
 
   configDef(plugin: string, version: string | null, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]> {
@@ -263,9 +268,8 @@ class Pool implements ExecutorPool {
 
   async warm(signal: AbortSignal): Promise<void> {
     const { isolation } = this.#options;
-    const isWarm = this.#find(({ unit, outdated }) => unit === null && !outdated) !== null;
-    if (isolation !== "shared" || isWarm || this.#closed) return;
-    const executor = this.#fork(null);
+    if (isolation !== "shared" || this.#closed) return;
+    const executor = this.#find(({ unit, outdated }) => unit === null && !outdated) ?? this.#fork(null);
     // One that cannot start is told by `onLost`.
     await settledOrAborted(executor.supervisor.ready, signal).catch(() => {});
     this.#retire(executor);
@@ -396,16 +400,17 @@ class Pool implements ExecutorPool {
 
   /**
    * Plugin code that only answers questions runs where no task can suffer from it. If the process ends under several questions, each is asked
-   * once more, alone: all but one had nothing to do with it.
+   * once more, alone: all but one had nothing to do with it. `substitute` is asked if no executor for questions runs.
    */
   async #control<N extends ControlCall>(
     name: N,
     args: ExecutorCalls[N]["args"],
     signal: AbortSignal,
+    substitute: Executor | null = null,
   ): Promise<ExecutorCalls[N]["result"]> {
     const isFree = ({ unit, outdated, supervisor }: Executor) =>
       unit === CONTROL_UNIT && !outdated && !supervisor.isBlocked();
-    const executor = this.#find(isFree) ?? this.#fork(CONTROL_UNIT);
+    const executor = this.#find(isFree) ?? substitute ?? this.#fork(CONTROL_UNIT);
     const question = { accompanied: executor.questions.size > 0 };
     for (const other of executor.questions) other.accompanied = true;
     executor.questions.add(question);

@@ -10,7 +10,8 @@ export interface SupervisorOptions {
   /** Path of the executor's main module. */
   readonly script: string;
   readonly execArgv: readonly string[];
-  readonly setup: ExecutorSetup;
+  /** May come later than the process, which does what it can until then. */
+  readonly setup: ExecutorSetup | Promise<ExecutorSetup>;
   readonly handlers: Handlers<WorkerCalls>;
   readonly onNotice: (notice: ExecutorNotice) => void;
   /** The executor is killed if its event loop answers no ping for so long. */
@@ -111,8 +112,14 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
   };
 }
 
-async function setUp(rpc: Rpc<ExecutorCalls, WorkerNotice>, setup: ExecutorSetup): Promise<readonly string[]> {
-  const result = await rpc.call("setup", setup, AbortSignal.timeout(SETUP_TIMEOUT_MS));
+async function setUp(
+  rpc: Rpc<ExecutorCalls, WorkerNotice>,
+  setup: SupervisorOptions["setup"],
+): Promise<readonly string[]> {
+  const gone = Promise.withResolvers<never>();
+  rpc.closed.addEventListener("abort", () => gone.reject(rpc.closed.reason), { once: true });
+  const known = await Promise.race([setup, gone.promise]);
+  const result = await rpc.call("setup", known, AbortSignal.timeout(SETUP_TIMEOUT_MS));
   return result.features;
 }
 

@@ -8,7 +8,8 @@ import { eventually } from "#support/eventually.ts";
 import { silent } from "../herder/fakes.ts";
 
 const SCRIPT = fileURLToPath(new URL("./fake-executor.ts", import.meta.url));
-const signal = AbortSignal.timeout(60_000);
+/** Of all tests together, on a machine that is busy with others. */
+const signal = AbortSignal.timeout(600_000);
 
 describe("executor pool", () => {
   const open: ExecutorPool[] = [];
@@ -16,7 +17,13 @@ describe("executor pool", () => {
   let notices: ExecutorNotice[];
 
   const create = (
-    options: Partial<PoolOptions> & { blockedTimeoutMs?: number; memoryMaxBytes?: number; setup?: string } = {},
+    options: Partial<PoolOptions> & {
+      blockedTimeoutMs?: number;
+      memoryMaxBytes?: number;
+      setup?: string;
+      /** What is set up waits for it. */
+      known?: Promise<void>;
+    } = {},
   ) => {
     lost = [];
     notices = [];
@@ -25,7 +32,12 @@ describe("executor pool", () => {
         startExecutor({
           script: SCRIPT,
           execArgv: ["--conditions=source"],
-          setup: { worker: { setup: options.setup ?? "" }, workerId: "w", kafkaClusterId: "k", packages: [] },
+          setup: (options.known ?? Promise.resolve()).then(() => ({
+            worker: { setup: options.setup ?? "" },
+            workerId: "w",
+            kafkaClusterId: "k",
+            packages: [],
+          })),
           handlers: {
             readOffsets: ({ partitions }) => partitions.map(() => ({ o: 42 })),
             writeOffsets: () => null,
@@ -135,6 +147,32 @@ describe("executor pool", () => {
     const alone = create({ isolation: "connector" });
     await alone.warm(signal);
     assert.deepEqual(pids(alone), []);
+  });
+
+  it("starts an executor before it is known how to set it up, which questions and work wait for", async () => {
+    const { promise: known, resolve } = Promise.withResolvers<void>();
+    const pool = create({ known });
+    const warmed = pool.warm(signal);
+    const [pid = 0] = pids(pool);
+    assert.equal(isAlive(pid), true);
+    const [warmedAgain, listed] = [pool.warm(signal), pool.plugins(signal)];
+    resolve();
+    await Promise.all([warmed, warmedAgain]);
+    await listed;
+    assert.deepEqual(pids(pool), [pid], "listing runs no plugin's code: the executor that waits for work has answered");
+    await startTask(pool, "a", 0);
+    assert.deepEqual(pids(pool), [pid]);
+    await pool.plugins(signal);
+    assert.equal(pids(pool).length, 2, "but not one that works");
+  });
+
+  it("closes an executor whose setup never becomes known", async () => {
+    const pool = create({ known: new Promise(() => {}) });
+    const warmed = pool.warm(signal);
+    const [pid = 0] = pids(pool);
+    await pool.close();
+    await warmed;
+    assert.equal(isAlive(pid), false);
   });
 
   it("ends idle executors", async () => {
