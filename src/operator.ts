@@ -9,6 +9,7 @@ import { createConnectorController } from "./connector/controller.ts";
 import { withoutSlot } from "./controller/slot.ts";
 import { openClaims, ownedBy } from "./foreign/claims.ts";
 import { isClaimed } from "./foreign/dialect.ts";
+import { reviewedClaims } from "./foreign/reviewed.ts";
 import { openHealthServer } from "./health.ts";
 import { KafkaConnectors, KafkaConnects } from "./kinds.ts";
 import { API_CALL_DEFAULTS, type ApiCaller, createApiCaller } from "./kube/api-call.ts";
@@ -26,6 +27,7 @@ import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
 import { createMetrics } from "./metrics.ts";
 import { createReachability } from "./reachability.ts";
 import { createWebhookCertificates } from "./webhook/certificates.ts";
+import { ownGroup } from "./webhook/reviewed-group.ts";
 import { createWebhook } from "./webhook/webhook.ts";
 import { createWorkerEndpoint } from "./worker-endpoint.ts";
 import { createWorkerTrust } from "./worker-trust.ts";
@@ -132,8 +134,12 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   /** Every replica answers; only the leader changes certificates and the API server's configuration. */
   function openWebhook({ configuration, ...address }: NonNullable<OperatorConfig["webhook"]>) {
     const { onWebhookListening } = inputs;
+    const claimed = foreign.map(({ api: foreignApi, connects }) =>
+      reviewedClaims(foreignApi, { connects, pods: ownedBy(foreignApi.dialect.group, stores).pods }),
+    );
     return createWebhook({
-      ...{ connects: stores.connects, pods: deps.stores.pods, connect: deps.connect, namespaceLabels },
+      groups: [ownGroup({ connects: stores.connects, pods: own.pods }), ...claimed],
+      ...{ connect: deps.connect, namespaceLabels, isWatched: (name) => isWatched(config, namespace, name) },
       address,
       certificates: createWebhookCertificates({
         ...{ kube: unfenced, leaderKube: client, isLeader: election.isLeader, configuration, now: Date.now },
@@ -149,7 +155,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
 
   /** Every replica serves it, whoever leads. */
   function peopleApi(settings: ApiConfig) {
-    const ownGroup = { type: KafkaConnects, connects: stores.connects, isOurs: () => true, pods: own.pods };
+    const ours = { type: KafkaConnects, connects: stores.connects, isOurs: () => true, pods: own.pods };
     const claimed = foreign.map(({ api: { dialect, connects: type }, connects }) => {
       return { type, connects, isOurs: isClaimed, pods: ownedBy(dialect.group, stores).pods };
     });
@@ -160,7 +166,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       // With calls of its own: however many people knock, the operator's work goes on.
       reviews: createReviews(createApiCaller(calls), settings.audiences),
       endpoint,
-      groups: [ownGroup, ...claimed],
+      groups: [ours, ...claimed],
       log: log.child({ part: "api" }),
       metrics: metrics.api,
       onListening: inputs.onApiListening,
@@ -274,6 +280,11 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     });
     log.info("operator stopped");
   }
+}
+
+function isWatched({ watchNamespaces }: OperatorConfig, own: string, namespace: string): boolean {
+  if (watchNamespaces === "*") return true;
+  return watchNamespaces === "own" ? namespace === own : watchNamespaces.includes(namespace);
 }
 
 function allNamespaces(api: ApiCaller) {

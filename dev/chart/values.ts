@@ -151,6 +151,12 @@ export const ChartValues = z.strictObject({
         .enum(["Ignore", "Fail"])
         .default("Ignore")
         .describe("What becomes of resources while no operator answers: they are accepted unchecked, or refused."),
+      allNamespaces: z
+        .boolean()
+        .default(false)
+        .describe(
+          "Whether resources of namespaces that are not watched are checked as well, with a warning that nothing comes of them. For a cluster with one operator.",
+        ),
     })
     .describe("The admission webhook, docs/operator.md. The operator keeps its certificates itself."),
 

@@ -16,6 +16,7 @@ export function reviewCluster(object: KafkaConnect, before: KafkaConnect | null)
   const access = kafkaAccess(object.spec);
   return {
     errors: [
+      ...(object.flaws ?? []).map((message) => ({ field: "spec", message })),
       ...properties.problems.map(({ key, message }) => ({ field: `spec.config.${key}`, message })),
       ...access.problems.map((message) => ({ field: "spec.authentication", message })),
     ],
@@ -23,6 +24,7 @@ export function reviewCluster(object: KafkaConnect, before: KafkaConnect | null)
       ...notApplied("spec.config", properties.notApplied),
       ...notApplied("spec.authentication.config", access.notApplied),
       ...withoutEffect(object.spec),
+      ...(object.remarks ?? []),
     ],
   };
 }

@@ -12,10 +12,12 @@ import type { Pod } from "../kube/resources.ts";
 import { FINE, type FieldError, type Verdict } from "./admission-review.ts";
 
 export interface ConnectorReviewDeps {
-  readonly connects: Store<KafkaConnect>;
+  readonly connects: Pick<Store<KafkaConnect>, "get">;
   readonly pods: Store<Pod>;
   readonly connect: Pick<ConnectClient, "validate" | "hasPlugin">;
   readonly namespaceLabels: NamespaceLabels;
+  /** Whether resources of a namespace are reconciled. */
+  readonly isWatched: (namespace: string) => boolean;
 }
 
 /**
@@ -41,7 +43,11 @@ export async function reviewConnector(
   if (cluster === undefined) return unchecked("The label headrace.dev/cluster is missing.");
   const connect = deps.connects.get(cluster);
   const name = `KafkaConnect ${cluster.namespace}/${cluster.name}`;
-  if (connect === undefined) return unchecked(`${name} does not exist.`);
+  if (connect === undefined) {
+    return unchecked(
+      deps.isWatched(cluster.namespace) ? `${name} does not exist.` : `${name} is not seen by this operator.`,
+    );
+  }
   const { namespace = "" } = object.metadata;
   if (!isAllowed(connect, namespace, deps.namespaceLabels)) {
     return unchecked(`${name} takes no connectors of namespace ${namespace}.`);

@@ -1,18 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { API_GROUP } from "@headrace/contract";
 import type { Logger } from "pino";
 import { withDeadline } from "../deadline.ts";
-import { KafkaConnectors, KafkaConnects } from "../kinds.ts";
-import type { KubeObject, ResourceType } from "../kube/client.ts";
-import { decodeObject } from "../kube/decode.ts";
 import { type AdmissionRequest, AdmissionReview, FINE, toResponse, type Verdict } from "./admission-review.ts";
 import type { WebhookCertificates } from "./certificates.ts";
 import type { WebhookMetrics } from "./metrics.ts";
 import { reviewCluster } from "./review-cluster.ts";
 import { type ConnectorReviewDeps, reviewConnector } from "./review-connector.ts";
+import type { ReviewedGroup } from "./reviewed-group.ts";
 import { openWebhookServer, type WebhookAnswer } from "./server.ts";
 
-export interface WebhookDeps extends ConnectorReviewDeps {
+export interface WebhookDeps extends Omit<ConnectorReviewDeps, "connects" | "pods"> {
+  /** Our own kinds, and those of other groups that are reconciled where they are. */
+  readonly groups: readonly ReviewedGroup[];
   readonly certificates: WebhookCertificates;
   readonly address: { readonly host: string; readonly port: number };
   readonly metrics: WebhookMetrics;
@@ -31,15 +30,32 @@ const PATIENCE = 0.7;
 export function createWebhook(deps: WebhookDeps): { run(signal: AbortSignal): Promise<void> } {
   const { certificates, log, metrics, address, onListening } = deps;
 
-  async function review({ kind, object, oldObject }: AdmissionRequest, signal: AbortSignal): Promise<Verdict> {
-    if (kind.group !== API_GROUP) return FINE;
+  async function review({ kind, namespace, ...change }: AdmissionRequest, signal: AbortSignal): Promise<Verdict> {
+    const group = deps.groups.find((one) => one.group === kind.group);
+    if (group === undefined) return FINE;
+    const verdict = await reviewIn(group, { kind, ...change }, signal);
+    if (verdict === FINE || deps.isWatched(namespace)) return verdict;
+    const warning = `This operator does not watch namespace ${namespace}: nothing comes of the ${kind.kind}.`;
+    return { ...verdict, warnings: [...verdict.warnings, warning] };
+  }
+
+  async function reviewIn(
+    group: ReviewedGroup,
+    { kind, object, oldObject }: Pick<AdmissionRequest, "kind" | "object" | "oldObject">,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
+    const isNew = oldObject === null || oldObject === undefined;
     switch (kind.kind) {
       case "KafkaConnector": {
-        const before = decodeBefore(KafkaConnectors, oldObject);
-        return await reviewConnector(deps, { object: decodeObject(KafkaConnectors, object), before }, signal);
+        const after = group.toConnector(object, kind.version);
+        const before = isNew ? null : group.toConnector(oldObject, kind.version);
+        const { connects, pods } = group;
+        return after === null ? FINE : reviewConnector({ ...deps, connects, pods }, { object: after, before }, signal);
       }
-      case "KafkaConnect":
-        return reviewCluster(decodeObject(KafkaConnects, object), decodeBefore(KafkaConnects, oldObject));
+      case "KafkaConnect": {
+        const after = group.toConnect(object, kind.version);
+        return after === null ? FINE : reviewCluster(after, isNew ? null : group.toConnect(oldObject, kind.version));
+      }
       default:
         return FINE;
     }
@@ -101,11 +117,6 @@ export function createWebhook(deps: WebhookDeps): { run(signal: AbortSignal): Pr
       }
     },
   };
-}
-
-/** Null for an object that is new. */
-function decodeBefore<T extends KubeObject>(type: ResourceType<T>, object: unknown): T | null {
-  return object === null || object === undefined ? null : decodeObject(type, object);
 }
 
 function parseJson(text: string): unknown {

@@ -18,6 +18,9 @@ import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 import { applyOperatorManifest, operatorKubeconfig } from "#support/operator-rights.ts";
+import { foreignCrds } from "../fixtures/foreign/crds.ts";
+
+const FOREIGN = "kafka.strimzi.io";
 
 interface Pod {
   readonly metadata: { readonly uid: string };
@@ -35,6 +38,8 @@ describe("the admission webhook", () => {
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;
   let dir: string;
   let namespace: string;
+  /** Nobody watches it. */
+  let elsewhere: string;
   let running: Promise<void> = Promise.resolve();
   let worker: LocalProcess | null = null;
   let port = 0;
@@ -42,9 +47,12 @@ describe("the admission webhook", () => {
   before(async () => {
     [kubernetes, kafka] = await Promise.all([testKubernetes(), sharedKafka()]);
     await installCustomResources(kubernetes);
+    await installForeign();
     dir = await mkdtemp(join(tmpdir(), "headrace-webhook-"));
     namespace = await kubernetes.createNamespace();
+    elsewhere = await kubernetes.createNamespace();
     await applyOperatorManifest(kubernetes, namespace, { file: "operator-rbac.yaml" });
+    await applyOperatorManifest(kubernetes, namespace, { file: "operator-rbac-foreign.yaml" });
     const kubeconfig = await operatorKubeconfig(kubernetes, namespace, { dir });
     port = await startOperator(kubeconfig);
     await applyOperatorManifest(kubernetes, namespace, { file: "operator-webhook.yaml", change: forThisTest });
@@ -62,16 +70,29 @@ describe("the admission webhook", () => {
       "clusterrole,clusterrolebinding",
       name,
       `headrace-operator-webhook-${namespace}`,
+      `headrace-operator-foreign-${namespace}`,
     ]);
     await kafka.stop();
     await kubernetes.stop();
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** The API server asks this process, about this namespace only, and waits longer: the machine may be busy. */
+  async function installForeign(): Promise<void> {
+    const apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+    await kubernetes.kubectl(apply, { input: foreignCrds(FOREIGN) });
+    const names = [`kafkaconnects.${FOREIGN}`, `kafkaconnectors.${FOREIGN}`];
+    await kubernetes.kubectl(["wait", "--for=condition=Established", "--timeout=120s", "crd", ...names]);
+  }
+
+  /**
+   * The API server asks this process, about these namespaces only, about a foreign group as well, and waits longer: the machine may be
+   * busy.
+   */
   function forThisTest(manifest: string): string {
-    const selector = `namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: ${namespace} } }`;
+    const names = `values: [${namespace}, ${elsewhere}]`;
+    const selector = `namespaceSelector: { matchExpressions: [{ key: kubernetes.io/metadata.name, operator: In, ${names} }] }`;
     return manifest
+      .replace("apiGroups: [headrace.dev]", `apiGroups: [headrace.dev, ${FOREIGN}]`)
       .replace("timeoutSeconds: 5", "timeoutSeconds: 10")
       .replace("resourceNames: [headrace-operator]", `resourceNames: [headrace-operator-${namespace}]`)
       .replace(
@@ -87,6 +108,7 @@ describe("the admission webhook", () => {
       HEADRACE_WATCH_NAMESPACES: namespace,
       HEADRACE_HEALTH_HOST: "127.0.0.1",
       HEADRACE_HEALTH_PORT: "0",
+      HEADRACE_FOREIGN_APIS: FOREIGN,
       HEADRACE_WEBHOOK: "true",
       HEADRACE_WEBHOOK_CONFIGURATION: `headrace-operator-${namespace}`,
       HEADRACE_WEBHOOK_HOST: "127.0.0.1",
@@ -254,6 +276,51 @@ describe("the admission webhook", () => {
       apply(cluster, DRY, STRICT),
       /Warning: Not used, since they are for runtime: Jvm only: spec\.jvmOptions/,
     );
+  });
+
+  it("checks resources of another group on clusters that are claimed, and no others", async () => {
+    const foreign = (config: object, annotations: object) => ({
+      apiVersion: `${FOREIGN}/v1`,
+      kind: "KafkaConnect",
+      metadata: { name: "theirs", annotations },
+      spec: {
+        replicas: 0,
+        bootstrapServers: kafka.bootstrap,
+        groupId: "theirs",
+        configStorageTopic: "theirs-configs",
+        offsetStorageTopic: "theirs-offsets",
+        statusStorageTopic: "theirs-status",
+        config,
+      },
+    });
+    const claimed = { "headrace.dev/managed": "true" };
+    const bad = { "offset.flush.interval.ms": { not: "a scalar" } };
+    await apply(foreign(bad, {}), DRY, STRICT);
+    await assert.rejects(apply(foreign(bad, claimed), DRY), /spec\.config.*offset\.flush\.interval\.ms/);
+    const connectorOf = (config: object) => ({
+      apiVersion: `${FOREIGN}/v1`,
+      kind: "KafkaConnector",
+      metadata: { name: "orders", labels: { "strimzi.io/cluster": "theirs" } },
+      spec: { class: "datagen", tasksMax: 1, config },
+    });
+    await apply(connectorOf({ topic: { not: "a scalar" } }), DRY, STRICT);
+    await apply(foreign({}, claimed));
+    const refused = await eventually("the operator has seen the cluster", async () => {
+      const said = await apply(connectorOf({ topic: { not: "a scalar" } }), DRY).then(() => "accepted", String);
+      return said !== "accepted" && said;
+    });
+    assert.match(refused, /spec\.config\.?.*topic/);
+    await assert.rejects(apply(connectorOf({ topic: "a" }), DRY, STRICT), /theirs has 0 replicas/);
+  });
+
+  it("warns of a resource in a namespace that nobody watches", async () => {
+    const resource = {
+      ...connector({ topic: "orders" }),
+      metadata: { ...connector({}).metadata, namespace: elsewhere },
+    };
+    const dry = ["apply", "-n", elsewhere, DRY, STRICT, "-f", "-"];
+    const said = await kubernetes.kubectl(dry, { input: JSON.stringify(resource) }).then(() => "accepted", String);
+    assert.match(said, new RegExp(`does not watch namespace ${elsewhere}: nothing comes of the KafkaConnector`));
   });
 
   it("answers nobody who does not know the path that the API server was told", async () => {

@@ -46,6 +46,14 @@ export const GOOD: readonly (readonly [what: string, values: object])[] = [
   ],
   ["the webhook, for all namespaces", { webhook: { enabled: true } }],
   [
+    "the webhook, for other operators' resources, and where nobody watches",
+    {
+      webhook: { enabled: true, allNamespaces: true },
+      watch: { mode: "listed", namespaces: ["default"] },
+      foreignApis: ["kafka.strimzi.io/v1beta2", "eventstreams.ibm.com"],
+    },
+  ],
+  [
     "the webhook, for listed namespaces",
     { webhook: { enabled: true, failurePolicy: "Fail" }, watch: { mode: "listed", namespaces: ["default"] } },
   ],

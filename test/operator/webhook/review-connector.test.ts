@@ -44,6 +44,7 @@ async function review(object: KafkaConnector, { connect = ready(), answer = {}, 
     pods: kube.store(Pods),
     connect: workers,
     namespaceLabels: () => ({}),
+    isWatched: () => true,
   };
   const verdict = await reviewConnector(deps, { object, before: before ?? null }, new AbortController().signal);
   return { ...verdict, asked };
