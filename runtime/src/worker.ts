@@ -523,8 +523,11 @@ async function serveProbes(
   }
 }
 
-/** Executors that are slow to start do not keep the worker from joining. */
-const WARM_UP_MS = 5_000;
+/**
+ * A busy machine may take many seconds to start an executor, and whoever has the work meanwhile does it better than a worker without one.
+ * One that cannot start at all must not keep the worker from joining for ever.
+ */
+const WARM_UP_MS = 30_000;
 
 /** Packages that hang while they are loaded, each until its own time-out, must not keep the worker from joining for ever. */
 const FIRST_SCAN_MS = 60_000;
