@@ -13,7 +13,8 @@ export interface ClusterControllerDeps extends ClusterReconcileDeps {
   readonly reachability?: Reachability;
 }
 
-const CONCURRENCY = 16;
+/** More would only wait for each other at the API server. */
+const CONCURRENCY = 6;
 const RESYNC_MS = 60_000;
 
 /** The controller of KafkaConnects. Its stores must be running and synced before `run`. */
