@@ -29,6 +29,7 @@ import { hasCertificates } from "./rest-security.ts";
 import { planRoll, type RollAction } from "./roll.ts";
 import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
+import { observeStarting } from "./starting.ts";
 import { buildStatefulSet } from "./stateful-set.ts";
 import { type ClusterFindings, toClusterStatus } from "./status.ts";
 import { createSurroundings } from "./surroundings.ts";
@@ -201,11 +202,13 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 
     await resizePods({ ...deps, pods: stores.pods }, { connect: resource, statefulSet }, signal);
 
+    const settles = outdated && drains && group?.balanced === true && pods.every(isCalm);
+    const starting = settles ? await observeStarting(connect, workers, signal) : 0;
     const { balanceAwaitedSinceMs } = memory;
     const roll: RollAction =
       replicas > wanted
         ? { kind: "await-balance", message: "workers are leaving" }
-        : planRoll({ pods, revision, replicas, group, drains, balanceAwaitedSinceMs, nowMs: now() });
+        : planRoll({ pods, revision, replicas, group, starting, drains, balanceAwaitedSinceMs, nowMs: now() });
     memory.balanceAwaitedSinceMs = roll.kind === "await-balance" ? (balanceAwaitedSinceMs ?? now()) : null;
     const outcome = await takeStep(resource, roll, signal);
 
@@ -310,6 +313,11 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 function isComplete(findings: ClusterFindings, { pods }: ObservedCluster, wanted: number): boolean {
   if (findings.kind !== "applied" || findings.target.kind !== "desired" || findings.roll.kind !== "none") return false;
   return pods.length === wanted && pods.every((pod) => pod.ready && pod.revision === findings.revision);
+}
+
+/** Neither on its way in nor out. */
+function isCalm({ ready, terminating, drainingSinceMs }: WorkerPod): boolean {
+  return ready && !terminating && drainingSinceMs === null;
 }
 
 function keyOf({ namespace }: ObjectKey, { name }: WorkerPod): ObjectKey {

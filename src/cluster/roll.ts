@@ -5,6 +5,9 @@ import { isOutdated, type WorkerPod } from "./worker-pod.ts";
 /** A group that does not come to rest in this time does not hold up a roll any longer: the roll may be the cure. */
 export const BALANCE_LIMIT_MS = 300_000;
 
+/** Work that nobody has started in this time is not waited for any longer: whoever has it may be the one to be replaced. */
+export const START_LIMIT_MS = 30_000;
+
 export interface RollInputs {
   readonly pods: readonly WorkerPod[];
   /** Revision that every pod should have; null: none is to be replaced for its revision now. */
@@ -12,6 +15,8 @@ export interface RollInputs {
   /** Number of pods that the StatefulSet is asked for. */
   readonly replicas: number;
   readonly group: GroupInfo | null;
+  /** Connectors and tasks that moved and do not run yet. */
+  readonly starting: number;
   /** Whether workers give their work away on demand; others do so when they are stopped. */
   readonly drains: boolean;
   /** Since when the group has been waited for, epoch ms; null if it is not. */
@@ -34,7 +39,7 @@ export type RollAction =
  * which pods are outdated. Without a revision, only what was drained already is finished.
  *
  * One pod at a time. Outdated pods that are not ready go first, so that a bad revision stops at one pod and its repair starts
- * there. A ready pod goes when all others are ready and the group is balanced: drain, delete, wait. The leader goes last.
+ * there. A ready pod goes when all others are ready, the group is balanced and its work runs: drain, delete, wait. The leader goes last.
  */
 export function planRoll(inputs: RollInputs): RollAction {
   const { revision, replicas, group, nowMs } = inputs;
@@ -56,10 +61,13 @@ export function planRoll(inputs: RollInputs): RollAction {
   const [next] = outdated.toSorted((a, b) => rank(a, leader) - rank(b, leader));
   if (next === undefined) return { kind: "none" };
   if (replicas === 1) return { kind: "delete", pod: next, message: `${next.name} is the only worker` };
-  if (next.drainingSinceMs === null && !isBalanced(group, replicas)) {
-    const since = inputs.balanceAwaitedSinceMs ?? nowMs;
-    if (nowMs - since < BALANCE_LIMIT_MS)
+  if (next.drainingSinceMs === null) {
+    const waitedMs = nowMs - (inputs.balanceAwaitedSinceMs ?? nowMs);
+    if (!isBalanced(group, replicas) && waitedMs < BALANCE_LIMIT_MS)
       return { kind: "await-balance", message: "the workers are sharing out their work" };
+    // What has moved and stands still would stand still for longer if it moved once more.
+    if (inputs.starting > 0 && waitedMs < START_LIMIT_MS)
+      return { kind: "await-balance", message: "the workers are starting what they were given" };
   }
   const handover = inputs.drains ? handoverOf(next, group, nowMs) : "over";
   switch (handover) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { GroupInfo } from "@headrace/contract";
 import { DRAIN_LIMIT_MS } from "#operator/cluster/handover.ts";
-import { BALANCE_LIMIT_MS, planRoll, type RollInputs } from "#operator/cluster/roll.ts";
+import { BALANCE_LIMIT_MS, planRoll, type RollInputs, START_LIMIT_MS } from "#operator/cluster/roll.ts";
 import type { WorkerPod } from "#operator/cluster/worker-pod.ts";
 
 const NOW = 1_000_000;
@@ -57,6 +57,7 @@ function step(pods: readonly WorkerPod[], traits: Partial<RollInputs> = {}): str
     revision: "new",
     replicas: 3,
     group: ALL,
+    starting: 0,
     drains: true,
     balanceAwaitedSinceMs: null,
     nowMs: NOW,
@@ -122,6 +123,24 @@ describe("planRoll", () => {
       [pod(0), pod(1), pod(2)],
       { group: null, balanceAwaitedSinceMs: NOW - BALANCE_LIMIT_MS },
       "drain 0",
+    ],
+    [
+      "waits until what has moved runs",
+      [pod(0, NEW), pod(1), pod(2)],
+      { starting: 2, balanceAwaitedSinceMs: NOW - START_LIMIT_MS + 1 },
+      "await-balance",
+    ],
+    [
+      "goes on when something never starts",
+      [pod(0, NEW), pod(1), pod(2)],
+      { starting: 1, balanceAwaitedSinceMs: NOW - START_LIMIT_MS },
+      "drain 1",
+    ],
+    [
+      "goes on with a pod that gives its work away already, whatever starts elsewhere",
+      [pod(0, NEW), pod(1, draining), pod(2)],
+      { starting: 1, group: group({ 0: {}, 1: { draining: true, idle: true }, 2: {} }) },
+      "delete 1",
     ],
     [
       "waits while a pod gives its work away",
