@@ -13,6 +13,8 @@ const MARK = "HEADRACE_TEST_FILE";
 const FAREWELL_MS = 60_000;
 /** How long a file may be silent once one of its tests has failed: what that left open must not hold up the run. */
 const SILENCE_MS = 60_000;
+/** How long its last words are waited for when it is gone: somebody else may hold the pipe. */
+const DRAIN_MS = 10_000;
 const TAIL_CHARS = 4_000;
 
 /** How a file ended. */
@@ -94,8 +96,9 @@ export async function runTestFile(
   clearTimeout(silence);
   await killMarked(MARK, isOurs);
   await exited;
+  // What it said last may still be in the pipe, which ends with it.
+  await Promise.race([told, sleep(DRAIN_MS, undefined, { ref: false })]);
   lines.close();
-  await told;
   const durationMs = performance.now() - started;
   return { file, durationMs, fault: faultOf() };
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { repoRoot } from "#dev/cache.ts";
 import type { FileEvent } from "#dev/test/event.ts";
 import { runTestFile } from "#dev/test/file.ts";
@@ -36,6 +37,16 @@ describe("a test file", () => {
       events.flatMap((event) => (event.kind === "pass" ? [event.name] : [])),
       ["holds"],
     );
+  });
+
+  it("is heard to its end, though this process had no time for it until it was gone", async () => {
+    const ending = run("quick", `for (let i = 0; i < 50; i += 1) it("holds " + i, () => {});`);
+    // Let it be started, then look away until it has ended.
+    await setImmediate();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_000);
+    const { fault, events } = await ending;
+    assert.equal(fault, null);
+    assert.equal(events.filter(({ kind }) => kind === "pass").length, 50);
   });
 
   it("is at fault if it ends before its tests do", async () => {
