@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { createConnection, createServer } from "node:net";
+import { createConnection, createServer, type ListenOptions, type Server } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -110,26 +110,47 @@ export async function startProcess(options: ProcessOptions): Promise<LocalProces
   return { name: options.name, pid, logFile: options.logFile, exited, running, signal, stop, kill, killGroup };
 }
 
-/** Ports that were free a moment ago, all different. */
+/**
+ * Below the ports that the kernel chooses for outgoing connections and for servers that ask for any (`ip_local_port_range` begins at 32768),
+ * above those that programs have by default.
+ */
+const PORTS = { first: 10_000, count: 22_000 };
+
+/** The claims of this process, open until it ends. */
+const claims: Server[] = [];
+
+/**
+ * Free ports, all different, for servers that are started later, and perhaps again and again: as long as this process runs, no other call, in
+ * whichever process, gives them away, and the kernel does not choose them by itself.
+ */
 export async function freePorts(count: number, host = "127.0.0.1"): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(0, host, resolve);
-      });
-      return server;
-    }),
-  );
-  return await Promise.all(
-    servers.map(async (server) => {
-      const address = server.address();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      if (address === null || typeof address === "string") throw new Error("a TCP server has no port");
-      return address.port;
-    }),
-  );
+  const ports: number[] = [];
+  let next = Math.floor(Math.random() * PORTS.count);
+  for (let tried = 0; ports.length < count; tried += 1) {
+    if (tried === PORTS.count) throw new Error(`no free port from ${PORTS.first} on at ${host}`);
+    const port = PORTS.first + (next % PORTS.count);
+    next += 1;
+    // A name in the kernel's abstract namespace: it goes with the process, however that ends.
+    const claim = await listen({ path: `\0headrace/port/${port}` });
+    if (claim === null) continue;
+    claims.push(claim.unref());
+    const probe = await listen({ port, host });
+    if (probe === null) continue;
+    await new Promise<void>((resolve) => probe.close(() => resolve()));
+    ports.push(port);
+  }
+  return ports;
+}
+
+/** Resolves with null if somebody else listens there. */
+async function listen(at: ListenOptions): Promise<Server | null> {
+  const server = createServer();
+  return await new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" ? resolve(null) : reject(error),
+    );
+    server.listen(at, () => resolve(server));
+  });
 }
 
 /** Whether something accepts TCP connections at `host`:`port`. */

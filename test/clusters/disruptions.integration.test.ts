@@ -248,8 +248,9 @@ describe("disruptions of a cluster", () => {
       },
       DEADLINE_MS,
     );
-    const reasons = await stack.kubectl(["get", "events", "-o", "jsonpath={.items[*].reason}"]);
-    assert.match(reasons, /ForceDeletedPod/);
+    await eventually("the operator tells what it did", async () =>
+      (await stack.kubectl(["get", "events", "-o", "jsonpath={.items[*].reason}"])).includes("ForceDeletedPod"),
+    );
     thaw();
     await until("kc", /^True Ready/);
     await until("kctr", /^True Running/);

@@ -31,7 +31,7 @@ interface Pod {
  * the worker of the one pod and gives the pod its status.
  */
 describe("the admission webhook", () => {
-  const signal = AbortSignal.timeout(240_000);
+  const signal = AbortSignal.timeout(580_000);
   const ip = `127.${randomInt(30, 90)}.${randomInt(1, 250)}.${randomInt(1, 250)}`;
   const stop = new AbortController();
   let kubernetes: TestKubernetes;
@@ -180,7 +180,7 @@ describe("the admission webhook", () => {
     const status = { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions: [{ type: "Ready", status: "True" }] };
     const contentType = "application/merge-patch+json";
     await kubernetes.api.request({ method: "PATCH", path: `${podPath}/status`, body: { status }, contentType }, signal);
-    const condition = ["--for=condition=Ready", "kafkaconnect/a", "--timeout=60s"];
+    const condition = ["--for=condition=Ready", "kafkaconnect/a", "--timeout=180s"];
     await kubernetes.kubectl(["wait", "-n", namespace, ...condition]);
   }
 
@@ -194,25 +194,30 @@ describe("the admission webhook", () => {
   const DRY = "--dry-run=server";
   /** Turns warnings of the API server into failures that tell them. */
   const STRICT = "--warnings-as-errors";
+  /** What kubectl says to a dry run; asked again while the machine is too busy for the worker to answer in time. */
+  const dryRun = async (object: object): Promise<string> => {
+    let said = "";
+    await eventually("the configuration is checked", async () => {
+      said = await apply(object, DRY, STRICT).catch(String);
+      return !said.includes("The configuration was not checked");
+    });
+    return said;
+  };
   const exists = async () =>
     (await kubernetes.kubectl(["get", "-n", namespace, "kafkaconnectors", "-o", "name"])) !== "";
 
   it("makes kubectl apply --dry-run=server tell what is wrong with each field, in the plugin's words", async () => {
-    const dryRun = () => apply(connector({ "rate.per.second": "fast" }), DRY).then(() => "accepted", String);
     const said = await eventually("the API server asks the webhook", async () => {
-      const text = await dryRun();
-      return text !== "accepted" && text;
+      const text = await dryRun(connector({ "rate.per.second": "fast" }));
+      return !text.endsWith("(server dry run)\n") && text;
     });
     assert.match(said, /The KafkaConnector "orders" is invalid/);
     assert.match(said, /\* spec\.config\.topic: Missing required configuration "topic"/);
     assert.match(said, /\* spec\.config\.rate\.per\.second: .*fast/);
     assert.equal(await exists(), false);
-    await assert.rejects(
-      apply(connector({ topic: "a" }, { class: "dategen" }), DRY),
-      /spec\.class: .*"dategen".*datagen/,
-    );
+    assert.match(await dryRun(connector({ topic: "a" }, { class: "dategen" })), /spec\.class: .*"dategen".*datagen/);
     assert.equal(
-      await apply(connector({ topic: "orders" }), DRY, STRICT),
+      await dryRun(connector({ topic: "orders" })),
       "kafkaconnector.headrace.dev/orders created (server dry run)\n",
     );
     assert.equal(await exists(), false);
@@ -221,19 +226,19 @@ describe("the admission webhook", () => {
   it("is no obstacle where nobody can tell yet", async () => {
     await assert.rejects(apply(connector({}, {}, "b"), DRY, STRICT), /Warning: KafkaConnect .*\/b does not exist/);
     await apply(connector({}, {}, "b"), DRY);
-    await assert.rejects(
-      apply(connector({}, { config: { topic: "a", name: "b" } }), DRY, STRICT),
+    assert.match(
+      await dryRun(connector({}, { config: { topic: "a", name: "b" } })),
       /name in spec\.config is not applied/,
     );
   });
 
   it("takes placeholders for what they are", async () => {
-    await apply(connector({ topic: "$" + "{env:TOPIC}" }), DRY, STRICT);
+    assert.match(await dryRun(connector({ topic: "$" + "{env:TOPIC}" })), /created \(server dry run\)/);
     const secret = connector({ topic: ["$", `{secrets:${namespace}/later:topic}`].join("") });
     await assert.rejects(apply(secret, DRY, STRICT), /Warning: .*The configuration was not checked/);
     await apply(secret, DRY);
-    await assert.rejects(
-      apply(connector({ topic: "a", "rate.per.second": "$" + "{env:TOPIC}" }), DRY, STRICT),
+    assert.match(
+      await dryRun(connector({ topic: "a", "rate.per.second": "$" + "{env:TOPIC}" })),
       /Warning: spec\.config\.rate\.per\.second: /,
     );
   });
@@ -246,14 +251,14 @@ describe("the admission webhook", () => {
       namespace,
       "--for=condition=Ready",
       "kafkaconnector/orders",
-      "--timeout=60s",
+      "--timeout=180s",
     ]);
     await assert.rejects(
       apply(connector({ topic: "orders", "rate.per.second": "-1" })),
       /spec\.config\.rate\.per\.second/,
     );
     await kubernetes.kubectl(["annotate", "-n", namespace, "kafkaconnector/orders", "headrace.dev/restart=true"]);
-    await kubernetes.kubectl(["delete", "-n", namespace, "kafkaconnector/orders", "--timeout=60s"]);
+    await kubernetes.kubectl(["delete", "-n", namespace, "kafkaconnector/orders", "--timeout=180s"]);
     assert.equal(await exists(), false);
   });
 

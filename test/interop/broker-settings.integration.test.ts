@@ -152,12 +152,14 @@ describe("workers of a broker with settings of its own, beside a second cluster"
       permissionType: AclPermissionTypes.DENY,
     };
     await admin.createAcls({ acl: [deny] });
+    await eventually("the broker knows", async () => (await admin.describeAcls(deny)).resources.length > 0);
     await put(exact, "fenced", { ...config, "tasks.max": "1" });
     await reaches(exact, "fenced", "RUNNING FAILED");
     const trace = (await statusOf(exact, "fenced"))?.tasks[0]?.trace ?? "";
     assert.match(trace, /authorization failed/i);
     assert.match(trace, new RegExp(`${exactGroup}-fenced-1`));
     await admin.deleteAcls({ filters: [deny] });
+    await eventually("the broker has forgotten", async () => (await admin.describeAcls(deny)).resources.length === 0);
     assert.equal((await rest(exact.url, "POST", "/connectors/fenced/tasks/0/restart")).status, 204);
     await reaches(exact, "fenced", "RUNNING RUNNING");
     await remove(exact, "fenced");
@@ -195,7 +197,7 @@ describe("workers of a broker with settings of its own, beside a second cluster"
       return (await rest(exact.url, "DELETE", "/connectors/away/offsets")).status === 200;
     });
     assert.deepEqual((await rest(exact.url, "GET", "/connectors/away/offsets")).body, { offsets: [] });
-    assert.equal(stored.records.at(-1)?.value, null);
+    await eventually("the reset there", () => stored.records.at(-1)?.value === null);
     await remove(exact, "away");
   });
 

@@ -14,7 +14,7 @@ import { createConfigStore } from "#runtime/store/config-store.ts";
 import type { ConfigStore } from "#runtime/store/stores.ts";
 import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { groupProperties } from "#support/worker.ts";
+import { createConnector, groupProperties } from "#support/worker.ts";
 import { silent } from "../runtime/group/silent-logger.ts";
 import { RunningWork, WorkerDouble } from "../runtime/group/worker-double.ts";
 
@@ -130,16 +130,12 @@ describe("our member in a group of JVM workers", { timeout: 600_000 }, () => {
     const file = join(dir, "in.txt");
     writeFileSync(file, "one line\n");
     for (const name of CONNECTORS) {
-      const response = await fetch(`${jvm.url}/connectors`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({
-          name,
-          config: { "connector.class": "FileStreamSource", "tasks.max": "1", file, topic: `${group}-lines` },
-        }),
-        signal: AbortSignal.timeout(PATIENCE_MS),
+      await createConnector(jvm.url, name, {
+        "connector.class": "FileStreamSource",
+        "tasks.max": "1",
+        file,
+        topic: `${group}-lines`,
       });
-      assert.equal(response.status, 201, await response.text());
     }
     await eventually("all run on the JVM worker", async () => (await runningOnJvm()).length === 8, PATIENCE_MS);
   });
@@ -190,13 +186,16 @@ describe("our member in a group of JVM workers", { timeout: 600_000 }, () => {
     );
     assert.equal(member.view().isLeader, true);
     jvm = await startJvm();
+    const own = () => [
+      ...worker.work.connectors,
+      ...worker.work.tasks.map(({ connector, task }) => `${connector}/${task}`),
+    ];
     await eventually(
       "half of it goes to the new worker",
-      () => member.view().balanced && member.view().members.length === 2,
+      () => member.view().balanced && member.view().members.length === 2 && own().length === 4,
       PATIENCE_MS,
     );
-    const left = [...worker.work.connectors, ...worker.work.tasks.map(({ connector, task }) => `${connector}/${task}`)];
-    assert.equal(left.length, 4);
+    const left = own();
     await eventually(
       "it runs the others",
       async () => {

@@ -11,7 +11,7 @@ import { freePorts } from "#dev/process.ts";
 import { kafkaLibs } from "#dev/setup/kafka.ts";
 import { FAMILIES } from "#runtime/metrics/families.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { eventually, groupProperties, rest, startWorker } from "#support/worker.ts";
+import { createConnector, eventually, groupProperties, rest, startWorker } from "#support/worker.ts";
 
 const MBEANS = fileURLToPath(new URL("./MBeans.java", import.meta.url));
 
@@ -51,8 +51,7 @@ function connectors(dir: string, topic: string): Readonly<Record<string, Readonl
 
 async function runConnectors(url: string, dir: string, topic: string): Promise<void> {
   for (const [name, config] of Object.entries(connectors(dir, topic))) {
-    const { status, body } = await rest(url, "POST", "/connectors", { name, config });
-    assert.equal(status, 201, JSON.stringify(body));
+    await createConnector(url, name, config);
   }
   const statusOf = async (name: string) => JSON.stringify((await rest(url, "GET", `/connectors/${name}/status`)).body);
   await eventually("the failure", async () => (await statusOf(`${topic}-failing`)).includes("FAILED"), 120_000);

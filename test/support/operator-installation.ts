@@ -3,6 +3,7 @@ import { parseAllDocuments, stringify } from "yaml";
 import { z } from "zod";
 import type { TestKubernetes } from "./kubernetes.ts";
 import { operatorKubeconfig } from "./operator-rights.ts";
+import { knownRight } from "./people.ts";
 
 /** The operator's ServiceAccount with the rights that Headrace ships, for what it watches. */
 export interface InstalledOperator {
@@ -83,6 +84,22 @@ export async function installOperator(
       input: items.map((item) => stringify(item)).join("---\n"),
     });
   await apply(manifests);
+  const account = `system:serviceaccount:${namespace}:${NAME}`;
+  for (const { kind, metadata, rules } of chosen) {
+    const [
+      {
+        apiGroups: [group = ""],
+        resources,
+        verbs: [verb = ""],
+      } = { apiGroups: [], resources: [], verbs: [] },
+    ] = rules ?? [];
+    const resource = resources.find((each) => !each.includes("/"));
+    if (resource === undefined) continue;
+    const right = [verb, group === "" ? resource : `${resource}.${group}`];
+    const scopes = kind === "Role" ? [namespace] : metadata.name === NAME && watched !== "*" ? watched : [];
+    if (scopes.length === 0) await knownRight(kubectl, account, [...right, "--all-namespaces"]);
+    for (const scope of scopes) await knownRight(kubectl, account, [...right, "-n", scope]);
+  }
 
   const kubeconfig = await operatorKubeconfig({ kubectl, kubeconfig: admin }, namespace, { dir, server });
   const rightsOf = (kind: string, isMeant: (name: string) => boolean) =>

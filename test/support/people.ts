@@ -1,5 +1,6 @@
 import { request } from "node:https";
 import type { Kubectl } from "#dev/kubectl.ts";
+import { eventually } from "./eventually.ts";
 
 /** The right to see clusters of `group` in a namespace, for its default ServiceAccount; answers a token of it. */
 export async function createViewer(kubectl: Kubectl, namespace: string, group: string): Promise<string> {
@@ -7,7 +8,20 @@ export async function createViewer(kubectl: Kubectl, namespace: string, group: s
   await create("role", "viewer", "--verb=get", `--resource=kafkaconnects.${group}`);
   const subject = `--serviceaccount=${namespace}:default`;
   await create("rolebinding", "viewer", "--role=viewer", subject);
+  const account = `system:serviceaccount:${namespace}:default`;
+  await knownRight(kubectl, account, ["get", `kafkaconnects.${group}`, "-n", namespace]);
   return (await create("token", "default")).trim();
+}
+
+/** Resolves when the API server has taken notice of a role and its binding, which takes it a moment; `right`: as for `kubectl auth can-i`. */
+export async function knownRight(kubectl: Kubectl, account: string, right: readonly string[]): Promise<void> {
+  await eventually(`${account} may ${right.join(" ")}`, () =>
+    kubectl(["auth", "can-i", ...right, `--as=${account}`]).then(
+      () => true,
+      // kubectl fails on a no.
+      () => false,
+    ),
+  );
 }
 
 /** An operator's API for people. */

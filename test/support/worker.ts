@@ -126,3 +126,20 @@ export async function rest(
   const text = await response.text();
   return { status: response.status, body: text === "" ? null : JSON.parse(text) };
 }
+
+/**
+ * Creates a connector. A JVM worker that has just heard of another one expects a rebalance and refuses (409, "a rebalance is expected"); as
+ * clients of Connect do, it is asked again.
+ */
+export async function createConnector(
+  url: string,
+  name: string,
+  config: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const deadline = performance.now() + 120_000; ; await sleep(100)) {
+    const { status, body } = await rest(url, "POST", "/connectors", { name, config });
+    if (status === 201) return;
+    const answer = `POST ${name} answered ${status} ${JSON.stringify(body)}`;
+    if (status !== 409 || !answer.includes("rebalance") || performance.now() > deadline) throw new Error(answer);
+  }
+}

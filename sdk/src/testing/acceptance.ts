@@ -82,7 +82,7 @@ function resources(): ReadonlyMap<string, number> {
 }
 
 const ROUNDS = 10;
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 60_000;
 
 /** Runs something ten times and fails if sockets, files, timers or processes are left over. */
 export async function assertNoLeaks(round: () => Promise<void>): Promise<void> {

@@ -158,7 +158,8 @@ export async function openWorkerRun(options: WorkerRunOptions): Promise<WorkerRu
       const { size } = await stat(input);
       // Before its offset is stored, a kill would let the worker write them again.
       await until(START_MS, `topic ${topic} is written`, async () => {
-        const offsets = OFFSETS.safeParse(await request("GET", `/connectors/${writer}/offsets`));
+        // Right after a start they may not be known yet.
+        const offsets = OFFSETS.safeParse(await request("GET", `/connectors/${writer}/offsets`).catch(() => null));
         return offsets.data?.offsets[0]?.offset?.["position"] === size;
       });
     },
@@ -230,11 +231,21 @@ function toText(properties: Readonly<Record<string, string>>): string {
     .join("");
 }
 
+/**
+ * A free port that stays free while the worker is away, but for a coincidence: the kernel gives those below 32768 to nobody who does not ask
+ * for them.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!free) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { freePorts } from "#dev/process.ts";
 
 export interface Received {
   readonly method: string;
@@ -22,14 +23,15 @@ export interface TestServer {
 export async function openTestServer(answer: Answer): Promise<TestServer> {
   const received: Received[] = [];
   let stalled = false;
-  let server = await listen(0);
-  const { port } = addressOf(server);
+  // One that nobody takes during an outage.
+  const [port = 0] = await freePorts(1);
+  let server = await listen();
 
-  async function listen(at: number): Promise<Server> {
+  async function listen(): Promise<Server> {
     const created = createServer((request, response) => {
       void take(request, response);
     });
-    created.listen(at, "127.0.0.1");
+    created.listen(port, "127.0.0.1");
     await once(created, "listening");
     return created;
   }
@@ -57,7 +59,7 @@ export async function openTestServer(answer: Answer): Promise<TestServer> {
     outage: {
       begin: close,
       async end() {
-        server = await listen(port);
+        server = await listen();
       },
     },
     stall: {
@@ -70,10 +72,4 @@ export async function openTestServer(answer: Answer): Promise<TestServer> {
     },
     close,
   };
-}
-
-function addressOf(server: Server): { readonly port: number } {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address;
 }

@@ -235,7 +235,7 @@ describe("the query source of PostgreSQL", () => {
       assert.equal(run.tasks, 2);
       assert.deepEqual(new Set((await run.take(6)).map(({ topic }) => topic)), new Set(["db.p", "db.q", "db.r"]));
       await query("CREATE TABLE split.s (id serial)");
-      await until(20_000, "tasks are planned anew", () => run.reconfigurations() > 0);
+      await until(60_000, "tasks are planned anew", () => run.reconfigurations() > 0);
       await run.close();
     });
 

@@ -162,9 +162,14 @@ for (const { group, prefix } of [
         const warning = connect.status?.conditions?.find(({ type }) => type === "Warning")?.message ?? "";
         assert.match(warning, /spec\.image names an image of .*quay\.io\/other\/connect:1/);
         assert.match(warning, /spec\.jvmOptions/);
-        const connector = await readyAs("kafkaconnectors", "orders", "Running");
+        await readyAs("kafkaconnectors", "orders", "Running");
+        // Written after the status.
+        const connector = await eventually("the annotation tells the tasks", async () => {
+          const found = await read("kafkaconnectors", "orders");
+          const { tasks } = JSON.parse(found.metadata.annotations?.["headrace.dev/status"] ?? "{}");
+          return tasks === "2/2" && found;
+        });
         assert.equal(connector.status?.["tasks"], undefined, "the other group's schema has no such field");
-        assert.equal(JSON.parse(connector.metadata.annotations?.["headrace.dev/status"] ?? "{}").tasks, "2/2");
         assert.deepEqual(connector.metadata.finalizers, ["headrace.dev/connector"]);
         assert.deepEqual(connector.spec, { class: "datagen", tasksMax: 2, config: { topic: "orders" } });
 
@@ -174,9 +179,9 @@ for (const { group, prefix } of [
           const name = plural === "kafkaconnects" ? "mine" : "orders";
           await patch(plural, name, { metadata: { annotations: { "example.com/touched": "1" } } });
         }
+        await stopOperator();
         const calls = nodes.cluster("mine").calls.length;
         const touched = [await read("kafkaconnects", "mine"), await read("kafkaconnectors", "orders")];
-        await stopOperator();
         startOperator();
         await eventually("another operator has looked", () => nodes.cluster("mine").calls.length > calls);
         await createConnector("marker", "mine");

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { promisify } from "node:util";
+import { repoRoot } from "#dev/cache.ts";
+import { freePorts } from "#dev/process.ts";
+
+const exec = promisify(execFile);
+
+describe("free ports", () => {
+  it("are given to one caller only, in all processes, while he runs", async (t) => {
+    // All begin to look at the same place.
+    t.mock.method(Math, "random", () => 0.5);
+    const ours = (await Promise.all([freePorts(20), freePorts(20), freePorts(20)])).flat();
+    assert.equal(new Set(ours).size, 60);
+    const script = `
+      Math.random = () => 0.5;
+      const { freePorts } = await import(${JSON.stringify(join(repoRoot, "dev/process.ts"))});
+      console.log(JSON.stringify(await freePorts(60)));`;
+    const { stdout } = await exec(process.execPath, ["--input-type=module", "-e", script]);
+    const theirs = JSON.parse(stdout) as readonly number[];
+    assert.equal(new Set([...ours, ...theirs]).size, 120);
+  });
+
+  it("are free, and none that the kernel gives to others", async () => {
+    const [port = 0] = await freePorts(1);
+    assert.ok(port >= 10_000 && port < 32_768, String(port));
+    const server = createServer().listen(port, "127.0.0.1");
+    await once(server, "listening");
+    server.close();
+    await once(server, "close");
+  });
+});
