@@ -24,6 +24,7 @@ export interface ForeignClientOptions {
  */
 export function createForeignClient({ kube, api, memory, original, written }: ForeignClientOptions): KubeClient {
   const free = new Set<string>();
+  const looks = new Map<string, Promise<void>>();
 
   function isOwnKind({ group, plural }: ResourceType): boolean {
     return group === API_GROUP && (plural === KafkaConnects.plural || plural === KafkaConnectors.plural);
@@ -33,12 +34,20 @@ export function createForeignClient({ kube, api, memory, original, written }: Fo
     return isOwnKind(type) ? { ...type, group: api.dialect.group, version: api.version } : type;
   }
 
-  /** What the other operator left, and what of it stands in the way. */
+  /** What the other operator left, and what of it stands in the way: looked at once, by the first of those who make an object. */
   async function ensureFree(object: KubeObject, signal: AbortSignal): Promise<void> {
     const [owner] = object.metadata.ownerReferences ?? [];
     if (owner === undefined || owner.kind !== api.connects.kind || free.has(owner.uid)) return;
     const { namespace = "" } = object.metadata;
-    const workload = workloadName(owner.name);
+    const look =
+      looks.get(owner.uid) ??
+      makeFree({ namespace, name: workloadName(owner.name) }, signal).finally(() => looks.delete(owner.uid));
+    looks.set(owner.uid, look);
+    await look;
+    free.add(owner.uid);
+  }
+
+  async function makeFree({ namespace, name: workload }: ObjectKey, signal: AbortSignal): Promise<void> {
     const pod = await kube.get(Pods, { namespace, name: `${workload}-0` }, signal);
     const [holder] = pod?.metadata.ownerReferences?.filter(({ controller }) => controller === true) ?? [];
     if (pod !== null && !(holder?.kind === "StatefulSet" && holder.name === workload)) {
@@ -50,9 +59,11 @@ export function createForeignClient({ kube, api, memory, original, written }: Fo
     }
     const budget = await kube.get(PodDisruptionBudgets, { namespace, name: workload }, signal);
     // A budget has one bound, and ours is the other one.
-    if (budget?.spec?.minAvailable !== undefined)
-      await kube.delete(PodDisruptionBudgets, { namespace, name: workload }, {}, signal);
-    free.add(owner.uid);
+    if (budget?.spec?.minAvailable !== undefined) {
+      const { uid } = budget.metadata;
+      const condition = uid === undefined ? {} : { uid };
+      await kube.delete(PodDisruptionBudgets, { namespace, name: workload }, condition, signal);
+    }
   }
 
   async function writeStatus<T extends KubeObject>(type: ResourceType<T>, object: T, signal: AbortSignal): Promise<T> {
