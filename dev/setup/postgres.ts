@@ -1,12 +1,8 @@
-import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { cacheDir } from "../cache.ts";
 import { withLock } from "../lock.ts";
-import { step } from "../progress.ts";
-
-const run = promisify(execFile);
+import { installDebian } from "./debian-packages.ts";
 
 /** Debian's place, one directory per major version. */
 const DEBIAN = "/usr/lib/postgresql";
@@ -21,13 +17,7 @@ export async function postgresBin(): Promise<string> {
   return await withLock(join(cacheDir(), "postgres"), async () => {
     const found = installed();
     if (found !== null) return found;
-    if (process.getuid?.() !== 0) throw new Error("PostgreSQL is not here: install it (apt-get install postgresql)");
-    await step("install PostgreSQL", async () => {
-      const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-      await run("apt-get", ["update", "-qq"], { env, maxBuffer: 1 << 26 });
-      const packages = ["install", "-y", "-qq", "--no-install-recommends", "postgresql"];
-      await run("apt-get", packages, { env, maxBuffer: 1 << 26 });
-    });
+    await installDebian("PostgreSQL", ["postgresql"]);
     const now = installed();
     if (now === null) throw new Error(`PostgreSQL was installed, but ${DEBIAN} has no bin/initdb`);
     return now;

@@ -1,47 +1,27 @@
-import {
-  DATE_NAME,
-  DataError,
-  DECIMAL_NAME,
-  decimalText,
-  type Schema,
-  scaleOf,
-  TIME_NAME,
-  TIMESTAMP_NAME,
-  toJsonText,
-  type Value,
-} from "@headrace/sdk";
-
-const DAY_MS = 86_400_000;
+import { DATE_NAME, DECIMAL_NAME, type Schema, TIME_NAME, TIMESTAMP_NAME, type Value } from "@headrace/sdk";
+import { toCell as toPlainCell } from "@headrace/sql";
 
 /** A value as PostgreSQL reads its text, for a column of this type; null for NULL. Throws DataError for what has no such form. */
 export function toCell(value: Value, schema: Schema | null, columnType: string): string | null {
-  if (value === null) return null;
-  if (typeof value === "string") return value;
-  if (typeof value === "boolean") return value ? "true" : "false";
-  if (value instanceof Date) return value.toISOString();
-  switch (schema?.name) {
-    case DECIMAL_NAME:
-      if (Buffer.isBuffer(value)) return decimalText(value, scaleOf(schema));
-      break;
-    case DATE_NAME:
-      return dateText(Number(value) * DAY_MS).slice(0, -"T00:00:00.000Z".length);
-    case TIME_NAME:
-      return new Date(Number(value)).toISOString().slice(11, -1);
-    case TIMESTAMP_NAME:
-      return dateText(Number(value));
-    default:
-      break;
-  }
-  if (typeof value === "bigint" || typeof value === "number") return String(value);
-  if (Buffer.isBuffer(value)) return `\\x${value.toString("hex")}`;
   if (Array.isArray(value) && columnType.endsWith("[]")) return arrayText(value, schema, columnType);
-  return toJsonText({ schema, value });
-}
-
-function dateText(ms: number): string {
-  const date = new Date(ms);
-  if (Number.isNaN(date.getTime())) throw new DataError(`${ms} is no point in time`);
-  return date.toISOString().replace(/^\+0*(\d{5,})/, "$1");
+  const cell = toPlainCell(value, schema);
+  switch (cell.kind) {
+    case "null":
+      return null;
+    case "boolean":
+      return cell.value ? "true" : "false";
+    case "bytes":
+      return `\\x${cell.bytes.toString("hex")}`;
+    case "number":
+    case "decimal":
+    case "text":
+    case "date":
+    case "time":
+    case "timestamp":
+      return cell.text;
+    default:
+      throw new Error(`unreachable: ${cell satisfies never}`);
+  }
 }
 
 function arrayText(items: readonly Value[], schema: Schema | null, columnType: string): string {

@@ -1,4 +1,11 @@
-import { ConfigError, config, RetriableError } from "@headrace/sdk";
+import { config, RetriableError } from "@headrace/sdk";
+import {
+  connectionUrl,
+  isNetworkError,
+  quoteTable as quoteParts,
+  retriable,
+  withAbort as withCut,
+} from "@headrace/sql";
 import { Client } from "pg";
 import type { z } from "zod";
 
@@ -62,29 +69,20 @@ export async function connect(settings: Settings, signal: AbortSignal, replicati
 
 /** The URL with the user and the password that the other keys name: pg would take no heed of them beside a URL. */
 function connectionString(settings: Settings): string {
-  const text = settings["connection.url"].trim().replace(/^jdbc:/, "");
   const { "connection.user": user, "connection.password": password } = settings;
-  if (user === undefined && password === undefined) return text;
-  const url = URL.parse(text);
-  if (url === null) throw new ConfigError("connection.url is no URL");
-  if (user !== undefined) url.username = encodeURIComponent(user);
-  if (password !== undefined) url.password = encodeURIComponent(password.reveal());
-  return url.href;
+  if (user !== undefined || password !== undefined) return connectionUrl(settings).href;
+  return settings["connection.url"].trim().replace(/^jdbc:/, "");
 }
+
+/** Ends a connection, also a broken one; nothing is lost with it. Never rejects. */
+export const close = (client: Client): Promise<void> => client.end().catch(() => {});
+
+/** Cuts a connection: what waits for it ends with an error. */
+export const cut = (client: Client): void => void close(client);
 
 /** Runs something on a connection; it is cut when the signal aborts, which ends what it waits for. */
 export async function withAbort<T>(client: Client, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const stop = () => void client.end().catch(() => {});
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await run();
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
+  return await withCut({ cut }, client, run, signal);
 }
 
 /** The five characters of PostgreSQL's error codes; null for other errors. Source: PostgreSQL, Appendix A. */
@@ -102,21 +100,24 @@ export function toRetriable(error: unknown): unknown {
   if (error instanceof RetriableError) return error;
   const state = sqlState(error);
   const passes = state === null ? isConnectionError(error) : PASSING.test(state);
-  return passes
-    ? new RetriableError(`PostgreSQL: ${error instanceof Error ? error.message : error}`, { cause: error })
-    : error;
+  return passes ? retriable("PostgreSQL", error) : error;
 }
 
 function isConnectionError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
-  return (
-    /^(ECONN|EPIPE|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT)/.test(code) || /[Cc]onnection|not queryable/.test(error.message)
-  );
+  return isNetworkError(error) || (error instanceof Error && /[Cc]onnection|not queryable/.test(error.message));
 }
 
 /** A name as SQL writes it. */
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** `schema.table`, or `table`, as SQL writes it. */
-export const quoteTable = (name: string): string => name.split(".").map(quote).join(".");
+export const quoteTable = (name: string): string => quoteParts({ quote }, name);
+
+/** What sinks and sources have in common. */
+export const databaseOf = (settings: Settings) => ({
+  connect: (signal: AbortSignal) => connect(settings, signal),
+  close,
+  cut,
+  toRetriable,
+  quote,
+});

@@ -1,26 +1,13 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { type Change, lastOfEachKey, type WriteOptions } from "@headrace/sql";
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import { toCell } from "./cell.ts";
 import { quote, quoteTable } from "./connection.ts";
-import type { Change } from "./row.ts";
-import type { Table } from "./table.ts";
-
-export type InsertMode = "insert" | "upsert" | "update";
 
 /** From so many rows on COPY is worth its round trips. */
 const COPY_ROWS = 50;
-
-/** Whether two changes can be one statement. */
-export function isAlike(a: Change, b: Change): boolean {
-  return (
-    a.kind === b.kind &&
-    a.table === b.table &&
-    a.columns.length === b.columns.length &&
-    a.columns.every(({ name }, index) => name === b.columns[index]?.name)
-  );
-}
 
 /**
  * Writes changes that are alike, in one statement. Of several changes of one row only the last counts, as if they had been made one after
@@ -29,13 +16,12 @@ export function isAlike(a: Change, b: Change): boolean {
 export async function writeAlike(
   client: Client,
   changes: readonly Change[],
-  table: Table,
-  mode: InsertMode,
+  { table, mode }: WriteOptions,
 ): Promise<void> {
   const [head] = changes;
   if (head === undefined) return;
   const names = head.columns.map(({ name }) => name);
-  const types = names.map((name) => table.get(name) ?? "text");
+  const types = names.map((name) => table.typeOf(name) ?? "text");
   const rows = changes.map(({ columns }) =>
     columns.map(({ value, schema }, index) => toCell(value, schema, types[index] ?? "text")),
   );
@@ -50,7 +36,7 @@ export async function writeAlike(
   const unique = keyed ? lastOfEachKey(rows, names, head.key) : rows;
   const arrays = names.map((_, index) => unique.map((row) => row[index] ?? null));
   const source = `unnest(${names.map((_, index) => `$${index + 1}::text[]`).join(", ")}) AS s(${list})`;
-  const cast = (name: string) => `s.${quote(name)}::${table.get(name) ?? "text"}`;
+  const cast = (name: string) => `s.${quote(name)}::${table.typeOf(name) ?? "text"}`;
   const onKey = head.key.map((name) => `t.${quote(name)} = ${cast(name)}`).join(" AND ");
   const others = names.filter((name) => !head.key.includes(name));
   if (head.kind === "delete") {
@@ -74,18 +60,6 @@ export async function writeAlike(
 }
 
 type Row = readonly (string | null)[];
-
-function lastOfEachKey(rows: readonly Row[], names: readonly string[], key: readonly string[]): readonly Row[] {
-  const places = key.map((name) => names.indexOf(name));
-  const last = new Map<string, Row>();
-  for (const row of rows) {
-    const id = JSON.stringify(places.map((place) => row[place]));
-    // Out and in again, so that the order is that of the last changes.
-    last.delete(id);
-    last.set(id, row);
-  }
-  return [...last.values()];
-}
 
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { timestampText } from "@headrace/sql";
 import { Acknowledged } from "../../../connectors/postgres/src/capture/acknowledged.ts";
 import { lsnText, parseLsn } from "../../../connectors/postgres/src/capture/lsn.ts";
 import { fromStreamOffset, isBehind } from "../../../connectors/postgres/src/capture/offset.ts";
@@ -7,12 +8,7 @@ import { planStart, type StartFacts } from "../../../connectors/postgres/src/cap
 import { parseArray } from "../../../connectors/postgres/src/types/array-text.ts";
 import { hstoreEntries } from "../../../connectors/postgres/src/types/hstore-text.ts";
 import { intervalMicros, intervalText } from "../../../connectors/postgres/src/types/interval-text.ts";
-import {
-  parseTimestamp,
-  parseZonedTime,
-  timestampText,
-  zonedTimestampText,
-} from "../../../connectors/postgres/src/types/moment.ts";
+import { parseTimestamp, parseZonedTime, zonedTimestampText } from "../../../connectors/postgres/src/types/moment.ts";
 
 describe("Acknowledged (invariant 1)", () => {
   it("moves to a mark once everything given before it is committed, and no sooner", () => {

@@ -1,13 +1,12 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { chownSync, mkdtempSync, rmSync } from "node:fs";
-import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { freePorts } from "#dev/process.ts";
 import { postgresBin } from "#dev/setup/postgres.ts";
+import { openOutageProxy } from "../outage-proxy.ts";
 
 const exec = promisify(execFile);
 /** The user `nobody`: PostgreSQL does not run as root. */
@@ -74,7 +73,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       await creating;
       const client = new Client({ connectionString: direct(name) });
       await client.connect();
-      const proxy = await openProxy(port);
+      const proxy = await openOutageProxy(port);
       return {
         client,
         name,
@@ -93,39 +92,4 @@ export async function startPostgres(): Promise<PostgresServer> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-async function openProxy(target: number) {
-  const sockets = new Set<Socket>();
-  const [port = 0] = await freePorts(1);
-  let server: Server | null = null;
-  async function end(): Promise<void> {
-    server = createServer((from) => {
-      const to = createConnection(target, "127.0.0.1");
-      for (const [each, other] of [
-        [from, to],
-        [to, from],
-      ] as const) {
-        sockets.add(each);
-        each.on("error", () => other.destroy());
-        each.on("close", () => {
-          sockets.delete(each);
-          other.destroy();
-        });
-        each.pipe(other);
-      }
-    });
-    server.listen(port, "127.0.0.1");
-    await once(server, "listening");
-  }
-  async function begin(): Promise<void> {
-    if (server === null) return;
-    const closed = once(server, "close");
-    server.close();
-    server = null;
-    for (const socket of sockets) socket.destroy();
-    await closed;
-  }
-  await end();
-  return { port, outage: { begin, end } };
 }

@@ -20,18 +20,11 @@ import {
   type Value,
   withAttributes,
 } from "@headrace/sdk";
-import { arrayOf, type Column, plainColumn, STRINGS } from "../types/column.ts";
+import { type Column, floorDivide, parseTime, STRINGS } from "@headrace/sql";
+import { arrayOf, plainColumn } from "../types/column.ts";
 import { hstoreEntries } from "../types/hstore-text.ts";
 import { intervalMicros, intervalText } from "../types/interval-text.ts";
-import {
-  type Endless,
-  floorDivide,
-  parseDate,
-  parseTime,
-  parseTimestamp,
-  parseZonedTime,
-  zonedTimestampText,
-} from "../types/moment.ts";
+import { type Endless, parseDate, parseTimestamp, parseZonedTime, zonedTimestampText } from "../types/moment.ts";
 import { numericShape, type PgType } from "../types/pg-type.ts";
 
 export interface ColumnRules {

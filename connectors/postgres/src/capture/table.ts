@@ -1,5 +1,5 @@
 import { type Field, optional, type Schema, type SchemaAndValue, structSchema, type Value } from "@headrace/sdk";
-import type { Column } from "../types/column.ts";
+import type { Column } from "@headrace/sql";
 import { envelopeSchema } from "./envelope.ts";
 import type { Row } from "./pgoutput.ts";
 

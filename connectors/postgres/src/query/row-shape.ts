@@ -1,21 +1,8 @@
-import { ConfigError, DataError, optional, type Schema, type SchemaAndValue, type Value } from "@headrace/sdk";
+import { optional } from "@headrace/sdk";
+import { type ColumnRules, createRowShape, type NamedColumn, type RowShape } from "@headrace/sql";
 import type { Client, FieldDef } from "pg";
-import type { Column } from "../types/column.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
-import { type ColumnRules, columnOf } from "./column.ts";
-
-/** A row as PostgreSQL's text. */
-export type Row = readonly (string | null)[];
-
-/** What the rows of one result look like. */
-export interface RowShape {
-  readonly schema: Schema;
-  /** Index of a column. Throws ConfigError if there is none. */
-  indexOf(name: string): number;
-  /** Type of a column, as pg_type calls it. */
-  typeOf(index: number): string;
-  toValue(row: Row): SchemaAndValue;
-}
+import { columnOf } from "./column.ts";
 
 interface ColumnRow {
   readonly relation: string;
@@ -42,42 +29,12 @@ export async function readRowShape(
     fields.map((field) => field.dataTypeID),
   );
   const required = name === null ? new Set<string>() : await readRequired(client, fields);
-  const columns = fields.map((field): Column & { readonly name: string; readonly type: string } => {
-    const type = types.get(field.dataTypeID);
-    const column = columnOf(type, field.dataTypeModifier, rules);
-    const schema = required.has(`${field.tableID} ${field.columnID}`) ? column.schema : optional(column.schema);
-    return { name: field.name, type: type.name, schema, decode: column.decode };
+  const columns = fields.map((field): NamedColumn => {
+    const { schema, decode } = columnOf(types.get(field.dataTypeID), field.dataTypeModifier, rules);
+    const isRequired = required.has(`${field.tableID} ${field.columnID}`);
+    return { name: field.name, schema: isRequired ? schema : optional(schema), decode };
   });
-  const places = new Map(columns.map((column, index) => [column.name, index]));
-  if (places.size < columns.length) throw new ConfigError("two columns of the query have one name: give them aliases");
-  const schema: Schema = {
-    type: "STRUCT",
-    optional: false,
-    ...(name !== null && { name }),
-    fields: columns.map((column) => ({ name: column.name, schema: column.schema })),
-  };
-  return {
-    schema,
-    indexOf(column) {
-      const place = places.get(column);
-      if (place === undefined) throw new ConfigError(`there is no column ${column} in ${name ?? "the query"}`);
-      return place;
-    },
-    typeOf: (index) => columns[index]?.type ?? "",
-    toValue(row) {
-      const value: Record<string, Value> = {};
-      for (const [index, column] of columns.entries()) {
-        const text = row[index] ?? null;
-        try {
-          value[column.name] = text === null ? null : column.decode(text);
-        } catch (cause) {
-          const reason = cause instanceof Error ? cause.message : String(cause);
-          throw new DataError(`column ${column.name} of ${name ?? "the query"}: ${reason}`, { cause });
-        }
-      }
-      return { schema, value };
-    },
-  };
+  return createRowShape(name, columns);
 }
 
 async function readRequired(client: Client, fields: readonly FieldDef[]): Promise<ReadonlySet<string>> {

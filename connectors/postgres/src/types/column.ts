@@ -7,22 +7,9 @@ import {
   INT32_SCHEMA,
   INT64_SCHEMA,
   optional,
-  type Schema,
-  STRING_SCHEMA,
-  type Value,
 } from "@headrace/sdk";
+import type { Column } from "@headrace/sql";
 import { decodeItems } from "./array-text.ts";
-
-/** How the values of a column become Connect's. */
-export interface Column {
-  /** Required; what admits NULL is up to the caller. */
-  readonly schema: Schema;
-  /** Of the text form of a value. null: it has no counterpart. Throws DataError for what the schema cannot hold. */
-  decode(text: string): Value;
-}
-
-/** Text as it is. */
-export const STRINGS: Column = { schema: STRING_SCHEMA, decode: (text) => text };
 
 /** The counterpart of a type that has one of its own in Connect, whatever the settings; null for all others. */
 export function plainColumn(typeName: string): Column | null {

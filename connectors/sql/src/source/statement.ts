@@ -1,5 +1,3 @@
-import { quote } from "../connection.ts";
-import { timestampText } from "../types/moment.ts";
 import type { Position } from "./position.ts";
 
 export type Mode = "bulk" | "incrementing" | "timestamp" | "timestamp+incrementing";
@@ -22,30 +20,47 @@ export interface Statement {
   readonly values: readonly string[];
 }
 
+/** A value that a statement compares with. */
+export type Operand =
+  | { readonly kind: "integer"; readonly value: bigint }
+  /** Microseconds since the epoch. */
+  | { readonly kind: "timestamp"; readonly micros: bigint };
+
+/** How a statement is written. */
+export interface StatementStyle {
+  quote(name: string): string;
+  /** SQL of a value: a literal, or a parameter whose text is added to `values`. */
+  operand(operand: Operand, values: string[]): string;
+}
+
 /**
  * The statement that reads what lies behind a position; with timestamps, only what is older than `end` (microseconds). Conditions and order
  * are on the columns as they are, so that an index serves them.
  */
-export function statementOf(selection: Selection, position: Position, end: bigint): Statement {
+export function statementOf(
+  style: StatementStyle,
+  selection: Selection,
+  { position, end }: { readonly position: Position; readonly end: bigint },
+): Statement {
   const { mode, from, suffix } = selection;
   const values: string[] = [];
-  const parameter = (value: string) => `$${values.push(value)}`;
-  const id = quote(selection.incrementingColumn);
-  const timestamps = selection.timestampColumns.map(quote).join(", ");
+  const integer = (value: bigint) => style.operand({ kind: "integer", value }, values);
+  const time = (micros: bigint) => style.operand({ kind: "timestamp", micros }, values);
+  const id = style.quote(selection.incrementingColumn);
+  const timestamps = selection.timestampColumns.map(style.quote).join(", ");
   const timestamp = selection.timestampColumns.length > 1 ? `COALESCE(${timestamps})` : timestamps;
   const conditions: string[] = [];
   const since = position.timestamp;
   const behind = position.incrementing;
-  if (mode === "incrementing")
-    conditions.push(behind === null ? `${id} IS NOT NULL` : `${id} > ${parameter(String(behind))}`);
+  if (mode === "incrementing") conditions.push(behind === null ? `${id} IS NOT NULL` : `${id} > ${integer(behind)}`);
   if (mode === "timestamp" || mode === "timestamp+incrementing") {
-    conditions.push(`${timestamp} < ${parameter(timestampText(end))}`);
+    conditions.push(`${timestamp} < ${time(end)}`);
     if (since !== null) {
-      const at = parameter(timestampText(since));
+      const at = time(since);
       conditions.push(
         mode === "timestamp" || behind === null
           ? `${timestamp} > ${at}`
-          : `(${timestamp} > ${at} OR ${timestamp} = ${at} AND ${id} > ${parameter(String(behind))})`,
+          : `(${timestamp} > ${at} OR ${timestamp} = ${at} AND ${id} > ${integer(behind)})`,
       );
     }
     if (mode === "timestamp+incrementing") conditions.push(`${id} IS NOT NULL`);

@@ -1,5 +1,5 @@
 import { ConfigError, type OffsetMap } from "@headrace/sdk";
-import { floorDivide } from "../types/moment.ts";
+import { floorDivide } from "../moment.ts";
 
 /** How far a table has been read; null: no bound. */
 export interface Position {

@@ -1,43 +1,19 @@
 import { ConfigError, config } from "@headrace/sdk";
-import type { Client } from "pg";
-import { quote } from "../connection.ts";
 
-/** A table or view of the connected database. */
+/** A table or view that can be read. */
 export interface TableName {
   readonly database: string;
-  readonly schema: string;
+  /** null: the system has no schemas below its databases. */
+  readonly schema: string | null;
   readonly table: string;
 }
 
-export type TableType = "TABLE" | "VIEW" | "MATERIALIZED VIEW" | "FOREIGN TABLE";
-
+/** Lists of tables that are read, or left out. */
 export interface TableRules {
   readonly "table.whitelist": readonly string[];
   readonly "table.blacklist": readonly string[];
   readonly "table.include.list": readonly string[];
   readonly "table.exclude.list": readonly string[];
-  readonly "table.types": readonly TableType[];
-  readonly "schema.pattern": string;
-}
-
-/** pg_class.relkind of each type; a partitioned table is one table, and its partitions are none. */
-const KINDS: Readonly<Record<TableType, readonly string[]>> = {
-  TABLE: ["r", "p"],
-  VIEW: ["v"],
-  "MATERIALIZED VIEW": ["m"],
-  "FOREIGN TABLE": ["f"],
-};
-
-/** All that could be read by name, in a steady order. */
-export async function listTables(client: Client, rules: TableRules): Promise<readonly TableName[]> {
-  const { rows } = await client.query<TableName>(
-    `SELECT current_database() AS database, nspname AS schema, relname AS table
-     FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-     WHERE relkind = ANY($1::"char"[]) AND NOT relispartition AND nspname !~ '^pg_' AND nspname <> 'information_schema'
-       AND ($2 = '' OR nspname LIKE $2) ORDER BY nspname, relname`,
-    [rules["table.types"].flatMap((type) => KINDS[type]), rules["schema.pattern"]],
-  );
-  return selectTables(rows, rules);
 }
 
 /** Those of the tables that the lists admit. A name may have its schema and database before it, or not. */
@@ -55,8 +31,13 @@ export function selectTables(tables: readonly TableName[], rules: TableRules): r
 }
 
 /** From the longest form to the shortest. */
-function namesOf({ database, schema, table }: TableName): readonly string[] {
-  return [`${database}.${schema}.${table}`, `${schema}.${table}`, table];
+function namesOf(name: TableName): readonly string[] {
+  const parts = partsOf(name);
+  return parts.map((_, index) => parts.slice(index).join("."));
+}
+
+function partsOf({ database, schema, table }: TableName): readonly string[] {
+  return schema === null ? [database, table] : [database, schema, table];
 }
 
 /** A topic is named by its table alone: throws ConfigError if two tables would share one. */
@@ -66,7 +47,7 @@ export function checkTopics(tables: readonly TableName[]): void {
     const other = seen.get(table.table);
     if (other !== undefined) {
       throw new ConfigError(
-        `tables ${other.schema}.${other.table} and ${table.schema}.${table.table} would share a topic: give schema.pattern or the lists so that one remains`,
+        `tables ${fullName(other)} and ${fullName(table)} would share a topic: give the lists so that one remains`,
       );
     }
     seen.set(table.table, table);
@@ -81,8 +62,5 @@ export function splitTables(tables: readonly TableName[], count: number): readon
   );
 }
 
-/** As SQL writes it. */
-export const sqlName = ({ schema, table }: TableName): string => `${quote(schema)}.${quote(table)}`;
-
 /** As JDBC sources name it in their source partitions. */
-export const fullName = ({ database, schema, table }: TableName): string => `${database}.${schema}.${table}`;
+export const fullName = (name: TableName): string => partsOf(name).join(".");

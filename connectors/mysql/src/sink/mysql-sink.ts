@@ -1,0 +1,27 @@
+import { defineSink } from "@headrace/sdk";
+import { complain, connectionProblems, createSinkTask, SINK_KEYS, sinkProblems } from "@headrace/sql";
+import { z } from "zod";
+import { urlProblem } from "../address.ts";
+import { CONNECTION_KEYS } from "../connection-keys.ts";
+import { databaseOf } from "../database.ts";
+import { sinkDatabaseOf } from "./sink-database.ts";
+
+const CONFIG = z.object({ ...CONNECTION_KEYS, ...SINK_KEYS }).superRefine((given, context) => {
+  complain(context, [["connection.url", urlProblem(given["connection.url"])], ...sinkProblems(given)]);
+});
+
+/**
+ * Writes records into tables of MySQL or MariaDB, each batch in one transaction.
+ *
+ * Guarantees: offsets are committed only after the transaction has been; order of changes per row. With `exactly.once.enabled`, or by keys
+ * in mode upsert, a record that comes again changes nothing. Assumptions: the tables' engine has transactions.
+ */
+export const mysqlSink = defineSink({
+  name: "mysql-sink",
+  aliases: ["mariadb-sink"],
+  version: "0.1.0",
+  config: CONFIG,
+  validate: (settings, signal) => connectionProblems(databaseOf(settings), signal),
+  openTask: async (settings, context) => createSinkTask(sinkDatabaseOf(settings), settings, context),
+  alterOffsets: (settings) => !settings["exactly.once.enabled"],
+});

@@ -1,0 +1,57 @@
+import {
+  DATE_NAME,
+  DataError,
+  DECIMAL_NAME,
+  decimalText,
+  type Schema,
+  scaleOf,
+  TIME_NAME,
+  TIMESTAMP_NAME,
+  toJsonText,
+  type Value,
+} from "@headrace/sdk";
+
+const DAY_MS = 86_400_000;
+
+/** What a value is to a database, whatever its SQL; what is no scalar is JSON. */
+export type Cell =
+  | { readonly kind: "null" }
+  | { readonly kind: "boolean"; readonly value: boolean }
+  /** An integer of any size, or a floating-point number; also NaN and Infinity. */
+  | { readonly kind: "number"; readonly text: string }
+  /** An exact decimal, as Java writes it: plain or with an exponent. */
+  | { readonly kind: "decimal"; readonly text: string }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "bytes"; readonly bytes: Buffer }
+  /** ISO 8601: a date, a time, or a point in time in UTC, with milliseconds and Z. */
+  | { readonly kind: "date" | "time" | "timestamp"; readonly text: string };
+
+/** The cell of a value. Throws DataError for what has no such form. */
+export function toCell(value: Value, schema: Schema | null): Cell {
+  if (value === null) return { kind: "null" };
+  if (typeof value === "string") return { kind: "text", text: value };
+  if (typeof value === "boolean") return { kind: "boolean", value };
+  if (value instanceof Date) return { kind: "timestamp", text: dateText(value.getTime()) };
+  switch (schema?.name) {
+    case DECIMAL_NAME:
+      if (Buffer.isBuffer(value)) return { kind: "decimal", text: decimalText(value, scaleOf(schema)) };
+      break;
+    case DATE_NAME:
+      return { kind: "date", text: dateText(Number(value) * DAY_MS).slice(0, -"T00:00:00.000Z".length) };
+    case TIME_NAME:
+      return { kind: "time", text: dateText(Number(value)).slice("1970-01-01T".length, -"Z".length) };
+    case TIMESTAMP_NAME:
+      return { kind: "timestamp", text: dateText(Number(value)) };
+    default:
+      break;
+  }
+  if (typeof value === "bigint" || typeof value === "number") return { kind: "number", text: String(value) };
+  if (Buffer.isBuffer(value)) return { kind: "bytes", bytes: value };
+  return { kind: "text", text: toJsonText({ schema, value }) };
+}
+
+function dateText(ms: number): string {
+  const date = new Date(ms);
+  if (Number.isNaN(date.getTime())) throw new DataError(`${ms} is no point in time`);
+  return date.toISOString().replace(/^\+0*(\d{5,})/, "$1");
+}
