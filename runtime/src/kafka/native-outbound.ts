@@ -1,7 +1,7 @@
 import type { OutboundHeader, OutboundRecord } from "./record-producer.ts";
 
-/** A chunk is closed at about this size. */
-const CHUNK_BYTES = 1 << 17;
+/** A chunk is closed at about this size: a string that V8 still keeps among others, not in a page of its own that is mapped for it alone. */
+const CHUNK_BYTES = 1 << 16;
 const CHUNK_RECORDS = 2048;
 /** A buffer that one huge record blew up beyond this is not kept. */
 const KEPT_BYTES = 1 << 23;

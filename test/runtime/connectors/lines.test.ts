@@ -112,6 +112,31 @@ describe("LineCutter", () => {
     }
   });
 
+  it("gives the same lines of pieces that are longer than what is searched at once, and of lines that are", () => {
+    const terminators = ["\n", "\r\n", "\r"];
+    const expected: [string, number][] = [];
+    let text = "";
+    let bytes = 0;
+    // Ends and terminators fall on all places around multiples of 64 KiB.
+    for (let index = 0; index < 400; index += 1) {
+      const length = index % 50 === 0 ? 65_534 + (index % 7) : 300 + index;
+      const line = (index % 130 === 129 ? "é" : "e").padEnd(length, String(index));
+      const terminator = terminators[index % 3] ?? "";
+      text += line + terminator;
+      bytes += Buffer.byteLength(line) + terminator.length;
+      expected.push([line, bytes]);
+    }
+    text += "x\n";
+    expected.push(["x", bytes + 2]);
+    const all = Buffer.from(text);
+    for (const size of [all.length, 256 * 1024, 65_536, 65_537, 10_001]) {
+      const pieces = Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+        all.subarray(index * size, (index + 1) * size),
+      );
+      assert.deepEqual(cut(pieces), expected, `pieces of ${size}`);
+    }
+  });
+
   it("stops at the limit and goes on from there", () => {
     const cutter = new LineCutter(0);
     cutter.push(Buffer.from("a\nb\nc\n"));
