@@ -44,11 +44,11 @@ packaging: setup ## Charts, manifests, examples and images as they ship, on a re
 ratios: setup ## Two short scenarios of the benchmark beside the JVM worker: fails if a ratio is far below its target
 	@$(NODE) dev/test.ts --group ratios $(FILTER)
 
-images: setup ## Images of operator and worker without Docker, into build/images (ROOT=dir: their file systems, too)
-	@$(NODE) dev/image/main.ts $(if $(ROOT),--root $(ROOT))
+images: setup ## Images of operator and worker without Docker, into build/images (ROOT=dir: their file systems, too; PLATFORMS=amd64,arm64: for both)
+	@$(NODE) dev/image/main.ts $(if $(ROOT),--root $(ROOT)) $(if $(PLATFORMS),--platforms $(PLATFORMS))
 
 release: setup ## Everything that release VERSION=1.2.3 has, into build/release; publishes nothing
-	@$(NODE) dev/release/main.ts $(VERSION)
+	@$(NODE) dev/release/main.ts $(VERSION) $(if $(PLATFORMS),--platforms $(PLATFORMS)) $(if $(SIGNING_KEY),--signing-key $(SIGNING_KEY))
 
 bench: setup ## Headrace beside the JVM worker, ratios (FULL=1: all scenarios, RUNS=n, SCALE=share, FILTER=words)
 	@$(NODE) bench/main.ts $(if $(FULL),--full) $(if $(RUNS),--runs $(RUNS)) $(if $(SCALE),--scale $(SCALE)) $(FILTER)

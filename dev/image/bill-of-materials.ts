@@ -14,11 +14,21 @@ export interface Component {
 
 const Manifest = z.object({ name: z.string(), version: z.string(), license: z.string().optional() });
 
-/** The npm packages in the directories of the repository; those without name and version are parts of others. */
-export function npmComponents(directories: Iterable<string>): readonly Component[] {
+/**
+ * The npm packages in the directories of the repository, and those of another architecture that are elsewhere; those without name and
+ * version are parts of others.
+ */
+export function npmComponents(
+  directories: Iterable<string>,
+  elsewhere: ReadonlyMap<string, string>,
+): readonly Component[] {
+  const places = new Map(
+    [...elsewhere].map(([name, place]) => [`node_modules/${name.replace("-x64-", "-arm64-")}`, place]),
+  );
   return [...directories]
     .flatMap((directory) => {
-      const parsed = Manifest.safeParse(readJson(join(repoRoot, directory, "package.json")));
+      const place = places.get(directory) ?? join(repoRoot, directory);
+      const parsed = Manifest.safeParse(readJson(join(place, "package.json")));
       return parsed.success ? [toComponent(parsed.data)] : [];
     })
     .toSorted((left, right) => (left.purl < right.purl ? -1 : 1));

@@ -4,13 +4,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
 import { repoRoot } from "../cache.ts";
+import { arm64Platform } from "../setup/arm64.ts";
 import { buildNative } from "../setup/native.ts";
+import { type Architecture, hostPlatform, type Platform } from "../setup/platform.ts";
 import { type Component, npmComponents, toBillOfMaterials } from "./bill-of-materials.ts";
 import { debianComponents } from "./debian-components.ts";
 import { file, type ImageFile } from "./file.ts";
 import { gzipOnce, type ImageContent, type WrittenImage, writeImage } from "./oci-layout.ts";
 import { launcherOf, RECIPES, type Recipe } from "./recipes.ts";
-import { addonFiles, librariesOf, NODE_PATH, nodeFiles, USER } from "./system-files.ts";
+import { addonFiles, addonsOf, librariesOf, NODE_PATH, nodeFiles, USER } from "./system-files.ts";
 import { APP_DIR, packagesOf, tracedFiles } from "./traced-files.ts";
 
 const run = promisify(execFile);
@@ -22,66 +24,90 @@ export interface BuiltImage extends WrittenImage {
   readonly reference: string;
   /** Its layout; the archive is beside it. */
   readonly dir: string;
-  /** Uncompressed, without Node and libc. */
+  /** Uncompressed, without Node and libc, of the largest architecture. */
   readonly ownBytes: number;
   readonly limitBytes: number;
 }
 
+/** What images are built with. */
+interface Workshop {
+  readonly dir: string;
+  readonly version: string;
+  readonly platforms: readonly Platform[];
+  readonly time: Date;
+  readonly compress: (tar: Buffer) => Buffer;
+}
+
 /**
  * Compiles everything and builds all images into `dir`, without a Docker daemon and without a registry. The same inputs give the same digests:
- * times are `SOURCE_DATE_EPOCH` or 1970.
+ * times are `SOURCE_DATE_EPOCH` or 1970. For this machine's architecture, or for those that are named, then with an image index.
  */
-export async function buildImages(dir: string): Promise<readonly BuiltImage[]> {
-  await buildNative();
+export async function buildImages(
+  dir: string,
+  architectures: readonly Architecture[] = [hostPlatform().architecture],
+): Promise<readonly BuiltImage[]> {
+  const platforms: Platform[] = [];
+  for (const architecture of architectures) platforms.push(await platformOf(architecture));
+  for (const platform of platforms) await buildNative("release", platform);
   await run(join(repoRoot, "node_modules/.bin/tsc"), ["-b"], { cwd: repoRoot });
   const { version } = z
     .object({ version: z.string() })
     .parse(JSON.parse(readFileSync(join(repoRoot, "package.json"), "utf8")));
   const time = new Date(Number(process.env["SOURCE_DATE_EPOCH"] ?? 0) * 1000);
-  const compress = gzipOnce();
+  const workshop = { dir, version, platforms, time, compress: gzipOnce() };
   const images: BuiltImage[] = [];
-  for (const recipe of RECIPES) images.push(await buildImage(recipe, { dir, version, time, compress }));
+  for (const recipe of RECIPES) images.push(await buildImage(recipe, workshop));
   return images;
 }
 
-async function buildImage(
-  recipe: Recipe,
-  {
-    dir,
-    version,
-    ...how
-  }: {
-    readonly dir: string;
-    readonly version: string;
-    readonly time: Date;
-    readonly compress: (tar: Buffer) => Buffer;
-  },
-): Promise<BuiltImage> {
-  const content = await contentOf(recipe, version);
+function platformOf(architecture: Architecture): Promise<Platform> {
+  const host = hostPlatform();
+  if (architecture === host.architecture) return Promise.resolve(host);
+  if (architecture === "arm64") return arm64Platform();
+  throw new Error(`an image for ${architecture} cannot be made on ${host.architecture}: build it on such a machine`);
+}
+
+async function buildImage(recipe: Recipe, { dir, version, platforms, ...how }: Workshop): Promise<BuiltImage> {
+  const contents: ImageContent[] = [];
+  const sizes: number[] = [];
+  for (const platform of platforms) {
+    const content = await contentOf({ recipe, version, platform });
+    contents.push(content);
+    sizes.push(await ownBytes(content, platform));
+  }
+  const [first, ...others] = contents;
+  if (first === undefined) throw new Error("an image needs an architecture");
   const target = join(dir, recipe.name);
-  const written = writeImage(target, content, how);
   return {
-    ...written,
+    ...writeImage(target, [first, ...others], how),
     name: recipe.name,
-    reference: content.reference,
+    reference: first.reference,
     dir: target,
-    ownBytes: await ownBytes(content),
+    ownBytes: Math.max(...sizes),
     limitBytes: recipe.limitMb * 1e6,
   };
 }
 
-async function contentOf(recipe: Recipe, version: string): Promise<ImageContent> {
+/** An image for one architecture. */
+interface Edition {
+  readonly recipe: Recipe;
+  readonly version: string;
+  readonly platform: Platform;
+}
+
+async function contentOf({ recipe, version, platform }: Edition): Promise<ImageContent> {
   const { name, title, description, command } = recipe;
-  const app = await tracedFiles(recipe);
-  const parts = await componentsOf(recipe, app);
+  const app = await tracedFiles(recipe, platform);
+  const parts = await componentsOf(recipe, app, platform);
   const inPackages = ({ path }: ImageFile) => path.startsWith(`${APP_DIR}/node_modules/`);
   return {
+    architecture: platform.architecture,
     reference: `ghcr.io/headrace/${name}:${version}`,
     layers: [
-      { title: "Node and libc", files: await nodeFiles() },
+      { title: "Node and libc", files: await nodeFiles(platform) },
       ...(recipe.addons.length === 0
         ? []
-        : [{ title: "libraries of the native addon", files: await addonFiles(recipe.addons) }]),
+        : [{ title: "libraries of the native addon", files: await addonFiles(recipe.addons, platform) }]),
       { title: "npm packages", files: app.filter(inPackages) },
       {
         title: "Headrace",
@@ -108,22 +134,28 @@ async function contentOf(recipe: Recipe, version: string): Promise<ImageContent>
   };
 }
 
-async function componentsOf(recipe: Recipe, app: readonly ImageFile[]): Promise<readonly Component[]> {
+async function componentsOf(
+  recipe: Recipe,
+  app: readonly ImageFile[],
+  platform: Platform,
+): Promise<readonly Component[]> {
   const packages = packagesOf(app.map(({ path }) => path.slice(APP_DIR.length + 1)));
   const node = process.versions.node;
-  const libraries = await librariesOf([process.execPath, ...recipe.addons.map((path) => join(repoRoot, path))]);
+  const libraries = await librariesOf([platform.node, ...addonsOf(recipe.addons, platform)], platform);
   return [
     { type: "application", name: "node", version: node, purl: `pkg:generic/node@${node}`, licence: "MIT" },
-    ...(await debianComponents(libraries.map(({ path }) => path))),
-    ...npmComponents(packages),
+    ...(await debianComponents(
+      libraries.map(({ path }) => path),
+      platform,
+    )),
+    ...npmComponents(packages, platform.packages),
   ];
 }
 
 /** Bytes of all files but Node and libc. */
-async function ownBytes(content: ImageContent): Promise<number> {
-  const libc = new Set(
-    (await librariesOf([process.execPath])).filter(({ isLibc }) => isLibc).map(({ path }) => path.slice(1)),
-  );
+async function ownBytes(content: ImageContent, platform: Platform): Promise<number> {
+  const libraries = await librariesOf([platform.node], platform);
+  const libc = new Set(libraries.filter(({ isLibc }) => isLibc).map(({ path }) => path.slice(1)));
   return content.layers
     .flatMap(({ files }) => files)
     .filter(({ path }) => path !== NODE_PATH && !libc.has(path))

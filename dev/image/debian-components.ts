@@ -1,13 +1,19 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { z } from "zod";
+import type { Platform } from "../setup/platform.ts";
 import type { Component } from "./bill-of-materials.ts";
 
 const run = promisify(execFile);
 const Ended = z.object({ code: z.union([z.number(), z.string()]), stdout: z.string() });
 
-/** The packages that shared libraries come from, by dpkg; libraries that it does not know, and all on machines without it, by their names. */
-export async function debianComponents(paths: readonly string[]): Promise<readonly Component[]> {
+/** The packages that shared libraries come from, by dpkg's lists (those of the sysroot, if there is one); libraries that it does not know, and all on machines without it, by their names. */
+export async function debianComponents(
+  paths: readonly string[],
+  { sysroot }: Pick<Platform, "sysroot">,
+): Promise<readonly Component[]> {
+  const query = (args: readonly string[]) =>
+    dpkgQuery(sysroot === "" ? args : [`--admindir=${sysroot}/var/lib/dpkg`, ...args]);
   // Packages name the place of a file below /usr or without it.
   const places = paths.flatMap((path) => [path, path.startsWith("/usr/") ? path.slice(4) : `/usr${path}`]);
   const owners = parseOwners(await query(["--search", ...places]));
@@ -38,7 +44,7 @@ export function parseVersions(output: string): ReadonlyMap<string, string> {
 }
 
 /** What dpkg-query prints. It ends with 1 if it does not know something, and prints the rest all the same. */
-async function query(args: readonly string[]): Promise<string> {
+async function dpkgQuery(args: readonly string[]): Promise<string> {
   try {
     return (await run("dpkg-query", [...args])).stdout;
   } catch (error) {

@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import type { Architecture } from "../setup/platform.ts";
 import { completed, type ImageFile } from "./file.ts";
 import { toTar } from "./tar.ts";
 
 /** What an image is, without how it is stored. */
 export interface ImageContent {
+  readonly architecture: Architecture;
   /** Name and tag by which it is known when it is loaded, such as `ghcr.io/headrace/operator:0.1.0`. */
   readonly reference: string;
   /** Of what changes rarest to what changes most often. */
@@ -18,14 +20,22 @@ export interface ImageContent {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** An image that has been written. */
-export interface WrittenImage {
-  /** Digest of the manifest, `sha256:…`: what registries and clusters know the image by. */
+/** The part of an image that is for one architecture. */
+export interface WrittenPlatform {
+  readonly architecture: Architecture;
+  /** Digest of its manifest. */
   readonly digest: string;
   /** Paths of the layers' compressed tar archives, the lowest first. */
   readonly layers: readonly string[];
   /** Bytes that are transferred. */
   readonly compressedBytes: number;
+}
+
+/** An image that has been written. */
+export interface WrittenImage {
+  /** `sha256:…`: what registries and clusters know the image by. Of its manifest, or of the index of several. */
+  readonly digest: string;
+  readonly platforms: readonly WrittenPlatform[];
 }
 
 /** Compresses layers; one that several images have, once. */
@@ -52,50 +62,34 @@ const TYPES = {
   index: "application/vnd.oci.image.index.v1+json",
 } as const;
 
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+/** Blobs of a layout while it is made. */
+type Blobs = Map<string, Buffer>;
 
 /**
  * Writes the image into `dir` as an OCI image layout (image-spec 1.1), and as one archive `${dir}.tar` that `docker load`, `ctr images import`
- * and `kind load image-archive` take. What is there is replaced. The same content and time give the same digest.
+ * and `kind load image-archive` take: one content for each architecture, under an image index if there are several. What is there is
+ * replaced. The same contents and time give the same digest.
  */
 export function writeImage(
   dir: string,
-  content: ImageContent,
+  contents: readonly [ImageContent, ...ImageContent[]],
   { time, compress = gzipOnce() }: { readonly time: Date; readonly compress?: (tar: Buffer) => Buffer },
 ): WrittenImage {
-  const blobs = new Map<string, Buffer>();
-  const store = (mediaType: string, bytes: Buffer): Descriptor => {
-    const digest = digestOf(bytes);
-    blobs.set(digest, bytes);
-    return { mediaType, digest, size: bytes.length };
-  };
-  const layers = content.layers.map(({ title, files }) => {
-    const tar = toTar(completed(files), time);
-    return { title, diffId: digestOf(tar), descriptor: store(TYPES.layer, compress(tar)) };
-  });
-  const config = store(TYPES.config, toJson(toConfig(content, layers, time)));
-  const manifest = store(
-    TYPES.manifest,
-    toJson({
-      schemaVersion: 2,
-      mediaType: TYPES.manifest,
-      config,
-      layers: layers.map(({ descriptor }) => descriptor),
-      annotations: content.labels,
-    }),
-  );
-  const [, tag = "latest"] = /:([^:/]+)$/.exec(content.reference) ?? [];
-  const index = {
-    schemaVersion: 2,
-    mediaType: TYPES.index,
-    manifests: [
-      {
-        ...manifest,
-        platform: { architecture: architecture(), os: "linux" },
-        annotations: { "io.containerd.image.name": content.reference, "org.opencontainers.image.ref.name": tag },
-      },
-    ],
-  };
+  const blobs: Blobs = new Map();
+  const [{ reference }] = contents;
+  const made = contents.map((content) => toManifest(content, { blobs, time, compress }));
+  const manifests = made.map(({ manifest, architecture }) => ({
+    ...manifest,
+    platform: { architecture, os: "linux" },
+  }));
+  const [only, ...others] = manifests;
+  const root =
+    only !== undefined && others.length === 0
+      ? only
+      : store(blobs, TYPES.index, toJson({ schemaVersion: 2, mediaType: TYPES.index, manifests }));
+  const [, tag = "latest"] = /:([^:/]+)$/.exec(reference) ?? [];
+  const annotations = { "io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag };
+  const index = { schemaVersion: 2, mediaType: TYPES.index, manifests: [{ ...root, annotations }] };
   const files = new Map([
     ["oci-layout", toJson({ imageLayoutVersion: "1.0.0" })],
     ["index.json", toJson(index)],
@@ -108,9 +102,46 @@ export function writeImage(
     ([path, bytes]): ImageFile => ({ kind: "file", path, content: bytes, executable: false }),
   );
   writeFileSync(`${dir}.tar`, toTar(completed(entries), time));
-  const compressedBytes = [...blobs.values()].reduce((sum, { length }) => sum + length, 0);
-  const paths = layers.map(({ descriptor }) => join(dir, "blobs", descriptor.digest.replace(":", "/")));
-  return { digest: manifest.digest, layers: paths, compressedBytes };
+  const platforms = made.map(({ architecture, manifest, layers, compressedBytes }) => ({
+    architecture,
+    digest: manifest.digest,
+    layers: layers.map(({ digest }) => join(dir, "blobs", digest.replace(":", "/"))),
+    compressedBytes,
+  }));
+  return { digest: root.digest, platforms };
+}
+
+/** Stores the blobs of one architecture. */
+function toManifest(
+  content: ImageContent,
+  how: { readonly blobs: Blobs; readonly time: Date; readonly compress: (tar: Buffer) => Buffer },
+) {
+  const { blobs, time, compress } = how;
+  const layers = content.layers.map(({ title, files }) => {
+    const tar = toTar(completed(files), time);
+    return { title, diffId: digestOf(tar), descriptor: store(blobs, TYPES.layer, compress(tar)) };
+  });
+  const config = store(blobs, TYPES.config, toJson(toConfig(content, layers, time)));
+  const descriptors = layers.map(({ descriptor }) => descriptor);
+  const manifest = store(
+    blobs,
+    TYPES.manifest,
+    toJson({
+      schemaVersion: 2,
+      mediaType: TYPES.manifest,
+      config,
+      layers: descriptors,
+      annotations: content.labels,
+    }),
+  );
+  const compressedBytes = [config, manifest, ...descriptors].reduce((sum, { size }) => sum + size, 0);
+  return { architecture: content.architecture, manifest, layers: descriptors, compressedBytes };
+}
+
+function store(blobs: Blobs, mediaType: string, bytes: Buffer): Descriptor {
+  const digest = digestOf(bytes);
+  blobs.set(digest, bytes);
+  return { mediaType, digest, size: bytes.length };
 }
 
 function toConfig(
@@ -121,7 +152,7 @@ function toConfig(
   const created = time.toISOString();
   return {
     created,
-    architecture: architecture(),
+    architecture: content.architecture,
     os: "linux",
     config: {
       User: content.user,
@@ -133,13 +164,6 @@ function toConfig(
     rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
     history: layers.map(({ title }) => ({ created, created_by: title })),
   };
-}
-
-/** The machine's own, as images name it: native parts are built where the image is. */
-function architecture(): string {
-  const name = ARCHITECTURES[process.arch];
-  if (name === undefined) throw new Error(`no image for the architecture ${process.arch}`);
-  return name;
 }
 
 function digestOf(bytes: Buffer): string {

@@ -2,6 +2,7 @@ import { globSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { nodeFileTrace } from "@vercel/nft";
 import { repoRoot } from "../cache.ts";
+import type { Platform } from "../setup/platform.ts";
 import type { ImageFile } from "./file.ts";
 
 /** Where the program's files are in an image; below it paths are the repository's. */
@@ -21,7 +22,7 @@ const NOTICES = /^(licen[cs]e|notice|copying)/i;
  * The files that the program can load, found by following its imports (`@vercel/nft`), with the manifests and licences of their
  * packages. Development dependencies, types, sources and tests are not among them, since nothing imports them.
  */
-export async function tracedFiles({ entries, also }: TracedProgram): Promise<readonly ImageFile[]> {
+export async function tracedFiles({ entries, also }: TracedProgram, platform: Platform): Promise<readonly ImageFile[]> {
   const { fileList } = await nodeFileTrace(
     entries.map((entry) => join(repoRoot, entry)),
     { base: repoRoot, conditions: ["node", "import", "default"] },
@@ -33,7 +34,42 @@ export async function tracedFiles({ entries, also }: TracedProgram): Promise<rea
   });
   const paths = new Set([...fileList, ...further]);
   for (const directory of packagesOf(paths)) for (const notice of noticesIn(directory)) paths.add(notice);
-  return [...paths].map(toImageFile);
+  return platformFiles([...paths], platform).map(toImageFile);
+}
+
+/** A file of this machine, and its path in an image. */
+interface Source {
+  readonly path: string;
+  readonly source: string;
+}
+
+/** The paths as they are for the platform: its addon, its packages in place of this machine's. */
+export function platformFiles(
+  paths: readonly string[],
+  { addonDir, packages }: Pick<Platform, "addonDir" | "packages">,
+): readonly Source[] {
+  const replaced = [...packages].map(([name, directory]) => ({ prefix: `node_modules/${name}/`, name, directory }));
+  const kept = paths.filter((path) => !replaced.some(({ prefix }) => path.startsWith(prefix)));
+  const others = replaced
+    .filter(({ prefix }) => paths.some((path) => path.startsWith(prefix)))
+    .flatMap(({ name, directory }) =>
+      globSync("**", { cwd: directory })
+        .filter((path) => lstatSync(join(directory, path)).isFile())
+        .map((path) => ({
+          path: `node_modules/${name.replace("-x64-", "-arm64-")}/${path}`,
+          source: join(directory, path),
+        })),
+    );
+  return [
+    ...kept.map((path) => ({
+      path,
+      source: join(
+        repoRoot,
+        path.replace(/^native\/build\//, () => `${addonDir}/`),
+      ),
+    })),
+    ...others,
+  ];
 }
 
 /** The packages, ours and others', that files are in: directories in the repository. */
@@ -53,8 +89,7 @@ function noticesIn(directory: string): readonly string[] {
     .filter((path) => lstatSync(join(repoRoot, path)).isFile());
 }
 
-function toImageFile(path: string): ImageFile {
-  const source = join(repoRoot, path);
+function toImageFile({ path, source }: Source): ImageFile {
   const target = `${APP_DIR}/${path}`;
   if (lstatSync(source).isSymbolicLink()) return { kind: "link", path: target, target: readlinkSync(source) };
   return { kind: "file", path: target, content: readFileSync(source), executable: false };

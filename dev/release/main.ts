@@ -1,24 +1,37 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs, promisify } from "node:util";
 import { parse } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "../cache.ts";
 import { openHelm } from "../helm.ts";
 import { type BuiltImage, buildImages } from "../image/build.ts";
+import { toBundle } from "../olm/bundle.ts";
+import { readBundleSources } from "../olm/sources.ts";
+import type { Architecture } from "../setup/platform.ts";
+import { artifactsIn, sha256Of, toChecksums, toSignature } from "./checksums.ts";
+import { toProvenance } from "./provenance.ts";
 import { changelogSection, disagreements, type VersionPlace } from "./versions.ts";
 
 /**
- * `make release VERSION=1.2.3`: everything that a release has, in `build/release/VERSION`: image archives, charts, npm packages, CRDs, plain
- * manifest, notes, provenance, checksums. It publishes nothing; the last lines say with which commands that is done.
+ * `make release VERSION=1.2.3`: everything that a release has, in `build/release/VERSION`: images for both architectures, charts, npm packages,
+ * CRDs, plain manifest, bundle for OLM, notes, provenance, checksums, signed if there is a key. It publishes nothing; the last lines say with
+ * which commands that is done.
  */
 const run = promisify(execFile);
-const [version] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    out: { type: "string" },
+    platforms: { type: "string", default: "amd64,arm64" },
+    "signing-key": { type: "string" },
+  },
+});
+const [version] = positionals;
 if (version === undefined || !/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(version)) {
-  console.error("usage: make release VERSION=1.2.3");
+  console.error("usage: make release VERSION=1.2.3 [PLATFORMS=amd64,arm64] [SIGNING_KEY=key.pem]");
   process.exit(2);
 }
 
@@ -28,7 +41,7 @@ if (problems.length > 0) {
   process.exit(1);
 }
 
-const out = join(repoRoot, "build/release", version);
+const out = values.out === undefined ? join(repoRoot, "build/release", version) : resolve(values.out);
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 
@@ -43,9 +56,14 @@ await writeFile(
   join(out, "NOTES.md"),
   changelogSection(await readFile(join(repoRoot, "CHANGELOG.md"), "utf8"), version),
 );
-const files = await checksums();
-await writeFile(join(out, "provenance.json"), provenance(files));
-await writeFile(join(out, "SHA256SUMS"), (await checksums()).map(([name, sum]) => `${sum}  ${name}\n`).join(""));
+await packBundle();
+await writeProvenance(version);
+const sums = toChecksums(await artifactsIn(out));
+await writeFile(join(out, "SHA256SUMS"), sums);
+const signingKey = values["signing-key"];
+if (signingKey !== undefined) {
+  await writeFile(join(out, "SHA256SUMS.sig"), toSignature(sums, await readFile(resolve(signingKey), "utf8")));
+}
 
 console.log(`${out}:`);
 for (const name of (await readdir(out)).toSorted()) console.log(`  ${name}`);
@@ -53,6 +71,7 @@ console.log("\nNothing was published. To publish:");
 for (const { name, reference, digest } of images) console.log(`  crane push ${out}/${name} ${reference}   # ${digest}`);
 console.log(`  helm push ${out}/headrace-${version}.tgz oci://ghcr.io/headrace/charts`);
 console.log(`  helm push ${out}/headrace-crds-${version}.tgz oci://ghcr.io/headrace/charts`);
+console.log(`  docker build -f ${out}/bundle/bundle.Dockerfile -t ghcr.io/headrace/bundle:${version} ${out}/bundle`);
 console.log(`  npm publish FILE   # each npm package: contract, sdk, native, worker, cli, connectors`);
 if (changes !== "") console.log("\nThe work tree has changes that are in no commit: do not publish this.");
 
@@ -73,7 +92,7 @@ async function versionPlaces(): Promise<readonly VersionPlace[]> {
 
 async function packImages(): Promise<readonly BuiltImage[]> {
   const dir = join(repoRoot, "build/images");
-  const built = await buildImages(dir);
+  const built = await buildImages(dir, values.platforms.split(",").map(toArchitecture));
   for (const { name } of built) {
     await cp(join(dir, name), join(out, name), { recursive: true });
     await cp(join(dir, `${name}.tar`), join(out, `headrace-${name}-image.tar`));
@@ -97,38 +116,37 @@ async function packPackages(): Promise<void> {
   await run("npm", ["pack", "--workspaces", "--ignore-scripts", `--pack-destination=${out}`], { cwd: repoRoot });
 }
 
-/** The files of the release and their SHA-256, sorted; directories are image layouts, whose blobs are named by their hashes. */
-async function checksums(): Promise<readonly (readonly [name: string, sum: string])[]> {
-  const entries = await readdir(out, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile() && entry.name !== "SHA256SUMS").map(({ name }) => name);
-  return Promise.all(
-    names.toSorted().map(async (name) => {
-      const sum = createHash("sha256").update(await readFile(join(out, name)));
-      return [name, sum.digest("hex")] as const;
-    }),
-  );
+function toArchitecture(name: string): Architecture {
+  if (name === "amd64" || name === "arm64") return name;
+  throw new Error(`"${name}" is none of amd64, arm64`);
 }
 
-/** An in-toto statement (SLSA provenance v1): what was made, of which commit, by which recipe. Unsigned. */
-function provenance(made: readonly (readonly [name: string, sum: string])[]): string {
-  const statement = {
-    _type: "https://in-toto.io/Statement/v1",
-    subject: [
-      ...made.map(([name, sha256]) => ({ name, digest: { sha256 } })),
-      ...images.map(({ reference, digest }) => ({
-        name: reference,
-        digest: { sha256: digest.slice("sha256:".length) },
-      })),
-    ],
-    predicateType: "https://slsa.dev/provenance/v1",
-    predicate: {
-      buildDefinition: {
-        buildType: "make release",
-        externalParameters: { version },
-        resolvedDependencies: [{ uri: "git", digest: { gitCommit: commit.trim() } }],
-      },
-      runDetails: { builder: { id: "make release" } },
-    },
+/** With the images by their digests. */
+async function packBundle(): Promise<void> {
+  const digestOf = (wanted: string) => {
+    const image = images.find(({ name }) => name === wanted);
+    if (image === undefined) throw new Error(`no image ${wanted} was built`);
+    return `${image.reference.replace(/:[^:/]+$/, "")}@${image.digest}`;
   };
-  return `${JSON.stringify(statement, null, 2)}\n`;
+  const sources = readBundleSources({ operator: digestOf("operator"), worker: digestOf("worker") });
+  const architectures = images[0]?.platforms.map(({ architecture }) => architecture) ?? [];
+  for (const [path, text] of toBundle({ ...sources, architectures })) {
+    const file = join(out, "bundle", path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+}
+
+async function writeProvenance(released: string): Promise<void> {
+  const locks = ["package-lock.json", "dev/helm/go.sum", "dev/kubernetes/go.sum"];
+  const statement = toProvenance({
+    version: released,
+    commit: commit.trim(),
+    locks: await Promise.all(locks.map(async (name) => ({ name, sha256: await sha256Of(join(repoRoot, name)) }))),
+    made: [
+      ...(await artifactsIn(out)),
+      ...images.map(({ reference, digest }) => ({ name: reference, sha256: digest.slice("sha256:".length) })),
+    ],
+  });
+  await writeFile(join(out, "provenance.json"), statement);
 }

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { cacheDir, repoRoot } from "../cache.ts";
 import { withLock } from "../lock.ts";
 import { step } from "../progress.ts";
+import { hostPlatform, type Platform } from "./platform.ts";
 
 const run = promisify(execFile);
 
@@ -80,20 +81,23 @@ export interface Librdkafka {
  * Builds `librdkafka.a`, position independent, into the cache, or finds it there. Missing Debian packages are installed first where that
  * is possible; otherwise standard error says which feature will be missing.
  */
-export async function buildLibrdkafka(): Promise<Librdkafka> {
-  await installMissing();
+export async function buildLibrdkafka(platform: Platform = hostPlatform()): Promise<Librdkafka> {
+  if (platform.sysroot === "") await installMissing(platform);
   const found: Dependency[] = [];
-  for (const dependency of DEPENDENCIES) if (await hasHeader(dependency.header)) found.push(dependency);
-  const archives = await findArchives(found);
+  for (const dependency of DEPENDENCIES) if (await hasHeader(dependency.header, platform)) found.push(dependency);
+  const archives = await findArchives(found, platform);
   const version = await librdkafkaVersion();
   const features = found.map(({ name }) => name).join("-");
   const fingerprint = createHash("sha256").update(JSON.stringify([archives, configureArgs(found)]));
-  const key = [version, process.platform, process.arch, features, fingerprint.digest("hex").slice(0, 8)].join("-");
+  const place = platform.sysroot === "" ? process.arch : platform.architecture;
+  const key = [version, process.platform, place, features, fingerprint.digest("hex").slice(0, 8)].join("-");
   const target = join(cacheDir(), "librdkafka", key);
   await mkdir(join(cacheDir(), "librdkafka"), { recursive: true });
   await withLock(target, async () => {
     if ((await readLinkFlags(target)) !== null) return;
-    await step(`build librdkafka ${version}`, () => compile(target, found, archives));
+    await step(`build librdkafka ${version} (${platform.architecture})`, () =>
+      compile({ target, found, archives, platform }),
+    );
   });
   const linkFlags = await readLinkFlags(target);
   if (linkFlags === null) throw new Error(`${target} is incomplete; remove it and try again`);
@@ -106,9 +110,9 @@ export async function buildLibrdkafka(): Promise<Librdkafka> {
   };
 }
 
-async function installMissing(): Promise<void> {
+async function installMissing(platform: Platform): Promise<void> {
   const missing: Dependency[] = [];
-  for (const dependency of DEPENDENCIES) if (!(await hasHeader(dependency.header))) missing.push(dependency);
+  for (const dependency of DEPENDENCIES) if (!(await hasHeader(dependency.header, platform))) missing.push(dependency);
   if (missing.length === 0) return;
   const packages = missing.map(({ debianPackage }) => debianPackage);
   try {
@@ -127,24 +131,27 @@ async function installMissing(): Promise<void> {
   }
 }
 
-async function hasHeader(header: string): Promise<boolean> {
-  const check = run("gcc", ["-E", "-o", "/dev/null", "-include", header, "-x", "c", "/dev/null"]);
+async function hasHeader(header: string, { cc: [compiler, ...args] }: Platform): Promise<boolean> {
+  const check = run(compiler, [...args, "-E", "-o", "/dev/null", "-include", header, "-x", "c", "/dev/null"]);
   return await check.then(
     () => true,
     (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT")
-        throw new Error("gcc is not installed; install a C and C++ compiler", { cause: error });
+        throw new Error(`${compiler} is not installed; install a C and C++ compiler`, { cause: error });
       return false;
     },
   );
 }
 
-async function findArchives(found: readonly Dependency[]): Promise<Record<string, string>> {
+async function findArchives(
+  found: readonly Dependency[],
+  { cc: [compiler, ...args] }: Platform,
+): Promise<Record<string, string>> {
   const archives: Record<string, string> = {};
   for (const { archives: wanted } of found) {
     const paths: [string, string][] = [];
     for (const [variable, file] of Object.entries(wanted)) {
-      const { stdout } = await run("gcc", [`-print-file-name=${file}`]);
+      const { stdout } = await run(compiler, [...args, `-print-file-name=${file}`]);
       if (isAbsolute(stdout.trim())) paths.push([variable, stdout.trim()]);
     }
     if (paths.length === Object.keys(wanted).length) Object.assign(archives, Object.fromEntries(paths));
@@ -172,16 +179,21 @@ function configureArgs(found: readonly Dependency[]): readonly string[] {
 }
 
 /** Compiles a copy of the sources beside `target` and moves the result there in one step. */
-async function compile(
-  target: string,
-  found: readonly Dependency[],
-  archives: Readonly<Record<string, string>>,
-): Promise<void> {
+async function compile(how: {
+  readonly target: string;
+  readonly found: readonly Dependency[];
+  readonly archives: Readonly<Record<string, string>>;
+  readonly platform: Platform;
+}): Promise<void> {
+  const { target, found, archives, platform } = how;
   const scratch = await mkdtemp(`${target}.`);
   try {
     const sources = join(scratch, "sources");
     await cp(SOURCES, sources, { recursive: true });
-    const options = { cwd: sources, env: { ...process.env, ...archives }, maxBuffer: 1 << 26 };
+    // What pkg-config knows is about this machine.
+    const cross = { CC: platform.cc.join(" "), CXX: platform.cxx.join(" "), PKG_CONFIG: "false" };
+    const compilers = platform.sysroot === "" ? {} : cross;
+    const options = { cwd: sources, env: { ...process.env, ...archives, ...compilers }, maxBuffer: 1 << 26 };
     await run("./configure", [`--prefix=${scratch}`, ...configureArgs(found)], options);
     await run("make", [`-j${availableParallelism()}`, "-C", "src", "librdkafka.a"], options);
     const result = join(scratch, "result");

@@ -7,6 +7,7 @@ import { extract } from "tar";
 import { toBillOfMaterials } from "#dev/image/bill-of-materials.ts";
 import { parseOwners, parseVersions } from "#dev/image/debian-components.ts";
 import { completed, file, type ImageFile } from "#dev/image/file.ts";
+import { parseNeeded } from "#dev/image/needed-libraries.ts";
 import { writeImage } from "#dev/image/oci-layout.ts";
 import { toLauncher } from "#dev/image/recipes.ts";
 import { parseLdd } from "#dev/image/system-files.ts";
@@ -20,6 +21,7 @@ const FILES: readonly ImageFile[] = [
   { kind: "directory", path: "tmp", mode: 0o1777 },
 ];
 const CONTENT = {
+  architecture: "amd64" as const,
   reference: "registry.example.com:5000/a/b:1.2.3",
   layers: [{ title: "all", files: FILES }],
   user: "1001:0",
@@ -55,9 +57,9 @@ describe("writeImage", () => {
   after(() => rm(dir, { recursive: true, force: true }));
 
   it("writes what a container runtime unpacks", async () => {
-    const { digest, layers } = writeImage(join(dir, "image"), CONTENT, { time });
+    const { digest, platforms } = writeImage(join(dir, "image"), [CONTENT], { time });
     const root = join(dir, "root");
-    const [layer = ""] = layers;
+    const [layer = ""] = platforms[0]?.layers ?? [];
     await mkdir(root);
     await extract({ file: layer, cwd: root });
     assert.equal(await readFile(join(root, LONG), "utf8"), "far down");
@@ -72,8 +74,34 @@ describe("writeImage", () => {
     assert.deepEqual((await readdir(join(dir, "image"))).toSorted(), ["blobs", "index.json", "oci-layout"]);
   });
 
+  it("puts the architectures of an image into one index, and what they share there once", async () => {
+    const [amd64, arm64] = [CONTENT, { ...CONTENT, architecture: "arm64" as const }];
+    const { digest, platforms } = writeImage(join(dir, "both"), [amd64, arm64], { time });
+    const read = async (path: string) => JSON.parse(await readFile(join(dir, "both", path), "utf8"));
+    const blob = (name: string) => read(`blobs/${name.replace(":", "/")}`);
+    const { manifests } = await read("index.json");
+    assert.deepEqual(
+      manifests.map((one: { digest: string }) => one.digest),
+      [digest],
+    );
+    const index = await blob(digest);
+    assert.deepEqual(
+      index.manifests.map(({ platform, digest: name }: { platform: object; digest: string }) => [platform, name]),
+      platforms.map(({ architecture, digest: name }) => [{ architecture, os: "linux" }, name]),
+    );
+    const configs = await Promise.all(
+      platforms.map(async ({ digest: name }) => blob((await blob(name)).config.digest)),
+    );
+    assert.deepEqual(
+      configs.map(({ architecture }) => architecture),
+      ["amd64", "arm64"],
+    );
+    // A layer, two configurations, two manifests and the index.
+    assert.equal((await readdir(join(dir, "both/blobs/sha256"))).length, 6);
+  });
+
   it("gives another digest for another byte, mode or order of layers, and the same for the same", () => {
-    const digestOf = (content: typeof CONTENT) => writeImage(join(dir, "other"), content, { time }).digest;
+    const digestOf = (content: typeof CONTENT) => writeImage(join(dir, "other"), [content], { time }).digest;
     const first = digestOf(CONTENT);
     assert.equal(digestOf({ ...CONTENT, layers: [{ title: "all", files: FILES.toReversed() }] }), first);
     const changed = [file("bin/run", "#!/bin/node\n", false), ...FILES.slice(1)];
@@ -105,6 +133,17 @@ describe("parseLdd", () => {
 
   it("refuses a program that would not start", () => {
     assert.throws(() => parseLdd("\tlibodd.so.1 => not found\n"), /libodd\.so\.1 is not installed/);
+  });
+});
+
+describe("parseNeeded", () => {
+  it("finds libraries and the loader in what readelf prints", () => {
+    const output = `      [Requesting program interpreter: /lib/ld-linux-aarch64.so.1]
+ 0x0000000000000001 (NEEDED)             Shared library: [libc.so.6]
+ 0x0000000000000001 (NEEDED)             Shared library: [ld-linux-aarch64.so.1]
+ 0x000000000000000e (SONAME)             Library soname: [libx.so]
+`;
+    assert.deepEqual(parseNeeded(output), ["libc.so.6", "ld-linux-aarch64.so.1"]);
   });
 });
 

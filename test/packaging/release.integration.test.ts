@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { generateKeyPairSync, verify } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
+import { parse } from "yaml";
+import { z } from "zod";
+import { repoRoot } from "#dev/cache.ts";
+import { sha256Of } from "#dev/release/checksums.ts";
+import { hostPlatform } from "#dev/setup/platform.ts";
+
+const run = promisify(execFile);
+
+const Statement = z.object({
+  _type: z.literal("https://in-toto.io/Statement/v1"),
+  predicateType: z.literal("https://slsa.dev/provenance/v1"),
+  subject: z.array(z.object({ name: z.string(), digest: z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }) })),
+  predicate: z.object({
+    buildDefinition: z.object({
+      externalParameters: z.object({ version: z.string() }),
+      resolvedDependencies: z.array(z.object({ name: z.string(), digest: z.record(z.string(), z.string()) })),
+    }),
+  }),
+});
+const Index = z.object({ manifests: z.array(z.object({ digest: z.string() })) });
+
+describe("a release", () => {
+  let dir: string;
+  let out: string;
+  let version: string;
+  const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "headrace-release-"));
+    out = join(dir, "out");
+    version = z
+      .object({ version: z.string() })
+      .parse(JSON.parse(await readFile(join(repoRoot, "package.json"), "utf8"))).version;
+    const key = join(dir, "key.pem");
+    await writeFile(key, keys.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+    await release([version, `--platforms=${hostPlatform().architecture}`, `--signing-key=${key}`, `--out=${out}`]);
+  });
+
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  function release(args: readonly string[]) {
+    const script = join(repoRoot, "dev/release/main.ts");
+    return run(process.execPath, ["--conditions=source", script, ...args], { cwd: repoRoot, maxBuffer: 1 << 26 });
+  }
+
+  const read = (path: string) => readFile(join(out, path), "utf8");
+
+  it("has everything, and a checksum of every file, signed as cosign signs", async () => {
+    const sums = await read("SHA256SUMS");
+    const listed = new Map(
+      sums
+        .trimEnd()
+        .split("\n")
+        .map((line) => [line.slice(66), line.slice(0, 64)] as const),
+    );
+    const files = (await readdir(out, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile() && !entry.name.startsWith("SHA256SUMS"))
+      .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1));
+    assert.deepEqual([...listed.keys()].toSorted(), files.toSorted());
+    for (const [name, sum] of listed) assert.equal(await sha256Of(join(out, name)), sum, name);
+    for (const name of [
+      "NOTES.md",
+      "provenance.json",
+      "headrace.yaml",
+      `headrace-${version}.tgz`,
+      `headrace-crds-${version}.tgz`,
+      "headrace-operator-image.tar",
+      "headrace-worker-image.tar",
+      "kafkaconnects.headrace.dev.yaml",
+      "kafkaconnectors.headrace.dev.yaml",
+      `headrace-contract-${version}.tgz`,
+      `headrace-sdk-${version}.tgz`,
+      `headrace-worker-${version}.tgz`,
+      `headrace-cli-${version}.tgz`,
+      "bundle/manifests/headrace.clusterserviceversion.yaml",
+    ]) {
+      assert.ok(listed.has(name), name);
+    }
+    const signature = Buffer.from(await read("SHA256SUMS.sig"), "base64");
+    assert.equal(verify("sha256", Buffer.from(sums), keys.publicKey, signature), true);
+    assert.equal(verify("sha256", Buffer.from(`${sums} `), keys.publicKey, signature), false);
+  });
+
+  it("has a provenance that names each file and image by its hash, and the commit", async () => {
+    const { subject, predicate } = Statement.parse(JSON.parse(await read("provenance.json")));
+    const { externalParameters, resolvedDependencies } = predicate.buildDefinition;
+    assert.equal(externalParameters.version, version);
+    const { stdout: commit } = await run("git", ["rev-parse", "HEAD"], { cwd: repoRoot });
+    assert.equal(resolvedDependencies[0]?.digest["gitCommit"], commit.trim());
+    const lock = resolvedDependencies.find(({ name }) => name === "package-lock.json");
+    assert.equal(lock?.digest["sha256"], await sha256Of(join(repoRoot, "package-lock.json")));
+    const named = new Map(subject.map(({ name, digest }) => [name, digest.sha256]));
+    for (const image of ["operator", "worker"]) {
+      const { manifests } = Index.parse(JSON.parse(await read(`${image}/index.json`)));
+      const reference = `ghcr.io/headrace/${image}:${version}`;
+      assert.equal(`sha256:${named.get(reference)}`, manifests[0]?.digest);
+      named.delete(reference);
+    }
+    for (const [name, sum] of named) assert.equal(await sha256Of(join(out, name)), sum, name);
+    assert.ok(named.size > 20);
+  });
+
+  it("says one version everywhere, and names the images of its bundle by their digests", async () => {
+    const archives = (await readdir(out)).filter((name) => name.endsWith(".tgz"));
+    for (const archive of archives) {
+      assert.ok(archive.endsWith(`-${version}.tgz`), archive);
+      const { stdout: names } = await run("tar", ["--list", "--file", join(out, archive)]);
+      const manifest = /^[^/]+\/(?:package\.json|Chart\.yaml)$/m.exec(names)?.[0] ?? "";
+      const { stdout } = await run("tar", ["--extract", "--to-stdout", "--file", join(out, archive), manifest]);
+      assert.equal(z.object({ version: z.string() }).parse(parse(stdout)).version, version, archive);
+    }
+    const csv = await read("bundle/manifests/headrace.clusterserviceversion.yaml");
+    for (const image of ["operator", "worker"]) {
+      const { manifests } = Index.parse(JSON.parse(await read(`${image}/index.json`)));
+      assert.ok(csv.includes(`image: ghcr.io/headrace/${image}@${manifests[0]?.digest}`), image);
+    }
+    assert.ok(csv.includes(`name: headrace.v${version}`));
+    const changelog = await readFile(join(repoRoot, "CHANGELOG.md"), "utf8");
+    assert.ok(changelog.includes((await read("NOTES.md")).trim()));
+  });
+
+  it("is refused with another version than the repository has, place by place", async () => {
+    await assert.rejects(release(["99.0.0", `--out=${join(dir, "other")}`]), ({ stderr }: { stderr: string }) => {
+      for (const file of ["package.json", "sdk/package.json", "charts/headrace/Chart.yaml", "src/config.ts"]) {
+        assert.match(stderr, new RegExp(`^${file} has ${version} instead of 99\\.0\\.0$`, "m"));
+      }
+      return true;
+    });
+  });
+});
