@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
 import { parseAllDocuments, stringify } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
@@ -14,6 +16,7 @@ import { eventually } from "#support/eventually.ts";
 import { startReleasedOperator } from "./released-operator.ts";
 import { BAD, GOOD } from "./value-sets.ts";
 
+const run = promisify(execFile);
 const CHART = join(repoRoot, "charts/headrace");
 const CRD_CHART = join(repoRoot, "charts/headrace-crds");
 const NAMESPACE = "headrace";
@@ -215,6 +218,63 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
     await kubectl("delete", "kafkaconnect", "my-connect");
   });
 
+  it("is there a second time only without the CRDs, which are the first one's, and goes without it", async () => {
+    await createNamespace("second");
+    const own = `--values=${await valuesFile({ watch: { mode: "own" } })}`;
+    const install = (namespace: string, ...more: string[]) =>
+      helm(["install", "headrace", CHART, `--namespace=${namespace}`, own, ...more]);
+    await install(NAMESPACE);
+    await assert.rejects(
+      install("second"),
+      /CustomResourceDefinition "kafkaconnect\w*\.headrace\.dev" .* cannot be imported .*must equal "second"/s,
+    );
+    await install("second", "--set=crds.install=false");
+    const deployments = () =>
+      kubernetes.kubectl(["get", "deployments", "-A", "-o=jsonpath={.items[*].metadata.namespace}"]);
+    assert.equal(await deployments(), "headrace second");
+    await helm(["uninstall", "headrace", "--namespace=second"]);
+    assert.equal(await deployments(), "headrace");
+    for (const object of ["serviceaccount/headrace", "rolebinding/headrace-headrace", "networkpolicy/headrace"]) {
+      assert.match(await kubernetes.kubectl(["-n", NAMESPACE, "get", object, "-o=name"]), /headrace/);
+    }
+    const views = await kubernetes.kubectl(["get", "clusterroles", "-o=name", "-l=app.kubernetes.io/part-of=headrace"]);
+    assert.match(views, /headrace-headrace-view/);
+    await helm(["uninstall", "headrace", "--namespace=headrace"]);
+  });
+
+  it("takes the place of an older chart, its CRDs first, and gives it back", async () => {
+    const older = join(dir, "older");
+    await cp(CHART, older, { recursive: true });
+    const crd = join(older, "templates/crds/kafkaconnectors.headrace.dev.yaml");
+    const text = await readFile(crd, "utf8");
+    const without = text.replace(/^ {16}startFrom:\n(?: {17,}.*\n)+/m, "");
+    assert.notEqual(without, text);
+    await writeFile(crd, without);
+    const archive = join(dir, "headrace-0.0.1.tgz");
+    await helm(["package", older, "--version=0.0.1", "--app-version=0.0.1", `--destination=${dir}`]);
+    const values = ["--namespace=headrace", `--values=${await valuesFile({ watch: { mode: "own" } })}`];
+    await helm(["upgrade", "--install", "headrace", archive, ...values]);
+    const image = () =>
+      kubernetes.kubectl(["-n", NAMESPACE, "get", "deployment", "headrace", "-o=jsonpath={..containers[0].image}"]);
+    const startFrom = () =>
+      kubernetes.kubectl([
+        "get",
+        "crd",
+        "kafkaconnectors.headrace.dev",
+        "-o=jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.startFrom.type}",
+      ]);
+    assert.deepEqual([await image(), await startFrom()], ["ghcr.io/headrace/operator:0.0.1", ""]);
+    await helm(["upgrade", "headrace", CHART, ...values]);
+    assert.equal(await startFrom(), "object");
+    assert.doesNotMatch(await image(), /0\.0\.1/);
+    await helm(["rollback", "headrace", "1", "--namespace=headrace"]);
+    assert.equal(await image(), "ghcr.io/headrace/operator:0.0.1");
+    await helm(["uninstall", "headrace", "--namespace=headrace"]);
+    await kubernetes.kubectl(["apply", "--server-side", "--force-conflicts", "-f", join(repoRoot, "crds")]);
+    await helm(["upgrade", "--install", "headrace", CHART, ...values, "--take-ownership"]);
+    await helm(["uninstall", "headrace", "--namespace=headrace"]);
+  });
+
   for (const [what, watch, watched, webhook] of [
     ["all namespaces", { mode: "all" }, "team-all", false],
     ["its own namespace", { mode: "own" }, NAMESPACE, false],
@@ -267,6 +327,14 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
           (await kubernetes.kubectl(told).catch(String)).includes("BEGIN CERTIFICATE"),
         );
       } else assert.equal(await kubernetes.kubectl(bundle), "");
+      const testPod = objectsOf(await render({ fullnameOverride: "headrace" })).find(({ kind }) => kind === "Pod");
+      const [command = []] = valuesAt("command", testPod).map((value) => z.array(z.string()).parse(value));
+      const address = "http://headrace.headrace.svc:8080";
+      const here = command.map((part) => part.replace(address, operator.healthUrl));
+      assert.notDeepEqual(here, command);
+      // What `helm test` runs, on this machine.
+      const { stdout } = await run(process.execPath, here.slice(1));
+      assert.match(stdout, /^the operator is ready: /);
       assert.equal(operator.running(), true);
       const log = await readFile(operator.logFile, "utf8");
       assert.doesNotMatch(log, /forbidden/i);

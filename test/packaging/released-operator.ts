@@ -44,7 +44,7 @@ export async function startReleasedOperator(options: {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Where the program sees `dir`. Default: where it is. */
   readonly seenDir?: string;
-}): Promise<LocalProcess> {
+}): Promise<LocalProcess & { readonly healthUrl: string }> {
   const { dir, kubectl, adminKubeconfig, namespace, program = FROM_SOURCES, environment, seenDir = dir } = options;
   const serviceAccount = { name: "headrace", namespace };
   const kubeconfig = await kubeconfigOfServiceAccount({ dir, adminKubeconfig, kubectl, serviceAccount });
@@ -81,7 +81,7 @@ export async function startReleasedOperator(options: {
     return response?.ok === true;
   };
   await waitUntilReady(operator, isReady, { timeoutMs: 180_000 });
-  return operator;
+  return Object.assign(operator, { healthUrl: `http://${host}:${port}` });
 }
 
 /** What the release's Deployment sets for the operator. */
