@@ -4,10 +4,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node --conditions=source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop chaos scale connectors clusters packaging images release ratios bench check clean
+.PHONY: help setup demo test interop chaos scale connectors clusters packaging e2e images release ratios bench check clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 node_modules/.package-lock.json: package-lock.json package.json contract/package.json sdk/package.json native/package.json runtime/package.json cli/package.json
 	@echo "▸ npm packages"
@@ -43,6 +43,9 @@ packaging: setup ## Charts, manifests, examples and images as they ship, on a re
 
 ratios: setup ## Two short scenarios of the benchmark beside the JVM worker: fails if a ratio is far below its target
 	@$(NODE) dev/test.ts --group ratios $(FILTER)
+
+e2e: setup ## The chart from the images as they ship, on two nodes with kubelet and containerd (root, Linux); STATES=1 keeps the states seen
+	@$(NODE) dev/e2e/main.ts $(FILTER)
 
 images: setup ## Images of operator and worker without Docker, into build/images (ROOT=dir: their file systems, too; PLATFORMS=amd64,arm64: for both)
 	@$(NODE) dev/image/main.ts $(if $(ROOT),--root $(ROOT)) $(if $(PLATFORMS),--platforms $(PLATFORMS))

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Credentials, type Identity, writeCredentials } from "./control-plane/credentials.ts";
-import { CLAIM_PORT, chooseNetwork, type LoopbackNetwork } from "./control-plane/network.ts";
+import { CLAIM_PORT, type ClusterNetwork, chooseNetwork } from "./control-plane/network.ts";
 import { userRoles } from "./control-plane/user-roles.ts";
 import { createKubectl, type Kubectl } from "./kubectl.ts";
 import { ApiError, type KubernetesApi, openKubernetesApi } from "./kubernetes-api.ts";
@@ -20,6 +20,8 @@ export interface ControlPlane {
   readonly adminKubeconfig: string;
   /** Kubeconfig file of a developer: the role `edit` in all namespaces, Headrace's resources included. */
   readonly userKubeconfig: string;
+  /** Kubeconfig file of kube-proxy on any node. */
+  readonly proxyKubeconfig: string;
   /** Kubeconfig file of a node's agent; throws for a node that was not named at the start. */
   nodeKubeconfig(node: string): string;
   readonly kubectlPath: string;
@@ -38,11 +40,21 @@ export interface ControlPlaneOptions {
   readonly nodes?: readonly string[];
   /** Admission plugins of the API server beside those that are on by default. */
   readonly admissionPlugins?: readonly string[];
+  /** Further arguments of the API server. */
+  readonly apiserverArgs?: readonly string[];
+  /**
+   * A network that pods reach, which its caller has made and gives to nodes by itself: Services get Endpoints there. Default: a loopback network,
+   * whose addresses Endpoints refuse.
+   */
+  readonly network?: ClusterNetwork;
   /** true: outlives this process. */
   readonly detached?: boolean;
 }
 
 const READY_TIMEOUT_MS = 240_000;
+/** Of Services. Its first address is the API server's. */
+export const SERVICE_CIDR = "10.0.0.0/16";
+const API_SERVICE_ADDRESS = "10.0.0.1";
 
 /**
  * Starts a fresh control plane with an empty etcd; resolves when it is ready for workloads. RBAC and node authorization are on.
@@ -74,11 +86,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   };
 
   try {
-    const network = await startEtcd(binaries.etcd, dir, start, processes);
+    const network = await startEtcd(binaries.etcd, { dir, start, processes, given: options.network });
+    const isLoopback = options.network === undefined;
     const [port] = await freePorts(1, network.address);
     const server = `https://${network.address}:${port}`;
     const identities = toIdentities(nodes);
-    const credentials = await writeCredentials({ dir, server, address: network.address, identities });
+    const credentials = await writeCredentials({
+      dir,
+      server,
+      addresses: [network.address, API_SERVICE_ADDRESS],
+      identities,
+    });
     const kubeconfig = (id: string) => {
       const file = credentials.kubeconfigs.get(id);
       if (file === undefined) throw new Error(`the control plane has no credentials for ${id}`);
@@ -87,14 +105,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
     const apiserver = await start("kube-apiserver", binaries.kubeApiserver, [
       ...apiserverArgs(network, port, credentials),
+      ...(isLoopback ? ["--endpoint-reconciler-type=none"] : []),
       ...(options.admissionPlugins ?? []).map((plugin) => `--enable-admission-plugins=${plugin}`),
+      ...(options.apiserverArgs ?? []),
     ]);
     const api = openKubernetesApi(kubeconfig("admin"));
     const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
     try {
       await waitUntilReady(apiserver, () => api.isReady(signal), { timeoutMs: READY_TIMEOUT_MS });
       await start("kube-controller-manager", binaries.kubeControllerManager, [
-        ...controllerManagerArgs(network, credentials),
+        ...controllerManagerArgs(credentials),
+        ...(isLoopback ? loopbackNodesArgs(network) : []),
         `--kubeconfig=${kubeconfig("controller-manager")}`,
       ]);
       await start("kube-scheduler", binaries.kubeScheduler, [
@@ -120,6 +141,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       podCidr: network.cidr,
       adminKubeconfig,
       userKubeconfig: kubeconfig("user"),
+      proxyKubeconfig: kubeconfig("kube-proxy"),
       nodeKubeconfig: (node) => kubeconfig(`node-${node}`),
       kubectlPath: binaries.kubectl,
       kubectl,
@@ -137,12 +159,20 @@ type Start = (name: string, command: string, args: readonly string[]) => Promise
 /** Starts etcd, which takes the network; another stack may take the same one at the same moment, then the next is tried. */
 async function startEtcd(
   command: string,
-  dir: string,
-  start: Start,
-  processes: LocalProcess[],
-): Promise<LoopbackNetwork> {
+  {
+    dir,
+    start,
+    processes,
+    given,
+  }: {
+    readonly dir: string;
+    readonly start: Start;
+    readonly processes: LocalProcess[];
+    readonly given: ClusterNetwork | undefined;
+  },
+): Promise<ClusterNetwork> {
   for (let attempt = 1; ; attempt += 1) {
-    const network = await chooseNetwork();
+    const network = given ?? (await chooseNetwork());
     const client = `http://${network.address}:${CLAIM_PORT}`;
     const peer = `http://${network.address}:${CLAIM_PORT + 1}`;
     const etcd = await start("etcd", command, [
@@ -167,19 +197,18 @@ async function startEtcd(
   }
 }
 
-function apiserverArgs(network: LoopbackNetwork, port: number | undefined, credentials: Credentials): string[] {
+function apiserverArgs(network: ClusterNetwork, port: number | undefined, credentials: Credentials): string[] {
   return [
     `--etcd-servers=http://${network.address}:${CLAIM_PORT}`,
     `--bind-address=${network.address}`,
     `--advertise-address=${network.address}`,
     `--secure-port=${port}`,
-    "--endpoint-reconciler-type=none", // A loopback address is not allowed in Endpoints.
     `--tls-cert-file=${credentials.certificate}`,
     `--tls-private-key-file=${credentials.key}`,
     `--token-auth-file=${credentials.tokens}`,
     "--authorization-mode=Node,RBAC",
     "--enable-admission-plugins=NodeRestriction",
-    "--service-cluster-ip-range=10.0.0.0/16",
+    `--service-cluster-ip-range=${SERVICE_CIDR}`,
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${credentials.serviceAccountPublicKey}`,
     `--service-account-signing-key-file=${credentials.serviceAccountPrivateKey}`,
@@ -187,20 +216,25 @@ function apiserverArgs(network: LoopbackNetwork, port: number | undefined, crede
   ];
 }
 
-function controllerManagerArgs(network: LoopbackNetwork, credentials: Credentials): string[] {
+function controllerManagerArgs(credentials: Credentials): string[] {
   return [
     "--leader-elect=false",
     "--secure-port=0",
     "--use-service-account-credentials=true",
-    // Endpoints refuse the pods' loopback addresses; their controllers would try for ever.
-    "--controllers=*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller",
     `--service-account-private-key-file=${credentials.serviceAccountPrivateKey}`,
     `--root-ca-file=${credentials.certificate}`,
+    "--kube-api-qps=200",
+    "--kube-api-burst=400",
+  ];
+}
+
+function loopbackNodesArgs(network: ClusterNetwork): string[] {
+  return [
+    // Endpoints refuse the pods' loopback addresses; their controllers would try for ever.
+    "--controllers=*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller",
     "--allocate-node-cidrs=true",
     `--cluster-cidr=${network.cidr}`,
     "--node-cidr-mask-size=22",
-    "--kube-api-qps=200",
-    "--kube-api-burst=400",
   ];
 }
 
@@ -210,6 +244,7 @@ function toIdentities(nodes: readonly string[]): ReadonlyMap<string, Identity> {
     ["user", { name: "developer", groups: ["headrace:developers"] }],
     ["controller-manager", { name: "system:kube-controller-manager", groups: [] }],
     ["scheduler", { name: "system:kube-scheduler", groups: [] }],
+    ["kube-proxy", { name: "system:kube-proxy", groups: [] }],
     ...nodes.map((node): [string, Identity] => [
       `node-${node}`,
       { name: `system:node:${node}`, groups: ["system:nodes"] },

@@ -30,13 +30,15 @@ export interface Credentials {
 export async function writeCredentials(options: {
   readonly dir: string;
   readonly server: string;
-  readonly address: string;
+  /** Under which clients reach the API server. */
+  readonly addresses: readonly string[];
   readonly identities: ReadonlyMap<string, Identity>;
 }): Promise<Credentials> {
-  const { dir, server, address, identities } = options;
+  const { dir, server, addresses, identities } = options;
   const certificate = join(dir, "apiserver.crt");
   const key = join(dir, "apiserver.key");
-  const names = `IP:${address},DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc`;
+  const hosts = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+  const names = [...addresses.map((address) => `IP:${address}`), ...hosts.map((host) => `DNS:${host}`)].join();
   await run("openssl", [
     ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"],
     ...["-subj", "/CN=headrace-local-kubernetes", "-addext", `subjectAltName=${names}`],

@@ -12,20 +12,21 @@ export interface KubernetesBinaries {
   readonly kubectl: string;
 }
 
-const VERSION = "v1.34.4";
+/** Of the control plane, and of nodes. */
+export const KUBERNETES_VERSION = "v1.34.4";
 const PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"] as const;
 const SOURCE = join(repoRoot, "dev/kubernetes");
-const [, MAJOR, MINOR] = /^v(\d+)\.(\d+)/.exec(VERSION) ?? [];
+const [, MAJOR, MINOR] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION) ?? [];
 const VERSION_PACKAGE = "k8s.io/component-base/version";
 const LINKER_FLAGS = [
   "-s",
   "-w",
-  `-X ${VERSION_PACKAGE}.gitVersion=${VERSION}`,
+  `-X ${VERSION_PACKAGE}.gitVersion=${KUBERNETES_VERSION}`,
   `-X ${VERSION_PACKAGE}.gitMajor=${MAJOR}`,
   `-X ${VERSION_PACKAGE}.gitMinor=${MINOR}`,
 ].join(" ");
 /** Without optimisation it compiles in two thirds of the time and is fast enough for one machine. */
-const BUILD_ARGS = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", `-ldflags=${LINKER_FLAGS}`];
+export const BUILD_ARGS = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", `-ldflags=${LINKER_FLAGS}`];
 /**
  * The programs of Kubernetes 1.34 and etcd 3.6, built from `dev/kubernetes` with Go if the cache does not have them. etcd, kube-apiserver
  * and kubectl come from `KUBEBUILDER_ASSETS` if that is set. Callers at the same time, in any process, wait for one build.
@@ -52,12 +53,12 @@ export async function buildKubernetes(): Promise<KubernetesBinaries> {
 async function builtPrograms(): Promise<string> {
   const key = await goBuildKey(SOURCE, ["go.mod", "go.sum", "main.go"], [BUILD_ARGS, GO_ENV, PROGRAMS]);
   const program = {
-    title: `build Kubernetes ${VERSION} with Go`,
+    title: `build Kubernetes ${KUBERNETES_VERSION} with Go`,
     source: SOURCE,
     args: [...BUILD_ARGS, "."],
     name: "cluster",
   };
-  return goBuild(program, join(cacheDir(), "kubernetes", `${VERSION}-${key}`), (partial) => {
+  return goBuild(program, join(cacheDir(), "kubernetes", `${KUBERNETES_VERSION}-${key}`), (partial) => {
     for (const name of PROGRAMS) symlinkSync("cluster", join(partial, name));
   });
 }

@@ -1,5 +1,15 @@
 /** A set of tests with a make target of its own; `test` is everything that is in no other. */
-export const GROUPS = ["test", "interop", "chaos", "scale", "connectors", "clusters", "packaging", "ratios"] as const;
+export const GROUPS = [
+  "test",
+  "interop",
+  "chaos",
+  "scale",
+  "connectors",
+  "clusters",
+  "packaging",
+  "ratios",
+  "e2e",
+] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** Which files are wanted: `words` are looked for in their paths, whatever their group; without words all of `group`. */
@@ -11,7 +21,7 @@ export interface Choice {
 }
 
 /** Groups whose files measure how long things take, or need the machine for themselves. */
-const ALONE_GROUPS: ReadonlySet<Group> = new Set(["chaos", "scale", "ratios"]);
+const ALONE_GROUPS: ReadonlySet<Group> = new Set(["chaos", "scale", "ratios", "e2e"]);
 
 /** Files that take longest: started first, so that they do not run last and alone. */
 const LONG: readonly string[] = [

@@ -1,0 +1,113 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { type ControlPlane, startControlPlane } from "../control-plane.ts";
+import { file } from "../image/file.ts";
+import { writeImage } from "../image/oci-layout.ts";
+import { type LocalKafka, startKafka } from "../kafka.ts";
+import { freePorts } from "../process.ts";
+import { step } from "../progress.ts";
+import { buildNode } from "../setup/node.ts";
+import { nodePackages } from "../setup/node-packages.ts";
+import { startDns } from "./dns.ts";
+import { HOST_ADDRESS, makeNetwork, nodeNetworks, POD_CIDR } from "./network.ts";
+import { type E2eNode, startNode } from "./node.ts";
+import { PAUSE_IMAGE } from "./node-config.ts";
+
+/** A cluster with real nodes within namespaces of this machine, and a Kafka that its pods reach. */
+export interface E2eCluster {
+  readonly controlPlane: ControlPlane;
+  readonly kafka: LocalKafka;
+  /** `host:port`, the same for pods and for this process. */
+  readonly bootstrap: string;
+  readonly nodes: readonly E2eNode[];
+  readonly auditLog: string;
+}
+
+export const NODE_COUNT = 2;
+
+/** Who was refused what, and nothing more. */
+const AUDIT_POLICY = stringify({
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived", "ResponseStarted"],
+  rules: [{ level: "Metadata", userGroups: ["system:serviceaccounts"] }, { level: "None" }],
+});
+
+/**
+ * Starts everything within the namespaces that this process is in, which must be its own: it ends with them. `archives` are images that
+ * all nodes have from the beginning. Resolves when the nodes are ready.
+ */
+export async function startCluster(
+  dir: string,
+  { cgroup, archives }: { readonly cgroup: string; readonly archives: readonly string[] },
+): Promise<E2eCluster> {
+  const binaries = await buildNode();
+  const packages = await nodePackages();
+  const networks = nodeNetworks(NODE_COUNT);
+  await makeNetwork(networks);
+
+  const [port = 0, controllerPort = 0] = await freePorts(2);
+  const bootstrap = `${HOST_ADDRESS}:${port}`;
+  const starting = startKafka({
+    dir: join(dir, "kafka"),
+    port,
+    controllerPort,
+    heap: "512m",
+    properties: {
+      listeners: `PLAINTEXT://0.0.0.0:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+      "advertised.listeners": `PLAINTEXT://${bootstrap}`,
+    },
+  });
+  starting.catch(() => {}); // Awaited below; what fails first is told.
+
+  const auditPolicy = join(dir, "audit-policy.yaml");
+  const auditLog = join(dir, "audit.log");
+  writeFileSync(auditPolicy, AUDIT_POLICY);
+  const controlPlane = await step("start the control plane", () =>
+    startControlPlane({
+      dir: join(dir, "control-plane"),
+      nodes: networks.map(({ name }) => name),
+      network: { cidr: POD_CIDR, address: HOST_ADDRESS },
+      apiserverArgs: [
+        `--audit-policy-file=${auditPolicy}`,
+        `--audit-log-path=${auditLog}`,
+        "--kubelet-preferred-address-types=InternalIP",
+      ],
+    }),
+  );
+  const pause = writePauseImage(join(dir, "pause"), binaries.pause);
+  const nodes = await step(`start ${NODE_COUNT} nodes`, async () => {
+    const started: E2eNode[] = [];
+    for (const network of networks) {
+      const nodeDir = join(dir, network.name);
+      mkdirSync(nodeDir, { recursive: true });
+      const node = await startNode(nodeDir, network, { binaries, packages, controlPlane, cgroup });
+      for (const archive of [pause, ...archives]) await node.importImage(archive);
+      started.push(node);
+    }
+    await startDns(dir, binaries.coredns, controlPlane);
+    await controlPlane.kubectl(["wait", "--for=condition=Ready", "--timeout=180s", "node", "--all"]);
+    return started;
+  });
+  chmodSync(dir, 0o755);
+  return { controlPlane, kafka: await starting, bootstrap, nodes, auditLog };
+}
+
+/** Answers the path of the image's archive. */
+function writePauseImage(dir: string, binary: string): string {
+  writeImage(
+    dir,
+    {
+      reference: PAUSE_IMAGE,
+      layers: [{ title: "pause", files: [file("pause", readFileSync(binary), true)] }],
+      user: "65535:65535",
+      env: {},
+      entrypoint: ["/pause"],
+      workingDir: "/",
+      labels: {},
+    },
+    { time: new Date(0) },
+  );
+  return `${dir}.tar`;
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+
+/** Variable that names the file with the {@link E2eContext}. */
+export const CONTEXT_VARIABLE = "HEADRACE_E2E";
+
+const Context = z.object({
+  /** Administrator's. */
+  kubeconfig: z.string(),
+  kubectl: z.string(),
+  /** Kafka, for the tests. */
+  bootstrap: z.string(),
+  /** Kafka, for pods. */
+  podBootstrap: z.string(),
+  /** Tag of the images that the chart names by default. */
+  version: z.string(),
+  /** Tag under which all nodes have the same images once more, to upgrade to. */
+  nextVersion: z.string(),
+  /** How many nodes there are. */
+  nodes: z.number(),
+  /** Directory that a volume of type hostPath shows on all nodes. */
+  dataDir: z.string(),
+  /** The API server's audit log, JSON lines. */
+  auditLog: z.string(),
+  /** For files of the tests. */
+  dir: z.string(),
+});
+
+/** The cluster that `make e2e` has made, or was given. */
+export type E2eContext = z.output<typeof Context>;
+
+/** Reads what `make e2e` has written for its tests. */
+export function readContext(): E2eContext {
+  const file = process.env[CONTEXT_VARIABLE];
+  if (file === undefined) throw new Error(`these tests need a cluster with real nodes: run \`make e2e\``);
+  return Context.parse(JSON.parse(readFileSync(file, "utf8")));
+}

@@ -1,0 +1,406 @@
+import assert from "node:assert/strict";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { parse, stringify } from "yaml";
+import { type E2eContext, readContext } from "#dev/e2e/context.ts";
+import { hostService } from "#dev/e2e/dns.ts";
+import { consumeAll } from "#dev/kafka.ts";
+import { eventually } from "#support/eventually.ts";
+import { numbersIn } from "#support/numbered-lines.ts";
+import { count } from "./counted.ts";
+import { countRequests, deniedRequests } from "./denied-requests.ts";
+import { CHART, DEADLINE_MS, type Installation, isReady, openInstallation, type Pod } from "./installation.ts";
+import {
+  CLUSTER,
+  kafkaConnect,
+  kafkaConnector,
+  NAMESPACE,
+  OPERATOR_NAMESPACE,
+  restrictedNamespace,
+  STREAMS,
+  sharedVolume,
+  sink,
+  source,
+  TOPIC,
+  WORKERS,
+} from "./resources.ts";
+import { callRest } from "./rest-call.ts";
+import { type SeenStates, watchStates } from "./seen-states.ts";
+
+const TOKEN = "e2e-token-1f0a";
+const OPERATORS = "app.kubernetes.io/name=headrace,app.kubernetes.io/instance=headrace";
+const REPLICAS = 3;
+/** The file that `sink` writes, as pods see it. */
+const FILE = "numbers.txt";
+
+/**
+ * The release's life on real nodes, in order: each test begins where the one before it ended, while records flow from a source through Kafka
+ * to a sink. They are counted at the end.
+ */
+describe("the release on real nodes", { concurrency: false }, () => {
+  let context: E2eContext;
+  let cluster: Installation;
+  let states: SeenStates;
+  let bootstrap: string;
+  let atFirst: ReadonlySet<string>;
+
+  before(async () => {
+    context = readContext();
+    cluster = await openInstallation(context);
+    states = watchStates(context.kubeconfig);
+    await cluster.apply(restrictedNamespace(OPERATOR_NAMESPACE), restrictedNamespace(NAMESPACE));
+    const [host = "", port = ""] = context.podBootstrap.split(":");
+    assert.ok(host !== "" && port !== "");
+    // Workers find Kafka by a name of the cluster's DNS.
+    const service = {
+      name: "kafka",
+      namespace: NAMESPACE,
+      ports: [{ name: "kafka", protocol: "TCP", port: Number(port) }],
+    };
+    await cluster.kubectl(["apply", "-f", "-"], { input: hostService(service) });
+    bootstrap = `kafka.${NAMESPACE}.svc:${port}`;
+    await cluster.apply(...sharedVolume(context.dataDir), {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "rest-token", namespace: NAMESPACE },
+      stringData: { token: TOKEN },
+    });
+    await eventually("the namespaces have what every namespace has", async () => {
+      const objects = await cluster.objects();
+      return [OPERATOR_NAMESPACE, NAMESPACE].every(
+        (name) => objects.has(`ServiceAccount ${name}/default`) && objects.has(`ConfigMap ${name}/kube-root-ca.crt`),
+      );
+    });
+    atFirst = await cluster.objects();
+  });
+
+  after(async () => {
+    await states?.close();
+    const dir = process.env["HEADRACE_E2E_STATES"];
+    if (dir !== undefined) states?.write(dir);
+  });
+
+  const workers = () => cluster.pods(NAMESPACE, WORKERS);
+  const written = () => {
+    const file = join(context.dataDir, FILE);
+    return existsSync(file) ? numbersIn(file) : [];
+  };
+
+  /** Waits until all workers are ready and both connectors run, and records that were made only now have arrived. */
+  async function untilAllIsWell(replicas = REPLICAS): Promise<void> {
+    await eventually(
+      `${replicas} workers are ready`,
+      async () => (await workers()).filter(isReady).length === replicas,
+      DEADLINE_MS,
+    );
+    await cluster.untilReady("kc", NAMESPACE, CLUSTER, /^True Ready/);
+    for (const name of ["source", "sink"]) await cluster.untilReady("kctr", NAMESPACE, name, /^True Running/);
+    const before_ = written().length;
+    await eventually("records arrive", () => written().length > before_ + 200, DEADLINE_MS);
+  }
+
+  async function leader(): Promise<string> {
+    const format = "-o=jsonpath={.spec.holderIdentity}";
+    const holder = await cluster.kubectl([
+      "--namespace",
+      OPERATOR_NAMESPACE,
+      "get",
+      "lease",
+      "headrace-operator",
+      format,
+    ]);
+    return holder.split("_")[0] ?? "";
+  }
+
+  it("installs the chart with two operators, of which one is elected, into a restricted namespace", async () => {
+    const { helm, kubectl } = cluster;
+    await helm([
+      "install",
+      "headrace",
+      CHART,
+      `--namespace=${OPERATOR_NAMESPACE}`,
+      "--set=replicas=2",
+      "--wait",
+      "--timeout=5m",
+    ]);
+    await helm(["test", "headrace", `--namespace=${OPERATOR_NAMESPACE}`, "--timeout=5m"]);
+    const pods = (await cluster.pods(OPERATOR_NAMESPACE, OPERATORS)).filter(isReady);
+    assert.equal(pods.length, 2);
+    await eventually(
+      "one is the leader",
+      async () => pods.some(({ metadata }) => metadata.name !== "") && (await leader()) !== "",
+    );
+    assert.ok(pods.map(({ metadata }) => metadata.name).includes(await leader()));
+    const definitions = await kubectl(["get", "crd", "-o=name"]);
+    assert.match(
+      definitions,
+      /kafkaconnects\.headrace\.dev[\s\S]*kafkaconnectors\.headrace\.dev|kafkaconnectors\.headrace\.dev[\s\S]*kafkaconnects\.headrace\.dev/,
+    );
+  });
+
+  it("makes a cluster of three workers on both nodes, which finds Kafka by its name", async () => {
+    await cluster.apply(kafkaConnect(bootstrap));
+    await cluster.untilReady("kc", NAMESPACE, CLUSTER, /^True Ready/);
+    const pods = await workers();
+    assert.equal(pods.filter(isReady).length, REPLICAS);
+    assert.deepEqual([...new Set(pods.map(({ spec }) => spec.nodeName))].length, context.nodes);
+    const images = new Set(pods.flatMap(({ spec }) => spec.containers.map(({ image }) => image)));
+    assert.deepEqual([...images], [`ghcr.io/headrace/worker:${context.version}`]);
+  });
+
+  it("lets records flow", async () => {
+    await cluster.apply(source(), sink());
+    await untilAllIsWell();
+  });
+
+  it("answers REST by the Service's name, over TLS, and only to those who have a token", async () => {
+    const { kubectl } = cluster;
+    const secret = [
+      "--namespace",
+      NAMESPACE,
+      "get",
+      "secret",
+      `${CLUSTER}-connect-ca-cert`,
+      "-o=jsonpath={.data.ca\\.crt}",
+    ];
+    const authority = Buffer.from(await kubectl(secret), "base64").toString();
+    const host = `${CLUSTER}-connect-api.${NAMESPACE}.svc`;
+    const call = {
+      namespace: NAMESPACE,
+      pod: `${CLUSTER}-connect-0`,
+      url: `https://${host}:8083/connectors`,
+      authority,
+    };
+    const answer = await callRest(kubectl, { ...call, token: TOKEN });
+    assert.equal(answer.status, 200, answer.body);
+    assert.deepEqual(JSON.parse(answer.body).toSorted(), ["sink", "source"]);
+    assert.equal((await callRest(kubectl, { ...call, token: null })).status, 401);
+    assert.equal((await callRest(kubectl, { ...call, token: "wrong" })).status, 401);
+    assert.equal(
+      (await callRest(kubectl, { ...call, url: `http://${host}:8083/connectors`, token: TOKEN })).status,
+      null,
+    );
+  });
+
+  it("replaces a pod that is deleted", async () => {
+    const [pod] = (await workers()).filter(({ metadata }) => metadata.name === `${CLUSTER}-connect-1`);
+    await cluster.kubectl(["--namespace", NAMESPACE, "delete", "pod", `${CLUSTER}-connect-1`]);
+    await eventually(
+      "another pod has its name",
+      async () =>
+        (await workers()).some(
+          ({ metadata }) => metadata.name === `${CLUSTER}-connect-1` && metadata.uid !== pod?.metadata.uid,
+        ),
+      DEADLINE_MS,
+    );
+    await untilAllIsWell();
+  });
+
+  it("comes back after the kernel has killed a worker that was out of memory", async () => {
+    const name = `${CLUSTER}-connect-2`;
+    // Many small processes, so that the kernel takes the worker rather than one of them.
+    const script = `require("fs").writeFileSync("/proc/1/oom_score_adj", "1000");
+      const hold = "globalThis.held = Buffer.alloc(24e6, 1); setInterval(() => {}, 1000)";
+      setInterval(() => require("child_process").spawn(process.execPath, ["-e", hold]), 100);`;
+    const killing = cluster.kubectl(["--namespace", NAMESPACE, "exec", name, "--", "node", "-e", script]);
+    const killed = killing.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const isKilled = ({ metadata, status }: Pod) =>
+      metadata.name === name &&
+      status.containerStatuses?.some(
+        ({ restartCount, lastState }) => restartCount > 0 && lastState.terminated?.reason === "OOMKilled",
+      );
+    await eventually("the container was killed", async () => (await workers()).some(isKilled), DEADLINE_MS);
+    assert.ok((await killed) instanceof Error, "the command in the container ended with it");
+    await untilAllIsWell();
+  });
+
+  it("moves to the other node when one is drained", async () => {
+    const { kubectl } = cluster;
+    const nodeOf = async () => new Set((await workers()).map(({ spec }) => spec.nodeName));
+    const node =
+      (await workers()).find(({ metadata }) => metadata.name === `${CLUSTER}-connect-0`)?.spec.nodeName ?? "";
+    await kubectl(["drain", node, "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=5m"]);
+    await untilAllIsWell();
+    assert.equal((await nodeOf()).has(node), false);
+    assert.equal(
+      (await cluster.pods(OPERATOR_NAMESPACE, OPERATORS)).some(({ spec }) => spec.nodeName === node),
+      false,
+    );
+    await kubectl(["uncordon", node]);
+  });
+
+  it("rolls its workers one after the other when its configuration changes", async () => {
+    const old = new Set((await workers()).map(({ metadata }) => metadata.uid));
+    await cluster.apply(kafkaConnect(bootstrap, { flushMs: 1_500 }));
+    let least = REPLICAS;
+    await eventually(
+      "all workers are new",
+      async () => {
+        const pods = await workers();
+        least = Math.min(least, pods.filter(isReady).length);
+        return pods.length === REPLICAS && pods.every(({ metadata }) => !old.has(metadata.uid));
+      },
+      DEADLINE_MS,
+    );
+    assert.ok(least >= REPLICAS - 1, `only ${least} workers were ready`);
+    await untilAllIsWell();
+  });
+
+  it("is scaled down and up", async () => {
+    const scale = (replicas: number) =>
+      cluster.kubectl(["--namespace", NAMESPACE, "scale", "kafkaconnect", CLUSTER, `--replicas=${replicas}`]);
+    await scale(2);
+    await eventually("one worker is gone", async () => (await workers()).length === 2, DEADLINE_MS);
+    await untilAllIsWell(2);
+    await scale(REPLICAS);
+    await untilAllIsWell();
+  });
+
+  it("is led by the other operator when the first is killed", async () => {
+    const first = await leader();
+    await cluster.kubectl(["--namespace", OPERATOR_NAMESPACE, "delete", "pod", first, "--grace-period=0", "--force"]);
+    await eventually("another operator leads", async () => ![first, ""].includes(await leader()), DEADLINE_MS);
+    await cluster.apply(kafkaConnector("logger", { class: "logger-sink", config: { topics: "nothing-here" } }));
+    await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Running/);
+    await untilAllIsWell();
+  });
+
+  it("tells in the status what is wrong, and what is wanted", async () => {
+    const apply = (name: string, spec: object) => cluster.apply(kafkaConnector(name, { ...spec }));
+    await apply("logger", { class: "logger-sink", state: "paused", config: { topics: "nothing-here" } });
+    await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Paused/);
+    await apply("logger", { class: "logger-sink", state: "stopped", config: { topics: "nothing-here" } });
+    await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Stopped/);
+    await apply("unknown", { class: "no-such-class", config: { topics: "nothing-here" } });
+    await cluster.untilReady("kctr", NAMESPACE, "unknown", /^False UnknownClass/);
+    await apply("invalid", { class: "datagen", config: { topic: "nothing-here", "rate.per.second": "many" } });
+    await cluster.untilReady("kctr", NAMESPACE, "invalid", /^False InvalidConfig/);
+    await apply("failing", { class: "file-sink", config: { topics: TOPIC, file: "/nowhere/to-be-found" } });
+    await cluster.untilReady("kctr", NAMESPACE, "failing", /^False (Tasks?|Connector)?Failed/);
+    const { kubectl } = cluster;
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "logger", "unknown", "invalid", "failing"]);
+
+    const names = { name: "wrong", namespace: NAMESPACE };
+    const wrong = parse(stringify(kafkaConnect("kafka.nowhere.svc:9092")));
+    const topics = {
+      groupId: "wrong",
+      configStorageTopic: "wrong-c",
+      offsetStorageTopic: "wrong-o",
+      statusStorageTopic: "wrong-s",
+    };
+    await cluster.apply({ ...wrong, metadata: names, spec: { ...wrong.spec, replicas: 1, ...topics } });
+    await cluster.untilReady("kc", NAMESPACE, "wrong", /^False Workers(NotReady|Failing)/);
+    await cluster.kubectl(["--namespace", NAMESPACE, "scale", "kafkaconnect", "wrong", "--replicas=0"]);
+    await cluster.untilReady("kc", NAMESPACE, "wrong", /^True ScaledToZero/);
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "wrong"]);
+    await untilAllIsWell();
+  });
+
+  it("is upgraded with its workers, and rolled back", async () => {
+    const next = join(context.dir, "next-chart");
+    cpSync(CHART, next, { recursive: true });
+    const chartFile = join(next, "Chart.yaml");
+    const chart = parse(readFileSync(chartFile, "utf8"));
+    writeFileSync(
+      chartFile,
+      stringify({ ...chart, version: `${context.version}-next`, appVersion: context.nextVersion }),
+    );
+    const imagesOf = (pods: readonly Pod[]) => pods.map(({ spec }) => spec.containers[0]?.image.split(":").at(-1));
+    const untilVersion = async (version: string) => {
+      await eventually(
+        `workers and operators are ${version}`,
+        async () => {
+          const all = [...(await workers()), ...(await cluster.pods(OPERATOR_NAMESPACE, OPERATORS)).filter(isReady)];
+          return all.length === REPLICAS + 2 && imagesOf(all).every((image) => image === version);
+        },
+        2 * DEADLINE_MS,
+      );
+      await untilAllIsWell();
+    };
+    const flags = [`--namespace=${OPERATOR_NAMESPACE}`, "--wait", "--timeout=5m"];
+    await cluster.helm(["upgrade", "headrace", next, "--reuse-values", ...flags]);
+    await untilVersion(context.nextVersion);
+    await cluster.helm(["rollback", "headrace", "1", ...flags]);
+    await untilVersion(context.version);
+  });
+
+  it("has lost no record", async (t) => {
+    await cluster.apply(source("stopped"));
+    await cluster.untilReady("kctr", NAMESPACE, "source", /^True Stopped/);
+    const sent = (await consumeAll(context.bootstrap, TOPIC)).map(Number);
+    const inTopic = count(sent, STREAMS);
+    assert.ok(inTopic.distinct > 5_000, `only ${inTopic.distinct} records in all that time`);
+    assert.deepEqual(inTopic.missing, []);
+    const sentOnce = new Set(sent);
+    await eventually("the sink has them all", () => new Set(written()).size >= sentOnce.size, DEADLINE_MS);
+    const arrived = new Set(written());
+    assert.deepEqual(
+      [...sentOnce].filter((number) => !arrived.has(number)),
+      [],
+    );
+    const inFile = count(written(), STREAMS);
+    t.diagnostic(
+      `${inTopic.distinct} records: ${inTopic.repeated} twice in Kafka, ${inFile.repeated} twice in the file, none missing`,
+    );
+  });
+
+  it("leaves the definitions, and the connector that is to stay, when it is uninstalled", async () => {
+    const { kubectl, helm } = cluster;
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "--all", "--timeout=120s"]);
+    const secret = [
+      "--namespace",
+      NAMESPACE,
+      "get",
+      "secret",
+      `${CLUSTER}-connect-ca-cert`,
+      "-o=jsonpath={.data.ca\\.crt}",
+    ];
+    const authority = Buffer.from(await kubectl(secret), "base64").toString();
+    const pod = `${CLUSTER}-connect-0`;
+    const url = `https://${CLUSTER}-connect-api.${NAMESPACE}.svc:8083/connectors`;
+    const { body } = await callRest(kubectl, { namespace: NAMESPACE, pod, url, authority, token: TOKEN });
+    assert.deepEqual(JSON.parse(body), ["sink"]);
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "--all", "--timeout=120s"]);
+    await helm(["uninstall", "headrace", `--namespace=${OPERATOR_NAMESPACE}`, "--wait", "--timeout=5m"]);
+    const definitions = ["kafkaconnects", "kafkaconnectors"].map(
+      (name) => `CustomResourceDefinition /${name}.headrace.dev`,
+    );
+    let left: readonly string[] = [];
+    await eventually(
+      "nothing else is left",
+      async () => {
+        left = [...(await cluster.objects())].filter((one) => !atFirst.has(one)).toSorted();
+        return left.length === definitions.length;
+      },
+      DEADLINE_MS,
+    ).catch((error: unknown) => {
+      throw new Error(`left: ${left.join(", ")}`, { cause: error });
+    });
+    assert.deepEqual(left, definitions.toSorted());
+  });
+
+  it("was refused nothing by the API server in all that time", () => {
+    const namespaces = [OPERATOR_NAMESPACE, NAMESPACE];
+    assert.ok(countRequests(context.auditLog, namespaces) > 100);
+    assert.deepEqual(deniedRequests(context.auditLog, namespaces), []);
+  });
+
+  it("was seen in the states that others look at", () => {
+    const names = states.names();
+    for (const name of [
+      "kafkaconnect/ready-true-ready",
+      "kafkaconnect/ready-false-workersnotready",
+      "kafkaconnect/ready-false-rolling",
+      "kafkaconnector/ready-true-running",
+      "kafkaconnector/ready-true-paused",
+      "kafkaconnector/ready-true-stopped",
+      "kafkaconnector/ready-false-unknownclass",
+      "kafkaconnector/ready-false-invalidconfig",
+    ])
+      assert.ok(names.includes(name), `${name} is none of ${names.join(", ")}`);
+  });
+});
