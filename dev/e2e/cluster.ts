@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { repoRoot } from "../cache.ts";
 import { type ControlPlane, startControlPlane } from "../control-plane.ts";
 import { file } from "../image/file.ts";
 import { writeImage } from "../image/oci-layout.ts";
@@ -26,13 +26,7 @@ export interface E2eCluster {
 
 export const NODE_COUNT = 2;
 
-/** Who was refused what, and nothing more. */
-const AUDIT_POLICY = stringify({
-  apiVersion: "audit.k8s.io/v1",
-  kind: "Policy",
-  omitStages: ["RequestReceived", "ResponseStarted"],
-  rules: [{ level: "Metadata", userGroups: ["system:serviceaccounts"] }, { level: "None" }],
-});
+const AUDIT_POLICY = join(repoRoot, "dev/e2e/audit-policy.yaml");
 
 /**
  * Starts everything within the namespaces that this process is in, which must be its own: it ends with them. `archives` are images that
@@ -61,16 +55,14 @@ export async function startCluster(
   });
   starting.catch(() => {}); // Awaited below; what fails first is told.
 
-  const auditPolicy = join(dir, "audit-policy.yaml");
   const auditLog = join(dir, "audit.log");
-  writeFileSync(auditPolicy, AUDIT_POLICY);
   const controlPlane = await step("start the control plane", () =>
     startControlPlane({
       dir: join(dir, "control-plane"),
       nodes: networks.map(({ name }) => name),
       network: { cidr: POD_CIDR, address: HOST_ADDRESS },
       apiserverArgs: [
-        `--audit-policy-file=${auditPolicy}`,
+        `--audit-policy-file=${AUDIT_POLICY}`,
         `--audit-log-path=${auditLog}`,
         "--kubelet-preferred-address-types=InternalIP",
       ],

@@ -8,16 +8,12 @@ const Context = z.object({
   /** Administrator's. */
   kubeconfig: z.string(),
   kubectl: z.string(),
-  /** Kafka, for the tests. */
+  /** Kafka, for pods and tests: an IPv4 address and a port. */
   bootstrap: z.string(),
-  /** Kafka, for pods. */
-  podBootstrap: z.string(),
   /** Tag of the images that the chart names by default. */
   version: z.string(),
   /** Tag under which all nodes have the same images once more, to upgrade to. */
   nextVersion: z.string(),
-  /** How many nodes there are. */
-  nodes: z.number(),
   /** Directory that a volume of type hostPath shows on all nodes. */
   dataDir: z.string(),
   /** The API server's audit log, JSON lines. */

@@ -34,20 +34,28 @@ export async function startDns(dir: string, binary: string, { adminKubeconfig, k
   await waitUntilReady(dns, isReady, { timeoutMs: 120_000 });
   const ports = ["UDP", "TCP"].map((protocol) => ({ name: `dns-${protocol.toLowerCase()}`, protocol, port: 53 }));
   await kubectl(["apply", "-f", "-"], {
-    input: hostService({ name: "kube-dns", namespace: "kube-system", clusterIP: DNS_ADDRESS, ports }),
+    input: outsideService({
+      name: "kube-dns",
+      namespace: "kube-system",
+      address: HOST_ADDRESS,
+      clusterIP: DNS_ADDRESS,
+      ports,
+    }),
   });
 }
 
 /** Where a Service of the cluster leads that is served beside it. */
-export interface HostService {
+export interface OutsideService {
   readonly name: string;
   readonly namespace: string;
+  /** Where it is served; IPv4. */
+  readonly address: string;
   readonly clusterIP?: string;
   readonly ports: readonly { readonly name: string; readonly protocol: string; readonly port: number }[];
 }
 
-/** YAML of a Service for something that listens at {@link HOST_ADDRESS}. */
-export function hostService({ name, namespace, clusterIP, ports }: HostService): string {
+/** YAML of a Service for something that is no pod. */
+export function outsideService({ name, namespace, address, clusterIP, ports }: OutsideService): string {
   const service = {
     apiVersion: "v1",
     kind: "Service",
@@ -59,7 +67,7 @@ export function hostService({ name, namespace, clusterIP, ports }: HostService):
     kind: "EndpointSlice",
     metadata: { name, namespace, labels: { "kubernetes.io/service-name": name } },
     addressType: "IPv4",
-    endpoints: [{ addresses: [HOST_ADDRESS], conditions: { ready: true } }],
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
     ports,
   };
   return [service, slice].map((one) => stringify(one)).join("---\n");

@@ -1,17 +1,17 @@
-import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { repoRoot } from "../cache.ts";
 import { exitOnSignals, logTail } from "../process.ts";
 import { startCluster } from "./cluster.ts";
-import { CONTEXT_VARIABLE, type E2eContext } from "./context.ts";
+import type { E2eContext } from "./context.ts";
+import { nextTag, runTests } from "./run-tests.ts";
 
 /**
  * The part of `make e2e` that runs within namespaces of its own: the cluster and the tests, or with `KEEP` a shell with the cluster's kubeconfig.
  * Arguments: directory, cgroup, tag of the images, and words for the tests.
  */
 const [dir = "", cgroup = "", version = "", ...words] = process.argv.slice(2);
-const nextVersion = `${version}-next`;
+const nextVersion = nextTag(version);
 const images = ["operator", "worker"] as const;
 
 async function main(): Promise<number> {
@@ -28,25 +28,13 @@ async function main(): Promise<number> {
     kubeconfig: controlPlane.adminKubeconfig,
     kubectl: controlPlane.kubectlPath,
     bootstrap,
-    podBootstrap: bootstrap,
     version,
     nextVersion,
-    nodes: nodes.length,
     dataDir,
     auditLog,
     dir,
   };
-  const file = join(dir, "context.json");
-  writeFileSync(file, JSON.stringify(context));
-  const env = { ...process.env, [CONTEXT_VARIABLE]: file, KUBECONFIG: controlPlane.adminKubeconfig };
-  const shell = process.env["KEEP"] === undefined ? null : { command: "bash", args: ["--norc", "-i"] };
-  const tests = ["--conditions=source", join(repoRoot, "dev/test.ts"), "--group", "e2e", ...words];
-  const { command, args } = shell ?? { command: process.execPath, args: tests };
-  const child = spawn(command, args, { stdio: "inherit", env, cwd: repoRoot });
-  const code = await new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (exitCode) => resolve(exitCode ?? 1));
-  });
+  const code = await runTests(context, words);
   for (const { name, logFiles } of nodes)
     for (const logFile of code === 0 ? [] : logFiles)
       console.error(`\n${name}, end of ${logFile}:\n${logTail(logFile, 15)}`);

@@ -15,16 +15,17 @@ import { leftCgroups, makeCgroups, removeCgroups } from "./cgroups.ts";
 import { NODE_COUNT } from "./cluster.ts";
 import { nodeNetworks } from "./network.ts";
 import { lookAtMachine, obstacles } from "./requirements.ts";
+import { nextTag, runTests } from "./run-tests.ts";
 
 /**
  * `make e2e`: the chart, from the images as they ship, on nodes with kubelet and containerd. The nodes live in namespaces of their own (network,
  * mounts, processes), which lead nowhere and end with this process; what remains of them in cgroups and files is removed at the end.
  */
 const PREFIX = "headrace-e2e-";
-/** Where the states that were seen are kept if `STATES` is set: Argo CD's tests read them. */
-const STATES_DIR = join(repoRoot, "test/packaging/argocd/states");
 
 async function main(words: readonly string[]): Promise<number> {
+  const given = process.env["HEADRACE_KUBECONFIG"];
+  if (given !== undefined && given !== "") return await onGivenCluster(given, words);
   const reasons = obstacles(lookAtMachine());
   if (reasons.length > 0) {
     console.error(
@@ -41,10 +42,7 @@ async function main(words: readonly string[]): Promise<number> {
   const imagesDir = join(repoRoot, "build/images");
   mkdirSync(imagesDir, { recursive: true });
   await step("build the images", () => buildImages(imagesDir));
-  const { version } = z
-    .object({ version: z.string() })
-    .parse(JSON.parse(readFileSync(join(repoRoot, "package.json"), "utf8")));
-
+  const version = ownVersion();
   for (const left of leftCgroups(isOfDeadRun)) await removeCgroups(left);
   const dir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   const cgroup = basename(dir);
@@ -58,6 +56,39 @@ async function main(words: readonly string[]): Promise<number> {
     await removeCgroups(cgroup);
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Where a cluster that was given keeps what the tests look at. */
+const GIVEN = {
+  HEADRACE_E2E_KAFKA: "host:port of a Kafka that pods and this machine reach; the host is an IPv4 address",
+  HEADRACE_E2E_DATA_DIR: "a directory of this machine that all nodes have under the same path, writable for everybody",
+  HEADRACE_E2E_AUDIT_LOG: "the API server's audit log, with all requests of ServiceAccounts",
+} as const;
+
+/** The tests on a cluster whose nodes have the images under both tags, or can pull them. */
+async function onGivenCluster(kubeconfig: string, words: readonly string[]): Promise<number> {
+  const missing = Object.entries(GIVEN).filter(([name]) => (process.env[name] ?? "") === "");
+  if (missing.length > 0) {
+    console.error(`HEADRACE_KUBECONFIG is set; make e2e needs as well:`);
+    for (const [name, meaning] of missing) console.error(`  ${name}: ${meaning}`);
+    return 1;
+  }
+  const { HEADRACE_E2E_KAFKA: bootstrap = "", HEADRACE_E2E_DATA_DIR: dataDir = "" } = process.env;
+  const { HEADRACE_E2E_AUDIT_LOG: auditLog = "" } = process.env;
+  const { kubectl } = await buildKubernetes();
+  const version = ownVersion();
+  const dir = mkdtempSync(join(tmpdir(), PREFIX));
+  try {
+    const context = { kubeconfig, kubectl, bootstrap, version, nextVersion: nextTag(version), dataDir, auditLog, dir };
+    return await runTests(context, words);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function ownVersion(): string {
+  const text = readFileSync(join(repoRoot, "package.json"), "utf8");
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 /** A run's groups are named with its process's id. */
@@ -91,7 +122,6 @@ async function inNamespaces(args: readonly string[]): Promise<number> {
   const inner = [process.execPath, "--conditions=source", join(repoRoot, "dev/e2e/inside.ts"), ...args];
   child = spawn("setpriv", ["--pdeathsig=KILL", ...unshare, "sh", "-c", script, "sh", ...inner], {
     stdio: "inherit",
-    env: { ...process.env, ...(process.env["STATES"] !== undefined && { HEADRACE_E2E_STATES: STATES_DIR }) },
   });
   const ended = child;
   return await new Promise((resolve, reject) => {

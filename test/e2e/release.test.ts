@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { parse, stringify } from "yaml";
 import { type E2eContext, readContext } from "#dev/e2e/context.ts";
-import { hostService } from "#dev/e2e/dns.ts";
+import { outsideService } from "#dev/e2e/dns.ts";
 import { consumeAll } from "#dev/kafka.ts";
 import { eventually } from "#support/eventually.ts";
 import { numbersIn } from "#support/numbered-lines.ts";
@@ -50,15 +50,16 @@ describe("the release on real nodes", { concurrency: false }, () => {
     cluster = await openInstallation(context);
     states = watchStates(context.kubeconfig);
     await cluster.apply(restrictedNamespace(OPERATOR_NAMESPACE), restrictedNamespace(NAMESPACE));
-    const [host = "", port = ""] = context.podBootstrap.split(":");
-    assert.ok(host !== "" && port !== "");
+    const [address = "", port = ""] = context.bootstrap.split(":");
+    assert.ok(address !== "" && port !== "");
     // Workers find Kafka by a name of the cluster's DNS.
     const service = {
       name: "kafka",
       namespace: NAMESPACE,
+      address,
       ports: [{ name: "kafka", protocol: "TCP", port: Number(port) }],
     };
-    await cluster.kubectl(["apply", "-f", "-"], { input: hostService(service) });
+    await cluster.kubectl(["apply", "-f", "-"], { input: outsideService(service) });
     bootstrap = `kafka.${NAMESPACE}.svc:${port}`;
     await cluster.apply(...sharedVolume(context.dataDir), {
       apiVersion: "v1",
@@ -144,7 +145,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await cluster.untilReady("kc", NAMESPACE, CLUSTER, /^True Ready/);
     const pods = await workers();
     assert.equal(pods.filter(isReady).length, REPLICAS);
-    assert.deepEqual([...new Set(pods.map(({ spec }) => spec.nodeName))].length, context.nodes);
+    assert.ok(new Set(pods.map(({ spec }) => spec.nodeName)).size >= 2, "they are on several nodes");
     const images = new Set(pods.flatMap(({ spec }) => spec.containers.map(({ image }) => image)));
     assert.deepEqual([...images], [`ghcr.io/headrace/worker:${context.version}`]);
   });

@@ -104,6 +104,7 @@ export const source = (state: "running" | "stopped" = "running"): object =>
     class: "datagen",
     tasksMax: 3,
     state,
+    autoRestart: {},
     config: {
       topic: TOPIC,
       template: "{{sequence}}",
@@ -119,6 +120,7 @@ export const sink = (): object =>
   kafkaConnector("sink", {
     class: "file-sink",
     tasksMax: 3,
+    autoRestart: {},
     deletionPolicy: "Orphan",
     config: { topics: TOPIC, file: "/mnt/data/numbers.txt" },
   });
