@@ -284,6 +284,19 @@ describe("s3 sink", { concurrency: 3 }, () => {
       assert.match(found.get("s3.bucket.name")?.join() ?? "", /InvalidAccessKeyId.*check aws\.access\.key\.id/);
     }));
 
+  it("goes on with lower offsets, as those of a topic that was made anew", () =>
+    withBucket(async (bucket) => {
+      const sink = await openSinkRun(s3Sink, { config: { ...bucket.config, "flush.size": "3" } });
+      await sink.put(numbered(100, 102));
+      await sink.put(numbered(0, 4));
+      assert.deepEqual(await sink.commit([position(4n)]), [position(3n)]);
+      assert.deepEqual(
+        linesOf(bucket),
+        [0, 1, 2, 100, 101].map((n) => ({ n })),
+      );
+      await sink.close();
+    }));
+
   it("writes keys, headers and where records lie, if asked to", () =>
     withBucket(async (bucket) => {
       const config = {

@@ -52,7 +52,7 @@ export class PartitionWriter {
     this.#options = options;
   }
 
-  /** Whether this record was taken, or passed over, before. */
+  /** Whether this record was taken, or passed over, before: so it is when a batch comes again of which a part was taken. */
   hasTaken(offset: bigint): boolean {
     return this.#next !== null && offset < this.#next;
   }
@@ -76,7 +76,9 @@ export class PartitionWriter {
     if (before !== null) {
       const openLayout = before.objects.get(directory)?.layout ?? null;
       const next = { timestamp, layout: row.layout, openLayout };
-      before.full = isFullBefore(stateOf(before), next, limits);
+      // What was read before comes again: the topic was made anew, say. An object's records stay in the order of their offsets.
+      const rewound = this.hasTaken(record.original.offset);
+      before.full = rewound || isFullBefore(stateOf(before), next, limits);
       await this.finishFull(signal);
     }
     const { offset } = record.original;

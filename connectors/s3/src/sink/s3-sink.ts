@@ -55,6 +55,8 @@ function createTask(settings: SinkSettings, context: SinkTaskContext, store: Obj
   const completed = context.metrics.counter("s3-objects", "Objects completed.");
   const closing = new AbortController();
   const writers = new Map<string, PartitionWriter>();
+  /** The last batch was not taken to its end, and comes again. */
+  let again = false;
 
   function open({ record, row, directory }: PlacedRecord): OpenObject {
     const path = directory.slice(record.topic.length + 1);
@@ -90,7 +92,7 @@ function createTask(settings: SinkSettings, context: SinkTaskContext, store: Obj
   async function take(record: SinkRecord, signal: AbortSignal): Promise<void> {
     const writer = writerOf(record);
     const { offset } = record.original;
-    if (writer.hasTaken(offset)) return;
+    if (again && writer.hasTaken(offset)) return;
     let placed: PlacedRecord | null = null;
     try {
       placed = place(record);
@@ -119,10 +121,16 @@ function createTask(settings: SinkSettings, context: SinkTaskContext, store: Obj
       await abandon(stale);
     },
     async put(records, signal) {
-      await leftovers.clear(records, signal);
-      for (const writer of writers.values()) await writer.finishFull(signal);
-      for (const record of records) await take(record, signal);
-      for (const writer of writers.values()) await writer.finishDue(signal);
+      try {
+        await leftovers.clear(records, signal);
+        for (const writer of writers.values()) await writer.finishFull(signal);
+        for (const record of records) await take(record, signal);
+        for (const writer of writers.values()) await writer.finishDue(signal);
+      } catch (error) {
+        again = true;
+        throw error;
+      }
+      again = false;
     },
     async preCommit(offsets) {
       return offsets.map((position) => {

@@ -1,7 +1,10 @@
 import { config } from "@headrace/sdk";
 import { z } from "zod";
+import { AVRO_CODECS } from "../format/avro.ts";
 import { COMPRESSIONS } from "../format/compression.ts";
 import { OUTPUT_FIELDS } from "../format/envelope.ts";
+import { named } from "../format/names.ts";
+import { PARQUET_CODECS } from "../format/parquet.ts";
 import { CONNECTION_KEYS, connectionProblems } from "../store/connection.ts";
 import { compilePathFormat } from "./partitioner.ts";
 import { utcOffsetOf } from "./time-zone.ts";
@@ -12,17 +15,20 @@ const MAX_PART_BYTES = 1024 * 1024 * 1024;
 
 const CONFLUENT = "io.confluent.connect";
 
-/** Names by which configurations call formats, the last part of a class name in lower case. */
-export const FORMATS = {
+const FORMATS = {
   json: "json",
   jsonformat: "json",
   csv: "csv",
   csvformat: "csv",
   bytes: "bytes",
   bytearrayformat: "bytes",
+  avro: "avro",
+  avroformat: "avro",
+  parquet: "parquet",
+  parquetformat: "parquet",
 } as const satisfies Record<string, string>;
 
-export const PARTITIONERS = {
+const PARTITIONERS = {
   default: "default",
   defaultpartitioner: "default",
   field: "field",
@@ -35,25 +41,12 @@ export const PARTITIONERS = {
   hourlypartitioner: "hourly",
 } as const satisfies Record<string, string>;
 
-/** A word, or the class name of which the last part is one. */
-function named<const Names extends Readonly<Record<string, string>>>(names: Names) {
-  const own = [...new Set(Object.values(names))];
-  return config.className().transform((given, context): Names[keyof Names] => {
-    const word = given.slice(given.lastIndexOf(".") + 1).toLowerCase();
-    const found = Object.entries(names).find(([name]) => name === word)?.[1];
-    const known = own.find((each): each is Names[keyof Names] & string => each === found);
-    if (known !== undefined) return known;
-    context.addIssue({ code: "custom", message: `must be one of: ${own.join(", ")}`, input: given });
-    return z.NEVER;
-  });
-}
-
 const KEYS = {
   ...CONNECTION_KEYS,
   ...config.group("Objects", {
     "format.class": named(FORMATS)
       .default("json")
-      .describe(`json, csv or bytes; the names of ${CONFLUENT}.s3.format are understood, too.`),
+      .describe(`json (lines), csv, bytes, avro or parquet; the names of ${CONFLUENT}.s3.format are understood, too.`),
     "format.output.fields": config
       .listOf(...OUTPUT_FIELDS)
       .default(["value"])
@@ -63,7 +56,15 @@ const KEYS = {
     "s3.compression.type": config
       .anyCaseOf(...COMPRESSIONS)
       .default("none")
-      .describe("Compression of whole objects: none, gzip or zstd."),
+      .describe("Compression of whole objects: none, gzip or zstd; for json, csv and bytes."),
+    "avro.codec": config
+      .anyCaseOf(...AVRO_CODECS)
+      .default("null")
+      .describe("Compression of Avro's blocks: null, deflate or zstandard."),
+    "parquet.codec": config
+      .anyCaseOf(...PARQUET_CODECS)
+      .default("snappy")
+      .describe("Compression of Parquet's pages: snappy, gzip, zstd or none."),
     "s3.compression.level": config
       .int({ min: -1, max: 22 })
       .default(-1)
@@ -172,6 +173,10 @@ export const SINK_CONFIG = z.object(KEYS).superRefine((given, context) => {
     if (given["partition.duration.ms"] === undefined) {
       complain("partition.duration.ms", "partition.duration.ms is needed with partitioner.class=time");
     }
+  }
+  const format = given["format.class"];
+  if ((format === "avro" || format === "parquet") && given["s3.compression.type"] !== "none") {
+    complain("s3.compression.type", `${format} compresses by itself: use ${format}.codec`);
   }
   if (given["s3.compression.type"] === "gzip" && given["s3.compression.level"] > 9) {
     complain("s3.compression.level", "gzip's level is at most 9");

@@ -1,7 +1,9 @@
 import { ConfigError, type SinkRecord } from "@headrace/sdk";
+import { avro } from "../format/avro.ts";
 import { COMPRESSED_EXTENSION } from "../format/compression.ts";
 import { csv } from "../format/csv.ts";
 import { jsonLines } from "../format/json-lines.ts";
+import { parquet } from "../format/parquet.ts";
 import { raw } from "../format/raw.ts";
 import type { SinkFormat } from "../format/sink-format.ts";
 import type { NameSettings } from "./object-name.ts";
@@ -33,6 +35,10 @@ export function createFormat(settings: SinkSettings): SinkFormat {
         extension: settings["format.bytearray.extension"],
         separator: settings["format.bytearray.separator"].replaceAll("\\n", "\n").replaceAll("\\r", "\r"),
       });
+    case "avro":
+      return avro(settings["avro.codec"]);
+    case "parquet":
+      return parquet(settings["parquet.codec"]);
     default:
       throw new Error(`unreachable: ${format satisfies never}`);
   }

@@ -1,6 +1,6 @@
 import { S3Error } from "../store/failure.ts";
 import type { ObjectStore, Upload } from "../store/object-store.ts";
-import { orAborted } from "./waiting.ts";
+import { orAborted } from "../waiting.ts";
 
 /** Parts of one object that are on their way at the same time. */
 const MAX_RUNNING = 2;

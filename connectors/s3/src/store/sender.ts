@@ -17,6 +17,7 @@ export interface Request {
 export interface Answer {
   header(name: string): string | null;
   text(): Promise<string>;
+  /** Rejects with RetriableError when the server falls silent or goes away in the middle. */
   chunks(): AsyncIterable<Uint8Array>;
 }
 
@@ -40,6 +41,8 @@ export interface Sender {
   send(request: Request, signal: AbortSignal): Promise<Answer>;
 }
 
+/** A body gets so much more time than a request without one. */
+const SLOWEST_BYTES_PER_MS = 200;
 const MAX_BACKOFF_MS = 20_000;
 
 export function createSender(options: SenderOptions): Sender {
@@ -49,7 +52,7 @@ export function createSender(options: SenderOptions): Sender {
     const { method, body } = request;
     const stalled = new AbortController();
     const either = AbortSignal.any([signal, stalled.signal]);
-    const watch = () => setTimeout(() => stalled.abort(), timeoutMs);
+    const watch = (extraMs: number) => setTimeout(() => stalled.abort(), timeoutMs + extraMs);
     const shown = `${method} ${request.url.replace(/\?.*$/, "")}`;
     const silent = (cause: unknown) => {
       signal.throwIfAborted();
@@ -58,7 +61,7 @@ export function createSender(options: SenderOptions): Sender {
     };
     const headers = await signed(request, await credentials.get(signal), region);
     sent();
-    const timer = watch();
+    const timer = watch((body?.length ?? 0) / SLOWEST_BYTES_PER_MS);
     try {
       const response = await fetch(request.url, {
         method,
@@ -80,13 +83,14 @@ export function createSender(options: SenderOptions): Sender {
           const reader = response.body.getReader();
           try {
             for (;;) {
-              const armed = watch();
+              const armed = watch(0);
               const { done, value } = await reader.read().finally(() => clearTimeout(armed));
               if (done) return;
               yield value;
             }
           } catch (cause) {
-            throw silent(cause);
+            const { message } = silent(cause);
+            throw new RetriableError(message, { cause });
           } finally {
             await reader.cancel().catch(() => {}); // It is over, well or badly; the cause is told already.
           }
@@ -96,7 +100,7 @@ export function createSender(options: SenderOptions): Sender {
         return method === "POST" ? await unlessError(answer, shown) : answer;
       throw refusal(shown, response, method === "HEAD" ? "" : await answer.text());
     } catch (cause) {
-      if (cause instanceof S3Error) throw cause;
+      if (cause instanceof S3Error || cause instanceof RetriableError) throw cause;
       throw silent(cause);
     } finally {
       clearTimeout(timer);
