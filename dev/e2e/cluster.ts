@@ -9,6 +9,7 @@ import { freePorts } from "../process.ts";
 import { step } from "../progress.ts";
 import { buildNode } from "../setup/node.ts";
 import { nodePackages } from "../setup/node-packages.ts";
+import { hostPlatform } from "../setup/platform.ts";
 import { startDns } from "./dns.ts";
 import { HOST_ADDRESS, makeNetwork, nodeNetworks, POD_CIDR } from "./network.ts";
 import { type E2eNode, startNode } from "./node.ts";
@@ -90,15 +91,18 @@ export async function startCluster(
 function writePauseImage(dir: string, binary: string): string {
   writeImage(
     dir,
-    {
-      reference: PAUSE_IMAGE,
-      layers: [{ title: "pause", files: [file("pause", readFileSync(binary), true)] }],
-      user: "65535:65535",
-      env: {},
-      entrypoint: ["/pause"],
-      workingDir: "/",
-      labels: {},
-    },
+    [
+      {
+        architecture: hostPlatform().architecture,
+        reference: PAUSE_IMAGE,
+        layers: [{ title: "pause", files: [file("pause", readFileSync(binary), true)] }],
+        user: "65535:65535",
+        env: {},
+        entrypoint: ["/pause"],
+        workingDir: "/",
+        labels: {},
+      },
+    ],
     { time: new Date(0) },
   );
   return `${dir}.tar`;
