@@ -14,7 +14,7 @@ export interface RunningWorker {
   readonly pid: number;
   /** From the start of its process to the first answer of its REST API, ms. */
   readonly readyMs: number;
-  /** SIGTERM; resolves when it has ended. */
+  /** SIGTERM, and SIGKILL if it has not ended after 30 s, as a pod's end; resolves when it has ended. */
   stop(): Promise<void>;
   /** SIGKILL to it and all its processes; resolves when it has ended. */
   kill(): Promise<void>;
@@ -33,6 +33,9 @@ const TUNED = {
   "producer.enable.idempotence": "true",
 } as const;
 
+/** What Kubernetes gives a pod by default; a JVM worker is stopped with the same (dev/kafka.ts). */
+const GRACE_MS = 30_000;
+
 /** Adds to a file source's configuration what the tuned JVM worker needs to make use of its settings. */
 export const TUNED_SOURCE = { "batch.size": "10000" } as const;
 
@@ -46,20 +49,23 @@ export async function startSide(
     readonly properties?: Readonly<Record<string, string>>;
     /** Of a JVM worker. */
     readonly heap?: string;
+    /** Of its REST API, which is its name in the group; default: a free one. */
+    readonly port?: number;
   },
 ): Promise<RunningWorker> {
   const dir = join(options.dir, options.group);
   mkdirSync(dir, { recursive: true });
   const properties = { ...groupProperties(options.bootstrap, options.group), ...options.properties };
+  const port = options.port === undefined ? {} : { port: options.port };
   const started = performance.now();
   if (side === "headrace") {
-    const { url, workerId, process } = await startWorker({ dir, properties, program: COMPILED_WORKER });
+    const { url, workerId, process } = await startWorker({ dir, properties, program: COMPILED_WORKER, ...port });
     return {
       url,
       workerId,
       pid: process.pid,
       readyMs: performance.now() - started,
-      stop: async () => void (await process.stop()),
+      stop: async () => void (await process.stop(GRACE_MS)),
       kill: async () => void (await process.killGroup()),
     };
   }
@@ -68,6 +74,7 @@ export async function startSide(
     properties: { ...properties, ...(side === "jvm-tuned" && TUNED) },
     heap: options.heap ?? "2g",
     quickStart: false,
+    ...port,
   });
   const { url, process, stop, kill } = worker;
   const readyMs = performance.now() - started;

@@ -24,3 +24,16 @@ export function percentile(values: readonly number[], share: number): number {
   if (value === undefined) throw new Error("no values");
   return value;
 }
+
+/**
+ * How much y grows with each unit of x: the slope of the straight line that fits the points best (least squares). Throws if there are not two
+ * different x.
+ */
+export function slopeOf(points: readonly { readonly x: number; readonly y: number }[]): number {
+  const mean = (pick: (point: { readonly x: number; readonly y: number }) => number) =>
+    points.reduce((sum, point) => sum + pick(point), 0) / points.length;
+  const [meanX, meanY] = [mean(({ x }) => x), mean(({ y }) => y)];
+  const spread = points.reduce((sum, { x }) => sum + (x - meanX) ** 2, 0);
+  if (!(spread > 0)) throw new Error("no slope without two different places");
+  return points.reduce((sum, { x, y }) => sum + (x - meanX) * (y - meanY), 0) / spread;
+}

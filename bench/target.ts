@@ -49,6 +49,8 @@ export const TARGETS: readonly Target[] = [
   { work: "worker, start", scenario: "start", figure: "readyMs", peer: "jvm", ratio: 1 / 5 },
   { work: "worker killed", scenario: "failover", figure: "killedP95Ms", peer: "jvm", ratio: 1 / 5, value: 2_000 },
   { work: "worker drained", scenario: "failover", figure: "drainedP95Ms", peer: "jvm", value: 2_000 },
+  { work: "pod deleted", scenario: "failover", figure: "deletedP95Ms", peer: "jvm", value: 2_000 },
+  { work: "rolling update", scenario: "rolling-update", figure: "rolledP95Ms", peer: "jvm", value: 2_000 },
   { work: "200 connectors at once", scenario: "create-200", figure: "allRunningMs", peer: "jvm", value: 15_000 },
   { work: "1,000 connectors at once", scenario: "create-1000", figure: "allRunningMs", peer: null, value: 60_000 },
   { work: "1,000 connectors, REST", scenario: "create-1000", figure: "snapshotMs", peer: null, value: 200 },

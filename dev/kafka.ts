@@ -165,8 +165,10 @@ export async function startJvmWorker(options: {
   readonly connectorFiles?: readonly string[];
   /** As in {@link KafkaOptions.quickStart}. */
   readonly quickStart?: boolean;
+  /** Of its REST API; default: a free one. */
+  readonly port?: number;
 }): Promise<JvmWorker> {
-  const [port] = await freePorts(1);
+  const port = options.port ?? (await freePorts(1))[0];
   if (port === undefined) throw new Error("no free port");
   mkdirSync(options.dir, { recursive: true });
   const config = join(options.dir, `connect-${port}.properties`);

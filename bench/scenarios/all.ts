@@ -7,6 +7,7 @@ import { growth } from "./growth.ts";
 import { latency } from "./latency.ts";
 import { manyConnectors } from "./many-connectors.ts";
 import { rebalance } from "./rebalance.ts";
+import { rollingUpdate } from "./rolling-update.ts";
 import { start } from "./start.ts";
 import { statusLatency } from "./status-latency.ts";
 
@@ -111,6 +112,7 @@ export const SCENARIOS: readonly Scenario[] = [
   latency("latency-file-to-file", "file"),
   latency("latency-topic-to-file", "topic"),
   rebalance,
+  rollingUpdate,
   statusLatency,
   manyConnectors(50, ["headrace", "jvm"]),
   manyConnectors(200, ["headrace", "jvm"]),

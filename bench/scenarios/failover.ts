@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Scenario } from "../scenario.ts";
 import type { RunningWorker } from "../side.ts";
 import { percentile } from "../statistics.ts";
@@ -8,11 +7,12 @@ const WORKERS = 3;
 /** A source and a sink each. */
 const PAIRS = 15;
 const ROUNDS = { quick: 2, full: 20 } as const;
-const LIMIT_MS = 120_000;
 
 /**
- * One of three workers is killed, or told to end, with 30 tasks between them; it is replaced before the next round. Killed: from the
- * signal to the first record of each task that ran there, moved elsewhere. Told to end: the longest pause of each of them. No line may be lost.
+ * One of three workers is killed, told to end, or deleted as a pod of a set is, with 30 tasks between them. Killed or told to end: another one
+ * takes its place before the next round. Deleted: told to end, killed if it has not after 30 s, and started again under its name when it
+ * has. Killed: from the signal to the first record of each task that ran there, moved elsewhere. The others: the longest pause of each
+ * of them. No line may be lost.
  */
 export const failover: Scenario = {
   name: "failover",
@@ -23,11 +23,12 @@ export const failover: Scenario = {
     const rounds = bench.full ? ROUNDS.full : ROUNDS.quick;
     return async (side) => {
       const group = await openGroup(bench, side, { workers: WORKERS, pairs: PAIRS });
-      const [killed, drained]: [number[], number[]] = [[], []];
+      const [killed, drained, deleted]: [number[], number[], number[]] = [[], [], []];
       try {
         for (let round = 0; round < rounds; round += 1) {
           killed.push(...(await endWorker(group, round, "kill")));
           drained.push(...(await endWorker(group, round + 1, "stop")));
+          deleted.push(...(await endWorker(group, round + 2, "delete")));
         }
         await group.verify();
       } finally {
@@ -38,13 +39,19 @@ export const failover: Scenario = {
         killedP95Ms: percentile(killed, 0.95),
         drainedP50Ms: percentile(drained, 0.5),
         drainedP95Ms: percentile(drained, 0.95),
+        deletedP50Ms: percentile(deleted, 0.5),
+        deletedP95Ms: percentile(deleted, 0.95),
       };
     };
   },
 };
 
-/** Ends a worker; resolves with the milliseconds of each of its tasks when there is a new worker, too, and all is even again. */
-async function endWorker(group: LoadedGroup, turn: number, how: "kill" | "stop"): Promise<readonly number[]> {
+/** Ends a worker; resolves with the milliseconds of each of its tasks when there is a new worker, too. */
+async function endWorker(
+  group: LoadedGroup,
+  turn: number,
+  how: "kill" | "stop" | "delete",
+): Promise<readonly number[]> {
   const tasks = await group.settled();
   const victim = group.workers[turn % group.workers.length];
   if (victim === undefined) throw new Error("no worker is left");
@@ -53,6 +60,7 @@ async function endWorker(group: LoadedGroup, turn: number, how: "kill" | "stop")
     .map(({ connector }) => group.progressOf(connector));
   if (names.length === 0) throw new Error("the worker that is to end has no task");
   group.forget(victim);
+  if (how === "delete") return await replace(group, victim, names);
   const times = how === "kill" ? await kill(group, victim, names) : await drain(group, victim, names);
   await group.add();
   return times;
@@ -62,27 +70,26 @@ async function kill(group: LoadedGroup, victim: RunningWorker, names: readonly s
   const signalledAt = Date.now();
   await victim.kill();
   // What the worker itself had still done counts for nothing.
-  return (await firstProgress(group, names, Date.now())).map((atMs) => atMs - signalledAt);
+  return (await group.moved(names, Date.now())).map((atMs) => atMs - signalledAt);
 }
 
 async function drain(group: LoadedGroup, victim: RunningWorker, names: readonly string[]): Promise<readonly number[]> {
   const signalledAt = Date.now();
   await victim.stop();
-  await firstProgress(group, names, Date.now());
+  await group.moved(names, Date.now());
   return names.map((name) => group.monitor.longestGap(name, signalledAt));
 }
 
-/** Waits for each's first progress after `sinceMs`. */
-async function firstProgress(
+/** The successor has the name of the one that ended, and may get its tasks back: their pauses until all is even count. */
+async function replace(
   group: LoadedGroup,
+  victim: RunningWorker,
   names: readonly string[],
-  sinceMs: number,
 ): Promise<readonly number[]> {
-  for (;;) {
-    const moments = [...group.monitor.firstProgress(names, sinceMs).values()];
-    const seen = moments.filter((moment) => moment !== null);
-    if (seen.length === names.length) return seen;
-    if (Date.now() - sinceMs > LIMIT_MS) throw new Error(`${names.length - seen.length} tasks stand still`);
-    await sleep(20);
-  }
+  const signalledAt = Date.now();
+  await victim.stop();
+  await group.add(victim);
+  await group.settled();
+  await group.moved(names, Date.now());
+  return names.map((name) => group.monitor.longestGap(name, signalledAt));
 }

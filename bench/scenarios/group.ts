@@ -9,20 +9,23 @@ import { type RunningWorker, type SideName, startSide } from "../side.ts";
 
 const LINES_PER_SECOND = 20;
 const SETTLE_LIMIT_MS = 180_000;
+const MOVE_LIMIT_MS = 120_000;
 
 /** Workers of one side with pairs of tasks between them: a file that grows → source → topic → sink → file. */
 export interface LoadedGroup {
   readonly monitor: ProgressMonitor;
   /** Those that live. */
   readonly workers: readonly RunningWorker[];
-  /** Starts one more. */
-  add(): Promise<RunningWorker>;
+  /** Starts one more; given one that has ended: under its name. */
+  add(predecessor?: RunningWorker): Promise<RunningWorker>;
   /** Takes one off the list; the caller ends it. */
   forget(worker: RunningWorker): void;
   /** Waits until all tasks run on living workers, as many on each; resolves with where they are. */
   settled(): Promise<readonly TaskPlace[]>;
   /** What a connector's progress is seen by: the name that {@link monitor} has for it. */
   progressOf(connector: string): string;
+  /** Waits for each's first progress after `sinceMs`, of those names; resolves with when, ms since the epoch. Throws after two minutes. */
+  moved(names: readonly string[], sinceMs: number): Promise<readonly number[]>;
   /** Stops the files and waits until each line has come out at the other end. Throws if one does not. */
   verify(): Promise<void>;
   close(): Promise<void>;
@@ -44,8 +47,9 @@ export async function openGroup(
   let workers: RunningWorker[] = [];
   let monitor: ProgressMonitor | null = null;
 
-  async function add(): Promise<RunningWorker> {
-    const worker = await startSide(side, { dir: bench.dir, bootstrap: bench.bootstrap, group, heap: "1g" });
+  async function add(predecessor?: RunningWorker): Promise<RunningWorker> {
+    const port = predecessor === undefined ? {} : { port: Number(new URL(predecessor.url).port) };
+    const worker = await startSide(side, { dir: bench.dir, bootstrap: bench.bootstrap, group, heap: "1g", ...port });
     all.push(worker);
     workers = [...workers, worker];
     return worker;
@@ -114,6 +118,15 @@ export async function openGroup(
       progressOf(connector) {
         const pair = Number(connector.slice(connector.lastIndexOf("-") + 1));
         return connector.startsWith("source") ? topicOf(pair) : output(pair);
+      },
+      async moved(names, sinceMs) {
+        for (;;) {
+          const moments = [...watching.firstProgress(names, sinceMs).values()];
+          const seen = moments.filter((moment) => moment !== null);
+          if (seen.length === names.length) return seen;
+          if (Date.now() - sinceMs > MOVE_LIMIT_MS) throw new Error(`${names.length - seen.length} tasks stand still`);
+          await sleep(20);
+        }
       },
       async verify() {
         const counts = inputs.map((each) => each.stop());

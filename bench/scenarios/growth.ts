@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createConnector } from "../connect.ts";
 import type { Scenario } from "../scenario.ts";
 import { startSide } from "../side.ts";
-import { spreadOf } from "../statistics.ts";
+import { slopeOf, spreadOf } from "../statistics.ts";
 import { usageOf } from "../usage.ts";
 import { scaled } from "./records.ts";
 
@@ -11,7 +11,13 @@ const HOUR = 36_000_000;
 const SAMPLE_MS = 500;
 const STALL_MS = 60_000;
 
-/** How much more memory a worker needs at the end of an hour's records than early in it. */
+/** Records before that belong to the start, when pools and caches fill. */
+const STEADY_SHARE = 0.2;
+
+/**
+ * How much more memory a worker needs at the end of an hour's records than early in it, and what the line through all samples of its steady
+ * state says that it would need more after another hour.
+ */
 export const growth: Scenario = {
   name: "memory-growth",
   quick: false,
@@ -50,7 +56,11 @@ export const growth: Scenario = {
           spreadOf(samples.flatMap(({ done, bytes }) => (done >= from * total && done <= to * total ? [bytes] : [])))
             .median;
         const peakBytes = Math.max(...samples.map(({ bytes }) => bytes));
-        return { peakBytes, growthBytes: memory(0.8, 1) - memory(0.1, 0.3) };
+        const steady = samples.flatMap(({ done, bytes }) =>
+          done >= STEADY_SHARE * total ? [{ x: done, y: bytes }] : [],
+        );
+        const slopeBytes = slopeOf(steady) * HOUR;
+        return { peakBytes, growthBytes: memory(0.8, 1) - memory(0.1, 0.3), slopeBytes };
       } finally {
         await worker.stop();
       }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compare } from "../../bench/result.ts";
-import { spreadOf } from "../../bench/statistics.ts";
+import { slopeOf, spreadOf } from "../../bench/statistics.ts";
 import { toTable } from "../../bench/table.ts";
 import { meets, targetOf } from "../../bench/target.ts";
 
@@ -15,6 +15,19 @@ describe("the results of a benchmark", () => {
     assert.deepEqual(spreadOf([3, 1, 2]), { median: 2, min: 1, max: 3 });
     assert.deepEqual(spreadOf([4, 1, 2, 3]), { median: 2.5, min: 1, max: 4 });
     assert.throws(() => spreadOf([]), /no values/);
+  });
+
+  it("have the slope of the line that fits best", () => {
+    assert.equal(
+      slopeOf([
+        { x: 1, y: 10 },
+        { x: 2, y: 13 },
+        { x: 3, y: 10 },
+        { x: 4, y: 13 },
+      ]),
+      0.6,
+    );
+    assert.throws(() => slopeOf([{ x: 1, y: 1 }]), /no slope/);
   });
 
   it("compare each figure that both sides have with each peer", () => {
