@@ -45,7 +45,7 @@ export class LineCutter {
     const needed = left + bytes.length;
     const large = this.#bytes.length > KEPT_BYTES && needed <= KEPT_BYTES;
     if (needed > this.#bytes.length || large) {
-      const other = Buffer.allocUnsafeSlow(Math.max(needed, large ? 0 : Math.min(2 * needed, KEPT_BYTES)));
+      const other = Buffer.allocUnsafeSlow(large ? needed : 2 * needed);
       this.#bytes.copy(other, 0, this.#cursor, this.#end);
       this.#bytes = other;
     } else {
