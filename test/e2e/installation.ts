@@ -9,7 +9,7 @@ import { createKubectl, type Kubectl } from "#dev/kubectl.ts";
 import { eventually } from "#support/eventually.ts";
 
 /** Longest wait for anything: pods start on a machine that is busy. */
-export const DEADLINE_MS = 300_000;
+export const DEADLINE_MS = 600_000;
 
 const List = z.object({ items: z.array(z.unknown()) });
 const Ready = z.looseObject({

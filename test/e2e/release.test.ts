@@ -48,7 +48,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
   before(async () => {
     context = readContext();
     cluster = await openInstallation(context);
-    states = watchStates(context.kubeconfig);
+    states = watchStates(context.kubeconfig, process.env["HEADRACE_E2E_STATES"]);
     await cluster.apply(restrictedNamespace(OPERATOR_NAMESPACE), restrictedNamespace(NAMESPACE));
     const [address = "", port = ""] = context.bootstrap.split(":");
     assert.ok(address !== "" && port !== "");
@@ -78,8 +78,6 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   after(async () => {
     await states?.close();
-    const dir = process.env["HEADRACE_E2E_STATES"];
-    if (dir !== undefined) states?.write(dir);
   });
 
   const workers = () => cluster.pods(NAMESPACE, WORKERS);
@@ -184,6 +182,37 @@ describe("the release on real nodes", { concurrency: false }, () => {
     );
   });
 
+  it("tells in the status what is wrong, and what is wanted", async () => {
+    const apply = (name: string, spec: object) => cluster.apply(kafkaConnector(name, { ...spec }));
+    await apply("logger", { class: "logger-sink", state: "paused", config: { topics: "nothing-here" } });
+    await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Paused/);
+    await apply("logger", { class: "logger-sink", state: "stopped", config: { topics: "nothing-here" } });
+    await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Stopped/);
+    await apply("unknown", { class: "no-such-class", config: { topics: "nothing-here" } });
+    await cluster.untilReady("kctr", NAMESPACE, "unknown", /^False UnknownClass/);
+    await apply("invalid", { class: "datagen", config: { topic: "nothing-here", "rate.per.second": "many" } });
+    await cluster.untilReady("kctr", NAMESPACE, "invalid", /^False InvalidConfig/);
+    await apply("failing", { class: "file-sink", config: { topics: TOPIC, file: "/nowhere/to-be-found" } });
+    await cluster.untilReady("kctr", NAMESPACE, "failing", /^False (Tasks?|Connector)?Failed/);
+    const { kubectl } = cluster;
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "logger", "unknown", "invalid", "failing"]);
+
+    const names = { name: "wrong", namespace: NAMESPACE };
+    const wrong = parse(stringify(kafkaConnect("kafka.nowhere.svc:9092")));
+    const topics = {
+      groupId: "wrong",
+      configStorageTopic: "wrong-c",
+      offsetStorageTopic: "wrong-o",
+      statusStorageTopic: "wrong-s",
+    };
+    await cluster.apply({ ...wrong, metadata: names, spec: { ...wrong.spec, replicas: 1, ...topics } });
+    await cluster.untilReady("kc", NAMESPACE, "wrong", /^False Workers(NotReady|Failing)/);
+    await cluster.kubectl(["--namespace", NAMESPACE, "scale", "kafkaconnect", "wrong", "--replicas=0"]);
+    await cluster.untilReady("kc", NAMESPACE, "wrong", /^True ScaledToZero/);
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "wrong"]);
+    await untilAllIsWell();
+  });
+
   it("replaces a pod that is deleted", async () => {
     const [pod] = (await workers()).filter(({ metadata }) => metadata.name === `${CLUSTER}-connect-1`);
     await cluster.kubectl(["--namespace", NAMESPACE, "delete", "pod", `${CLUSTER}-connect-1`]);
@@ -267,37 +296,6 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await eventually("another operator leads", async () => ![first, ""].includes(await leader()), DEADLINE_MS);
     await cluster.apply(kafkaConnector("logger", { class: "logger-sink", config: { topics: "nothing-here" } }));
     await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Running/);
-    await untilAllIsWell();
-  });
-
-  it("tells in the status what is wrong, and what is wanted", async () => {
-    const apply = (name: string, spec: object) => cluster.apply(kafkaConnector(name, { ...spec }));
-    await apply("logger", { class: "logger-sink", state: "paused", config: { topics: "nothing-here" } });
-    await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Paused/);
-    await apply("logger", { class: "logger-sink", state: "stopped", config: { topics: "nothing-here" } });
-    await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Stopped/);
-    await apply("unknown", { class: "no-such-class", config: { topics: "nothing-here" } });
-    await cluster.untilReady("kctr", NAMESPACE, "unknown", /^False UnknownClass/);
-    await apply("invalid", { class: "datagen", config: { topic: "nothing-here", "rate.per.second": "many" } });
-    await cluster.untilReady("kctr", NAMESPACE, "invalid", /^False InvalidConfig/);
-    await apply("failing", { class: "file-sink", config: { topics: TOPIC, file: "/nowhere/to-be-found" } });
-    await cluster.untilReady("kctr", NAMESPACE, "failing", /^False (Tasks?|Connector)?Failed/);
-    const { kubectl } = cluster;
-    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "logger", "unknown", "invalid", "failing"]);
-
-    const names = { name: "wrong", namespace: NAMESPACE };
-    const wrong = parse(stringify(kafkaConnect("kafka.nowhere.svc:9092")));
-    const topics = {
-      groupId: "wrong",
-      configStorageTopic: "wrong-c",
-      offsetStorageTopic: "wrong-o",
-      statusStorageTopic: "wrong-s",
-    };
-    await cluster.apply({ ...wrong, metadata: names, spec: { ...wrong.spec, replicas: 1, ...topics } });
-    await cluster.untilReady("kc", NAMESPACE, "wrong", /^False Workers(NotReady|Failing)/);
-    await cluster.kubectl(["--namespace", NAMESPACE, "scale", "kafkaconnect", "wrong", "--replicas=0"]);
-    await cluster.untilReady("kc", NAMESPACE, "wrong", /^True ScaledToZero/);
-    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "wrong"]);
     await untilAllIsWell();
   });
 

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import { z } from "zod";
@@ -11,7 +11,9 @@ const Resource = z.looseObject({
   status: z
     .looseObject({
       observedGeneration: z.number().optional(),
-      conditions: z.array(z.looseObject({ type: z.string(), status: z.string(), reason: z.string().optional() })),
+      conditions: z
+        .array(z.looseObject({ type: z.string(), status: z.string(), reason: z.string().optional() }))
+        .default([]),
     })
     .optional(),
 });
@@ -21,47 +23,44 @@ type Resource = z.output<typeof Resource>;
 export interface SeenStates {
   /** Names such as `kafkaconnect/ready-true-ready`; grows. */
   names(): readonly string[];
-  /** Writes each as `<dir>/<name>.yaml`; what is there is replaced. */
-  write(dir: string): void;
   close(): Promise<void>;
 }
 
-const RESOURCES = ["kafkaconnects", "kafkaconnectors"] as const;
+const KINDS = ["kafkaconnect", "kafkaconnector"] as const;
 
-/** Begins to watch the whole cluster, whose CRDs may come later. */
-export function watchStates(kubeconfig: string): SeenStates {
+/**
+ * Begins to watch the whole cluster, whose CRDs may come later. With `dir` each state is written to `<dir>/<name>.yaml` as soon as it is seen; what
+ * was there is removed.
+ */
+export function watchStates(kubeconfig: string, dir?: string): SeenStates {
+  if (dir !== undefined) for (const kind of KINDS) rmSync(join(dir, kind), { recursive: true, force: true });
   const api = openKubernetesApi(kubeconfig);
   const closing = new AbortController();
-  const seen = new Map<string, object>();
+  const seen = new Set<string>();
 
-  async function watch(resources: string): Promise<void> {
+  async function watch(kind: string): Promise<void> {
     while (!closing.signal.aborted) {
       try {
-        const path = `/apis/headrace.dev/v1/${resources}?watch=1&timeoutSeconds=300`;
+        const path = `/apis/headrace.dev/v1/${kind}s?watch=1&timeoutSeconds=300`;
         for await (const { type, object } of api.watch<unknown>(path, closing.signal)) {
           if (type !== "ADDED" && type !== "MODIFIED") continue;
           const resource = Resource.parse(object);
           const name = nameOfState(resource);
-          if (!seen.has(name)) seen.set(name, withoutManagers(resource));
+          if (seen.has(name)) continue;
+          seen.add(name);
+          if (dir !== undefined) write(join(dir, `${name}.yaml`), resource);
         }
       } catch (error) {
-        if (error instanceof z.ZodError) throw error;
-        // The CRDs are not there yet, or no longer; or the API server was away.
+        // What is not understood, and files that cannot be written, fail the run.
+        if (error instanceof z.ZodError || (error instanceof Error && "path" in error)) throw error;
+        // Otherwise the CRDs are not there yet, or no longer.
       }
       await sleep(200, undefined, { signal: closing.signal }).catch(() => {});
     }
   }
-  const watching = Promise.all(RESOURCES.map(watch));
+  const watching = Promise.all(KINDS.map(watch));
   return {
-    names: () => [...seen.keys()].toSorted(),
-    write(dir) {
-      rmSync(dir, { recursive: true, force: true });
-      for (const [name, resource] of seen) {
-        const file = join(dir, `${name}.yaml`);
-        mkdirSync(join(file, ".."), { recursive: true });
-        writeFileSync(file, stringify(resource));
-      }
-    },
+    names: () => [...seen].toSorted(),
     async close() {
       closing.abort();
       await watching;
@@ -79,7 +78,7 @@ export function nameOfState({ kind, metadata, status }: Resource): string {
   return `${kind.toLowerCase()}/${state}${suffix}`;
 }
 
-function withoutManagers(resource: Resource): object {
-  const { managedFields: _, ...metadata } = resource.metadata;
-  return { ...resource, metadata };
+function write(file: string, { metadata: { managedFields: _, ...metadata }, ...rest }: Resource): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, stringify({ ...rest, metadata }));
 }
