@@ -172,7 +172,7 @@ describe("s3 sink", { concurrency: 3 }, () => {
   it("uploads large objects in parts while they grow, and drops what a killed task has left", () =>
     withBucket(async (bucket) => {
       const config = { ...bucket.config, "flush.size": "9" };
-      const large = (n: number) => ({ value: json(`${n} ${"x".repeat(2 * 1024 * 1024)}`) });
+      const large = (n: number) => ({ value: json(`${n} ${"x".repeat(1024 * 1024)}`) });
       const first = await openSinkRun(s3Sink, { config });
       await first.put(numbered(0, 7, large));
       assert.deepEqual([...bucket.objects().keys()], []);

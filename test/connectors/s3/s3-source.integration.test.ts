@@ -231,7 +231,7 @@ describe("s3 source", { concurrency: 3 }, () => {
     withBucket(async (bucket, config) => {
       const move = { "after.reading": "move", "s3.move.prefix": "done/" };
       await write(bucket, "topics/z.txt", "1\n2\n");
-      const source = await openSourceRun(s3Source, { config: { ...config, ...move, topic: "t" } });
+      const source = await openSourceRun(s3Source, { config: { ...config, ...move, topic: "t" }, patienceMs: 120_000 });
       const records = await source.take(2);
       await source.acknowledge(records.slice(0, 1));
       // A name that sorts before those that were read is read, too.
