@@ -1,7 +1,10 @@
 import type { z } from "zod";
 import type { SchemaAndValue } from "./schema.ts";
 
-/** A compiled converter. Both directions are pure; both throw DataError for what they cannot convert. */
+/**
+ * A compiled converter. Both directions depend on their arguments alone, and throw DataError for what they cannot convert. What has to be
+ * fetched first is no reason to block: they throw {@link NotReady} and are called again.
+ */
 export interface Converter {
   /** Serialises. A string is written as UTF-8 by the record path, without a copy of its own; null is a null payload. */
   encode(topic: string, data: SchemaAndValue): Buffer | string | null;

@@ -17,3 +17,17 @@ export class DataError extends Error {
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
+
+/**
+ * Thrown by a converter that has to fetch something first, such as a schema: the record waits for `ready` and is converted again. If `ready`
+ * rejects, the record fails with its reason, subject to the `errors.*` policy. Whoever throws it bounds the time that `ready` takes.
+ */
+export class NotReady extends Error {
+  override readonly name = "NotReady";
+  readonly ready: Promise<unknown>;
+
+  constructor(ready: Promise<unknown>) {
+    super("something has to be fetched first");
+    this.ready = ready;
+  }
+}

@@ -14,13 +14,14 @@ export {
   toUnscaled,
   truncate,
 } from "./decimal.ts";
-export { ConfigError, DataError, RetriableError } from "./errors.ts";
+export { ConfigError, DataError, NotReady, RetriableError } from "./errors.ts";
 export { javaClassOf, typeOfValue } from "./java-class.ts";
 export { toJsonText } from "./json-text.ts";
 export type { Lag } from "./lag.ts";
 export { reportLag } from "./lag.ts";
 export type { PluginCounter, PluginMetrics } from "./metrics.ts";
 export { toPlain } from "./plain.ts";
+export { parseReplacement } from "./replacement.ts";
 export type { Field, Header, Schema, SchemaAndValue, SchemaType, Value } from "./schema.ts";
 export {
   arraySchema,

@@ -160,10 +160,13 @@ class Translation {
   }
 
   #bytes(schema: Schema, namespace: string): JsonValue {
-    const size = schema.parameters?.[FIXED_SIZE];
-    if (size === undefined || schema.name === undefined || schema.name === DECIMAL_NAME) {
-      return this.#annotated(schema, { type: "bytes" });
+    if (schema.name === DECIMAL_NAME) {
+      const scale = Number(schema.parameters?.["scale"] ?? 0);
+      const precision = Number(schema.parameters?.[PRECISION] ?? DEFAULT_PRECISION);
+      return this.#annotated(schema, { type: "bytes", scale, precision });
     }
+    const size = schema.parameters?.[FIXED_SIZE];
+    if (size === undefined || schema.name === undefined) return this.#annotated(schema, { type: "bytes" });
     return this.#named(schema, schema.name, namespace, (names) =>
       this.#annotated(schema, { type: "fixed", ...names, size: Number(size) }),
     );
@@ -263,11 +266,7 @@ function logicalOf(schema: Schema): JsonObject {
     case TIMESTAMP_NAME:
       return { logicalType: "timestamp-millis" };
     case DECIMAL_NAME:
-      return {
-        scale: Number(schema.parameters?.["scale"] ?? 0),
-        precision: Number(schema.parameters?.[PRECISION] ?? DEFAULT_PRECISION),
-        logicalType: "decimal",
-      };
+      return { logicalType: "decimal" };
     default:
       return {};
   }

@@ -1,4 +1,4 @@
-import type { ErrantRecordReporter, SinkRecord } from "@headrace/sdk";
+import { type ErrantRecordReporter, NotReady, type SinkRecord } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import type { InboundBatch } from "../kafka/record-consumer.ts";
 import type { DeadLetters } from "./dead-letter.ts";
@@ -30,8 +30,21 @@ export function createErrantRecords(options: ErrantRecordsOptions): ErrantRecord
   const raw = new RawRecords();
   let failure: unknown = null;
 
+  /** A commit may follow at once, so there is no time to fetch a schema first: the task ends, and the record comes again. */
+  function encodeNow(record: SinkRecord): RawRecord {
+    try {
+      return encode(record);
+    } catch (error) {
+      if (!(error instanceof NotReady)) throw error;
+      const { topic, partition, offset } = record.original;
+      throw new Error(
+        `Record ${topic}-${partition}@${offset} was reported long after its delivery, and its schema is not known any more`,
+      );
+    }
+  }
+
   async function take(record: SinkRecord, error: unknown): Promise<void> {
-    const found = raw.find(record.original) ?? encode(record);
+    const found = raw.find(record.original) ?? encodeNow(record);
     const failed = { stage: "TASK_PUT", plugin: SINK_TASK, error } as const;
     const tolerated = handler.reported(failed, describeRaw(found));
     const exceeded = new ConnectError("internal", "Tolerance exceeded in error handler", { cause: error });

@@ -1,8 +1,9 @@
-import type { Logger } from "@headrace/sdk";
+import { type Logger, NotReady } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import { pause } from "../pause.ts";
 import type { Fault } from "./record-pipeline.ts";
 import { judge, type Stage, type TolerancePolicy } from "./tolerance.ts";
+import { abortable } from "./waiting.ts";
 
 /** A record that was given up. */
 export interface FailedRecord {
@@ -52,7 +53,7 @@ export class ErrorHandler {
     let failingIndex = -1;
     let attempts = 0;
     let since = 0;
-    for (let fault = loop.run(from); fault !== null; fault = loop.run(from)) {
+    for (let fault = await advance(loop, from, signal); fault !== null; fault = await advance(loop, from, signal)) {
       if (fault.index !== failingIndex) {
         failingIndex = fault.index;
         attempts = 0;
@@ -117,4 +118,19 @@ export class ErrorHandler {
       `Error encountered in task ${label}. Executing stage '${failed.stage}' with class '${failed.plugin}'${record}.`,
     );
   }
+}
+
+/** Runs the loop from a record on, waiting for what its converters have to fetch first. */
+async function advance(loop: FallibleLoop, from: number, signal: AbortSignal): Promise<Fault | null> {
+  let fault = loop.run(from);
+  while (fault !== null && fault.error instanceof NotReady) {
+    try {
+      await abortable(fault.error.ready, signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      return { ...fault, error };
+    }
+    fault = loop.run(fault.index);
+  }
+  return fault;
 }

@@ -1,6 +1,5 @@
-import { defineTransform, config as key } from "@headrace/sdk";
+import { defineTransform, config as key, parseReplacement } from "@headrace/sdk";
 import { z } from "zod";
-import { parseReplacement } from "./replacement.ts";
 
 const CONFIG = z.object({
   regex: key

@@ -21,9 +21,9 @@ import type { JsonValue } from "./random.ts";
 const OUT = jsonConverter.compile(jsonConverter.config.parse({ "replace.null.with.default": "false" }), false);
 
 /** What each input of a case gives, in the form in which Harness.java prints it. */
-export function runOurs(test: Case): readonly JsonValue[] {
-  const definition = BUILT_IN_PLUGINS.find((each) => each.aliases?.includes(test.class) === true);
-  if (definition === undefined) throw new Error(`${test.class} is not built in`);
+export function runOurs(test: Case, plugins: readonly PluginDefinition[] = BUILT_IN_PLUGINS): readonly JsonValue[] {
+  const definition = plugins.find((each) => each.aliases?.includes(test.class) === true);
+  if (definition === undefined) throw new Error(`${test.class} is none of ours`);
   const config = definition.config.safeParse(test.config);
   if (!config.success) {
     return [{ error: "config", message: config.error.issues.map((issue) => issue.message).join("; ") }];
@@ -88,7 +88,8 @@ function describeRecord(record: ConnectRecord): JsonValue {
   };
 }
 
-function describe(data: SchemaAndValue): { readonly [member: string]: JsonValue } {
+/** Data as Harness.java prints it. */
+export function describe(data: SchemaAndValue): { readonly [member: string]: JsonValue } {
   try {
     const json = OUT.encode("topic", data);
     return { json: json === null ? null : json.toString() };
@@ -109,7 +110,8 @@ function toRecord(input: EncodedRecord): ConnectRecord {
   };
 }
 
-function toData(data: EncodedData): SchemaAndValue {
+/** Data as both sides are given it. */
+export function toData(data: EncodedData): SchemaAndValue {
   const schema = readSchema(data.schema as Parameters<typeof readSchema>[0]);
   return { schema, value: toValue(schema, data.value) };
 }

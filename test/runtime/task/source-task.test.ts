@@ -3,6 +3,7 @@ import { afterEach, describe, it } from "node:test";
 import {
   type CommittedRecord,
   DataError,
+  NotReady,
   type OffsetMap,
   RetriableError,
   type SourceRecord,
@@ -404,6 +405,34 @@ describe("source task", () => {
     await eventually("the offset", () => source.stored() === 1);
     assert.equal(run.runner.metrics()["total-retries"], 1);
     await run.runner.stop(1_000);
+  });
+
+  it("waits for what a converter has to fetch first, and keeps the order; a failed fetch is the record's failure", async () => {
+    const schema = Promise.withResolvers<void>();
+    const states = { known: false, fails: false };
+    const fetching: TransformStep = {
+      plugin: "fetching",
+      when: null,
+      apply(each) {
+        if (states.fails) throw new NotReady(Promise.reject(new DataError("no such schema")));
+        if (!states.known) throw new NotReady(schema.promise);
+        return each;
+      },
+    };
+    const source = setUp({ transforms: [fetching] });
+    source.producer.autoSettle = true;
+    const run = runTask(source.body);
+    source.push([record(1), record(2)]);
+    assert.equal(source.stored(), null);
+    states.known = true;
+    schema.resolve();
+    await eventually("the offsets", () => source.stored() === 2);
+    assert.equal(run.runner.metrics()["total-record-failures"], 0);
+    states.fails = true;
+    source.push([record(3)]);
+    await run.until("FAILED");
+    const error = run.error();
+    assert.ok(error instanceof Error && error.cause instanceof DataError && error.cause.message === "no such schema");
   });
 
   it("fails on a record that cannot be converted, and skips it under tolerance all", async () => {

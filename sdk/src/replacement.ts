@@ -1,4 +1,5 @@
-import { DataError, config as key } from "@headrace/sdk";
+import { DataError } from "./errors.ts";
+import { groupPlaces } from "./java-regex.ts";
 
 type Part = string | number | { readonly group: string };
 
@@ -8,7 +9,7 @@ type Part = string | number | { readonly group: string };
  * is used.
  */
 export function parseReplacement(text: string, regex: RegExp): (match: RegExpExecArray) => string {
-  const places = key.groupPlaces(regex);
+  const places = groupPlaces(regex);
   return (match) =>
     partsOf(text, places.length - 1)
       .map((part) => textOf(typeof part === "number" ? (places[part] ?? 0) : part, match))
