@@ -31,3 +31,18 @@ export async function debeziumArchive(): Promise<string> {
     return file;
   });
 }
+
+/** The directory with the jars of that archive. */
+export async function debeziumJars(): Promise<string> {
+  const archive = await debeziumArchive();
+  const target = archive.replace(/\.tar\.gz$/, "");
+  if (existsSync(target)) return target;
+  return await withLock(`${target}.unpacking`, async () => {
+    if (existsSync(target)) return target;
+    const partial = `${target}.${process.pid}.partial`;
+    mkdirSync(partial, { recursive: true });
+    await run("tar", ["-xzf", archive, "-C", partial, "--strip-components", "1"]);
+    await rename(partial, target);
+    return target;
+  });
+}

@@ -6,8 +6,15 @@ import { kafkaLibs } from "#dev/setup/kafka.ts";
 import type { Case } from "./cases.ts";
 import type { JsonValue } from "./random.ts";
 
-/** Runs cases through Apache's classes in one JVM; the answers come in the order of the cases. Rejects if Java fails or is aborted. */
-export async function runJava(cases: readonly Case[], signal: AbortSignal): Promise<readonly (readonly JsonValue[])[]> {
+/**
+ * Runs cases through Apache's classes, and those in `jars`, in one JVM; the answers come in the order of the cases. Rejects if Java fails or
+ * is aborted.
+ */
+export async function runJava(
+  cases: readonly Case[],
+  signal: AbortSignal,
+  jars: readonly string[] = [],
+): Promise<readonly (readonly JsonValue[])[]> {
   const args = [
     "-Xmx512m",
     "-XX:+UseSerialGC",
@@ -17,8 +24,10 @@ export async function runJava(cases: readonly Case[], signal: AbortSignal): Prom
     "-Duser.language=en",
     "-Duser.country=US",
     "-Dfile.encoding=UTF-8",
+    // Standard output is for the answers.
+    "-Dorg.apache.logging.log4j.level=OFF",
     "-cp",
-    `${await kafkaLibs()}/*`,
+    [...jars, `${await kafkaLibs()}/*`].join(":"),
     join(import.meta.dirname, "Harness.java"),
   ];
   const java = spawn("java", args, { signal, stdio: ["pipe", "pipe", "pipe"] });

@@ -1,3 +1,4 @@
+import type { PluginDefinition } from "#runtime/plugins/registry.ts";
 import type { Case } from "./cases.ts";
 import { type Difference, differences } from "./compare.ts";
 import { runJava } from "./java.ts";
@@ -12,16 +13,26 @@ export interface Comparison {
   readonly intended: ReadonlyMap<string, number>;
 }
 
-/** Runs cases through Apache's classes and ours and compares all answers. */
-export async function compareCases(cases: readonly Case[], signal: AbortSignal): Promise<Comparison> {
-  const answers = await runJava(cases, signal);
+/** Classes that are neither Apache's nor built in. */
+export interface MoreClasses {
+  readonly jars: readonly string[];
+  readonly plugins: readonly PluginDefinition[];
+}
+
+/** Runs cases through Apache's classes and ours, or others and theirs, and compares all answers. */
+export async function compareCases(
+  cases: readonly Case[],
+  signal: AbortSignal,
+  more?: MoreClasses,
+): Promise<Comparison> {
+  const answers = await runJava(cases, signal, more?.jars);
   if (answers.length !== cases.length) throw new Error(`${cases.length} cases, but Java answered ${answers.length}`);
   const unexpected: Difference[] = [];
   const intended = new Map<string, number>();
   let inputs = 0;
   cases.forEach((test, index) => {
     inputs += test.inputs.length;
-    for (const difference of differences(test, answers[index] ?? [], runOurs(test))) {
+    for (const difference of differences(test, answers[index] ?? [], runOurs(test, more?.plugins))) {
       const { intended: reason } = difference;
       if (reason === null) unexpected.push(difference);
       else intended.set(reason, (intended.get(reason) ?? 0) + 1);
