@@ -200,6 +200,7 @@ export class SourceReader implements SourceTask {
         const { lane, group } = placeOf(object.key);
         if (object.key.endsWith("/") || taskOf(group, count) !== index) continue;
         if (!this.#positions.has(lane)) {
+          signal.throwIfAborted(); // Reading an offset may take a while, and takes no signal.
           this.#positions.set(lane, positionOf(await this.#context.offset(this.#sourcePartition(lane))));
         }
         if (this.#isNew(this.#positions.get(lane) ?? null, object)) found.push(object);
