@@ -54,6 +54,7 @@ import { createConfigStore } from "./store/config-store.ts";
 import { createOffsetStore } from "./store/offset-store.ts";
 import { createSourceOffsets } from "./store/source-offsets.ts";
 import { createStatusStore } from "./store/status-store.ts";
+import type { ClusterConfig } from "./store/stores.ts";
 
 /** What a worker is told besides its configuration. */
 export interface WorkerOptions extends LoadedConfig {
@@ -200,7 +201,7 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
   });
   cleanup.defer(() => pool.close());
   // Its process starts while this one prepares; it waits in it for what is known later.
-  void pool.warm(signal);
+  void pool.warm(1, signal);
 
   let catalog: Catalog = createCatalog([]);
   const recatalog = async (limit: AbortSignal): Promise<void> => {
@@ -469,7 +470,8 @@ export async function runWorker(options: WorkerOptions, signal: AbortSignal): Pr
     runLeaderDuties({ configStore, statusStore, member, keys, wallClock, log }, ending.signal),
   ];
   // Work that moves here stands still until an executor has started, so they start first; what is of a package that is not known yet fails.
-  await Promise.all([scanned, pool.warm(AbortSignal.any([signal, AbortSignal.timeout(WARM_UP_MS)]))]);
+  const executors = expectedExecutors(configStore.config());
+  await Promise.all([scanned, pool.warm(executors, AbortSignal.any([signal, AbortSignal.timeout(WARM_UP_MS)]))]);
   const left = member().run(membership.signal);
   ensureMembership();
   log.info({ workerId, startMs: wallClock() - startedAtMs }, "worker started");
@@ -521,6 +523,12 @@ async function serveProbes(
     if (listener.explicit) throw error;
     options.log.warn({ error, ...listener }, "metrics and health checks are off: their address is in use");
   }
+}
+
+/** The second task of a worker is put into an executor of its own; with how many others the work is shared is not known yet. */
+function expectedExecutors({ connectors }: ClusterConfig): number {
+  const tasks = [...connectors.values()].reduce((sum, connector) => sum + (connector.tasks?.length ?? 0), 0);
+  return tasks > 1 ? 2 : 1;
 }
 
 /**

@@ -60,10 +60,10 @@ export interface ExecutorPool {
   sinkProgress(owner: ConnectorOwner, signal: AbortSignal): Promise<SinkProgress>;
   alterSinkOffsets(args: ExecutorCalls["alterSinkOffsets"]["args"], signal: AbortSignal): Promise<boolean>;
   /**
-   * Starts one shared executor before there is work for it unless there is one, and resolves when it is ready; others wait for work, since
-   * each costs memory. Never rejects.
+   * Starts so many shared executors (at most as many as there may be) before there is work for them, and resolves when they are ready; others
+   * wait for work, since each costs memory. Never rejects.
    */
-  warm(signal: AbortSignal): Promise<void>;
+  warm(executors: number, signal: AbortSignal): Promise<void>;
   /** Executors may go on until then (performance.now); an instant in the past makes them stop at once. */
   renewLease(untilMs: number): void;
   /** Whether executors may still act. */
@@ -266,13 +266,18 @@ class Pool implements ExecutorPool {
     return this.#control("alterSinkOffsets", args, signal);
   }
 
-  async warm(signal: AbortSignal): Promise<void> {
-    const { isolation } = this.#options;
+  async warm(executors: number, signal: AbortSignal): Promise<void> {
+    const { isolation, maxShared } = this.#options;
     if (isolation !== "shared" || this.#closed) return;
-    const executor = this.#find(({ unit, outdated }) => unit === null && !outdated) ?? this.#fork(null);
-    // One that cannot start is told by `onLost`.
-    await settledOrAborted(executor.supervisor.ready, signal).catch(() => {});
-    this.#retire(executor);
+    const warm = [...this.#executors.values()].filter(({ unit, outdated }) => unit === null && !outdated);
+    while (warm.length < Math.min(executors, maxShared)) warm.push(this.#fork(null));
+    await Promise.all(
+      warm.map(async (executor) => {
+        // One that cannot start is told by `onLost`.
+        await settledOrAborted(executor.supervisor.ready, signal).catch(() => {});
+        this.#retire(executor);
+      }),
+    );
   }
 
   renewLease(untilMs: number): void {

@@ -130,10 +130,21 @@ describe("executor pool", () => {
     );
   });
 
+  it("starts as many shared executors as are asked for and there may be, and uses them", async () => {
+    const pool = create({ maxShared: 2 });
+    await pool.warm(1, signal);
+    await pool.warm(3, signal);
+    const warm = pids(pool);
+    assert.equal(warm.length, 2);
+    await startTask(pool, "a", 0);
+    await startTask(pool, "b", 0);
+    assert.deepEqual(pids(pool), warm);
+  });
+
   it("starts one shared executor before there is work, uses it for the first task, and lets it go if none comes", async () => {
     const pool = create({ idleMs: 2_000 });
-    await pool.warm(signal);
-    await pool.warm(signal);
+    await pool.warm(1, signal);
+    await pool.warm(1, signal);
     const warm = pids(pool);
     assert.equal(warm.length, 1);
     await startTask(pool, "a", 0);
@@ -141,21 +152,21 @@ describe("executor pool", () => {
     await startTask(pool, "b", 0);
     assert.equal(pids(pool).length, 2, "the second task has one of its own");
     const idle = create({ idleMs: 100 });
-    await idle.warm(signal);
+    await idle.warm(1, signal);
     await eventually("it has ended without work", () => idle.executors().length === 0);
     assert.deepEqual(lost, []);
     const alone = create({ isolation: "connector" });
-    await alone.warm(signal);
+    await alone.warm(2, signal);
     assert.deepEqual(pids(alone), []);
   });
 
   it("starts an executor before it is known how to set it up, which questions and work wait for", async () => {
     const { promise: known, resolve } = Promise.withResolvers<void>();
     const pool = create({ known });
-    const warmed = pool.warm(signal);
+    const warmed = pool.warm(1, signal);
     const [pid = 0] = pids(pool);
     assert.equal(isAlive(pid), true);
-    const [warmedAgain, listed] = [pool.warm(signal), pool.plugins(signal)];
+    const [warmedAgain, listed] = [pool.warm(1, signal), pool.plugins(signal)];
     resolve();
     await Promise.all([warmed, warmedAgain]);
     await listed;
@@ -168,7 +179,7 @@ describe("executor pool", () => {
 
   it("closes an executor whose setup never becomes known", async () => {
     const pool = create({ known: new Promise(() => {}) });
-    const warmed = pool.warm(signal);
+    const warmed = pool.warm(1, signal);
     const [pid = 0] = pids(pool);
     await pool.close();
     await warmed;
