@@ -1,6 +1,7 @@
 import { avroConverter } from "./avro-converter.ts";
+import { jsonSchemaConverter } from "./json-schema-converter.ts";
 
-export { avroConverter };
+export { avroConverter, jsonSchemaConverter };
 
 /** The converters of this package. */
-export default [avroConverter];
+export default [avroConverter, jsonSchemaConverter];
