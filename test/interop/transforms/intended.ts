@@ -14,6 +14,9 @@ const named = (difference: Candidate, name: string) => difference.case.class.inc
 const wrapIntegers = (text: string) =>
   text.replace(/-?\d{19,}/g, (digits) => String(BigInt.asIntN(64, BigInt(digits))));
 
+/** The message of a data error; empty if it is none. */
+const messageOf = (text: string) => /^\{"error":"data","message":"(.*)"\}$/s.exec(text)?.[1] ?? "";
+
 const withoutRowName = (text: string) => text.replaceAll(/server\.public\.t\.\w+\.Value/g, "");
 
 const INTENDED: readonly Intended[] = [
@@ -21,6 +24,14 @@ const INTENDED: readonly Intended[] = [
     reason: "the struct around an outbox payload is named after its own topic, not after the first one that was seen",
     matches: (difference, texts) =>
       named(difference, "EventRouter") && withoutRowName(texts.java) === withoutRowName(texts.ours),
+  },
+  {
+    reason: "of several faults of an outbox row another one is named",
+    matches: (difference, { java, ours }) =>
+      named(difference, "EventRouter") &&
+      [java, ours].every((text) =>
+        /^.{0,30}(?:is not of type|is not a valid field name|Unable to find)/s.test(messageOf(text)),
+      ),
   },
   {
     reason: "a deletion that becomes a tombstone may have fields dropped from its key",
