@@ -51,16 +51,20 @@ export const growth: Scenario = {
             throw new Error(`${done} of ${total} records after a minute's pause`);
           await sleep(SAMPLE_MS);
         }
-        /** Median of the samples between two shares of the work. */
-        const memory = (from: number, to: number) =>
-          spreadOf(samples.flatMap(({ done, bytes }) => (done >= from * total && done <= to * total ? [bytes] : [])))
-            .median;
+        /** The samples between two shares of the work. */
+        const between = (from: number, to: number) =>
+          samples.flatMap(({ done, bytes }) => (done >= from * total && done <= to * total ? [bytes] : []));
+        const [early, late] = [between(0.1, 0.3), between(0.8, 1)];
+        const steady = samples.flatMap(({ done, bytes }) => {
+          return done >= STEADY_SHARE * total ? [{ x: done, y: bytes }] : [];
+        });
         const peakBytes = Math.max(...samples.map(({ bytes }) => bytes));
-        const steady = samples.flatMap(({ done, bytes }) =>
-          done >= STEADY_SHARE * total ? [{ x: done, y: bytes }] : [],
-        );
-        const slopeBytes = slopeOf(steady) * HOUR;
-        return { peakBytes, growthBytes: memory(0.8, 1) - memory(0.1, 0.3), slopeBytes };
+        // A trial has too few records to be seen on their way.
+        return {
+          peakBytes,
+          ...(early.length > 0 && late.length > 0 && { growthBytes: spreadOf(late).median - spreadOf(early).median }),
+          ...(new Set(steady.map(({ x }) => x)).size > 1 && { slopeBytes: slopeOf(steady) * HOUR }),
+        };
       } finally {
         await worker.stop();
       }
