@@ -27,12 +27,16 @@ export interface SplittingOptions {
 
 /** Refusals that a broker gives to a whole batch of Kafka's, of which perhaps only one record is to blame. */
 const MAYBE_NOT_GUILTY: ReadonlySet<string> = new Set(["MSG_SIZE_TOO_LARGE", "INVALID_RECORD"]);
-/** What happens to records behind a refused one; they are not in Kafka. */
+/**
+ * What happens to records behind a refused one; they are not in Kafka. The last two are said on the spot to a record that comes when the
+ * client has ended already and its report is still under way.
+ */
 const UNDECIDED: ReadonlySet<string> = new Set([
   "_PURGE_QUEUE",
   "_PURGE_INFLIGHT",
-  "_FATAL",
   "OUT_OF_ORDER_SEQUENCE_NUMBER",
+  "_FATAL",
+  "_GAPLESS_GUARANTEE",
 ]);
 
 /** A batch of ours, until each of its records is decided. */

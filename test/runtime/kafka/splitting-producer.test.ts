@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { OutboundRecord } from "#runtime/kafka/record-producer.ts";
+import { type Batching, createSplittingProducer } from "#runtime/kafka/splitting-producer.ts";
+import { createFakeProducer, type FakeProducer } from "#support/fake-record-producer.ts";
+
+const signal = AbortSignal.timeout(60_000);
+
+const record = (value: string): OutboundRecord => ({
+  topic: "t",
+  partition: null,
+  key: null,
+  value,
+  headers: null,
+  timestamp: null,
+});
+const failure = (index: number, code: string) => ({ index, code, message: code });
+const valuesOf = (producer: FakeProducer) => producer.batches.flat().map(({ value }) => value);
+
+describe("a producer that splits batches", () => {
+  for (const code of ["_GAPLESS_GUARANTEE", "_FATAL", "_PURGE_QUEUE", "_PURGE_INFLIGHT"]) {
+    it(`sends again what met the end of the client (${code}), and refuses the guilty record alone`, async () => {
+      const opened: { readonly batching: Batching; readonly producer: FakeProducer }[] = [];
+      const producer = createSplittingProducer({
+        open(batching, options) {
+          const fake = createFakeProducer();
+          fake.options = options;
+          fake.autoSettle = opened.length > 0;
+          opened.push({ batching, producer: fake });
+          return fake;
+        },
+        reportPositions: false,
+        stopOnFailure: false,
+        maxRecordBytes: 1_000_000,
+      });
+      await producer.send([record("fine"), record("guilty"), record("behind")], signal);
+      await producer.send([record("late"), record("later")], signal);
+      const [first] = opened;
+      assert.ok(first !== undefined);
+      // The broker refuses the first batch for the sake of one record; the second one comes while the client ends.
+      first.producer.settle(1, [
+        failure(0, "_PURGE_QUEUE"),
+        failure(1, "TOPIC_AUTHORIZATION_FAILED"),
+        failure(2, code),
+      ]);
+      first.producer.settle(2, [failure(0, code), failure(1, "_PURGE_QUEUE")]);
+      await producer.flush(signal);
+      const settled = producer.takeSettled();
+      assert.deepEqual(
+        settled.map(({ batch, failures }) => [batch, failures.map(({ index, code: why }) => [index, why])]).toSorted(),
+        [
+          [1, [[1, "TOPIC_AUTHORIZATION_FAILED"]]],
+          [2, []],
+        ],
+      );
+      const again = opened.slice(1).flatMap((one) => valuesOf(one.producer));
+      assert.deepEqual(again, ["fine", "behind", "late", "later"]);
+      await producer.close();
+    });
+  }
+});
