@@ -5,9 +5,11 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import { openKubernetesApi } from "#dev/kubernetes-api.ts";
 
-const Resource = z.looseObject({
+const Resource = z.object({
+  apiVersion: z.string(),
   kind: z.string(),
   metadata: z.looseObject({ deletionTimestamp: z.string().optional(), generation: z.number() }),
+  spec: z.unknown(),
   status: z
     .looseObject({
       observedGeneration: z.number().optional(),
@@ -78,7 +80,8 @@ export function nameOfState({ kind, metadata, status }: Resource): string {
   return `${kind.toLowerCase()}/${state}${suffix}`;
 }
 
-function write(file: string, { metadata: { managedFields: _, ...metadata }, ...rest }: Resource): void {
+function write(file: string, { apiVersion, kind, metadata, spec, status }: Resource): void {
+  const { managedFields: _, ...shown } = metadata;
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, stringify({ ...rest, metadata }));
+  writeFileSync(file, stringify({ apiVersion, kind, metadata: shown, spec, status }));
 }

@@ -40,6 +40,13 @@ describe("cgroups of nodes", () => {
     assert.equal(readFileSync(join(root, "cpuset/ours/node-1/cpuset.cpus"), "utf8"), "0-1");
   });
 
+  it("have a weight that counts beside all that is in no group", () => {
+    put("cpu/cgroup.procs", "");
+    put("cpu/ours/cpu.shares", "1024");
+    makeCgroups("ours", [], root);
+    assert.equal(readFileSync(join(root, "cpu/ours/cpu.shares"), "utf8"), "16384");
+  });
+
   it("of version 2 hand all controllers on", () => {
     put("cgroup.controllers", "cpuset cpu memory pids\n");
     put("ours/cgroup.controllers", "cpu memory\n");
