@@ -41,7 +41,7 @@ export function createStatusState(): StatusState {
 
   function putTask(id: TaskId, entry: StatusEntry): StatusChange[] {
     const own = tasks.get(id.connector) ?? new Map<number, StatusEntry>();
-    if (isStale(entry, own.get(id.task))) return [];
+    if (isStale(entry, own.get(id.task)) || isOvertaken(entry, own.get(id.task))) return [];
     tasks.set(id.connector, own.set(id.task, entry));
     return [{ kind: "task", id, entry }];
   }
@@ -68,6 +68,7 @@ export function createStatusState(): StatusState {
       switch (record.kind) {
         case "connector": {
           if (record.entry === null) return { changes: removeConnector(record.connector), problem: null };
+          if (isOvertaken(record.entry, connectors.get(record.connector))) return { changes: [], problem: null };
           connectors.set(record.connector, record.entry);
           return { changes: [record], problem: null };
         }
@@ -93,6 +94,15 @@ export function createStatusState(): StatusState {
 function isStale(entry: StatusEntry, cached: StatusEntry | undefined): boolean {
   if (cached === undefined || entry.state !== "UNASSIGNED" || cached.state !== "RUNNING") return false;
   return cached.generation >= entry.generation && cached.workerId !== entry.workerId;
+}
+
+/** What a worker says of something that it lets go of, or begins anew with. */
+const NOT_AT_WORK: ReadonlySet<string> = new Set(["UNASSIGNED", "RESTARTING"]);
+
+/** Whether a worker that the group has left behind says this of what another one runs since a later generation: it may write late. */
+function isOvertaken(entry: StatusEntry, cached: StatusEntry | undefined): boolean {
+  if (cached === undefined || !NOT_AT_WORK.has(entry.state) || cached.state !== "RUNNING") return false;
+  return cached.generation > entry.generation && cached.workerId !== entry.workerId;
 }
 
 /** Whether a shutdown or a failure may be written over what is known (putSafe of contract §4). */

@@ -101,6 +101,23 @@ describe("status store", () => {
     assert.deepEqual(log.entries, []);
   });
 
+  for (const state of ["RESTARTING", "UNASSIGNED"] as const) {
+    it(`does not take ${state} of a worker that the group has left behind for what another one runs`, async () => {
+      const { store, settle } = await openStore();
+      store.putConnector("c", entry("RUNNING", "b", 9), UNSAFE);
+      store.putTask(id, entry("RUNNING", "b", 9), UNSAFE);
+      await settle();
+      store.putConnector("c", entry(state, "a", -1), UNSAFE);
+      store.putTask(id, entry(state, "a", 8), UNSAFE);
+      await settle();
+      assert.equal(store.connector("c")?.state, "RUNNING");
+      assert.equal(store.task(id)?.state, "RUNNING");
+      store.putConnector("c", entry(state, "b", 9), UNSAFE);
+      await settle();
+      assert.equal(store.connector("c")?.state, state);
+    });
+  }
+
   it("gives a safe write up if another worker has written what was not read yet", async () => {
     const { store, topic, settle } = await openStore();
     store.putConnector("c", entry("RUNNING", "a", 7), UNSAFE);
