@@ -184,9 +184,9 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   it("tells in the status what is wrong, and what is wanted", async () => {
     const apply = (name: string, spec: object) => cluster.apply(kafkaConnector(name, { ...spec }));
-    await apply("logger", { class: "logger-sink", state: "paused", config: { topics: "nothing-here" } });
+    await apply("logger", { class: "logger", state: "paused", config: { topics: "nothing-here" } });
     await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Paused/);
-    await apply("logger", { class: "logger-sink", state: "stopped", config: { topics: "nothing-here" } });
+    await apply("logger", { class: "logger", state: "stopped", config: { topics: "nothing-here" } });
     await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Stopped/);
     await apply("unknown", { class: "no-such-class", config: { topics: "nothing-here" } });
     await cluster.untilReady("kctr", NAMESPACE, "unknown", /^False UnknownClass/);
@@ -294,7 +294,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     const first = await leader();
     await cluster.kubectl(["--namespace", OPERATOR_NAMESPACE, "delete", "pod", first, "--grace-period=0", "--force"]);
     await eventually("another operator leads", async () => ![first, ""].includes(await leader()), DEADLINE_MS);
-    await cluster.apply(kafkaConnector("logger", { class: "logger-sink", config: { topics: "nothing-here" } }));
+    await cluster.apply(kafkaConnector("logger", { class: "logger", config: { topics: "nothing-here" } }));
     await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Running/);
     await untilAllIsWell();
   });
