@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection } from "mysql2/promise";
@@ -8,8 +8,6 @@ import { freePorts } from "./process.ts";
 import { type MariadbFiles, mariadbFiles } from "./setup/mariadb.ts";
 
 const START_TIMEOUT_MS = 180_000;
-/** The user `nobody`: MariaDB does not like to run as root. */
-const NOBODY = 65_534;
 
 /** A MariaDB server on loopback, with the user `headrace` who may do everything and has no password. */
 export interface LocalMariadb {
@@ -30,13 +28,12 @@ export async function startMariadb({
   const home = join(dir, "mariadb");
   const data = join(home, "data");
   mkdirSync(data, { recursive: true });
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot) for (const each of [dir, home, data]) chownSync(each, NOBODY, NOBODY);
-  const as = isRoot ? { uid: NOBODY, gid: NOBODY, cwd: home } : { cwd: home };
   const log = openSync(join(home, "log"), "a");
   const told = () => readFileSync(join(home, "log"), "utf8").slice(-4_000);
   const settings = [
     "--no-defaults",
+    // As root it runs only if it is told so; as another user it would not get at a directory of root's.
+    ...(process.getuid?.() === 0 ? ["--user=root"] : []),
     `--datadir=${data}`,
     `--lc-messages-dir=${files.share}`,
     "--innodb-flush-log-at-trx-commit=0",
@@ -45,7 +42,7 @@ export async function startMariadb({
     "--innodb-log-file-size=16M",
     "--innodb-buffer-pool-size=64M",
   ];
-  const making = spawn(files.server, [...settings, "--bootstrap"], { ...as, stdio: ["pipe", log, log] });
+  const making = spawn(files.server, [...settings, "--bootstrap"], { cwd: home, stdio: ["pipe", log, log] });
   making.stdin?.on("error", () => {}); // Its exit code tells.
   making.stdin?.end(systemTables(files));
   const [code] = await once(making, "exit");
@@ -63,7 +60,7 @@ export async function startMariadb({
       "--max-connections=300",
       ...options,
     ],
-    { ...as, stdio: ["ignore", log, log] },
+    { cwd: home, stdio: ["ignore", log, log] },
   );
   closeSync(log);
   const ended = once(server, "exit");
