@@ -23,7 +23,7 @@ const PLOTS = [
   { name: "failover", title: "kill -9 to first record, p95: shorter is better", figure: "killedP95Ms" },
 ] as const satisfies readonly { readonly name: string; readonly title: string; readonly figure: Figure }[];
 
-const SERIES = ["headrace", "jvm", "jvm-tuned"] as const;
+const SERIES = ["headrace", "jvm", "jvm-tuned", "client"] as const;
 
 /** Replaces what stands between `<!-- name -->` and `<!-- end -->`. Throws if the page has no such place. */
 export function fillPlace(page: string, name: string, content: string): string {

@@ -10,7 +10,7 @@ export const Result = z.object({
   scenario: z.string(),
   /** ISO 8601, of the last run. */
   at: z.string(),
-  runs: z.array(z.object({ side: z.enum(["headrace", "jvm", "jvm-tuned"]), measured: Measured })),
+  runs: z.array(z.object({ side: z.enum(["headrace", "jvm", "jvm-tuned", "client"]), measured: Measured })),
 });
 export type Result = z.output<typeof Result>;
 
@@ -18,7 +18,7 @@ export type Result = z.output<typeof Result>;
 export interface Comparison {
   readonly scenario: string;
   readonly figure: Figure;
-  readonly peer: "jvm" | "jvm-tuned" | null;
+  readonly peer: "jvm" | "jvm-tuned" | "client" | null;
   readonly ours: Spread;
   readonly theirs: Spread | null;
   /** Ours divided by theirs, of the medians. */
@@ -34,7 +34,7 @@ export function compare({ scenario, runs }: Pick<Result, "scenario" | "runs">): 
   return FIGURE_NAMES.flatMap((figure): Comparison[] => {
     const ours = spread("headrace", figure);
     if (ours === null) return [];
-    const compared = (["jvm", "jvm-tuned"] as const).flatMap((peer): Comparison[] => {
+    const compared = (["jvm", "jvm-tuned", "client"] as const).flatMap((peer): Comparison[] => {
       const theirs = spread(peer, figure);
       return theirs === null
         ? []

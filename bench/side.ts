@@ -4,8 +4,8 @@ import { type JvmWorker, startJvmWorker } from "#dev/kafka.ts";
 import { groupProperties, startWorker } from "#support/worker.ts";
 import { COMPILED_WORKER } from "./compiled.ts";
 
-/** Whose worker is measured. */
-export type SideName = "headrace" | "jvm" | "jvm-tuned";
+/** Who is measured: a worker, or a plain client loop, which its scenario starts. */
+export type SideName = "headrace" | "jvm" | "jvm-tuned" | "client";
 
 /** A worker that runs. */
 export interface RunningWorker {
@@ -53,6 +53,7 @@ export async function startSide(
     readonly port?: number;
   },
 ): Promise<RunningWorker> {
+  if (side === "client") throw new Error("a client loop has no worker");
   const dir = join(options.dir, options.group);
   mkdirSync(dir, { recursive: true });
   const properties = { ...groupProperties(options.bootstrap, options.group), ...options.properties };

@@ -27,7 +27,8 @@ export async function startMariadb({
   const [port = 0] = await freePorts(1);
   const home = join(dir, "mariadb");
   const data = join(home, "data");
-  mkdirSync(data, { recursive: true });
+  const temporary = join(home, "tmp");
+  for (const each of [data, temporary]) mkdirSync(each, { recursive: true });
   const log = openSync(join(home, "log"), "a");
   const told = () => readFileSync(join(home, "log"), "utf8").slice(-4_000);
   const settings = [
@@ -35,6 +36,8 @@ export async function startMariadb({
     // As root it runs only if it is told so; as another user it would not get at a directory of root's.
     ...(process.getuid?.() === 0 ? ["--user=root"] : []),
     `--datadir=${data}`,
+    // A server that starts removes what others have in a shared one.
+    `--tmpdir=${temporary}`,
     `--lc-messages-dir=${files.share}`,
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-flush-method=nosync",

@@ -6,6 +6,7 @@ import { fileSource } from "./file-source.ts";
 import { growth } from "./growth.ts";
 import { latency } from "./latency.ts";
 import { manyConnectors } from "./many-connectors.ts";
+import { mysql } from "./mysql.ts";
 import { rebalance } from "./rebalance.ts";
 import { rollingUpdate } from "./rolling-update.ts";
 import { start } from "./start.ts";
@@ -109,6 +110,8 @@ export const SCENARIOS: readonly Scenario[] = [
     }),
   ),
   deadLetters("dead-letters", 200_000),
+  mysql("sink", 300_000),
+  mysql("source", 300_000),
   latency("latency-file-to-file", "file"),
   latency("latency-topic-to-file", "topic"),
   rebalance,
