@@ -67,6 +67,8 @@ export async function startMariadb({
   );
   closeSync(log);
   const ended = once(server, "exit");
+  const end = () => void server.kill("SIGKILL");
+  process.once("exit", end);
   for (const deadline = performance.now() + START_TIMEOUT_MS; !(await answers(port)); await sleep(50)) {
     if (performance.now() < deadline && server.exitCode === null) continue;
     server.kill("SIGKILL");
@@ -75,7 +77,8 @@ export async function startMariadb({
   return {
     port,
     async stop() {
-      server.kill("SIGKILL");
+      process.removeListener("exit", end);
+      end();
       await ended;
     },
   };
