@@ -69,6 +69,16 @@ export class KafkaGroup {
     return node;
   }
 
+  /** Each finds a stable group, whose members it tells of itself; of those that come at one time one may have to wait for a heartbeat. */
+  async startInTurn(names: readonly string[], overrides: Parameters<KafkaGroup["start"]>[1]): Promise<readonly Node[]> {
+    const nodes: Node[] = [];
+    for (const name of names) {
+      nodes.push(this.start(name, overrides));
+      await this.balancedOver(nodes);
+    }
+    return nodes;
+  }
+
   /** Everything configured runs, evenly over these workers, and each of them knows it. */
   async balancedOver(nodes: readonly Node[]): Promise<void> {
     const wanted = toKeys(this.topic.end).toSorted();

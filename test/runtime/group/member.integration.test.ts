@@ -31,8 +31,7 @@ describe("group member on Kafka", { timeout: 560_000 }, () => {
   it("forms a group of three, follows changes of the configuration, and shrinks when one leaves", () =>
     withGroup(async (group) => {
       group.topic.write(6, 2);
-      const nodes = ["a", "b", "c"].map((name) => group.start(name, SLOW_HEARTBEATS));
-      await group.balancedOver(nodes);
+      const nodes = await group.startInTurn(["a", "b", "c"], SLOW_HEARTBEATS);
       group.topic.write(9, 2);
       for (const node of nodes) {
         node.worker.read();
@@ -49,18 +48,14 @@ describe("group member on Kafka", { timeout: 560_000 }, () => {
   it("gives a newcomer its share without waiting for heartbeats", () =>
     withGroup(async (group) => {
       group.topic.write(4, 2);
-      const a = group.start("a", SLOW_HEARTBEATS);
-      await group.balancedOver([a]);
-      const b = group.start("b", SLOW_HEARTBEATS);
-      await group.balancedOver([a, b]);
+      await group.startInTurn(["a", "b"], SLOW_HEARTBEATS);
     }));
 
   for (const victim of ["leader", "follower"] as const) {
     it(`notices a dead ${victim} long before its session ends and shares its work out`, () =>
       withGroup(async (group) => {
         group.topic.write(6, 2);
-        const nodes = ["a", "b", "c"].map((name) => group.start(name, SLOW_HEARTBEATS));
-        await group.balancedOver(nodes);
+        const nodes = await group.startInTurn(["a", "b", "c"], SLOW_HEARTBEATS);
         await eventually("everybody has been probed", () => group.network.requests.length > 30);
         const leader = leaderOf(nodes);
         const dead = victim === "leader" ? leader : (nodes.find((node) => node !== leader) ?? assert.fail());
