@@ -4,6 +4,7 @@ import { killContainersBelow } from "./agent/container-process.ts";
 import { startAgent } from "./agent.ts";
 import { repoRoot } from "./cache.ts";
 import { startControlPlane } from "./control-plane.ts";
+import { waitUntilEstablished } from "./established.ts";
 import { startKafka } from "./kafka.ts";
 import { createKubectl, type Kubectl } from "./kubectl.ts";
 import { withLock } from "./lock.ts";
@@ -190,7 +191,7 @@ async function installResources(kubectl: Kubectl): Promise<void> {
   const crds = join(repoRoot, "crds");
   if (!existsSync(crds)) throw new Error(`${crds} does not exist: run \`npm run generate\``);
   await kubectl(["apply", "--server-side", "-f", crds]);
-  await kubectl(["wait", "--for=condition=Established", "-f", crds, "--timeout=30s"]);
+  await waitUntilEstablished(kubectl, ["-f", crds]);
 }
 
 /** Stops what is remembered, last started first; then kills what bears the stack's mark, for a start that was cut short. */

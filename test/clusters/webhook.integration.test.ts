@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { repoRoot } from "#dev/cache.ts";
+import { waitUntilEstablished } from "#dev/established.ts";
 import { type LocalProcess, logTail, startProcess } from "#dev/process.ts";
 import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
 import { parseConfig } from "#operator/config.ts";
@@ -81,7 +82,7 @@ describe("the admission webhook", () => {
     const apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
     await kubernetes.kubectl(apply, { input: foreignCrds(FOREIGN) });
     const names = [`kafkaconnects.${FOREIGN}`, `kafkaconnectors.${FOREIGN}`];
-    await kubernetes.kubectl(["wait", "--for=condition=Established", "--timeout=120s", "crd", ...names]);
+    await waitUntilEstablished(kubernetes.kubectl, ["crd", ...names]);
   }
 
   /**

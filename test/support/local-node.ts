@@ -11,6 +11,9 @@ import { startTicks } from "#dev/process-table.ts";
 import { eventually } from "./eventually.ts";
 import { createNamespace } from "./kubernetes.ts";
 
+/** Back-offs between restarts add up on a machine that stands still for a while. */
+const POD_PATIENCE_MS = 240_000;
+
 /** A control plane with one node, and pods that are easy to look into. */
 export interface LocalNode {
   readonly api: KubernetesApi;
@@ -106,10 +109,14 @@ export async function startLocalNode(options: { readonly restartBackOffMs: numbe
     },
     pod,
     until: (name, what, condition) =>
-      eventually(`pod ${name} ${what}`, async () => {
-        const found = await pod(name);
-        return found !== undefined && condition(found) && found;
-      }),
+      eventually(
+        `pod ${name} ${what}`,
+        async () => {
+          const found = await pod(name);
+          return found !== undefined && condition(found) && found;
+        },
+        POD_PATIENCE_MS,
+      ),
     ask: async ({ ip }, path) => {
       const response = await fetch(`http://${ip}:8083${path}`, { signal: AbortSignal.timeout(30_000) });
       return await response.text();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { waitUntilEstablished } from "#dev/established.ts";
 import { ApiError } from "#dev/kubernetes-api.ts";
 import { parseConfig } from "#operator/config.ts";
 import { loadConnection } from "#operator/kube/config.ts";
@@ -49,7 +50,7 @@ for (const { group, prefix } of [
         input: foreignCrds(group),
       });
       const names = [`kafkaconnects.${group}`, `kafkaconnectors.${group}`];
-      await kubernetes.kubectl(["wait", "--for=condition=Established", "--timeout=120s", "crd", ...names]);
+      await waitUntilEstablished(kubernetes.kubectl, ["crd", ...names]);
     });
     after(() => kubernetes.stop());
 
