@@ -222,6 +222,21 @@ describe("records that Kafka refuses", { timeout: 280_000 }, () => {
     assert.equal(places.filter((offset) => offset < 0).length, 4);
   });
 
+  it("lets no record suffer for an invalid one of its batch (tolerance all)", async () => {
+    const topic = await createTopic(kafka.bootstrap, { config: { "cleanup.policy": "compact" } });
+    const producer = openSplitting(false);
+    const values = Array.from({ length: 200 }, (_, i) => `${i}`);
+    // Such a topic takes no record without a key.
+    await producer.send(
+      values.map((value, i) => record(topic, value, { key: i === 50 || i === 51 ? null : value })),
+      signal,
+    );
+    await producer.flush(signal);
+    assert.deepEqual(failed(producer.takeSettled()), ["1/50 INVALID_RECORD", "1/51 INVALID_RECORD"]);
+    await producer.close();
+    assert.deepEqual(textOf(await readTopic(kafka.bootstrap, topic, signal)), values.toSpliced(50, 2));
+  });
+
   it("takes batches that only together are too large for the topic (tolerance none)", async () => {
     const topic = await smallTopic();
     const producer = openSplitting(true);

@@ -1,3 +1,4 @@
+import { NOT_THE_RECORD } from "./delivery-codes.ts";
 import type {
   DeliveryFailure,
   OutboundRecord,
@@ -27,17 +28,6 @@ export interface SplittingOptions {
 
 /** Refusals that a broker gives to a whole batch of Kafka's, of which perhaps only one record is to blame. */
 const MAYBE_NOT_GUILTY: ReadonlySet<string> = new Set(["MSG_SIZE_TOO_LARGE", "INVALID_RECORD"]);
-/**
- * What happens to records behind a refused one; they are not in Kafka. The last two are said on the spot to a record that comes when the
- * client has ended already and its report is still under way.
- */
-const UNDECIDED: ReadonlySet<string> = new Set([
-  "_PURGE_QUEUE",
-  "_PURGE_INFLIGHT",
-  "OUT_OF_ORDER_SEQUENCE_NUMBER",
-  "_FATAL",
-  "_GAPLESS_GUARANTEE",
-]);
 
 /** A batch of ours, until each of its records is decided. */
 interface Held {
@@ -243,7 +233,7 @@ class SplittingProducer implements RecordProducer {
     const final = this.#batching === "single" || this.#closing.signal.aborted;
     const again: number[] = [];
     for (const failure of batch.failures) {
-      const isUndecided = UNDECIDED.has(failure.code);
+      const isUndecided = NOT_THE_RECORD.has(failure.code);
       const isSuspect = this.#mayBeInnocent(failure.code, held.records[at(failure.index)]);
       if (isSuspect) this.#suspects = true;
       if (!final && (isUndecided || isSuspect)) again.push(at(failure.index));

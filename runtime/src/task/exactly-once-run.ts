@@ -1,12 +1,12 @@
 import type { SourceRecord } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
+import { NOT_THE_RECORD } from "../kafka/delivery-codes.ts";
 import type { SettledBatch, TransactionalProducer } from "../kafka/record-producer.ts";
 import { pause } from "../pause.ts";
 import { CommittedRecords } from "./committed-records.ts";
 import { canonicalKey, type PartitionOffset } from "./pending-offsets.ts";
 import type { OutboundBatch } from "./record-pipeline.ts";
 import type { TaskControl } from "./runner.ts";
-import { NOT_THE_RECORD } from "./source-failures.ts";
 import { SourceIntake } from "./source-intake.ts";
 import type { ExactlyOnceOptions, SourceRunParts, SourceTaskOptions } from "./source-options.ts";
 import type { TransactionRequests } from "./transaction-requests.ts";

@@ -1,10 +1,10 @@
 import type { SourceRecord } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
+import { NOT_THE_RECORD } from "../kafka/delivery-codes.ts";
 import type { DeliveryFailure, RecordProducer, SettledBatch } from "../kafka/record-producer.ts";
 import type { CommittedRecords } from "./committed-records.ts";
 import type { PendingOffsets } from "./pending-offsets.ts";
 import type { OutboundBatch } from "./record-pipeline.ts";
-import { NOT_THE_RECORD } from "./source-failures.ts";
 import { describeRecord } from "./source-intake.ts";
 import type { SourceRunParts } from "./source-options.ts";
 

@@ -18,8 +18,15 @@ const failure = (index: number, code: string) => ({ index, code, message: code }
 const valuesOf = (producer: FakeProducer) => producer.batches.flat().map(({ value }) => value);
 
 describe("a producer that splits batches", () => {
-  for (const code of ["_GAPLESS_GUARANTEE", "_FATAL", "_PURGE_QUEUE", "_PURGE_INFLIGHT"]) {
-    it(`sends again what met the end of the client (${code}), and refuses the guilty record alone`, async () => {
+  for (const code of [
+    "_GAPLESS_GUARANTEE",
+    "_FATAL",
+    "_PURGE_QUEUE",
+    "_PURGE_INFLIGHT",
+    "_INVALID_DIFFERENT_RECORD",
+    "OUT_OF_ORDER_SEQUENCE_NUMBER",
+  ]) {
+    it(`sends again what met the end of the client, or travelled with a guilty record (${code}), and refuses the guilty record alone`, async () => {
       const opened: { readonly batching: Batching; readonly producer: FakeProducer }[] = [];
       const producer = createSplittingProducer({
         open(batching, options) {
@@ -58,4 +65,23 @@ describe("a producer that splits batches", () => {
       await producer.close();
     });
   }
+
+  it("skips nothing when the client has ended for a reason of its own", async () => {
+    const fake = createFakeProducer();
+    const producer = createSplittingProducer({
+      open: () => fake,
+      reportPositions: false,
+      stopOnFailure: false,
+      maxRecordBytes: 1_000_000,
+    });
+    await producer.send([record("a"), record("b")], signal);
+    fake.settle(1, [failure(0, "UNKNOWN_PRODUCER_ID"), failure(1, "UNKNOWN_PRODUCER_ID")]);
+    await producer.flush(signal);
+    await producer.settled(signal);
+    assert.deepEqual(
+      producer.takeSettled().map(({ batch, failures }) => [batch, failures.map(({ code }) => code)]),
+      [[1, ["_PURGE_QUEUE", "_PURGE_QUEUE"]]],
+    );
+    await producer.close();
+  });
 });

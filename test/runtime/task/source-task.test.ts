@@ -265,16 +265,18 @@ describe("source task", () => {
     assert.equal(run.runner.metrics()["source-record-write-total"], 1);
   });
 
-  it("never skips a purged record, even under tolerance all (invariant 1; guard: NOT_THE_RECORD)", async () => {
-    const source = setUp({ policy: LENIENT });
-    const run = runTask(source.body);
-    source.push([record(1)]);
-    await source.producer.sent(1);
-    source.producer.settle(1, [purge(0)]);
-    await run.until("FAILED");
-    await run.runner.stop(1_000);
-    assert.equal(source.stored(), null);
-  });
+  for (const code of ["_PURGE_QUEUE", "_GAPLESS_GUARANTEE", "_INVALID_DIFFERENT_RECORD", "UNKNOWN_PRODUCER_ID"]) {
+    it(`never skips a record that was not refused itself: ${code} (invariant 1; guard: NOT_THE_RECORD)`, async () => {
+      const source = setUp({ policy: LENIENT });
+      const run = runTask(source.body);
+      source.push([record(1)]);
+      await source.producer.sent(1);
+      source.producer.settle(1, [{ index: 0, code, message: code }]);
+      await run.until("FAILED");
+      await run.runner.stop(1_000);
+      assert.equal(source.stored(), null);
+    });
+  }
 
   it("names the refused record as the reason, not those purged behind it", async () => {
     const source = setUp();
