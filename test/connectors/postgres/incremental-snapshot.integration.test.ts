@@ -185,6 +185,33 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
         assert.ok(ids(copy.rows.values()).includes(203));
       },
     ));
+
+  it("leave a table out whose condition cannot be evaluated, or is more than a condition, and go on", () =>
+    withDatabase(
+      server,
+      `${SIGNALS} CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY);
+       INSERT INTO a VALUES (1); INSERT INTO b VALUES (0); INSERT INTO c VALUES (3)`,
+      async ({ query, open }) => {
+        const run = await open({ ...CONFIG, "table.include.list": "public[.](a|b|c)" });
+        const records = run.take(1);
+        await streaming(run);
+        const filters = { a: "true); COMMIT; DELETE FROM c; --", b: "1 / id > 0", c: "id = 3" };
+        await query(
+          signal("execute-snapshot", {
+            "data-collections": Object.keys(filters).map((name) => `public.${name}`),
+            "additional-conditions": Object.entries(filters).map(([name, filter]) => ({
+              "data-collection": `public.${name}`,
+              filter,
+            })),
+          }),
+        );
+        assert.deepEqual(
+          (await records).map((record) => [record.topic, plain(eventOf(record)?.after)["id"]]),
+          [["db.public.c", 3]],
+        );
+        assert.equal(lines(run, "its condition cannot be evaluated").length, 2);
+      },
+    ));
 });
 
 function toRow(row: Plain) {

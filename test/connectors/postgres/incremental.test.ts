@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createLogRecorder } from "@headrace/sdk/testing";
+import type { Client } from "pg";
+import { Changes } from "../../../connectors/postgres/src/capture/changes.ts";
+import { Follower } from "../../../connectors/postgres/src/capture/follower.ts";
+import { Heartbeat } from "../../../connectors/postgres/src/capture/heartbeat.ts";
+import type { Message } from "../../../connectors/postgres/src/capture/pgoutput.ts";
 import { Retention } from "../../../connectors/postgres/src/capture/retention.ts";
 import { SETTINGS } from "../../../connectors/postgres/src/capture/settings.ts";
+import { IncrementalSnapshot } from "../../../connectors/postgres/src/incremental/incremental-snapshot.ts";
 import {
   advanced,
   fromEntries,
@@ -14,6 +20,7 @@ import {
 } from "../../../connectors/postgres/src/incremental/progress.ts";
 import { parseSignal } from "../../../connectors/postgres/src/incremental/signal.ts";
 import { SeenTransactions, Window } from "../../../connectors/postgres/src/incremental/window.ts";
+import { createTypeCatalog } from "../../../connectors/postgres/src/types/pg-type.ts";
 
 describe("signals", () => {
   it("ask for tables, with the conditions of each", () => {
@@ -109,6 +116,7 @@ describe("SeenTransactions", () => {
     ["numbers of 64 bits", [9], "4294967304:4294967306:4294967305", false],
     ["numbers have gone round: before", [4_294_967_290], "4294967299:4294967299:", true],
     ["numbers have gone round: behind", [5], "4294967290:4294967290:", false],
+    ["one has ended more than half of all numbers ago", [5], "2200000000:2200000000:", true],
   ];
   for (const [name, seen, snapshot, wanted] of cases) {
     it(`are visible in a snapshot or not: ${name}`, () => {
@@ -119,14 +127,17 @@ describe("SeenTransactions", () => {
   }
 });
 
+const settings = SETTINGS.parse({
+  "database.hostname": "db",
+  "database.user": "u",
+  "database.dbname": "d",
+  "topic.prefix": "p",
+  "slot.lag.alarm.bytes": "100",
+  "signal.data.collection": "public.signals",
+  "table.include.list": "public[.]a",
+});
+
 describe("Retention (invariant 1)", () => {
-  const settings = SETTINGS.parse({
-    "database.hostname": "db",
-    "database.user": "u",
-    "database.dbname": "d",
-    "topic.prefix": "p",
-    "slot.lag.alarm.bytes": "100",
-  });
   const told: bigint[] = [];
   const stream = {
     read: () => null,
@@ -169,5 +180,75 @@ describe("Retention (invariant 1)", () => {
     assert.equal(flushed(retention), 0n);
     retention.mark(20n, () => "before");
     assert.equal(flushed(retention), 20n);
+  });
+});
+
+describe("Follower", () => {
+  const column = (name: string) => ({ name, isKey: name === "id", type: 25, modifier: -1 });
+  const columns = ["id", "type", "data"].map(column);
+  const messages: readonly Message[] = [
+    { kind: "begin", commitLsn: 30n, committedAt: 0n, xid: 7 },
+    { kind: "relation", relation: { id: 1, schema: "public", table: "signals", identity: "d", columns } },
+    { kind: "insert", relation: 1, after: ["1", "execute-snapshot", '{"data-collections": ["public[.]a"]}'] },
+    { kind: "commit", commitLsn: 30n, endLsn: 40n },
+  ];
+
+  /** The connection, which breaks at the first question. */
+  function brokenOnce(): Client {
+    let asked = 0;
+    const answers = [
+      [{ schema: "public", table: "a", root: false }],
+      [{ oid: 1, schema: "public", table: "a", isRoot: false, isPartition: false }],
+    ];
+    const query = async () => {
+      asked += 1;
+      if (asked === 1) throw new Error("Connection terminated unexpectedly");
+      return { rows: answers[asked - 2] ?? [] };
+    };
+    return { query } as unknown as Client;
+  }
+
+  it("takes a signal again whose connection broke before it was understood", async () => {
+    const told: bigint[] = [];
+    const log = createLogRecorder();
+    const types = createTypeCatalog();
+    const retention = new Retention(settings, log, true);
+    const incremental = new IncrementalSnapshot({ settings, types, log, progress: IDLE, now: Date.now });
+    const control = brokenOnce();
+    let position = { commit: 10n, event: 0, part: 0 };
+    async function follow(): Promise<void> {
+      const left = messages.map((message) => ({ kind: "message" as const, lsn: 20n, end: 50n, message }));
+      const stream = {
+        read: () => left.shift() ?? null,
+        ready: async () => {},
+        acknowledge: (flushed: bigint) => void told.push(flushed),
+      };
+      const changes = new Changes({ rules: settings, database: "d", position, now: Date.now });
+      const heartbeat = new Heartbeat(settings, performance.now());
+      const push = (records: readonly unknown[]) => retention.give(records.length);
+      const parts = {
+        settings,
+        types,
+        database: "d",
+        stream,
+        changes,
+        control,
+        retention,
+        incremental,
+        heartbeat,
+        push,
+      };
+      try {
+        await new Follower(parts).next(100, 0, AbortSignal.timeout(60_000));
+      } finally {
+        position = changes.position();
+        retention.tell(stream);
+      }
+    }
+    await assert.rejects(follow(), /terminated/);
+    assert.deepEqual(incremental.entries(), {});
+    await follow();
+    assert.match(String(incremental.entries()["incremental_snapshot_collections"]), /public\.a/);
+    assert.deepEqual(told, [0n, 0n], "no offset knows of it yet");
   });
 });

@@ -90,14 +90,15 @@ export class Follower {
         break;
     }
     const isSignal = message.kind === "insert" && message.relation === this.#signalRelation && changes.isNextNew();
-    const records = changes.next(lsn, message);
-    push(records);
-    if (message.kind === "commit") return records.length + this.#passed(message.endLsn);
+    // Before anything has passed it: if it fails, it comes again. The offset of its own record, if there is one, knows of it.
     if (isSignal) {
-      changes.pass();
       const before = JSON.stringify(incremental.entries());
       if (await incremental.signal(message.after, control)) retention.hold(before);
     }
+    const records = changes.next(lsn, message);
+    push(records);
+    if (isSignal) changes.pass();
+    if (message.kind === "commit") return records.length + this.#passed(message.endLsn);
     return records.length;
   }
 

@@ -50,6 +50,12 @@ export async function readChunk(
   return { table, rows, greatest: end, snapshot, until: parseLsn(marks[0]?.lsn ?? "") };
 }
 
+/** What a signal gives is a condition: PostgreSQL takes no second statement behind it then. */
+interface OneStatement extends QueryArrayConfig {
+  /** What @types/pg does not have. */
+  readonly queryMode: "extended";
+}
+
 /** In the order of the primary key. */
 function keyColumns(table: CapturedTable): readonly TableColumn[] {
   return table.columns.filter(({ keyPlace }) => keyPlace >= 0).toSorted((a, b) => a.keyPlace - b.keyPlace);
@@ -66,7 +72,7 @@ async function readGreatest(
   const where = filter === null ? "" : ` WHERE (${filter})`;
   const order = listOf(key).map((name) => `${name} DESC`);
   const text = `${statement}${where} ORDER BY ${order.join(", ")} LIMIT 1`;
-  const query: QueryArrayConfig = { text, rowMode: "array", types: AS_TEXT };
+  const query: OneStatement = { text, queryMode: "extended", rowMode: "array", types: AS_TEXT };
   const { rows } = await client.query<(string | null)[]>(query);
   return rows[0] === undefined ? null : keyOfRow(key, rows[0]);
 }
@@ -89,7 +95,8 @@ async function readRows(client: Client, { key, statement, filter, last, end }: R
   ];
   const limit = settings["incremental.snapshot.chunk.size"];
   const text = `${statement} WHERE ${conditions.join(" AND ")} ORDER BY ${list} LIMIT ${limit}`;
-  const query: QueryArrayConfig = { text, values: [...end, ...(last ?? [])], rowMode: "array", types: AS_TEXT };
+  const values = [...end, ...(last ?? [])];
+  const query: OneStatement = { text, values, queryMode: "extended", rowMode: "array", types: AS_TEXT };
   const { rows } = await client.query<(string | null)[]>(query);
   return rows.map((row) => ({ row, key: keyOfRow(key, row) }));
 }

@@ -6,8 +6,9 @@ import type { Row } from "../capture/pgoutput.ts";
 import type { Settings } from "../capture/settings.ts";
 import { decodeWholeRow } from "../capture/snapshot.ts";
 import { type CapturedTable, keyOf } from "../capture/table.ts";
+import { sqlState } from "../connection.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
-import { readChunk } from "./chunk.ts";
+import { type Chunk, readChunk } from "./chunk.ts";
 import { advanced, IDLE, type Progress, queued, stopped, toEntries } from "./progress.ts";
 import { parseSignal } from "./signal.ts";
 import { type ChunkRow, SeenTransactions, Window } from "./window.ts";
@@ -145,9 +146,18 @@ export class IncrementalSnapshot {
     if (wanted === undefined || this.#chunk !== null || this.#progress.paused) return;
     const { settings, types, log } = this.#options;
     const id = (await listPublished(client, settings)).find((each) => nameOf(each) === wanted.name);
-    const chunk = id === undefined ? null : await readChunk(client, { types, settings }, id, wanted, this.#progress);
+    let reason = "it is not captured any more, or has no primary key";
+    let chunk: Chunk | null = null;
+    try {
+      if (id !== undefined) chunk = await readChunk(client, { types, settings }, id, wanted, this.#progress);
+    } catch (error) {
+      if (wanted.filter === null || !CONDITIONS_FAULT.test(sqlState(error) ?? "")) throw error;
+      // It will never be another one: whoever has signalled it could not even take it back, if it ended the task.
+      await client.query("ROLLBACK");
+      reason = `its condition cannot be evaluated: ${error instanceof Error ? error.message : String(error)}`;
+    }
     if (chunk === null) {
-      log.warn({ table: wanted.name }, "not read: it is not captured any more, or has no primary key");
+      log.warn({ table: wanted.name, reason }, "not read by the incremental snapshot");
       this.#rows = 0;
       this.#set(advanced(this.#progress));
       return;
@@ -216,6 +226,9 @@ export class IncrementalSnapshot {
     this.#entries = toEntries(progress);
   }
 }
+
+/** Data exceptions, writing in a transaction that only reads, syntax and names. Source: PostgreSQL, Appendix A. */
+const CONDITIONS_FAULT = /^(22|25006|42)/;
 
 const nameOf = ({ schema, table }: Pick<TableId, "schema" | "table">): string => `${schema}.${table}`;
 

@@ -38,6 +38,8 @@ export class Window<T> {
 
 /** How many transactions are remembered. */
 const REMEMBERED = 16_384;
+/** How far ahead of a snapshot's end a transaction may be. Numbers go round: what seems farther ahead has ended long ago. */
+const AHEAD = 2 ** 20;
 
 /**
  * Transactions that the stream has given lately. One can be in the stream a moment before others see what it has done, or for longer, while
@@ -62,8 +64,7 @@ export class SeenTransactions {
     const xmax = Number(BigInt(end) & 0xffff_ffffn);
     const open = running === "" ? [] : running.split(",").map((xid) => Number(BigInt(xid) & 0xffff_ffffn));
     if (open.some((xid) => this.#seen.has(xid))) return false;
-    // Numbers go round: half of them lie before, half behind.
-    for (const xid of this.#seen) if (((xid - xmax) | 0) >= 0) return false;
+    for (const xid of this.#seen) if ((xid - xmax) >>> 0 < AHEAD) return false;
     return true;
   }
 }
