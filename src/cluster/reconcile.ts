@@ -26,7 +26,7 @@ import { isPaused, toPausedStatus } from "./paused.ts";
 import { rackMissing } from "./rack.ts";
 import { resizePods } from "./resize.ts";
 import { hasCertificates } from "./rest-security.ts";
-import { planRoll, type RollAction } from "./roll.ts";
+import { NO_WAITS, planRoll, type RollAction, type RollWaits, waitsAfter } from "./roll.ts";
 import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
 import { observeStarting } from "./starting.ts";
@@ -61,7 +61,7 @@ export interface ClusterReconcileDeps {
 
 /** What is kept between reconciles of one cluster; losing it costs repeated calls, never a wrong step. */
 interface Memory {
-  balanceAwaitedSinceMs: number | null;
+  waits: RollWaits;
   /** Ended containers that the group knows of. */
   readonly reported: Set<string>;
   /** Plugins, as the workers with these pod uids offer them. */
@@ -97,7 +97,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   function memoryOf(resource: KafkaConnect): Memory {
     const uid = resource.metadata.uid ?? "";
     const memory = memories.get(uid) ?? {
-      balanceAwaitedSinceMs: null,
+      waits: NO_WAITS,
       reported: new Set(),
       plugins: null,
       collectedFor: null,
@@ -143,6 +143,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       case "await-pods":
         return settled;
       case "await-balance":
+      case "await-start":
       case "await-handover":
         return retryAfter(GROUP_POLL_MS);
       case "drain":
@@ -204,12 +205,11 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 
     const settles = outdated && drains && group?.balanced === true && pods.every(isCalm);
     const starting = settles ? await observeStarting(connect, workers, signal) : 0;
-    const { balanceAwaitedSinceMs } = memory;
     const roll: RollAction =
       replicas > wanted
         ? { kind: "await-balance", message: "workers are leaving" }
-        : planRoll({ pods, revision, replicas, group, starting, drains, balanceAwaitedSinceMs, nowMs: now() });
-    memory.balanceAwaitedSinceMs = roll.kind === "await-balance" ? (balanceAwaitedSinceMs ?? now()) : null;
+        : planRoll({ pods, revision, replicas, group, starting, drains, ...memory.waits, nowMs: now() });
+    memory.waits = waitsAfter(roll, memory.waits, now());
     const outcome = await takeStep(resource, roll, signal);
 
     if (group !== null) {

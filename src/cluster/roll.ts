@@ -8,7 +8,17 @@ export const BALANCE_LIMIT_MS = 300_000;
 /** Work that nobody has started in this time is not waited for any longer: whoever has it may be the one to be replaced. */
 export const START_LIMIT_MS = 30_000;
 
-export interface RollInputs {
+/** What a roll has waited for before its next step. */
+export interface RollWaits {
+  /** Since when the group has been waited for, epoch ms; null if it is not. */
+  readonly balanceAwaitedSinceMs: number | null;
+  /** Since when, within that, what starts has been waited for, epoch ms; null if it has not. */
+  readonly startAwaitedSinceMs: number | null;
+}
+
+export const NO_WAITS: RollWaits = { balanceAwaitedSinceMs: null, startAwaitedSinceMs: null };
+
+export interface RollInputs extends RollWaits {
   readonly pods: readonly WorkerPod[];
   /** Revision that every pod should have; null: none is to be replaced for its revision now. */
   readonly revision: string | null;
@@ -19,8 +29,6 @@ export interface RollInputs {
   readonly starting: number;
   /** Whether workers give their work away on demand; others do so when they are stopped. */
   readonly drains: boolean;
-  /** Since when the group has been waited for, epoch ms; null if it is not. */
-  readonly balanceAwaitedSinceMs: number | null;
   readonly nowMs: number;
 }
 
@@ -30,6 +38,8 @@ export type RollAction =
   /** A pod is on its way; the watch will tell. */
   | { readonly kind: "await-pods"; readonly message: string }
   | { readonly kind: "await-balance"; readonly message: string }
+  /** The group is balanced, and not all of its work runs. */
+  | { readonly kind: "await-start"; readonly message: string }
   | { readonly kind: "await-handover"; readonly pod: WorkerPod; readonly message: string }
   | { readonly kind: "drain"; readonly pod: WorkerPod; readonly message: string }
   | { readonly kind: "delete"; readonly pod: WorkerPod; readonly message: string };
@@ -62,12 +72,12 @@ export function planRoll(inputs: RollInputs): RollAction {
   if (next === undefined) return { kind: "none" };
   if (replicas === 1) return { kind: "delete", pod: next, message: `${next.name} is the only worker` };
   if (next.drainingSinceMs === null) {
-    const waitedMs = nowMs - (inputs.balanceAwaitedSinceMs ?? nowMs);
-    if (!isBalanced(group, replicas) && waitedMs < BALANCE_LIMIT_MS)
+    const waitedMs = (sinceMs: number | null) => nowMs - (sinceMs ?? nowMs);
+    if (!isBalanced(group, replicas) && waitedMs(inputs.balanceAwaitedSinceMs) < BALANCE_LIMIT_MS)
       return { kind: "await-balance", message: "the workers are sharing out their work" };
     // What has moved and stands still would stand still for longer if it moved once more.
-    if (inputs.starting > 0 && waitedMs < START_LIMIT_MS)
-      return { kind: "await-balance", message: "the workers are starting what they were given" };
+    if (inputs.starting > 0 && waitedMs(inputs.startAwaitedSinceMs) < START_LIMIT_MS)
+      return { kind: "await-start", message: "the workers are starting what they were given" };
   }
   const handover = inputs.drains ? handoverOf(next, group, nowMs) : "over";
   switch (handover) {
@@ -80,6 +90,16 @@ export function planRoll(inputs: RollInputs): RollAction {
     default:
       throw new Error(`unreachable: ${handover satisfies never}`);
   }
+}
+
+/** What has been waited for once this was decided. A group that shares its work out once more meanwhile begins no time anew: that could go on. */
+export function waitsAfter(roll: RollAction, waits: RollWaits, nowMs: number): RollWaits {
+  if (roll.kind !== "await-balance" && roll.kind !== "await-start") return NO_WAITS;
+  const { balanceAwaitedSinceMs, startAwaitedSinceMs } = waits;
+  return {
+    balanceAwaitedSinceMs: balanceAwaitedSinceMs ?? nowMs,
+    startAwaitedSinceMs: startAwaitedSinceMs ?? (roll.kind === "await-start" ? nowMs : null),
+  };
 }
 
 /** A pod that is draining already is finished first; then by number, the group's leader last. */

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { GroupInfo } from "@headrace/contract";
 import { DRAIN_LIMIT_MS } from "#operator/cluster/handover.ts";
-import { BALANCE_LIMIT_MS, planRoll, type RollInputs, START_LIMIT_MS } from "#operator/cluster/roll.ts";
+import {
+  BALANCE_LIMIT_MS,
+  NO_WAITS,
+  planRoll,
+  type RollInputs,
+  START_LIMIT_MS,
+  waitsAfter,
+} from "#operator/cluster/roll.ts";
 import type { WorkerPod } from "#operator/cluster/worker-pod.ts";
 
 const NOW = 1_000_000;
@@ -59,7 +66,7 @@ function step(pods: readonly WorkerPod[], traits: Partial<RollInputs> = {}): str
     group: ALL,
     starting: 0,
     drains: true,
-    balanceAwaitedSinceMs: null,
+    ...NO_WAITS,
     nowMs: NOW,
     ...traits,
   };
@@ -127,13 +134,19 @@ describe("planRoll", () => {
     [
       "waits until what has moved runs",
       [pod(0, NEW), pod(1), pod(2)],
-      { starting: 2, balanceAwaitedSinceMs: NOW - START_LIMIT_MS + 1 },
-      "await-balance",
+      { starting: 2, balanceAwaitedSinceMs: NOW - START_LIMIT_MS, startAwaitedSinceMs: NOW - START_LIMIT_MS + 1 },
+      "await-start",
+    ],
+    [
+      "waits for what has moved however long it took to share it out",
+      [pod(0, NEW), pod(1), pod(2)],
+      { starting: 2, balanceAwaitedSinceMs: NOW - START_LIMIT_MS },
+      "await-start",
     ],
     [
       "goes on when something never starts",
       [pod(0, NEW), pod(1), pod(2)],
-      { starting: 1, balanceAwaitedSinceMs: NOW - START_LIMIT_MS },
+      { starting: 1, startAwaitedSinceMs: NOW - START_LIMIT_MS },
       "drain 1",
     ],
     [
@@ -187,4 +200,18 @@ describe("planRoll", () => {
   for (const [what, pods, traits, wanted] of table) {
     it(what, () => assert.equal(step(pods, traits), wanted));
   }
+});
+
+describe("waitsAfter", () => {
+  const balance = { kind: "await-balance", message: "" } as const;
+  const start = { kind: "await-start", message: "" } as const;
+
+  it("begins to wait for what starts when the group is balanced, and not anew when it shares its work out once more", () => {
+    const sharing = waitsAfter(balance, NO_WAITS, 1);
+    assert.deepEqual(sharing, { balanceAwaitedSinceMs: 1, startAwaitedSinceMs: null });
+    const starting = waitsAfter(start, sharing, 2);
+    assert.deepEqual(starting, { balanceAwaitedSinceMs: 1, startAwaitedSinceMs: 2 });
+    assert.deepEqual(waitsAfter(start, waitsAfter(balance, starting, 3), 4), starting);
+    assert.deepEqual(waitsAfter({ kind: "none" }, starting, 5), NO_WAITS);
+  });
 });
