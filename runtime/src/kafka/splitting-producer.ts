@@ -108,7 +108,8 @@ class SplittingProducer implements RecordProducer {
     try {
       await this.#hand({ held, places }, places === null ? records : pick(records, places), signal);
     } catch (error) {
-      if (signal.aborted || this.#closing.signal.aborted) throw error;
+      // A record that cannot be encoded is no refusal, and would be none the next time.
+      if (signal.aborted || this.#closing.signal.aborted || error instanceof RangeError) throw error;
       if (this.#recovery === null) {
         // It has stopped, so what it had is decided soon; then it shows whether that can be cured.
         await this.#inner.flush(signal);

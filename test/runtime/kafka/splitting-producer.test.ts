@@ -84,4 +84,21 @@ describe("a producer that splits batches", () => {
     );
     await producer.close();
   });
+
+  it("says why a record cannot be encoded, and not what became of those behind it", async () => {
+    const fake = createFakeProducer();
+    const send = async (records: readonly OutboundRecord[], limit: AbortSignal): Promise<number> => {
+      await fake.send(records, limit);
+      fake.settle(1, [failure(0, "_PURGE_QUEUE")]);
+      throw new RangeError("a record for t has partition -1");
+    };
+    const producer = createSplittingProducer({
+      open: () => ({ ...fake, send }),
+      reportPositions: false,
+      stopOnFailure: true,
+      maxRecordBytes: 1_000_000,
+    });
+    await assert.rejects(producer.send([record("a")], signal), /has partition -1/);
+    await producer.close();
+  });
 });
