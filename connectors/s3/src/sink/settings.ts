@@ -12,6 +12,8 @@ import { utcOffsetOf } from "./time-zone.ts";
 /** The smallest part that S3 takes, and the largest. */
 const MIN_PART_BYTES = 5 * 1024 * 1024;
 const MAX_PART_BYTES = 1024 * 1024 * 1024;
+/** Parts of one object. */
+const MAX_PARTS = 10_000;
 
 const CONFLUENT = "io.confluent.connect";
 
@@ -180,6 +182,13 @@ export const SINK_CONFIG = z.object(KEYS).superRefine((given, context) => {
   }
   if (given["s3.compression.type"] === "gzip" && given["s3.compression.level"] > 9) {
     complain("s3.compression.level", "gzip's level is at most 9");
+  }
+  const leastPart = Math.ceil(given["file.max.bytes"] / MAX_PARTS);
+  if (given["s3.part.size"] < leastPart) {
+    complain(
+      "s3.part.size",
+      `s3.part.size must be at least ${leastPart}: objects of file.max.bytes have ${MAX_PARTS} parts at most`,
+    );
   }
   try {
     utcOffsetOf(given["timezone"]);

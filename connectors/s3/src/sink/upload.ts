@@ -1,3 +1,4 @@
+import { RetriableError } from "@headrace/sdk";
 import { S3Error } from "../store/failure.ts";
 import type { ObjectStore, Upload } from "../store/object-store.ts";
 import { orAborted } from "../waiting.ts";
@@ -40,6 +41,8 @@ export class ObjectUpload {
   #upload: Upload | null = null;
   #failure: unknown = null;
   #done = false;
+  /** Ends the parts that are on their way when the object is dropped. */
+  readonly #dropped = new AbortController();
 
   constructor(options: UploadOptions) {
     this.#options = options;
@@ -81,9 +84,10 @@ export class ObjectUpload {
     this.#filling = [];
   }
 
-  /** Drops what the server has of it. */
+  /** Drops what the server has of it; waits for nothing that is on its way. */
   async abandon(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#pending].map((part) => part.running));
+    this.#dropped.abort(new RetriableError(`${this.key} is dropped`));
+    await orAborted(Promise.all([...this.#pending].map((part) => part.running)), signal);
     if (this.#upload !== null && !this.#done) await this.#options.store.abortUpload(this.#upload, signal);
   }
 
@@ -124,8 +128,9 @@ export class ObjectUpload {
 
   async #sendPart(upload: Upload, part: Part): Promise<void> {
     const { store, closing } = this.#options;
+    const signal = AbortSignal.any([closing, this.#dropped.signal]);
     try {
-      part.etag = await store.uploadPart(upload, part.number, part.bytes, closing);
+      part.etag = await store.uploadPart(upload, part.number, part.bytes, signal);
       part.bytes = Buffer.alloc(0);
       this.#pending.delete(part);
     } catch (error) {
