@@ -43,11 +43,9 @@ describe("the objects of a topic partition", () => {
     timestamp: null,
   });
 
-  it("let no offset pass before all of them are complete, and are tried again", async () => {
-    let refused = true;
-    const { store, objects } = memoryStore((key) => refused && key.startsWith("b/"));
-    const writer = new PartitionWriter({
-      limits: { maxRecords: 4, maxBytes: null, maxObjects: 10, recordTimeMs: null, schedule: null },
+  const open = (store: ObjectStore, maxRecords: number) =>
+    new PartitionWriter({
+      limits: { maxRecords, maxBytes: null, maxObjects: 10, recordTimeMs: null, schedule: null },
       open: ({ record, directory }) =>
         new OpenObject({
           layout,
@@ -63,6 +61,11 @@ describe("the objects of a topic partition", () => {
       now: () => 0,
       completed: () => {},
     });
+
+  it("let no offset pass before all of them are complete, and are tried again", async () => {
+    let refused = true;
+    const { store, objects } = memoryStore((key) => refused && key.startsWith("b/"));
+    const writer = open(store, 4);
     for (const [n, directory] of [
       [7, "a"],
       [8, "b"],
@@ -87,5 +90,15 @@ describe("the objects of a topic partition", () => {
         ["b/8", "8 10 "],
       ],
     );
+  });
+
+  it("are completed when lower offsets come, also if the first of them goes into no object (invariant 2)", async () => {
+    const { store, objects } = memoryStore(() => false);
+    const writer = open(store, 4);
+    await writer.add(placed(7, "a"), signal);
+    writer.passOver(0n);
+    await writer.add(placed(1, "a"), signal);
+    assert.equal(writer.pending(), 1n);
+    assert.deepEqual([...objects], [["a/7", "7 "]]);
   });
 });

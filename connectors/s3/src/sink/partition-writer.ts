@@ -59,6 +59,8 @@ export class PartitionWriter {
 
   /** A record that goes into no object. */
   passOver(offset: bigint): void {
+    // As in `add`: what was read before comes again, and what is open is of before.
+    if (this.#round !== null && this.hasTaken(offset)) this.#round.full = true;
     this.#next = offset + 1n;
   }
 
