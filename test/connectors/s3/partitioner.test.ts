@@ -28,6 +28,7 @@ describe("directories of the sink", () => {
     ["two fields, one of them inside", field("kind,at.city"), { kind: 1, at: { city: "Ulm" } }, "kind=1/at.city=Ulm"],
     ["a field with separators", field("kind"), { kind: "a/b%" }, "kind=a%2Fb%25"],
     ["a field that would go up", field("kind"), { kind: ".." }, "kind=%2E%2E"],
+    ["a field with half a character", field("kind"), { kind: "a\ud800b" }, "kind=a\ufffdb"],
     ["days", { "partitioner.class": "daily" }, null, "year=2026/month=03/day=29"],
     ["hours", { "partitioner.class": "hourly" }, null, "year=2026/month=03/day=29/hour=00"],
     [
@@ -46,6 +47,17 @@ describe("directories of the sink", () => {
       },
       { t: "2026-03-29T01:10:00Z" },
       "year=2026/month=03/day=29/hour=03",
+    ],
+    [
+      "a time that no date has, in a time zone",
+      {
+        ...time("YYYY", "60000"),
+        timezone: "Europe/Berlin",
+        "timestamp.extractor": "RecordField",
+        "timestamp.field": "t",
+      },
+      { t: 1_774_747_799_000_000_000 },
+      "56241488",
     ],
     ["a format", time("'dt='YYYY-MM-dd'T'HHmm", "900000"), null, "dt=2026-03-29T0030"],
     [
@@ -70,6 +82,7 @@ describe("directories of the sink", () => {
     assert.throws(() => pathOf({ "partitioner.class": "daily" }, null, null), /no timestamp/);
     const byField = { "partitioner.class": "daily", "timestamp.extractor": "RecordField", "timestamp.field": "t" };
     assert.throws(() => pathOf(byField, { t: "yesterday" }), /no point in time/);
+    assert.throws(() => pathOf(byField, { t: Number.NaN }), DataError);
   });
 
   it("reads the time of a field with a schema", () => {
@@ -104,6 +117,13 @@ describe("names of objects", () => {
       objectKey({ ...names, topicsDir: "" }, { topic: "t", path: "p", original }),
       "t/p/orders+3+0000000012.json.gz",
     );
+  });
+
+  it("are refused when they are longer than S3 takes", () => {
+    const original = { topic: "orders", partition: 3, offset: 12n };
+    const key = (length: number) => objectKey(names, { topic: "t", path: "ü".repeat(length), original });
+    assert.throws(() => key(500), DataError);
+    assert.ok(Buffer.byteLength(key(400)) < 1024);
   });
 
   it("are told from those of other partitions", () => {

@@ -297,6 +297,20 @@ describe("s3 sink", { concurrency: 3 }, () => {
       await sink.close();
     }));
 
+  it("takes lower offsets that came while a batch was waiting to be delivered again", () =>
+    withBucket(async (bucket) => {
+      const sink = await openSinkRun(s3Sink, { config: { ...bucket.config, "flush.size": "2" } });
+      bucket.proxy.decide(({ method }) => (method === "PUT" ? { status: 503, code: "SlowDown" } : "pass"));
+      await assert.rejects(sink.put(numbered(100, 102)), RetriableError);
+      bucket.proxy.decide(() => "pass");
+      await sink.put([...numbered(100, 102), ...numbered(0, 2)]);
+      assert.deepEqual(
+        linesOf(bucket),
+        [0, 1, 100, 101].map((n) => ({ n })),
+      );
+      await sink.close();
+    }));
+
   it("writes keys, headers and where records lie, if asked to", () =>
     withBucket(async (bucket) => {
       const config = {

@@ -1,3 +1,5 @@
+import { DataError } from "@headrace/sdk";
+
 /** How objects are called: `<topics.dir>/<topic>/<partition path>/<topic>+<partition>+<first offset><extension>`. */
 export interface NameSettings {
   /** Empty: none. */
@@ -19,11 +21,18 @@ export interface FirstRecord {
   readonly original: { readonly topic: string; readonly partition: number; readonly offset: bigint };
 }
 
+/** The longest key that S3 takes, bytes of UTF-8. */
+const MAX_KEY_BYTES = 1024;
+
+/** Throws DataError if the name would be too long. */
 export function objectKey(settings: NameSettings, { topic, path, original }: FirstRecord): string {
   const { topicsDir, directoryDelimiter, offsetWidth, extension } = settings;
   const offset = String(original.offset).padStart(offsetWidth, "0");
   const file = `${filePrefix(settings, original)}${offset}${extension}`;
-  return [topicsDir, topic, path, file].filter((part) => part !== "").join(directoryDelimiter);
+  const key = [topicsDir, topic, path, file].filter((part) => part !== "").join(directoryDelimiter);
+  if (key.length > MAX_KEY_BYTES / 3 && Buffer.byteLength(key) > MAX_KEY_BYTES)
+    throw new DataError(`the object's name would have more than ${MAX_KEY_BYTES} bytes: ${key.slice(0, 100)}…`);
+  return key;
 }
 
 /** What the names of all objects of a topic partition start with, behind their directory. */

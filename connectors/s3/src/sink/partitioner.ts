@@ -27,6 +27,7 @@ export function fieldPartitioner(names: readonly string[], delimiter: string): P
 /** Text that stays one part of a path: separators, and what would go up, are written as in URLs. */
 function pathSafe(text: string, delimiter: string): string {
   const safe = text
+    .toWellFormed() // URLs have no half characters.
     .replace(/[%\p{Cc}]/gu, encodeURIComponent)
     .replaceAll("/", "%2F")
     .replaceAll(delimiter, encodeURIComponent(delimiter));
@@ -44,6 +45,7 @@ export function timePartitioner(options: {
   let lastPath = "";
   return (_, timestamp) => {
     if (timestamp === null) throw new DataError("the record has no timestamp, and no directory (partitioner.class)");
+    if (!Number.isFinite(timestamp)) throw new DataError(`${timestamp} is no point in time, and has no directory`);
     const local = timestamp + utcOffset(timestamp);
     const slot = Math.floor(local / durationMs);
     if (slot !== lastSlot) {

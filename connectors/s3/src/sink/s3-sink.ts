@@ -55,12 +55,16 @@ function createTask(settings: SinkSettings, context: SinkTaskContext, store: Obj
   const completed = context.metrics.counter("s3-objects", "Objects completed.");
   const closing = new AbortController();
   const writers = new Map<string, PartitionWriter>();
-  /** The last batch was not taken to its end, and comes again. */
-  let again = false;
+  /** Of the last batch, if it was not taken to its end and comes again: so many records were tried. */
+  let tried = 0;
+  /** A directory that may be in names. */
+  let lastDirectory = "";
+
+  const keyOf = ({ topic, original }: SinkRecord, directory: string): string =>
+    objectKey(names, { topic, path: directory.slice(topic.length + 1), original });
 
   function open({ record, row, directory }: PlacedRecord): OpenObject {
-    const path = directory.slice(record.topic.length + 1);
-    const key = objectKey(names, { topic: record.topic, path, original: record.original });
+    const key = keyOf(record, directory);
     return new OpenObject({
       layout: row.layout,
       compressor: createCompressor(settings["s3.compression.type"], settings["s3.compression.level"]),
@@ -86,10 +90,14 @@ function createTask(settings: SinkSettings, context: SinkTaskContext, store: Obj
     }
     const timestamp = timestampOf(record);
     const directory = `${record.topic}/${partitionerOf(record, timestamp)}`;
+    if (directory !== lastDirectory) {
+      keyOf(record, directory); // Refused here, not when it is too late to leave out the record.
+      lastDirectory = directory;
+    }
     return { record, row: format.toRow(envelope(record)), directory, timestamp };
   }
 
-  async function take(record: SinkRecord, signal: AbortSignal): Promise<void> {
+  async function take(record: SinkRecord, again: boolean, signal: AbortSignal): Promise<void> {
     const writer = writerOf(record);
     const { offset } = record.original;
     if (again && writer.hasTaken(offset)) return;
@@ -121,16 +129,15 @@ function createTask(settings: SinkSettings, context: SinkTaskContext, store: Obj
       await abandon(stale);
     },
     async put(records, signal) {
-      try {
-        await leftovers.clear(records, signal);
-        for (const writer of writers.values()) await writer.finishFull(signal);
-        for (const record of records) await take(record, signal);
-        for (const writer of writers.values()) await writer.finishDue(signal);
-      } catch (error) {
-        again = true;
-        throw error;
+      await leftovers.clear(records, signal);
+      for (const writer of writers.values()) await writer.finishFull(signal);
+      for (const [index, record] of records.entries()) {
+        const again = index < tried;
+        tried = Math.max(tried, index + 1);
+        await take(record, again, signal);
       }
-      again = false;
+      for (const writer of writers.values()) await writer.finishDue(signal);
+      tried = 0;
     },
     async preCommit(offsets) {
       return offsets.map((position) => {

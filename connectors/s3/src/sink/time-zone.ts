@@ -2,6 +2,8 @@
 export type UtcOffset = (epochMs: number) => number;
 
 const HOUR_MS = 3_600_000;
+/** The last point in time that a Date has in every time zone, ms since the epoch. */
+const LAST_MS = 8.64e15 - 48 * HOUR_MS;
 
 /** The time zone of an IANA name, such as `Europe/Berlin`. Throws RangeError for others. */
 export function utcOffsetOf(timeZone: string): UtcOffset {
@@ -20,7 +22,9 @@ export function utcOffsetOf(timeZone: string): UtcOffset {
   // Offsets change on quarters of an hour only.
   let slot = Number.NaN;
   let offset = 0;
-  return (epochMs) => {
+  return (given) => {
+    // Records may have any number of milliseconds, or nanoseconds by mistake.
+    const epochMs = Math.min(Math.max(given, -LAST_MS), LAST_MS);
     const current = Math.floor(epochMs / (HOUR_MS / 4));
     if (current === slot) return offset;
     const parts = new Map(format.formatToParts(epochMs).map(({ type, value }) => [type, value]));
