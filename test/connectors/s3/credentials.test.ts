@@ -173,31 +173,65 @@ describe("credentials", () => {
     assert.equal(await token(), "3");
   });
 
-  it("are fetched anew when the server says that they have ended, and a token is sent as one", async () => {
-    let asked = 0;
-    const credentials = keepCredentials(
-      { name: "test", get: async () => ({ kind: "bearer", token: `t${++asked}` }) },
-      Date.now,
+  it("come for all who wait, though the one who asked first has given up", async () => {
+    const asked = Promise.withResolvers<AbortSignal>();
+    const answered = Promise.withResolvers<Credentials>();
+    const kept = keepCredentials(
+      {
+        name: "test",
+        async get(each) {
+          asked.resolve(each);
+          return await answered.promise;
+        },
+      },
+      () => 0,
     );
-    const server = await openTestServer(({ headers }, response) => {
-      const good = headers.authorization === "Bearer t2";
-      response.writeHead(good ? 200 : 400);
-      response.end(good ? "fine" : "<Error><Code>ExpiredToken</Code><Message>over</Message></Error>");
-    });
-    const sender = createSender({
-      credentials,
-      region: "r",
-      timeoutMs: 60_000,
-      retries: 1,
-      backoffMs: 1,
-      random: Math.random,
-      sent: () => {},
-    });
-    try {
-      const answer = await sender.send({ method: "GET", url: `${server.url}/b/` }, signal());
-      assert.equal(await answer.text(), "fine");
-    } finally {
-      await server.close();
-    }
+    const first = new AbortController();
+    const abandoned = kept.get(first.signal);
+    const other = kept.get(signal());
+    first.abort(new Error("the first gives up"));
+    await assert.rejects(abandoned, /the first gives up/);
+    assert.equal((await asked.promise).aborted, false);
+    answered.resolve({ kind: "bearer", token: "t" });
+    assert.deepEqual(await other, { kind: "bearer", token: "t" });
   });
+
+  it("are not to be seen in the error of an answer that is no JSON", async () => {
+    const made = obtain({ status: 200, text: "secret" }, (url) => ({
+      env: { AWS_CONTAINER_CREDENTIALS_FULL_URI: url },
+    }));
+    await assert.rejects(made, (error) => error instanceof RetriableError && !error.message.includes("secret"));
+  });
+
+  for (const [method, body] of [
+    ["GET", "<Error><Code>ExpiredToken</Code><Message>over</Message></Error>"],
+    ["HEAD", ""],
+  ] as const)
+    it(`are fetched anew when the server says that they have ended, and a token is sent as one: ${method}`, async () => {
+      let asked = 0;
+      const credentials = keepCredentials(
+        { name: "test", get: async () => ({ kind: "bearer", token: `t${++asked}` }) },
+        Date.now,
+      );
+      const server = await openTestServer(({ headers }, response) => {
+        const good = headers.authorization === "Bearer t2";
+        response.writeHead(good ? 200 : 400);
+        response.end(good && method === "GET" ? "fine" : body);
+      });
+      const sender = createSender({
+        credentials,
+        region: "r",
+        timeoutMs: 60_000,
+        retries: 1,
+        backoffMs: 1,
+        random: Math.random,
+        sent: () => {},
+      });
+      try {
+        const answer = await sender.send({ method, url: `${server.url}/b/` }, signal());
+        assert.equal(await answer.text(), method === "GET" ? "fine" : "");
+      } finally {
+        await server.close();
+      }
+    });
 });

@@ -13,12 +13,13 @@ export async function checkBucket(
   { mustList }: { readonly mustList: boolean },
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, readonly string[]>>> {
+  const deadline = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    await store.check(AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]));
+    await store.check(AbortSignal.any([signal, deadline]));
     return {};
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof RetriableError || !(error instanceof Error) || error.name === "TimeoutError") return {};
+    if (error instanceof RetriableError || !(error instanceof Error) || deadline.aborted) return {};
     // Who may only write may not list.
     if (!mustList && error instanceof S3Error && error.code === "AccessDenied") return {};
     return { "s3.bucket.name": [error.message] };

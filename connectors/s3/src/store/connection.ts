@@ -130,6 +130,11 @@ export function openStore(
 export function connectionProblems(settings: ConnectionSettings): readonly (readonly [string, string])[] {
   const id = settings["aws.access.key.id"] !== undefined;
   const secret = settings["aws.secret.access.key"] !== undefined;
+  const url = URL.parse(settings["store.url"] ?? "");
+  if (url !== null && (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== ""))
+    return [["store.url", "store.url has a host and maybe a path, nothing else: credentials have keys of their own"]];
+  if (url !== null && url.pathname !== "/" && !settings["s3.path.style.access.enabled"])
+    return [["store.url", "store.url has no path with s3.path.style.access.enabled=false"]];
   if (id && !secret) return [["aws.secret.access.key", "aws.secret.access.key is needed with aws.access.key.id"]];
   if (secret && !id) return [["aws.access.key.id", "aws.access.key.id is needed with aws.secret.access.key"]];
   return [];

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { ConfigError } from "@headrace/sdk";
+import { ConfigError, RetriableError } from "@headrace/sdk";
 import type { Credentials, CredentialsProvider } from "./credentials.ts";
 import { requestToken } from "./token-request.ts";
 import { textOf } from "./xml.ts";
@@ -112,7 +112,7 @@ function container(url: string, env: Environment): CredentialsProvider {
       const token = file === "" ? (env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] ?? "") : (await readToken(file)).trim();
       const headers: Record<string, string> = token === "" ? {} : { authorization: token };
       const answer = await requestToken({ url, method: "GET", headers, what: "credentials of the container" }, signal);
-      const found = members(answer);
+      const found = members(answer, url);
       return keysOf("the container's endpoint", {
         accessKeyId: found["AccessKeyId"] ?? null,
         secretAccessKey: found["SecretAccessKey"] ?? null,
@@ -140,7 +140,7 @@ function ibm(settings: CredentialSettings): CredentialsProvider {
       );
       const url = `${ibmIamUrl.replace(/\/+$/, "")}/identity/token`;
       const answer = await requestToken({ url, method: "POST", body, what: "token of IBM Cloud" }, signal);
-      const { access_token: token, expiration } = members(answer);
+      const { access_token: token, expiration } = members(answer, url);
       if (token === undefined) throw new ConfigError(`${url} has given no access_token`);
       return { kind: "bearer", token, ...(expiration !== undefined && { expiresAt: Number(expiration) * 1000 }) };
     },
@@ -202,9 +202,14 @@ async function readToken(file: string): Promise<string> {
   });
 }
 
-/** The texts and numbers of a JSON object. */
-function members(json: string): Readonly<Record<string, string>> {
-  const found: unknown = JSON.parse(json);
+/** The texts and numbers of a JSON object. Throws RetriableError, with nothing of what may be secret, for what is none. */
+function members(json: string, url: string): Readonly<Record<string, string>> {
+  let found: unknown;
+  try {
+    found = JSON.parse(json);
+  } catch {
+    throw new RetriableError(`${new URL(url).origin} has not answered with JSON`);
+  }
   if (typeof found !== "object" || found === null) return {};
   return Object.fromEntries(Object.entries(found).map(([name, value]) => [name, String(value)]));
 }

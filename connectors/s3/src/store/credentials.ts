@@ -1,3 +1,5 @@
+import { orAborted } from "../waiting.ts";
+
 /** What signs a request: keys of AWS's signature version 4, or a token (IBM Cloud's IAM). */
 export type Credentials =
   | {
@@ -17,6 +19,8 @@ export interface CredentialsProvider {
   get(signal: AbortSignal): Promise<Credentials>;
 }
 
+/** Longest time for a provider; its requests have deadlines of their own, which are shorter. */
+const PATIENCE_MS = 60_000;
 /** Credentials are fetched anew so long before they end. */
 const RENEW_BEFORE_MS = 5 * 60_000;
 
@@ -31,19 +35,31 @@ export interface KeptCredentials {
 export function keepCredentials(provider: CredentialsProvider, now: () => number): KeptCredentials {
   let kept: Credentials | null = null;
   let asking: Promise<Credentials> | null = null;
+
+  /** On behalf of all who wait: whoever gives up does not end it for the others. */
+  const ask = () =>
+    provider
+      .get(AbortSignal.timeout(PATIENCE_MS))
+      .then((got) => {
+        kept = got;
+        return got;
+      })
+      .finally(() => {
+        asking = null;
+      });
+
   return {
     async get(signal) {
       if (kept !== null && (kept.expiresAt === undefined || kept.expiresAt - RENEW_BEFORE_MS > now())) return kept;
-      asking ??= provider.get(signal).finally(() => {
-        asking = null;
-      });
+      signal.throwIfAborted();
+      asking ??= ask();
       try {
-        kept = await asking;
+        return await orAborted(asking, signal);
       } catch (error) {
         // What is still good for a while may be used until the provider answers again.
-        if (kept?.expiresAt === undefined || kept.expiresAt <= now()) throw error;
+        if (signal.aborted || kept?.expiresAt === undefined || kept.expiresAt <= now()) throw error;
+        return kept;
       }
-      return kept;
     },
     forget() {
       kept = null;

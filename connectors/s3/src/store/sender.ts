@@ -97,7 +97,7 @@ export function createSender(options: SenderOptions): Sender {
         },
       };
       if (response.status >= 200 && response.status < 300)
-        return method === "POST" ? await unlessError(answer, shown) : answer;
+        return mayFailLate(request) ? await unlessError(answer, shown) : answer;
       throw refusal(shown, response, method === "HEAD" ? "" : await answer.text());
     } catch (cause) {
       if (cause instanceof S3Error || cause instanceof RetriableError) throw cause;
@@ -114,10 +114,13 @@ export function createSender(options: SenderOptions): Sender {
           return await attempt(request, signal);
         } catch (error) {
           if (!(error instanceof S3Error)) throw error;
-          const expired = isExpired(error);
+          // Answers to HEAD have no code; this is the status of credentials that have ended.
+          const untold = request.method === "HEAD" && error.status === 400;
+          const expired = isExpired(error) || untold;
           if (expired) credentials.forget();
           if (!expired && !isTransient(error)) throw error;
           if (tries >= retries) {
+            if (untold) throw error;
             const message = tries === 0 ? error.message : `${error.message}, after ${tries} retries`;
             throw new RetriableError(message, { cause: error });
           }
@@ -129,7 +132,10 @@ export function createSender(options: SenderOptions): Sender {
   };
 }
 
-/** CompleteMultipartUpload begins its answer before it knows how it ends: an error may come with status 200. */
+/** CompleteMultipartUpload and CopyObject begin their answer before they know how it ends: an error may come with status 200. */
+const mayFailLate = ({ method, headers }: Request): boolean =>
+  method === "POST" || headers?.["x-amz-copy-source"] !== undefined;
+
 async function unlessError(answer: Answer, shown: string): Promise<Answer> {
   const xml = await answer.text();
   const code = /<Error>/.test(xml) ? (textOf(xml, "Code") ?? "") : null;
