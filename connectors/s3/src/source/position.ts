@@ -5,8 +5,9 @@ import { placeOf } from "./lane.ts";
 /** Where reading goes on in a lane: in this object, behind so many items. */
 export interface Position {
   readonly key: string;
+  /** Empty: whatever it is (an offset given by hand). */
   readonly etag: string;
-  /** Of the object, ms since the epoch. */
+  /** Of the object, ms since the epoch; 0: whatever it is. */
   readonly modifiedAt: number;
   readonly index: number;
   /** The object has nothing more. */
@@ -46,7 +47,9 @@ export function startIn(position: Position | null, object: StoredObject, consume
   if (position === null) return FROM_START;
   if (object.key !== position.key) return consumed || compareObjects(object, position) > 0 ? FROM_START : READ;
   // An object that goes away and comes again as it was is another one.
-  const same = object.etag === position.etag && (!consumed || object.modifiedAt === position.modifiedAt);
+  const same =
+    (position.etag === "" || object.etag === position.etag) &&
+    (!consumed || position.modifiedAt === 0 || object.modifiedAt === position.modifiedAt);
   if (same) return position.done ? READ : { kind: "from", index: position.index };
   return position.done && !consumed ? READ : FROM_START;
 }

@@ -74,7 +74,8 @@ export class SourceReader implements SourceTask {
     if (this.#finished === null) return;
     for (const { record } of records) {
       const { key, etag, done } = record.sourceOffset;
-      if (done === true && typeof key === "string" && typeof etag === "string") this.#finished.add({ key, etag });
+      if (typeof key === "string" && typeof etag === "string")
+        this.#finished.acknowledged({ key, etag }, done === true);
     }
   }
 
@@ -106,10 +107,11 @@ export class SourceReader implements SourceTask {
         sourceOffset: toOffset(after(at + 1)),
       }));
       this.#positions.set(lane, after(items.length));
+      this.#finished?.sent(object, items.length);
       if (last) {
         this.#leave();
         if (this.#finished !== null) this.#read.set(object.key, versionOf(object));
-        if (items.length === 0) this.#finished?.add(object);
+        if (items.length === 0) this.#finished?.ended(object);
       }
       return records;
     } catch (error) {
@@ -123,9 +125,13 @@ export class SourceReader implements SourceTask {
   #afterFailure({ object, lane }: Current, error: unknown): readonly SourceRecord[] {
     const { log } = this.#context;
     if (error instanceof S3Error && (error.status === 404 || error.status === 412)) {
-      log.warn({ key: object.key, status: error.status }, "object is gone or was replaced, listing again");
-      this.#waiting = [];
-      this.#listAt = 0;
+      log.warn(
+        { key: object.key, status: error.status },
+        "object is gone or was replaced, it waits for the next listing",
+      );
+      // What comes behind it waits as well: order is kept.
+      const { group } = placeOf(object.key);
+      this.#waiting = this.#waiting.filter(({ key }) => placeOf(key).group !== group);
       return [];
     }
     if (error instanceof RetriableError) {
@@ -139,6 +145,8 @@ export class SourceReader implements SourceTask {
     const index = before?.key === object.key ? before.index : 0;
     const { key, etag, modifiedAt } = object;
     this.#positions.set(lane, { key, etag, modifiedAt, index, done: true });
+    if (this.#finished !== null) this.#read.set(key, versionOf(object));
+    this.#finished?.ended(object);
     return [];
   }
 
@@ -177,7 +185,7 @@ export class SourceReader implements SourceTask {
       this.#tell(object.key, "object is left out: its name tells no format, and `format.class` is auto");
       return null;
     }
-    if (position?.key === object.key && position.etag !== object.etag) {
+    if (position?.key === object.key && position.etag !== "" && position.etag !== object.etag) {
       this.#context.log.warn({ key: object.key }, "object was replaced, it is read from its start");
     }
     const restored = this.#settings["topic"] === "" && this.#settings["s3.restore.partitions"] && from !== null;
@@ -216,7 +224,7 @@ export class SourceReader implements SourceTask {
     if (position?.key === key && this.#finished !== null) {
       // A task before this one has read it to its end, and could not put it away any more.
       this.#read.set(key, versionOf(object));
-      this.#finished.add(object);
+      this.#finished.ended(object);
     } else if (position !== null && position.key !== key && modifiedAt > position.modifiedAt) {
       this.#tell(key, "object is newer than one that sorts behind it and was read: if it came later, it is not read");
     }

@@ -28,6 +28,8 @@ export interface UploadedPart {
 /** The content of an object, or of a range of it. */
 export interface Content {
   readonly etag: string;
+  /** What the server has called their compression (Content-Encoding), and is undone already; empty: nothing. */
+  readonly encoding: string;
   /** Ends with an error if nothing comes for as long as a request may take. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
@@ -57,7 +59,8 @@ export interface ObjectStore {
     signal: AbortSignal,
   ): Promise<Content>;
   remove(key: string, signal: AbortSignal): Promise<void>;
-  copy(from: string, to: string, signal: AbortSignal): Promise<void>;
+  /** Rejects with S3Error 412 if the object has another ETag by now. */
+  copy(from: { readonly key: string; readonly etag: string }, to: string, signal: AbortSignal): Promise<void>;
   /** Rejects if the bucket cannot be reached and listed with these credentials. */
   check(signal: AbortSignal): Promise<void>;
 }
@@ -165,14 +168,21 @@ export function createObjectStore(endpoint: Endpoint, sender: Sender): ObjectSto
         ...(range !== undefined && { range: `bytes=${range[0]}-${range[1] - 1}` }),
       };
       const answer = await sender.send({ method: "GET", url: at(key), headers }, signal);
-      return { etag: unquoted(answer.header("etag")), chunks: answer.chunks() };
+      return {
+        etag: unquoted(answer.header("etag")),
+        encoding: (answer.header("content-encoding") ?? "").trim().toLowerCase().replace(/^x-/, ""),
+        chunks: answer.chunks(),
+      };
     },
     async remove(key, signal) {
       await text(await sender.send({ method: "DELETE", url: at(key) }, signal));
     },
     async copy(from, to, signal) {
-      const source = `/${[endpoint.bucket, ...from.split("/")].map(encodeSegment).join("/")}`;
-      await text(await sender.send({ method: "PUT", url: at(to), headers: { "x-amz-copy-source": source } }, signal));
+      const headers = {
+        "x-amz-copy-source": `/${[endpoint.bucket, ...from.key.split("/")].map(encodeSegment).join("/")}`,
+        "x-amz-copy-source-if-match": `"${from.etag}"`,
+      };
+      await text(await sender.send({ method: "PUT", url: at(to), headers }, signal));
     },
     async check(signal) {
       await text(await sender.send({ method: "GET", url: at("", { "list-type": "2", "max-keys": "1" }) }, signal));
