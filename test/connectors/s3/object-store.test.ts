@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { buffer } from "node:stream/consumers";
 import { describe, it } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { s3Sink } from "@headrace/s3";
 import { createLogRecorder, problemsOf } from "@headrace/sdk/testing";
 import { FinishedObjects } from "../../../connectors/s3/src/source/finished.ts";
+import { contentOf } from "../../../connectors/s3/src/source/object-content.ts";
 import { openStore } from "../../../connectors/s3/src/store/connection.ts";
 import type { ObjectStore } from "../../../connectors/s3/src/store/object-store.ts";
 import { openTestServer, type Received, type TestServer } from "../http/test-server.ts";
@@ -65,6 +68,28 @@ describe("moving an object", () => {
       await move(store);
       assert.deepEqual(methods(received), ["HEAD /b/a%20b", "PUT /b/done/a%20b"]);
     }));
+});
+
+describe("the content of an object", () => {
+  for (const [extension, encoding] of [
+    ["gz", "gzip"],
+    ["gz", ""],
+    ["zst", "zstd"],
+    ["zst", ""],
+  ] as const) {
+    it(`is decompressed once: .${extension}, Content-Encoding: ${encoding}`, () =>
+      withStore(
+        (_, response) => {
+          response.writeHead(200, encoding === "" ? {} : { "content-encoding": encoding });
+          response.end(extension === "gz" ? gzipSync("text") : zstdCompressSync("text"));
+        },
+        async (store) => {
+          const object = { key: `a.json.${extension}`, etag: "e", size: 1, modifiedAt: 0 };
+          const content = await buffer(contentOf(store, object, signal()).chunks());
+          assert.equal(content.toString(), "text");
+        },
+      ));
+  }
 });
 
 describe("the endpoint", () => {

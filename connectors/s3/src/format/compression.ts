@@ -1,5 +1,5 @@
 import type { Transform } from "node:stream";
-import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
+import { constants, createGzip, createZstdCompress } from "node:zlib";
 
 export const COMPRESSIONS = ["none", "gzip", "zstd"] as const;
 export type Compression = (typeof COMPRESSIONS)[number];
@@ -62,18 +62,4 @@ function fromTransform(transform: Transform): Compressor {
 export function compressionOf(key: string): Compression {
   if (key.endsWith(COMPRESSED_EXTENSION.gzip)) return "gzip";
   return key.endsWith(COMPRESSED_EXTENSION.zstd) ? "zstd" : "none";
-}
-
-/** A transform that undoes it; null: nothing is to be done. */
-export function createDecompressor(compression: Compression): Transform | null {
-  switch (compression) {
-    case "none":
-      return null;
-    case "gzip":
-      return createGunzip();
-    case "zstd":
-      return createZstdDecompress();
-    default:
-      throw new Error(`unreachable: ${compression satisfies never}`);
-  }
 }
