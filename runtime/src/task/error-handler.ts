@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Logger, NotReady } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import { pause } from "../pause.ts";
@@ -130,6 +131,9 @@ async function advance(loop: FallibleLoop, from: number, signal: AbortSignal): P
       if (signal.aborted) throw signal.reason;
       return { ...fault, error };
     }
+    // One that is never ready leaves the event loop to others, and can be stopped.
+    await nextTurn();
+    signal.throwIfAborted();
     fault = loop.run(fault.index);
   }
   return fault;
