@@ -136,7 +136,7 @@ export class ExactlyOnceRun {
       this.#control.tell("RUNNING");
       await this.#committed.tell();
       this.#control.permit();
-      const records = await this.#pollOnce(polling);
+      const records = await this.#besides(this.#intake.poll(polling));
       if (records.length > 0) await this.#deliver(records);
       await this.#endBatch();
       if (records.length === 0) await pause(EMPTY_PAUSE_MS, polling);
@@ -144,29 +144,28 @@ export class ExactlyOnceRun {
     }
   }
 
-  /** One poll; a transaction that becomes due meanwhile is committed: all of it was sent before. */
-  async #pollOnce(polling: AbortSignal): Promise<readonly SourceRecord[]> {
+  /** Waits for what sends nothing; a transaction that becomes due meanwhile is committed: all of it was sent before. */
+  async #besides<T>(work: Promise<T>): Promise<T> {
     const { boundary } = this.#parts.exactlyOnce;
-    const polled = this.#intake.poll(polling);
-    if (boundary.kind !== "interval" || !this.#open) return await polled;
+    if (boundary.kind !== "interval" || !this.#open) return await work;
     const ended = new AbortController();
-    const ending = polled.finally(() => ended.abort()).catch(() => {});
+    const ending = work.finally(() => ended.abort()).catch(() => {});
     const due = await pause(Math.max(0, this.#committedAt + boundary.intervalMs - this.#options.now()), ended.signal);
     if (due) {
       try {
         await this.#commit();
       } catch (error) {
-        this.#fail(error); // Ends the poll.
+        this.#fail(error); // Ends the work.
       }
     }
     await ending;
-    return await polled;
+    return await work;
   }
 
   /** Sends a batch, cut where the connector wants a transaction to end. */
   async #deliver(records: readonly SourceRecord[]): Promise<void> {
     const { requests } = this.#parts;
-    const out = await this.#intake.encode(records);
+    const out = await this.#besides(this.#intake.encode(records, this.#givingUp));
     this.#refuseOffsetsTopic(out);
     await this.#intake.ensureTopics(out, this.#givingUp);
     if (requests === null || !requests.cutsBatches()) return await this.#send(records, out);

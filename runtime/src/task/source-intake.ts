@@ -44,16 +44,16 @@ export class SourceIntake {
     }
   }
 
-  /** Transforms and converts a batch by the errors policy. */
-  async encode(records: readonly SourceRecord[]): Promise<OutboundBatch> {
-    const { options, control, handler } = this.#parts;
+  /** Transforms and converts a batch by the errors policy; rejects when `signal` aborts while a record waits. */
+  async encode(records: readonly SourceRecord[], signal: AbortSignal): Promise<OutboundBatch> {
+    const { options, handler } = this.#parts;
     const out: OutboundBatch = { records: [], sources: [] };
     await handler.guard(
       {
         run: (from) => options.pipeline.run(records, from, out),
         describe: (index) => describeRecord(records[index]),
       },
-      control.draining,
+      signal,
     );
     return out;
   }

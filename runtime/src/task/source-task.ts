@@ -179,7 +179,7 @@ class AtLeastOnceRun implements Run {
         await pause(EMPTY_PAUSE_MS, polling);
         continue;
       }
-      const out = await this.#intake.encode(records);
+      const out = await this.#intake.encode(records, this.#givingUp);
       this.#sequence += 1;
       // Pending before the producer hears of them.
       this.#pending.add(this.#sequence, records);

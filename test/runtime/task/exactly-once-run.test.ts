@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import {
   type CommittedRecord,
+  NotReady,
   type OffsetMap,
   type SourceRecord,
   type SourceTaskContext,
@@ -30,6 +31,8 @@ interface Setup {
   readonly boundary?: TransactionBoundary;
   readonly isCurrent?: boolean;
   readonly dropped?: string;
+  /** What a converter has to fetch before it can convert this record. */
+  readonly fetching?: { readonly line: string; readonly ready: Promise<void>; done: boolean };
   readonly listens?: boolean;
 }
 
@@ -71,6 +74,13 @@ function setUp(setup: Setup = {}) {
           plugin: "drop",
           when: null,
           apply: (each) => (each.value.value === setup.dropped ? null : each),
+        },
+        {
+          plugin: "fetch",
+          when: (each) => setup.fetching?.done === false && each.value.value === setup.fetching.line,
+          apply: () => {
+            throw new NotReady(setup.fetching?.ready ?? Promise.resolve());
+          },
         },
       ],
       key: { plugin: "bytes", converter: byteArrayConverter.compile({}, true) },
@@ -201,6 +211,21 @@ describe("exactly-once source task", () => {
     await run.runner.stop(1_000);
   });
 
+  it("commits by time also while a record waits for its schema: the transaction would time out", async () => {
+    const schema = Promise.withResolvers<void>();
+    const fetching = { line: "line 2", ready: schema.promise, done: false };
+    const source = setUp({ boundary: { kind: "interval", intervalMs: 150 }, fetching });
+    const run = runTask(source.body);
+    source.push([record(1)], [record(2)]);
+    await eventually("the transaction before it", () => source.producer.committed.length === 1);
+    assert.deepEqual(source.transactions(), ["line 1 @1"]);
+    fetching.done = true;
+    schema.resolve();
+    await eventually("its own transaction", () => source.producer.committed.length === 2);
+    assert.deepEqual(source.transactions(), ["line 1 @1", "line 2 @2"]);
+    await run.runner.stop(1_000);
+  });
+
   it("commits what is open when it is stopped", async () => {
     const source = setUp({ boundary: { kind: "interval", intervalMs: 60_000 } });
     const run = runTask(source.body);
@@ -275,7 +300,7 @@ describe("exactly-once source task", () => {
       },
       [record(5)],
     );
-    await eventually("record 5", () => source.producer.open?.length === 1);
+    await eventually("record 5", () => source.producer.committed.length === 2 && source.producer.open?.length === 1);
     assert.deepEqual(source.transactions(), ["line 1, line 2 @2", "line 3, line 4 @4"]);
     await run.runner.stop(1_000);
     assert.deepEqual(

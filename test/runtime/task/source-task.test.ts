@@ -190,7 +190,7 @@ describe("source task", () => {
     source.producer.settlesTorn = true;
     source.push([record(2), record(3)]);
     await source.producer.sent(2);
-    await run.runner.stop(200);
+    await run.runner.stop(2_000);
     assert.ok(source.log.lines.includes("warn queue still full when the task ended"));
     assert.equal(source.stored(), 1);
     assert.deepEqual(run.states, ["RUNNING", "UNASSIGNED"]);
@@ -435,6 +435,26 @@ describe("source task", () => {
     await run.until("FAILED");
     const error = run.error();
     assert.ok(error instanceof Error && error.cause instanceof DataError && error.cause.message === "no such schema");
+  });
+
+  it("does not wait for a converter any longer once Kafka has refused an earlier record", async () => {
+    const never = Promise.withResolvers<void>();
+    const fetching: TransformStep = {
+      plugin: "fetching",
+      when: (each) => each.value.value === "line 2",
+      apply: () => {
+        throw new NotReady(never.promise);
+      },
+    };
+    const source = setUp({ transforms: [fetching] });
+    const run = runTask(source.body);
+    source.push([record(1)], [record(2)]);
+    await source.producer.sent(1);
+    source.producer.settle(1, [refusal(0)]);
+    await run.until("FAILED");
+    await eventually("the task's end", () => source.calls.includes("close"));
+    assert.match(String(run.error()), /Kafka refused a record/);
+    assert.equal(source.stored(), null);
   });
 
   it("fails on a record that cannot be converted, and skips it under tolerance all", async () => {
