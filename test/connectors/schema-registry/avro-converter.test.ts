@@ -182,6 +182,29 @@ describe("avro converter", () => {
     assert.equal(registry.authorizations.at(-1), "Bearer t2");
   });
 
+  it("gets one new token when several requests at a time are refused with the old one", async () => {
+    let tokens = 0;
+    let expired = "";
+    registry.fail = (path) => {
+      if (path === "/token") {
+        tokens += 1;
+        return { status: 200, body: JSON.stringify({ access_token: `t${tokens}`, expires_in: 3600 }) };
+      }
+      return registry.authorizations.at(-1) === expired ? { status: 401, body: "{}" } : null;
+    };
+    const converter = compile({
+      "bearer.auth.credentials.source": "OAUTHBEARER",
+      "bearer.auth.issuer.endpoint.url": `${registry.url}/token`,
+      "bearer.auth.client.id": "id",
+      "bearer.auth.client.secret": "secret",
+    });
+    await encoded(converter, "a", order(1n));
+    expired = "Bearer t1";
+    const payloads = await Promise.all(["b", "c", "d"].map((topic) => encoded(converter, topic, order(1n))));
+    assert.ok(payloads.every((payload) => payload !== null));
+    assert.equal(tokens, 2);
+  });
+
   it("says what is wrong with payloads and configurations", async () => {
     const converter = compile();
     await assert.rejects(decoded(converter, "t", Buffer.from('{"a":1}')), /Unknown magic byte.*0x7b/);

@@ -7,8 +7,8 @@ import { type RegistrySettings, userInfoOf } from "./settings.ts";
 export interface Authorizer {
   /** `url` may carry user and password. Rejects with RetriableError while the token endpoint cannot be used. */
   headers(url: URL): Promise<Readonly<Record<string, string>>>;
-  /** The registry did not accept them; true if another try may have new ones. */
-  refused(): boolean;
+  /** The registry did not accept these; true if another try may have new ones. */
+  refused(headers: Readonly<Record<string, string>>): boolean;
 }
 
 const TOKEN = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().positive().optional() });
@@ -85,10 +85,10 @@ export function createAuthorizer(settings: RegistrySettings, http: SendHttp, now
           throw new Error(`unreachable: ${settings["bearer.auth.credentials.source"] satisfies never}`);
       }
     },
-    refused() {
-      const had = token !== null;
-      token = null;
-      return had;
+    refused({ authorization }) {
+      // Another request may have got a new one meanwhile.
+      if (token !== null && authorization === `Bearer ${token.text}`) token = null;
+      return settings["bearer.auth.credentials.source"] === "OAUTHBEARER";
     },
   };
 }

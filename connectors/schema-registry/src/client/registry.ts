@@ -75,18 +75,21 @@ export function createRegistryClient(parts: RegistryParts): RegistryClient {
     url.username = "";
     url.password = "";
     const target = `${url.href.replace(/\/$/, "")}${path}`;
-    const send = async () =>
+    const send = async (authorization: Readonly<Record<string, string>>) =>
       await http(target, {
         method,
         headers: {
           accept: `${MEDIA_TYPE}, application/json`,
           ...(body !== undefined && { "content-type": MEDIA_TYPE }),
-          ...(await authorizer.headers(base)),
+          ...authorization,
         },
         ...(body !== undefined && { body }),
       });
-    const answer = await send();
-    return answer.status === 401 && authorizer.refused() ? await send() : answer;
+    const authorization = await authorizer.headers(base);
+    const answer = await send(authorization);
+    return answer.status === 401 && authorizer.refused(authorization)
+      ? await send(await authorizer.headers(base))
+      : answer;
   }
 
   /** One round over the URLs; the last failure if none can be used. */
