@@ -38,20 +38,25 @@ function compileJsonSchema(settings: Config, isKey: boolean, client: RegistryCli
     numericDecimals: settings["decimal.format"] === "NUMERIC",
   };
   const subjectOf = subjectStrategy(settings, isKey);
+  const size = settings["schemas.cache.config"];
   const ids = createIdSource(settings, client, Date.now);
   /** By schema and topic: what stands before the data, once the registry has told the id. */
   const frames = new WeakMap<Schema, Map<string, { readonly frame: Uint8Array; readonly until: number }>>();
-  const schemas = new Fetched<Schema | null>({ size: settings["schemas.cache.config"] });
+  const schemas = new Fetched<Schema | null>({ size });
 
   function frameFor(topic: string, schema: Schema | null): Uint8Array {
     const byTopic = schema === null ? undefined : frames.get(schema);
-    const known = byTopic?.get(topic);
-    if (known !== undefined && Date.now() < known.until) return known.frame;
+    const ready = byTopic?.get(topic);
+    if (ready !== undefined && Date.now() < ready.until) return ready.frame;
     const subject = subjectOf(topic, schema?.name ?? null);
     const text = jsonSchemaText(schema, options);
     const { id, until } = ids.get(subject, { type: "JSON", text, references: [] });
     const frame = frameOf(id);
-    if (schema !== null) frames.set(schema, (byTopic ?? new Map()).set(topic, { frame, until }));
+    if (schema !== null) {
+      const known = byTopic ?? new Map();
+      if (known.size >= size) known.clear();
+      frames.set(schema, known.set(topic, { frame, until }));
+    }
     return frame;
   }
 

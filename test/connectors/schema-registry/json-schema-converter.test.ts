@@ -129,17 +129,43 @@ describe("JSON Schema converter", () => {
     });
   });
 
+  it("reads decimals and integers of any length exactly", async () => {
+    const schema = structSchema({ price: decimalSchema(2), count: INT64_SCHEMA, ratio: FLOAT64_SCHEMA }, "Long");
+    const converter = compile({ "decimal.format": "NUMERIC" });
+    for (const unscaled of [123_456_789_012_345_678n, -900_719_925_474_099_250n, 10n ** 30n + 1n, 5n]) {
+      const value = { price: fromUnscaled(unscaled), count: 2n ** 63n - 1n, ratio: 0.12345678901234568 };
+      const payload = await encoded(converter, "long", { schema, value });
+      assert.deepEqual((await decoded(converter, "long", payload)).value, value, String(unscaled));
+    }
+    const loose = await encoded(converter, "loose-long", { schema: null, value: { a: 0.12345678901234568 } });
+    assert.deepEqual((await decoded(converter, "loose-long", loose)).value, { a: 0.12345678901234568 });
+  });
+
+  it("keeps no more ids than schemas.cache.config", async () => {
+    const converter = compile({ "schemas.cache.config": "1" });
+    const asked = registry.requests.length;
+    for (const topic of ["one", "two", "one", "one"]) {
+      await encoded(converter, topic, { schema: INT32_SCHEMA, value: 1 });
+    }
+    assert.equal(registry.requests.length - asked, 3);
+  });
+
   it("keeps to nulls and to data without a schema, and refuses what does not fit", async () => {
     const converter = compile();
     assert.equal(await encoded(converter, "t", { schema: OPTIONAL_STRING_SCHEMA, value: null }), null);
     const loose = await encoded(converter, "loose", { schema: null, value: { a: [1, "x", null] } });
     assert.deepEqual(await decoded(converter, "loose", loose), { schema: null, value: { a: [1, "x", null] } });
     await assert.rejects(encoded(converter, "t", { schema: INT32_SCHEMA, value: "x" }), { name: "DataError" });
+    const id = registry.add("bytes-value", '{"type":"string","connect.type":"bytes"}', { schemaType: "JSON" });
+    for (const text of ['"*QI="', '"AQI"', '"A=I="']) {
+      const payload = Buffer.concat([Buffer.from([0, 0, 0, 0, id]), Buffer.from(text)]);
+      await assert.rejects(decoded(converter, "bytes", payload), /value does not fit BYTES/);
+    }
     const recursive =
       '{"type":"object","properties":{"next":{"$ref":"#/$defs/n"}},"$defs":{"n":{"type":"object","properties":{"n":{"$ref":"#/$defs/n"}}}}}';
-    const id = registry.add("r-value", recursive, { schemaType: "JSON" });
+    const loop = registry.add("r-value", recursive, { schemaType: "JSON" });
     await assert.rejects(
-      decoded(converter, "r", Buffer.concat([Buffer.from([0, 0, 0, 0, id]), Buffer.from("{}")])),
+      decoded(converter, "r", Buffer.concat([Buffer.from([0, 0, 0, 0, loop]), Buffer.from("{}")])),
       /holds itself/,
     );
   });

@@ -1,5 +1,5 @@
 import { DataError, DECIMAL_NAME, fromDecimalText, type Schema, scaleOf, type Value } from "@headrace/sdk";
-import { isObject, type Json } from "./exact-json.ts";
+import { isObject, type Json, LongNumber } from "./exact-json.ts";
 
 /** Data of a schema from JSON. Throws DataError for JSON that does not fit. Source: JsonSchemaData.toConnectData. */
 export function readData(schema: Schema | null, json: Json): Value {
@@ -38,11 +38,11 @@ function convert(schema: Schema, json: Json, path: string): Value | undefined {
     }
     case "FLOAT32":
     case "FLOAT64":
-      if (typeof json === "number" || typeof json === "bigint") return Number(json);
+      if (isNumber(json)) return Number(json);
       return json === "NaN" || json === "Infinity" || json === "-Infinity" ? Number(json) : undefined;
     case "BYTES":
-      if (typeof json === "string") return Buffer.from(json, "base64");
-      return schema.name === DECIMAL_NAME && (typeof json === "number" || typeof json === "bigint")
+      if (typeof json === "string") return bytesOf(json);
+      return schema.name === DECIMAL_NAME && isNumber(json)
         ? fromDecimalText(String(json), scaleOf(schema))
         : undefined;
     case "ARRAY": {
@@ -66,6 +66,16 @@ function convert(schema: Schema, json: Json, path: string): Value | undefined {
   }
 }
 
+/** Bytes of base64; undefined for other text, which Node would decode as far as it can. */
+function bytesOf(text: string): Buffer | undefined {
+  const fits = text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
+  return fits ? Buffer.from(text, "base64") : undefined;
+}
+
+function isNumber(json: Json): json is number | bigint | LongNumber {
+  return typeof json === "number" || typeof json === "bigint" || json instanceof LongNumber;
+}
+
 function readMap({ keySchema, valueSchema }: Schema, json: Json, path: string): Value | undefined {
   if (keySchema === undefined || valueSchema === undefined) return undefined;
   if (isObject(json)) {
@@ -85,7 +95,8 @@ function readMap({ keySchema, valueSchema }: Schema, json: Json, path: string): 
 }
 
 function readLoose(json: Json): Value {
-  if (Array.isArray(json)) return json.map(readLoose);
+  if (json === null || typeof json !== "object") return json;
+  if (json instanceof LongNumber) return Number(json.text);
   if (isObject(json)) return Object.fromEntries(Object.entries(json).map(([name, item]) => [name, readLoose(item)]));
-  return json;
+  return json.map(readLoose);
 }
