@@ -1,9 +1,13 @@
 import { DataError } from "@headrace/sdk";
 
+/** Items without any bytes, such as empty records, that one message may have: nobody has more, and a few bytes could claim any number. */
+const MAX_EMPTY_ITEMS = 1_000_000;
+
 /** Reads Avro's primitive encodings, within bounds. Throws DataError for data that ends early or counts wrongly. */
 export class ByteReader {
   #data: Buffer;
   #at: number;
+  #emptyItems = 0;
 
   constructor(data: Buffer, at = 0) {
     this.#data = data;
@@ -14,6 +18,7 @@ export class ByteReader {
   open(data: Buffer, at: number): this {
     this.#data = data;
     this.#at = at;
+    this.#emptyItems = 0;
     return this;
   }
 
@@ -95,7 +100,11 @@ export class ByteReader {
   /** Calls back for each item of an array's or map's blocks. */
   blocks(item: () => void): void {
     for (let count = this.#count(); count !== 0; count = this.#count()) {
-      for (let index = 0; index < count; index += 1) item();
+      for (let index = 0; index < count; index += 1) {
+        const at = this.#at;
+        item();
+        if (this.#at === at) this.#countEmpty();
+      }
     }
   }
 
@@ -103,9 +112,15 @@ export class ByteReader {
     const count = Number(this.long());
     if (count < 0) this.long();
     const items = Math.abs(count);
-    // An item may have no bytes at all, an empty record; nobody has a million of them.
-    if (items > Math.max(this.remaining, 1_000_000)) throw endsEarly();
+    if (items > Math.max(this.remaining, MAX_EMPTY_ITEMS)) throw endsEarly();
     return items;
+  }
+
+  #countEmpty(): void {
+    this.#emptyItems += 1;
+    if (this.#emptyItems > MAX_EMPTY_ITEMS) {
+      throw new DataError(`the Avro data has more than ${MAX_EMPTY_ITEMS} items without bytes`);
+    }
   }
 
   #size(): number {

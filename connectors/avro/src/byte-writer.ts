@@ -1,3 +1,5 @@
+import { DataError, type Value } from "@headrace/sdk";
+
 const FIRST_SIZE = 4096;
 /** What a number above it costs is given back after use. */
 const KEPT_SIZE = 1 << 20;
@@ -64,7 +66,7 @@ export class ByteWriter {
     this.#at = at + 1;
   }
 
-  /** Zig-zag, 64 bits. */
+  /** Zig-zag, 64 bits. Throws DataError for more. */
   long(value: bigint): void {
     const small = Number(value);
     this.#reserve(10);
@@ -83,6 +85,7 @@ export class ByteWriter {
       this.#at += 1;
       return;
     }
+    if (BigInt.asIntN(64, value) !== value) throw new DataError(`${value} does not fit 64 bits`);
     let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
     while (rest > 0x7fn) {
       this.#buffer[this.#at] = Number(rest & 0x7fn) | 0x80;
@@ -122,3 +125,6 @@ export class ByteWriter {
     this.#at += value.length;
   }
 }
+
+/** Appends a value's binary encoding. Throws DataError for a value that the schema does not admit. */
+export type Write = (out: ByteWriter, value: Value) => void;

@@ -47,7 +47,8 @@ export function defaultOf(schema: Schema, avro: AvroSchema, json: JsonValue): Va
       if (avro.kind === "record" && isObject(json)) {
         const values = avro.fields.map((field, index): [string, Value] => {
           const inner = schema.fields?.[index]?.schema;
-          const given = json[field.name] ?? field.default ?? null;
+          const own = Object.hasOwn(json, field.name) ? json[field.name] : undefined;
+          const given = own ?? field.default ?? null;
           return [field.name, inner === undefined ? null : defaultOf(inner, field.type, given)];
         });
         return Object.fromEntries(values);

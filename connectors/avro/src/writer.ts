@@ -1,14 +1,12 @@
 import { DataError, javaClassOf, type Schema, type Value } from "@headrace/sdk";
 import { writeAnything } from "./anything.ts";
-import type { AvroField, AvroSchema } from "./avro-schema.ts";
-import { ByteWriter } from "./byte-writer.ts";
+import type { AvroSchema } from "./avro-schema.ts";
+import { ByteWriter, type Write } from "./byte-writer.ts";
 import { entryFields, isAnything, isMapEntry, soleMember, unionFieldName } from "./forms.ts";
+import { writeMissing } from "./missing-field.ts";
 import { avroName } from "./names.ts";
 
-export { ByteWriter };
-
-/** Appends a value's binary encoding. Throws DataError for a value that the schema does not admit. */
-export type Write = (out: ByteWriter, value: Value) => void;
+export { ByteWriter, type Write };
 
 export interface WriterOptions {
   readonly enhanced: boolean;
@@ -230,7 +228,10 @@ function compileRecord(avro: Extract<AvroSchema, { kind: "record" }>, schema: Sc
   const known = new Map((schema.fields ?? []).map((field) => [avroName(field.name, options.scrub), field]));
   const writers = avro.fields.map((field) => {
     const source = known.get(field.name);
-    if (source === undefined) return { name: field.name, fallback: null, write: writeDefault(field, avro.name) };
+    if (source === undefined) {
+      const missing = writeMissing(field, avro.name, options.enhanced, (type, inner) => compile(type, inner, options));
+      return { name: field.name, fallback: null, write: missing };
+    }
     const { schema: inner, name } = source;
     const fallback = inner.optional && options.nullsStay ? null : (inner.default ?? null);
     return { name, fallback, write: compile(field.type, inner, options) };
@@ -248,16 +249,6 @@ function compileRecord(avro: Extract<AvroSchema, { kind: "record" }>, schema: Sc
       throw new DataError(`field ${writers[index]?.name}: ${error.message}`);
     }
   };
-}
-
-/** Writes a field that only the Avro schema has. */
-function writeDefault(field: AvroField, record: string): Write {
-  const { type } = field;
-  const nullAt = type.kind === "union" ? type.members.findIndex((member) => member.kind === "null") : -1;
-  if (field.default === null && nullAt >= 0) return (out) => out.int(nullAt);
-  throw new DataError(
-    `the Avro record ${record} has the field ${field.name}, which the data lacks and which is not null by default`,
-  );
 }
 
 type Struct = Readonly<Record<string, Value>>;

@@ -208,11 +208,33 @@ describe("Connect data as Avro", () => {
     assert.ok(schema !== null && codec.encoder(parseAvroSchema(text), schema)(value, NOTHING).equals(bytes));
   });
 
-  it("writes by another schema: fields by name, missing ones as null", () => {
+  it("writes by another schema: fields by name, missing ones as their default", () => {
     const latest =
       '{"type":"record","name":"R","fields":[{"name":"b","type":"string"},{"name":"c","type":["null","int"],"default":null}]}';
     const schema = structSchema({ a: INT32_SCHEMA, b: STRING_SCHEMA }, "R");
     assert.deepEqual(decode(latest, encode(schema, { a: 1, b: "x" }, latest)).value, { b: "x", c: null });
+    const defaults = JSON.stringify({
+      type: "record",
+      name: "R",
+      fields: [
+        { name: "text", type: "string", default: "?" },
+        { name: "list", type: { type: "array", items: "long" }, default: [1, 2] },
+        { name: "some", type: ["int", "null"], default: 7 },
+        { name: "b", type: "string" },
+        {
+          name: "in",
+          type: { type: "record", name: "In", fields: [{ name: "constructor", type: "string", default: "c" }] },
+          default: {},
+        },
+      ],
+    });
+    assert.deepEqual(decode(defaults, encode(schema, { a: 1, b: "x" }, defaults)).value, {
+      text: "?",
+      list: [1n, 2n],
+      some: 7,
+      b: "x",
+      in: { constructor: "c" },
+    });
     const stricter = '{"type":"record","name":"R","fields":[{"name":"z","type":"string"}]}';
     assert.throws(() => encode(schema, { a: 1, b: "x" }, stricter), /field z, which the data lacks/);
   });
@@ -225,6 +247,9 @@ describe("Connect data as Avro", () => {
     });
     assert.throws(() => encode(schema, { outer: { n: null } }), /null used for a required INT32/);
     assert.throws(() => encode(INT32_SCHEMA, 2 ** 31), DataError);
+    for (const tooLarge of [2n ** 63n, -(2n ** 63n) - 1n, 2n ** 64n]) {
+      assert.throws(() => encode(INT64_SCHEMA, tooLarge), { name: "DataError", message: /does not fit 64 bits/ });
+    }
   });
 
   it("refuses or scrubs names that Avro does not admit", () => {
@@ -247,6 +272,12 @@ describe("Connect data as Avro", () => {
     }
     const list = codec.decoder(parseAvroSchema('{"type":"array","items":"int"}'), null);
     assert.throws(() => list.read(Buffer.from("feffffffffffffffff01", "hex"), 0), DataError);
+    const empty = '{"type":"array","items":{"type":"record","name":"E","fields":[]}}';
+    assert.deepEqual(decode(empty, Buffer.from("0600", "hex")).value, [{}, {}, {}]);
+    // A few bytes must not become any number of items.
+    const million = encode(INT64_SCHEMA, 1_000_000n);
+    const bomb = Buffer.concat([million, million, Buffer.from([0])]);
+    assert.throws(() => decode(empty, bomb), { name: "DataError", message: /items without bytes/ });
   });
 
   it("refuses schemas that cannot be", () => {
