@@ -96,6 +96,12 @@ describe("event-router", () => {
         { c: null, d: "x" },
       ],
     });
+    assert.deepEqual(transform(entry('{"b":[{"constructor":"x"},{"d":1}]}'))?.value.value, {
+      b: [
+        { constructor: "x", d: null },
+        { constructor: null, d: 1 },
+      ],
+    });
     assert.equal(transform(entry("{broken"))?.value.value, "{broken");
   });
 

@@ -91,7 +91,8 @@ function dataOf(json: Json, schema: Schema): Value {
     return json.map((item) => (valueSchema === undefined ? null : dataOf(item, valueSchema)));
   }
   const entries = (schema.fields ?? []).map(
-    (field) => [field.name, dataOf(json[field.name] ?? null, field.schema)] as const,
+    (field) =>
+      [field.name, dataOf(Object.hasOwn(json, field.name) ? (json[field.name] ?? null) : null, field.schema)] as const,
   );
   return Object.fromEntries(entries);
 }
