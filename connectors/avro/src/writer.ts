@@ -110,14 +110,12 @@ function compileValue(avro: AvroSchema, schema: Schema, options: WriterOptions):
     case "boolean":
       return type !== "BOOLEAN" ? null : (out, value) => out.boolean(typed(value, schema, typeof value === "boolean"));
     case "int":
-      return type === "INT8" || type === "INT16" || type === "INT32"
-        ? (out, value) => out.int(integer(value, schema))
-        : null;
+      if (type !== "INT8" && type !== "INT16" && type !== "INT32") return null;
+      return (out, value) => out.int(integer(value, schema, 32 - BITS[type]));
     case "long":
       if (type === "INT64") return (out, value) => out.long(typed(value, schema, typeof value === "bigint"));
-      return type === "INT8" || type === "INT16" || type === "INT32"
-        ? (out, value) => out.long(BigInt(integer(value, schema)))
-        : null;
+      if (type !== "INT8" && type !== "INT16" && type !== "INT32") return null;
+      return (out, value) => out.long(BigInt(integer(value, schema, 32 - BITS[type])));
     case "float":
       return type !== "FLOAT32" ? null : (out, value) => out.float(typed(value, schema, typeof value === "number"));
     case "double":
@@ -279,8 +277,11 @@ function typed<T extends Value>(value: Value, schema: Schema, fits: boolean): T 
   return value as T;
 }
 
-function integer(value: Value, schema: Schema): number {
-  if (typeof value === "number" && (value | 0) === value) return value;
+const BITS = { INT8: 8, INT16: 16, INT32: 32 } as const;
+
+/** An integer of the schema's size, which is so many bits less than 32. */
+function integer(value: Value, schema: Schema, less: number): number {
+  if (typeof value === "number" && (value << less) >> less === value) return value;
   throw mismatch(value, schema);
 }
 

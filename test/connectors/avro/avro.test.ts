@@ -247,6 +247,9 @@ describe("Connect data as Avro", () => {
     });
     assert.throws(() => encode(schema, { outer: { n: null } }), /null used for a required INT32/);
     assert.throws(() => encode(INT32_SCHEMA, 2 ** 31), DataError);
+    assert.throws(() => encode(INT8_SCHEMA, 128), DataError);
+    assert.throws(() => encode(INT8_SCHEMA, -1000), DataError);
+    assert.throws(() => encode(INT16_SCHEMA, 2 ** 15, '"long"'), DataError);
     for (const tooLarge of [2n ** 63n, -(2n ** 63n) - 1n, 2n ** 64n]) {
       assert.throws(() => encode(INT64_SCHEMA, tooLarge), { name: "DataError", message: /does not fit 64 bits/ });
     }
