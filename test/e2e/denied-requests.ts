@@ -4,6 +4,7 @@ import { z } from "zod";
 const AuditEvent = z.object({
   verb: z.string(),
   requestURI: z.string(),
+  requestReceivedTimestamp: z.string(),
   user: z.object({ username: z.string() }),
   responseStatus: z.object({ code: z.number() }).optional(),
 });
@@ -13,7 +14,7 @@ export function deniedRequests(auditLog: string, namespaces: readonly string[]):
   const users = namespaces.map((namespace) => `system:serviceaccount:${namespace}:`);
   return readAudit(auditLog)
     .filter(({ user, responseStatus }) => responseStatus?.code === 403 && isOf(users, user.username))
-    .map(({ user, verb, requestURI }) => `${user.username}: ${verb} ${requestURI}`);
+    .map(({ user, verb, requestURI, requestReceivedTimestamp: at }) => `${at} ${user.username}: ${verb} ${requestURI}`);
 }
 
 /** How many requests the ServiceAccounts of the namespaces have made: none would mean that nobody looked. */
