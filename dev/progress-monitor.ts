@@ -17,6 +17,9 @@ export interface ProgressMonitor {
 /** Bound on what is remembered per topic or file. */
 const MAX_MOMENTS = 100_000;
 const FILE_POLL_MS = 10;
+/** Longest wait for topics that are not there yet. */
+const TOPICS_MS = 60_000;
+const TOPIC_POLL_MS = 100;
 
 /** Starts watching; resolves when the topics are being read. */
 export async function startProgressMonitor(options: {
@@ -70,7 +73,7 @@ async function readTopics(
     consumer.on(consumer.events.GROUP_JOIN, () => resolve());
   });
   await consumer.connect();
-  await consumer.subscribe({ topics: [...topics], fromBeginning: false });
+  await subscribe(consumer, topics);
   await consumer.run({
     autoCommit: false,
     eachBatch: async ({ batch }) => {
@@ -79,6 +82,21 @@ async function readTopics(
   });
   await joined;
   return consumer;
+}
+
+/** A topic that a source makes with its first record may be on its way still. */
+async function subscribe(consumer: Consumer, topics: readonly string[]): Promise<void> {
+  const deadline = performance.now() + TOPICS_MS;
+  for (;;) {
+    try {
+      await consumer.subscribe({ topics: [...topics], fromBeginning: false });
+      return;
+    } catch (error) {
+      const isMissing = error instanceof Error && "type" in error && error.type === "UNKNOWN_TOPIC_OR_PARTITION";
+      if (!isMissing || performance.now() > deadline) throw error;
+      await sleep(TOPIC_POLL_MS);
+    }
+  }
 }
 
 async function watchFiles(
