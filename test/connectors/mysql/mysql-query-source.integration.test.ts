@@ -219,6 +219,20 @@ describe("the query source of MySQL and MariaDB", () => {
       assert.deepEqual([fieldsOf(record)["due"]?.optional, fieldsOf(record)["id"]?.optional], [true, false]);
     });
 
+    it("are read by a column that is NOT NULL, though dates with zeros are null", async () => {
+      await database.run(`SET sql_mode = ''; CREATE TABLE dated (id int PRIMARY KEY, at datetime NOT NULL, due date NOT NULL);
+        INSERT INTO dated VALUES (1, '2024-02-29 13:14:15', '0000-00-00')`);
+      const run = await open({
+        mode: "timestamp",
+        "timestamp.column.name": "at",
+        "table.whitelist": "dated",
+        "zero.date.behavior": "convert_to_null",
+      });
+      const [record] = await run.take(1);
+      await run.close();
+      assert.deepEqual(valuesOf(record), { id: 1, at: 1_709_212_455_000n, due: null });
+    });
+
     it("come all again in each round in mode bulk", async () => {
       await database.run("CREATE TABLE small (id int, note text); INSERT INTO small (id) VALUES (1), (2), (3)");
       const run = await open({ mode: "bulk", "table.whitelist": "small", "batch.max.rows": "2" });

@@ -71,10 +71,11 @@ const BINARY_CHARSET = 63;
 export function columnOf(field: FieldInfo, isOfTable: boolean, rules: MysqlColumnRules): NamedColumn {
   const { schema, decode } = typeOf(field, rules);
   const isDated = DATED.has(field.columnType) && rules["zero.date.behavior"] === "convert_to_null";
-  const isRequired = isOfTable && !isDated && (field.flags & NOT_NULL_FLAG) !== 0;
+  const isRequired = isOfTable && (field.flags & NOT_NULL_FLAG) !== 0;
   return {
     name: field.name,
-    schema: isRequired ? schema : optional(schema),
+    schema: isRequired && !isDated ? schema : optional(schema),
+    isRequired,
     decode: isDated ? (text) => (isZeroDate(text) ? null : decode(text)) : decode,
   };
 }

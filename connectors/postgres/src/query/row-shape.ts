@@ -32,7 +32,7 @@ export async function readRowShape(
   const columns = fields.map((field): NamedColumn => {
     const { schema, decode } = columnOf(types.get(field.dataTypeID), field.dataTypeModifier, rules);
     const isRequired = required.has(`${field.tableID} ${field.columnID}`);
-    return { name: field.name, schema: isRequired ? schema : optional(schema), decode };
+    return { name: field.name, schema: isRequired ? schema : optional(schema), isRequired, decode };
   });
   return createRowShape(name, columns);
 }

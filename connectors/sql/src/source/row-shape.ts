@@ -9,12 +9,16 @@ export interface RowShape {
   readonly schema: Schema;
   /** Index of a column. Throws ConfigError if there is none. */
   indexOf(name: string): number;
+  /** Whether the database has a column as NOT NULL. Throws ConfigError if there is none. */
+  isRequired(name: string): boolean;
   toValue(row: Row): SchemaAndValue;
 }
 
 /** A column of a result; its schema admits null where the column does. */
 export interface NamedColumn extends Column {
   readonly name: string;
+  /** Whether the database has it as NOT NULL; its schema may admit null nevertheless. */
+  readonly isRequired: boolean;
 }
 
 /** The shape of a result with these columns. `name` is that of the table; null: a query. Throws ConfigError if two columns have one name. */
@@ -27,13 +31,15 @@ export function createRowShape(name: string | null, columns: readonly NamedColum
     ...(name !== null && { name }),
     fields: columns.map((column) => ({ name: column.name, schema: column.schema })),
   };
+  function indexOf(column: string): number {
+    const place = places.get(column);
+    if (place === undefined) throw new ConfigError(`there is no column ${column} in ${name ?? "the query"}`);
+    return place;
+  }
   return {
     schema,
-    indexOf(column) {
-      const place = places.get(column);
-      if (place === undefined) throw new ConfigError(`there is no column ${column} in ${name ?? "the query"}`);
-      return place;
-    },
+    indexOf,
+    isRequired: (column) => columns[indexOf(column)]?.isRequired === true,
     toValue(row) {
       const value: Record<string, Value> = {};
       for (const [index, column] of columns.entries()) {

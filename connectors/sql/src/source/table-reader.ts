@@ -110,10 +110,9 @@ function toInteger(text: string): bigint {
 /** As JDBC sources: what says where reading goes on may not be NULL, or rows would be passed over. */
 function checkRequired(shape: RowShape, { selection, name }: ReaderOptions): void {
   if (name === null) return;
-  const isRequired = (column: string) => shape.schema.fields?.[shape.indexOf(column)]?.schema.optional === false;
   const { mode, incrementingColumn, timestampColumns } = selection;
-  if (mode.endsWith("incrementing") && !isRequired(incrementingColumn))
+  if (mode.endsWith("incrementing") && !shape.isRequired(incrementingColumn))
     throw new ConfigError(`column ${incrementingColumn} of ${name} admits NULL; see validate.non.null`);
-  if (mode.startsWith("timestamp") && !timestampColumns.some(isRequired))
+  if (mode.startsWith("timestamp") && !timestampColumns.some(shape.isRequired))
     throw new ConfigError(`column ${timestampColumns.join(", ")} of ${name} admits NULL; see validate.non.null`);
 }
