@@ -1,4 +1,5 @@
 import { ConfigError, type OffsetMap, type SourceRecord } from "@headrace/sdk";
+import { floorDivide, SECOND } from "../moment.ts";
 import { type Position, START, toOffset } from "./position.ts";
 import type { Row, RowShape } from "./row-shape.ts";
 import type { RowCursor, SourceDatabase } from "./source-database.ts";
@@ -40,9 +41,11 @@ export function createTableReader<C>(database: SourceDatabase<C>, options: Reade
     return { cursor: await database.openCursor(connection, statement, { batch, name }), held: [], isChecked: false };
   }
 
+  /** The second under way is left out: a column may have whole seconds, so that rows of it may come that have a time already given. */
   async function endOf(connection: C): Promise<bigint> {
     if (!selection.mode.startsWith("timestamp")) return 0n;
-    return (await database.now(connection)) - BigInt(rules["timestamp.delay.interval.ms"]) * 1_000n;
+    const end = (await database.now(connection)) - BigInt(rules["timestamp.delay.interval.ms"]) * 1_000n;
+    return floorDivide(end, SECOND) * SECOND;
   }
 
   return {
