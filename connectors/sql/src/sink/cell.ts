@@ -39,7 +39,7 @@ export function toCell(value: Value, schema: Schema | null): Cell {
     case DATE_NAME:
       return { kind: "date", text: dateText(Number(value) * DAY_MS).slice(0, -"T00:00:00.000Z".length) };
     case TIME_NAME:
-      return { kind: "time", text: dateText(Number(value)).slice("1970-01-01T".length, -"Z".length) };
+      return { kind: "time", text: timeText(Number(value)) };
     case TIMESTAMP_NAME:
       return { kind: "timestamp", text: dateText(Number(value)) };
     default:
@@ -48,6 +48,11 @@ export function toCell(value: Value, schema: Schema | null): Cell {
   if (typeof value === "bigint" || typeof value === "number") return { kind: "number", text: String(value) };
   if (Buffer.isBuffer(value)) return { kind: "bytes", bytes: value };
   return { kind: "text", text: toJsonText({ schema, value }) };
+}
+
+function timeText(ms: number): string {
+  if (!(ms >= 0 && ms < DAY_MS)) throw new DataError(`${ms} ms is no time of a day`);
+  return dateText(ms).slice("1970-01-01T".length, -"Z".length);
 }
 
 function dateText(ms: number): string {
