@@ -192,6 +192,27 @@ describe("the sink of MySQL and MariaDB", () => {
       await sink.close();
     });
 
+    it("passes over tombstones while there is no table that could have their rows", async () => {
+      const sink = await open({
+        "auto.create": "true",
+        "table.name.format": "unborn",
+        "insert.mode": "upsert",
+        "pk.mode": "record_key",
+        "delete.enabled": "true",
+      });
+      const nothing = { schema: null, value: null };
+      await sink.put([sinkRecord({ offset: 0n, key: key(1), value: nothing })]);
+      await sink.put([
+        sinkRecord({ offset: 1n, key: key(1), value: nothing }),
+        sinkRecord({ offset: 2n, key: key(2), value: item(2, "b") }),
+        sinkRecord({ offset: 3n, key: key(3), value: item(3, "c") }),
+        sinkRecord({ offset: 4n, key: key(2), value: nothing }),
+      ]);
+      await sink.close();
+      assert.deepEqual(sink.errants, []);
+      assert.deepEqual(plain(await database.rows("SELECT * FROM unborn")), [{ id: 3, note: "c" }]);
+    });
+
     it("keeps keys apart that differ in capitals only, and deletes by keys of several columns", async () => {
       const schema = structSchema({ part: INT32_SCHEMA, name: STRING_SCHEMA });
       const keyOf = (name: string) => createStruct(schema, { part: 1, name });

@@ -182,6 +182,27 @@ describe("the postgres package", () => {
       await sink.close();
     });
 
+    it("passes over tombstones while there is no table that could have their rows", async () => {
+      const sink = await open({
+        "auto.create": "true",
+        "table.name.format": "unborn",
+        "insert.mode": "upsert",
+        "pk.mode": "record_key",
+        "delete.enabled": "true",
+      });
+      const nothing = { schema: null, value: null };
+      await sink.put([sinkRecord({ offset: 0n, key: key(1), value: nothing })]);
+      await sink.put([
+        sinkRecord({ offset: 1n, key: key(1), value: nothing }),
+        sinkRecord({ offset: 2n, key: key(2), value: item(2, "b") }),
+        sinkRecord({ offset: 3n, key: key(3), value: item(3, "c") }),
+        sinkRecord({ offset: 4n, key: key(2), value: nothing }),
+      ]);
+      await sink.close();
+      assert.deepEqual(sink.errants, []);
+      assert.deepEqual(await query("SELECT * FROM unborn"), [{ id: 3, note: "c" }]);
+    });
+
     it("adds columns where it may, and refuses records where it may not", async () => {
       await query("CREATE TABLE evolving (id integer)");
       const strict = await open({ "table.name.format": "evolving" });

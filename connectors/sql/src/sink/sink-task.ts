@@ -61,7 +61,7 @@ export function createSinkTask<C>(
     }
   }
 
-  async function tableFor(open: C, change: Change): Promise<Table> {
+  async function tableFor(open: C, change: Change): Promise<Table | null> {
     const { table: name } = change;
     const known = tables.get(name) ?? (await database.readTable(open, name));
     const table = await ensureTable(database, open, { change, known, rules: settings });
@@ -78,7 +78,9 @@ export function createSinkTask<C>(
     for (const run of alikeRuns(changes)) {
       const [head] = run;
       const table = database.hasTransactionalDdl ? await tableFor(open, head) : tables.get(head.table);
-      if (table === undefined || table === null) throw new Error(`table ${head.table} was not made ready`);
+      if (table === undefined) throw new Error(`table ${head.table} was not made ready`);
+      // Only deletions are ready without a table.
+      if (table === null) continue;
       await database.writeAlike(open, run, { table, mode: settings["insert.mode"] });
     }
   }

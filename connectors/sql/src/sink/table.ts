@@ -11,13 +11,15 @@ export interface TableRules {
 /** What has to be done to a table, so that it can take a change. */
 type TableStep = { readonly kind: "create" | "add"; readonly columns: Change["columns"] };
 
-/** Decides that; null: nothing. Throws ConfigError if there is no table and DataError if it lacks a column, where the rules allow no more. */
+/**
+ * Decides that; null: nothing, as for a row to be deleted of a table that may yet be created. Throws ConfigError if there is no table and
+ * DataError if it lacks a column, where the rules allow no more.
+ */
 export function planTable(change: Change, known: Table | null, rules: TableRules): TableStep | null {
   const { table, columns } = change;
   if (known === null) {
-    if (!rules["auto.create"] || change.kind === "delete")
-      throw new ConfigError(`table ${table} does not exist, and auto.create is false`);
-    return { kind: "create", columns };
+    if (!rules["auto.create"]) throw new ConfigError(`table ${table} does not exist, and auto.create is false`);
+    return change.kind === "delete" ? null : { kind: "create", columns };
   }
   const missing = columns.filter(({ name }) => known.typeOf(name) === null);
   if (missing.length === 0) return null;
@@ -26,18 +28,21 @@ export function planTable(change: Change, known: Table | null, rules: TableRules
   return { kind: "add", columns: missing };
 }
 
-/** The table as a change needs it: created, or with more columns, where the rules allow that; errors as {@link planTable}. */
+/**
+ * The table as a change needs it: created, or with more columns, where the rules allow that; errors as {@link planTable}. null: there is none,
+ * and so no row that could be deleted.
+ */
 export async function ensureTable<C>(
   database: SinkDatabase<C>,
   connection: C,
   needed: { readonly change: Change; readonly known: Table | null; readonly rules: TableRules },
-): Promise<Table> {
+): Promise<Table | null> {
   const { change, known, rules } = needed;
   const step = planTable(change, known, rules);
-  if (step === null && known !== null) return known;
+  if (step === null) return known;
   const name = quoteTable(database, change.table);
-  if (step?.kind === "create") await database.run(connection, createStatement(database, change, name));
-  if (step?.kind === "add") {
+  if (step.kind === "create") await database.run(connection, createStatement(database, change, name));
+  if (step.kind === "add") {
     // Rows that are there have no value for it, so it admits NULL.
     const added = step.columns.map((column) => `${database.addColumn} ${definitionOf(database, column, change.key)}`);
     try {
