@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { connect as connectSocket } from "node:net";
 import { ConfigError, RetriableError } from "@headrace/sdk";
+import { KEEP_ALIVE_MS } from "@headrace/sql";
 import { createConnection, type Connection as Driver, type FieldPacket, type SslOptions } from "mysql2";
 import { type Address, toAddress } from "./address.ts";
 import type { ConnectionSettings } from "./connection-keys.ts";
@@ -17,6 +18,8 @@ export interface Connection {
   query(sql: string): Promise<readonly (readonly Raw[])[]>;
   /** Runs a SELECT and stays at its rows. */
   open(sql: string, batch: number): Promise<OpenRows>;
+  /** `false`: it is broken. */
+  isOpen(): boolean;
   /** Ends the connection at once: what waits for it fails. */
   cut(): void;
   /** Says goodbye if the connection is idle. Never rejects. */
@@ -31,40 +34,52 @@ export interface OpenRows {
 }
 
 const GOODBYE_MS = 1_000;
-/** Longest time that rows may wait for Kafka to take those before them, seconds. */
-const PATIENCE_S = 86_400;
+/** Longest time that rows may wait for Kafka to take those before them, and longest silence of a source, seconds. */
+export const PATIENCE_S = 86_400;
 
 /**
  * Zeros are kept in columns that count, values that do not fit are refused, and no engine is put in another's place.
  * Dates with zeros are up to the tables.
  */
-const SESSION =
-  `SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', ` +
-  `autocommit = 1, net_write_timeout = ${PATIENCE_S}, wait_timeout = ${PATIENCE_S}`;
+const sessionOf = (silenceS: number): string =>
+  `SET SESSION time_zone = '+00:00', ` +
+  `sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', ` +
+  `autocommit = 1, net_write_timeout = ${PATIENCE_S}, wait_timeout = ${silenceS}`;
 
-/** Connects. Rejects with RetriableError while the database is not there, and as the signal says when that aborts. */
-export async function connect(settings: ConnectionSettings, signal: AbortSignal): Promise<Connection> {
+/**
+ * Connects. Rejects with RetriableError while the database is not there, and as the signal says when that aborts. The server closes a
+ * connection after so many seconds of silence, also one whose worker is gone.
+ */
+export async function connect(
+  settings: ConnectionSettings,
+  silenceS: number,
+  signal: AbortSignal,
+): Promise<Connection> {
   signal.throwIfAborted();
   const address = toAddress(settings);
   const timeoutMs = settings["connection.timeout.ms"];
   try {
-    return await open(address, { timeoutMs, tls: tlsOf(address) }, signal);
+    return await open(address, { timeoutMs, silenceS, tls: tlsOf(address) }, signal);
   } catch (error) {
     signal.throwIfAborted();
     const hasNoTls = error instanceof Error && "code" in error && error.code === "HANDSHAKE_NO_SSL_SUPPORT";
-    if (address.tls === "preferred" && hasNoTls) return await open(address, { timeoutMs, tls: null }, signal);
+    if (address.tls === "preferred" && hasNoTls) return await open(address, { timeoutMs, silenceS, tls: null }, signal);
     throw toRetriable(error);
   }
 }
 
 async function open(
   address: Address,
-  { timeoutMs, tls }: { readonly timeoutMs: number; readonly tls: SslOptions | null },
+  {
+    timeoutMs,
+    silenceS,
+    tls,
+  }: { readonly timeoutMs: number; readonly silenceS: number; readonly tls: SslOptions | null },
   signal: AbortSignal,
 ): Promise<Connection> {
   const { host, port, user, password, database } = address;
   // A socket of our own: the driver only half-closes its.
-  const socket = connectSocket({ host, port, noDelay: true, keepAlive: true });
+  const socket = connectSocket({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
   const driver = createConnection({
     host,
     port,
@@ -126,7 +141,7 @@ async function open(
   signal.addEventListener("abort", cut, { once: true });
   try {
     await whole<void>((resolve, reject) => driver.connect((error) => (error === null ? resolve() : reject(error))));
-    await query(SESSION);
+    await query(sessionOf(silenceS));
     const [[maxBytes = 0] = []] = await query("SELECT @@max_allowed_packet");
     let isReading = false;
     return {
@@ -144,6 +159,7 @@ async function open(
           },
         };
       },
+      isOpen: () => broken === null,
       cut,
       async close() {
         if (broken === null && waiting.size === 0 && !isReading) {

@@ -2,6 +2,7 @@ import { config, RetriableError } from "@headrace/sdk";
 import {
   connectionUrl,
   isNetworkError,
+  KEEP_ALIVE_MS,
   quoteTable as quoteParts,
   retriable,
   withAbort as withCut,
@@ -38,13 +39,14 @@ export async function connect(settings: Settings, signal: AbortSignal, replicati
   const options = {
     connectionString: connectionString(settings),
     connectionTimeoutMillis: settings["connection.timeout.ms"],
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     application_name: "headrace",
     options: "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c lc_monetary=C",
     ...(replication && { replication: "database" }),
   };
   const client = new Client(options);
-  // A connection that breaks while it is idle is noticed by the next query.
-  client.on("error", () => {});
+  for (const event of ["error", "end"] as const) client.on(event, () => void broken.add(client));
   const aborted = Promise.withResolvers<never>();
   const stop = () => {
     void client.end().catch(() => {});
@@ -66,6 +68,9 @@ export async function connect(settings: Settings, signal: AbortSignal, replicati
   }
   return client;
 }
+
+/** Connections that are not there any more. */
+const broken = new WeakSet<Client>();
 
 /** The URL with the user and the password that the other keys name: pg would take no heed of them beside a URL. */
 function connectionString(settings: Settings): string {
@@ -116,6 +121,7 @@ export const quoteTable = (name: string): string => quoteParts({ quote }, name);
 /** What sinks and sources have in common. */
 export const databaseOf = (settings: Settings) => ({
   connect: (signal: AbortSignal) => connect(settings, signal),
+  isOpen: (client: Client) => !broken.has(client),
   close,
   cut,
   toRetriable,

@@ -1,9 +1,14 @@
 import { ConfigError, RetriableError } from "@headrace/sdk";
 
+/** Silence on a connection after which the other side is asked whether it is still there, ms: one that is gone never answers a query. */
+export const KEEP_ALIVE_MS = 30_000;
+
 /** A database as sinks and sources see it. `C` is a connection of its driver. */
 export interface Database<C> {
   /** Connects. Rejects with RetriableError while the database is not there, and as the signal says when that aborts. */
   connect(signal: AbortSignal): Promise<C>;
+  /** `false`: it is known to be broken, as one that the database has closed for its silence. */
+  isOpen(connection: C): boolean;
   /** Closes a connection, also a broken one. Never rejects. */
   close(connection: C): Promise<void>;
   /** Cuts a connection: what waits for it ends with an error, soon. Never throws. */

@@ -3,6 +3,7 @@ export {
   connectionProblems,
   connectionUrl,
   isNetworkError,
+  KEEP_ALIVE_MS,
   quoteTable,
   retriable,
   withAbort,

@@ -27,6 +27,7 @@ import {
 import { openSinkRun, openWorkerRun, sinkAcceptance, sinkRecord, until } from "@headrace/sdk/testing";
 import { createCertificates } from "#dev/kafka/certificates.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { keepAliveSeconds } from "../keep-alive.ts";
 import { builtPackage, WORKER_COMMAND } from "../package-directory.ts";
 import { type Database, type MariadbServer, startMariadb } from "./mariadb-server.ts";
 
@@ -334,6 +335,17 @@ describe("the sink of MySQL and MariaDB", () => {
       );
       assert.deepEqual(plain(await database.rows("SELECT id FROM large ORDER BY id")), [{ id: 1 }, { id: 4 }]);
       await sink.close();
+    });
+
+    it("keeps locks for no longer than some minutes after its machine has vanished, and notices a vanished server", async () => {
+      await database.run(`CREATE TABLE quiet (id int, silence int);
+        CREATE TRIGGER silence BEFORE INSERT ON quiet FOR EACH ROW SET NEW.silence = @@session.wait_timeout`);
+      const sink = await open({ "table.name.format": "quiet" });
+      await sink.put([sinkRecord({ offset: 0n, value: { schema: null, value: { id: 1 } } })]);
+      const port = Number(new URL(database.url).port);
+      await until(60_000, "the kernel asks some time", () => keepAliveSeconds(port) <= 60);
+      await sink.close();
+      assert.deepEqual(plain(await database.rows("SELECT silence FROM quiet")), [{ silence: 600 }]);
     });
 
     it("writes no table without transactions where each record has to count once", async () => {

@@ -23,6 +23,7 @@ import {
 } from "@headrace/sdk";
 import { openSinkRun, openWorkerRun, sinkAcceptance, sinkRecord, until } from "@headrace/sdk/testing";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { keepAliveSeconds } from "../keep-alive.ts";
 import { builtPackage, WORKER_COMMAND } from "../package-directory.ts";
 import { type Database, type PostgresServer, startPostgres } from "./postgres-server.ts";
 
@@ -231,6 +232,15 @@ describe("the postgres package", () => {
       assert.deepEqual(await query("SELECT id, amount::text, more FROM stock"), [
         { id: 1, amount: "2.5", more: { a: [1] } },
       ]);
+      await sink.close();
+    });
+
+    it("notices a server that has vanished", async () => {
+      await query("CREATE TABLE quiet (id int)");
+      const sink = await open({ "table.name.format": "quiet" });
+      await sink.put([sinkRecord({ offset: 0n, value: { schema: null, value: { id: 1 } } })]);
+      const port = Number(new URL(database.url).port);
+      await until(60_000, "the kernel asks some time", () => keepAliveSeconds(port) <= 60);
       await sink.close();
     });
 

@@ -19,6 +19,7 @@ function createDatabase() {
   };
   const database: SourceDatabase<null> = {
     connect: pending,
+    isOpen: () => true,
     close: async () => {},
     cut: () => {},
     toRetriable: (error) => error,

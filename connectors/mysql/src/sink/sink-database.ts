@@ -15,12 +15,18 @@ const COLUMN_THERE = 1060;
 /** Engines that take no part in transactions. */
 const NO_TRANSACTIONS = /\bENGINE=(MyISAM|Aria|MEMORY|CSV|ARCHIVE|MRG_MyISAM|BLACKHOLE)\b/i;
 
+/**
+ * Longest silence of a sink, seconds, also within a transaction while records are reported: so long a worker that vanishes leaves its locks to
+ * the task that comes after it. An idle connection that ends so is opened anew.
+ */
+const SILENCE_S = 600;
+
 type Settings = ConnectionSettings & { readonly "exactly.once.enabled": boolean };
 
 /** MySQL and MariaDB as a sink sees them. Creating or changing a table ends a transaction there. */
 export function sinkDatabaseOf(settings: Settings): SinkDatabase<Connection> {
   return {
-    ...databaseOf(settings),
+    ...databaseOf(settings, SILENCE_S),
     hasTransactionalDdl: false,
     addColumn: "ADD COLUMN",
     async run(connection, sql) {

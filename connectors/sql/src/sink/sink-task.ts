@@ -40,6 +40,7 @@ export function createSinkTask<C>(
   /** Runs something on the connection; whatever fails there costs the connection. */
   async function using<T>(signal: AbortSignal, run: (open: C) => Promise<T>): Promise<T> {
     try {
+      if (connection !== null && !database.isOpen(connection)) await disconnect();
       connection ??= await database.connect(signal);
       const open = connection;
       return await withAbort(database, open, () => run(open), signal);

@@ -69,6 +69,7 @@ export async function createSourceTask<C>(
   return {
     async poll(signal) {
       try {
+        if (connection !== null && !database.isOpen(connection)) await disconnect();
         connection ??= await database.connect(signal);
         const open = connection;
         jobs ??= await withAbort(database, open, () => createJobs(open), signal);
