@@ -38,11 +38,12 @@ const GOODBYE_MS = 1_000;
 export const PATIENCE_S = 86_400;
 
 /**
+ * UTF-8 whatever the server takes its clients to speak: literals are escaped for it. The collation is one that the driver knows everywhere.
  * Zeros are kept in columns that count, values that do not fit are refused, and no engine is put in another's place.
  * Dates with zeros are up to the tables.
  */
 const sessionOf = (silenceS: number): string =>
-  `SET SESSION time_zone = '+00:00', ` +
+  `SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, SESSION time_zone = '+00:00', ` +
   `sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', ` +
   `autocommit = 1, net_write_timeout = ${PATIENCE_S}, wait_timeout = ${silenceS}`;
 

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { mysqlSink } from "@headrace/mysql";
+import { mysqlQuerySource, mysqlSink } from "@headrace/mysql";
 import {
   arraySchema,
   BOOLEAN_SCHEMA,
@@ -24,7 +24,15 @@ import {
   TIMESTAMP_SCHEMA,
   type Value,
 } from "@headrace/sdk";
-import { openSinkRun, openWorkerRun, sinkAcceptance, sinkRecord, until } from "@headrace/sdk/testing";
+import {
+  createMemoryOffsets,
+  openSinkRun,
+  openSourceRun,
+  openWorkerRun,
+  sinkAcceptance,
+  sinkRecord,
+  until,
+} from "@headrace/sdk/testing";
 import { createCertificates } from "#dev/kafka/certificates.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { keepAliveSeconds } from "../keep-alive.ts";
@@ -403,6 +411,35 @@ describe("the sink of MySQL and MariaDB", () => {
       assert.match(String((await problems("REQUIRED"))?.["connection.url"]), /does not support secure connection/);
       await database.close();
     });
+  });
+
+  it("writes text as it is, whatever the server takes its clients to speak", async () => {
+    // In GBK the last byte of ¿ and a backslash behind it are one character, so that the apostrophe ends the text.
+    const server = await startMariadb(["--skip-character-set-client-handshake", "--character-set-server=gbk"]);
+    try {
+      const database = await server.createDatabase();
+      await database.run("CREATE TABLE words (id int, note text CHARACTER SET utf8mb4)");
+      const text = "é😀 ¿', ¿'), (3, 'x'); --";
+      const sink = await openSinkRun(mysqlSink, {
+        config: { "connection.url": database.url, "table.name.format": "words" },
+      });
+      await sink.put([sinkRecord({ offset: 0n, value: item(1, text) })]);
+      await sink.close();
+      assert.deepEqual(plain(await database.rows("SELECT id, HEX(note) AS hex FROM words")), [
+        { id: 1, hex: Buffer.from(text).toString("hex").toUpperCase() },
+      ]);
+      const source = await openSourceRun(mysqlQuerySource, {
+        config: { "connection.url": database.url, "topic.prefix": "t", mode: "bulk", "table.whitelist": "words" },
+        offsets: createMemoryOffsets(),
+        maxTasks: 1,
+      });
+      const [record] = await source.take(1);
+      await source.close();
+      assert.deepEqual({ ...(record?.value.value as Readonly<Record<string, Value>>) }, { id: 1, note: text });
+      await database.close();
+    } finally {
+      await server.stop();
+    }
   });
 
   it("moves records from Kafka in a worker, each once, though the worker is killed", { timeout: 560_000 }, async () => {
