@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -17,6 +19,7 @@ import {
   INT64_SCHEMA,
   mapSchema,
   OPTIONAL_STRING_SCHEMA,
+  RetriableError,
   type Schema,
   STRING_SCHEMA,
   structSchema,
@@ -345,6 +348,17 @@ describe("the sink of MySQL and MariaDB", () => {
       await sink.close();
     });
 
+    it("hands over a record for which there is no partition", async () => {
+      await database.run("CREATE TABLE parts (id int) PARTITION BY RANGE (id) (PARTITION low VALUES LESS THAN (10))");
+      const sink = await open({ "table.name.format": "parts" });
+      await sink.put(
+        [1, 10, 2].map((id, offset) => sinkRecord({ offset: BigInt(offset), value: { schema: null, value: { id } } })),
+      );
+      await sink.close();
+      assert.match(String(sink.errants[0]?.error), /no partition for value 10/);
+      assert.deepEqual(plain(await database.rows("SELECT id FROM parts ORDER BY id")), [{ id: 1 }, { id: 2 }]);
+    });
+
     it("keeps locks for no longer than some minutes after its machine has vanished, and notices a vanished server", async () => {
       await database.run(`CREATE TABLE quiet (id int, silence int);
         CREATE TRIGGER silence BEFORE INSERT ON quiet FOR EACH ROW SET NEW.silence = @@session.wait_timeout`);
@@ -389,6 +403,16 @@ describe("the sink of MySQL and MariaDB", () => {
         assert.match(String(await problems("127.0.0.1", `sslMode=verify-ca&sslCa=${otherCa}`)), /certificate/);
         assert.match(String(await problems("localhost", "sslMode=VERIFY_IDENTITY")), /certificate/);
         assert.match(String(await problems("127.0.0.1", "sslMode=VERIFY_CA&sslCa=/no/such")), /no such file/);
+        const cutting = await openCuttingProxy(secured.port);
+        const cut = await openSinkRun(mysqlSink, {
+          config: {
+            "connection.url": `mysql://headrace@127.0.0.1:${cutting.port}/${name}?sslMode=REQUIRED`,
+            "auto.create": "true",
+          },
+        });
+        await assert.rejects(cut.put([sinkRecord({ offset: 0n, value: item(1, "x") })]), RetriableError);
+        await cut.close();
+        await cutting.close();
         const sink = await openSinkRun(mysqlSink, {
           config: {
             "connection.url": urlOf("127.0.0.1", `sslMode=VERIFY_CA&sslCa=${ca}`),
@@ -477,6 +501,30 @@ describe("the sink of MySQL and MariaDB", () => {
     }
   });
 });
+
+/** A way to a server that is cut when the client first says something. */
+async function openCuttingProxy(target: number) {
+  const proxy = createServer((from) => {
+    const to = createConnection(target, "127.0.0.1");
+    from.on("error", () => {});
+    to.on("error", () => {});
+    to.pipe(from);
+    from.once("data", () => {
+      to.destroy();
+      from.destroy();
+    });
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const { port } = proxy.address() as AddressInfo;
+  return {
+    port,
+    async close() {
+      proxy.close();
+      await once(proxy, "close");
+    },
+  };
+}
 
 /** Rows as plain objects. */
 function plain(rows: readonly Readonly<Record<string, unknown>>[]): readonly Readonly<Record<string, unknown>>[] {

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { RetriableError } from "@headrace/sdk";
+import { isOfRecord, toRetriable } from "../../../connectors/mysql/src/errors.ts";
+
+describe("errors of MySQL", () => {
+  const ofServer = (errno: number, sqlState: string) => Object.assign(new Error("it failed"), { errno, sqlState });
+  const ofDriver = (code: string, message: string) => Object.assign(new Error(message), { code });
+  const isRetried = (error: Error) => toRetriable(error) instanceof RetriableError;
+
+  it("are retried where they may pass", () => {
+    const passing = [
+      [1213, "40001"],
+      [1205, "HY000"],
+      [1180, "HY000"],
+      [1461, "42000"],
+      [1615, "HY000"],
+      [3032, "HY000"],
+      [1040, "08004"],
+    ] as const;
+    for (const [errno, state] of passing) assert.ok(isRetried(ofServer(errno, state)), String(errno));
+    for (const errno of [1045, 1146, 1526]) assert.equal(isRetried(ofServer(errno, "HY000")), false, String(errno));
+  });
+
+  it("are retried of a TLS handshake that was cut, and not of one with a bad certificate", () => {
+    const code = "HANDSHAKE_SSL_ERROR";
+    for (const message of [
+      "Client network socket disconnected before secure TLS connection was established",
+      "read ECONNRESET",
+    ])
+      assert.ok(isRetried(ofDriver(code, message)), message);
+    for (const message of ["self-signed certificate in certificate chain", "unable to verify the first certificate"])
+      assert.equal(isRetried(ofDriver(code, message)), false, message);
+  });
+
+  it("are a record's where another one might have been taken", () => {
+    for (const [errno, state] of [
+      [1062, "23000"],
+      [1526, "HY000"],
+      [4025, "23000"],
+      [1644, "45000"],
+    ] as const)
+      assert.ok(isOfRecord(ofServer(errno, state)), String(errno));
+    for (const errno of [1205, 1146, 1064]) assert.equal(isOfRecord(ofServer(errno, "HY000")), false, String(errno));
+  });
+});
