@@ -50,38 +50,49 @@ export function urlProblem(url: string): string | null {
 export function toAddress(settings: Pick<ConnectionSettings, "connection.url"> & Partial<ConnectionSettings>): Address {
   const url = connectionUrl(settings);
   const parameters = url.searchParams;
-  const text = (part: string) => {
+  const text = (what: string, part: string) => {
     try {
       return decodeURIComponent(part);
     } catch {
-      throw new ConfigError(`connection.url: ${part} is badly escaped`);
+      // Without what it is: it may be a password.
+      throw new ConfigError(`connection.url: the ${what} is badly escaped; a % is written %25`);
     }
   };
-  const database = text(url.pathname.replace(/^\//, ""));
+  const database = text("database", url.pathname.replace(/^\//, ""));
   const host = url.hostname.replace(/^\[|\]$/g, "");
   if (host === "") throw new ConfigError("connection.url has no host");
   const tls = tlsMode(parameters);
+  const tlsFiles = {
+    ca: parameters.get("sslCa") ?? parameters.get("serverSslCert"),
+    cert: parameters.get("sslCert"),
+    key: parameters.get("sslKey"),
+  };
+  // Who gives certificates does not expect a password in the clear.
+  if (!parameters.has("sslMode") && tls === "disabled" && Object.values(tlsFiles).some((file) => file !== null))
+    throw new ConfigError(
+      "connection.url has certificates, and no sslMode that uses them: give VERIFY_CA or VERIFY_IDENTITY",
+    );
   // The driver would compare the certificate with "localhost".
   if (tls === "verify-identity" && isIP(host) !== 0)
     throw new ConfigError("connection.url: to verify the server's identity its name is needed, not its address");
   return {
     host,
     port: url.port === "" ? PORT : Number(url.port),
-    user: url.username === "" ? (parameters.get("user") ?? "") : text(url.username),
-    password: url.password === "" ? (parameters.get("password") ?? "") : text(url.password),
+    user: url.username === "" ? (parameters.get("user") ?? "") : text("user", url.username),
+    password: url.password === "" ? (parameters.get("password") ?? "") : text("password", url.password),
     database: database === "" ? null : database,
     tls,
-    tlsFiles: {
-      ca: parameters.get("sslCa") ?? parameters.get("serverSslCert"),
-      cert: parameters.get("sslCert"),
-      key: parameters.get("sslKey"),
-    },
+    tlsFiles,
   };
 }
 
 function tlsMode(parameters: URLSearchParams): TlsMode {
   const given = parameters.get("sslMode");
-  if (given === null) return parameters.get("useSSL") === "true" ? "required" : "disabled";
+  if (given === null) {
+    const isTrue = (name: string) => parameters.get(name)?.toLowerCase() === "true";
+    if (!isTrue("useSSL")) return "disabled";
+    return isTrue("verifyServerCertificate") ? "verify-ca" : "required";
+  }
   const mode = MODES[given.toLowerCase().replaceAll("_", "-")];
   if (mode === undefined)
     throw new ConfigError(

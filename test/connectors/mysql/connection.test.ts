@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RetriableError } from "@headrace/sdk";
+import { toAddress, urlProblem } from "../../../connectors/mysql/src/address.ts";
 import { isOfRecord, toRetriable } from "../../../connectors/mysql/src/errors.ts";
 
 describe("errors of MySQL", () => {
@@ -42,5 +43,23 @@ describe("errors of MySQL", () => {
     ] as const)
       assert.ok(isOfRecord(ofServer(errno, state)), String(errno));
     for (const errno of [1205, 1146, 1064]) assert.equal(isOfRecord(ofServer(errno, "HY000")), false, String(errno));
+  });
+});
+
+describe("a URL of MySQL", () => {
+  it("is refused without its password being told", () => {
+    const problem = urlProblem("mysql://root:100%secret@db:3306/shop");
+    assert.match(String(problem), /the password is badly escaped/);
+    assert.doesNotMatch(String(problem), /100|secret/);
+  });
+
+  it("never means less of TLS than it says", () => {
+    const tlsOf = (parameters: string) => toAddress({ "connection.url": `mysql://db/shop?${parameters}` }).tls;
+    assert.deepEqual(
+      ["", "useSSL=true", "useSSL=TRUE&verifyServerCertificate=true", "sslMode=VERIFY_CA&sslCa=/ca"].map(tlsOf),
+      ["disabled", "required", "verify-ca", "verify-ca"],
+    );
+    assert.match(String(urlProblem("mysql://db/shop?sslCa=/ca")), /no sslMode that uses them/);
+    assert.equal(urlProblem("mysql://db/shop?sslMode=DISABLED&sslCa=/ca"), null);
   });
 });
