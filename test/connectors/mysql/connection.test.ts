@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { RetriableError } from "@headrace/sdk";
+import { RetriableError, type SinkRecord } from "@headrace/sdk";
+import { sinkRecord } from "@headrace/sdk/testing";
+import type { Change } from "@headrace/sql";
 import { toAddress, urlProblem } from "../../../connectors/mysql/src/address.ts";
 import { isOfRecord, toRetriable } from "../../../connectors/mysql/src/errors.ts";
+import { statementsOf } from "../../../connectors/mysql/src/sink/statements.ts";
 
 describe("errors of MySQL", () => {
   const ofServer = (errno: number, sqlState: string) => Object.assign(new Error("it failed"), { errno, sqlState });
@@ -61,5 +64,34 @@ describe("a URL of MySQL", () => {
     );
     assert.match(String(urlProblem("mysql://db/shop?sslCa=/ca")), /no sslMode that uses them/);
     assert.equal(urlProblem("mysql://db/shop?sslMode=DISABLED&sslCa=/ca"), null);
+  });
+});
+
+describe("statements of MySQL", () => {
+  const record: SinkRecord = sinkRecord({ offset: 0n, value: { schema: null, value: null } });
+  const changeOf = (kind: Change["kind"], value: string): Change => ({
+    record,
+    kind,
+    table: "t",
+    key: ["note"],
+    columns: [{ name: "note", value, schema: null }],
+  });
+
+  it("are shorter, with what is before them in their packet, than the longest packet", () => {
+    const maxBytes = 4_096;
+    for (const kind of ["write", "delete"] as const) {
+      for (let length = 1; length < 3_900; length += 1) {
+        const value = "x".repeat(length);
+        const written = statementsOf([changeOf(kind, value), changeOf(kind, `${value}y`)], {
+          mode: "insert",
+          maxBytes,
+        });
+        for (const statement of written) assert.ok(statement.length < maxBytes - 32, `${kind} ${statement.length}`);
+      }
+      assert.throws(
+        () => statementsOf([changeOf(kind, "x".repeat(4_050))], { mode: "insert", maxBytes }),
+        /a row needs/,
+      );
+    }
   });
 });

@@ -348,6 +348,25 @@ describe("the sink of MySQL and MariaDB", () => {
       await sink.close();
     });
 
+    it("takes a row as long as the server takes, and no longer one", async () => {
+      await database.run("CREATE TABLE packets (note longtext)");
+      const sink = await open({ "table.name.format": "packets" });
+      const fixed = "INSERT INTO `packets` (`note`) VALUES ('')".length;
+      const longest = 2 ** 24 - fixed;
+      // A packet that is as long as max_allowed_packet costs the connection, each time that it is tried.
+      const lengths = [longest, longest - 1, longest - 2, longest - 60, longest - 70];
+      const values = lengths.map((length) => ({ schema: null, value: { note: "x".repeat(length) } }));
+      for (const [index, value] of values.entries()) await sink.put([sinkRecord({ offset: BigInt(index), value })]);
+      await sink.close();
+      assert.deepEqual(
+        sink.errants.map(({ record }) => record.offset),
+        [0n, 1n, 2n, 3n],
+      );
+      assert.deepEqual(plain(await database.rows("SELECT LENGTH(note) AS bytes FROM packets")), [
+        { bytes: longest - 70 },
+      ]);
+    });
+
     it("hands over a record for which there is no partition", async () => {
       await database.run("CREATE TABLE parts (id int) PARTITION BY RANGE (id) (PARTITION low VALUES LESS THAN (10))");
       const sink = await open({ "table.name.format": "parts" });

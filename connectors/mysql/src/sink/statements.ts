@@ -5,6 +5,8 @@ import { literalOf } from "./literal.ts";
 
 /** As long as a statement may get when there is more than one row, bytes: longer ones are not faster. */
 const STATEMENT_BYTES = 1 << 19;
+/** What the protocol puts before a statement in its packet, bytes, and more: a packet has to be shorter than max_allowed_packet. */
+const PACKET_BYTES = 64;
 /** Most rows that one DELETE looks for: the optimizer gives up on long lists. */
 const DELETE_ROWS = 500;
 
@@ -80,7 +82,8 @@ function joined(
 ): readonly string[] {
   const { before, between, after, maxBytes, maxPieces = Number.POSITIVE_INFINITY } = form;
   const fixed = Buffer.byteLength(before) + Buffer.byteLength(after);
-  const limit = Math.min(maxBytes - fixed, STATEMENT_BYTES);
+  const most = maxBytes - PACKET_BYTES - fixed;
+  const limit = Math.min(most, STATEMENT_BYTES);
   const statements: string[] = [];
   let held: string[] = [];
   let bytes = 0;
@@ -91,7 +94,7 @@ function joined(
   };
   for (const piece of pieces) {
     const size = Buffer.byteLength(piece) + between.length;
-    if (fixed + size > maxBytes)
+    if (size > most)
       throw new DataError(`a row needs ${fixed + size} bytes of SQL, and max_allowed_packet is ${maxBytes}`);
     if (bytes + size > limit || held.length >= maxPieces) flush();
     held.push(piece);
