@@ -17,6 +17,7 @@ export interface ProgressMonitor {
 /** Bound on what is remembered per topic or file. */
 const MAX_MOMENTS = 100_000;
 const FILE_POLL_MS = 10;
+const SESSION_MS = 10_000;
 /** Longest wait for topics that are not there yet. */
 const TOPICS_MS = 60_000;
 const TOPIC_POLL_MS = 100;
@@ -66,7 +67,9 @@ async function readTopics(
   const consumer = kafka.consumer({
     groupId: `progress-monitor-${process.pid}-${Math.random().toString(36).slice(2)}`,
     maxWaitTimeInMs: 20,
-    sessionTimeout: 60_000,
+    // After an outage it may come back as another member, which waits so long for the former one.
+    sessionTimeout: SESSION_MS,
+    rebalanceTimeout: SESSION_MS,
     retry: { retries: 1000, initialRetryTime: 50, maxRetryTime: 300 },
   });
   const joined = new Promise<void>((resolve) => {

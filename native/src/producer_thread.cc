@@ -81,15 +81,12 @@ void Producer::ServeReports(rd_kafka_event_t* event) {
       served++;
       batch.outstanding--;
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const char* text = rd_kafka_message_produce_errstr(message);
-        int32_t text_index = -1;
-        if (text != nullptr) {
-          if (batch.messages.empty() || batch.messages.back() != text) batch.messages.push_back(text);
-          text_index = static_cast<int32_t>(batch.messages.size() - 1);
-        }
-        batch.refusals.push_back({static_cast<int32_t>(index), message->err, text_index});
+        // Not rd_kafka_message_produce_errstr: it points into the broker's answer, which librdkafka 2.12 has freed by now.
+        const char* text = rd_kafka_err2str(message->err);
+        if (batch.messages.empty() || batch.messages.back() != text) batch.messages.push_back(text);
+        batch.refusals.push_back({static_cast<int32_t>(index), message->err, static_cast<int32_t>(batch.messages.size() - 1)});
         if (failure.code == RD_KAFKA_RESP_ERR_NO_ERROR && !WasPurged(message->err)) {
-          failure = {message->err, false, text != nullptr ? text : rd_kafka_err2str(message->err)};
+          failure = {message->err, false, text};
         }
       } else if (options_.report_positions) {
         batch.partitions[index] = message->partition;

@@ -94,7 +94,10 @@ describe("failover", () => {
       },
       limitMs,
       20,
-    );
+    ).catch((cause: unknown) => {
+      const late = [...monitor.firstProgress([...topics, ...outputs], sinceMs)].filter(([, atMs]) => atMs === null);
+      throw new Error(`nothing moved in ${late.map(([name]) => name).join(", ")}`, { cause });
+    });
   }
 
   /** Removes `victim` from the live workers, lets `kill` act, measures, and replaces it. */

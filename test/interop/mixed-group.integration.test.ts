@@ -267,7 +267,7 @@ describe("a group of JVM and Headrace workers", { timeout: 800_000 }, () => {
       );
       const numbers = (await consumeAll(kafka.bootstrap, topicOf(name))).map((line) => Number(line.split(" ")[1]));
       const passage = follow(numbers);
-      assert.deepEqual([passage.arrived, passage.jumps], [count, []], name);
+      assert.deepEqual([passage.arrived, passage.jumps, passage.returns], [count, [], []], name);
       records += numbers.length;
     }
     const arrived = new Set(linesOut());

@@ -41,18 +41,23 @@ export interface Passage {
   readonly repeats: readonly string[];
   /** Where it went on elsewhere than at the next number: lost records, or two instances at once. */
   readonly jumps: readonly string[];
+  /** Where it went on, behind a repeat, at the number that was next before that: a write of an instance that another one had followed. */
+  readonly returns: readonly string[];
 }
 
 /** Follows numbers through. */
 export function follow(numbers: readonly number[]): Passage {
   const repeats: string[] = [];
   const jumps: string[] = [];
+  const returns: string[] = [];
   let before = -1;
+  let greatest = -1;
   for (const number of numbers) {
     const step = `${before} → ${number}`;
     if (number <= before) repeats.push(step);
-    else if (number > before + 1) jumps.push(step);
+    else if (number > before + 1) (number === greatest + 1 ? returns : jumps).push(step);
     before = number;
+    greatest = Math.max(greatest, number);
   }
-  return { arrived: new Set(numbers).size, repeats, jumps };
+  return { arrived: new Set(numbers).size, repeats, jumps, returns };
 }
