@@ -1,11 +1,8 @@
 import type { Logger } from "@headrace/sdk";
 import type { ClientOwner, TaskClients } from "./clients.ts";
 
-/**
- * Longest wait for the group's coordinator when a dead predecessor is looked for. A broker that has stood still takes its groups up again after
- * some seconds; a consumer that joins before would wait for the end of the dead member's session, 45 s by default.
- */
-const LOOK_UP_MS = 30_000;
+/** Longest wait for the group's coordinator when a dead predecessor is looked for. */
+const LOOK_UP_MS = 5_000;
 
 type SinkClients = Pick<TaskClients, "sinkIdentity" | "createAdmin">;
 
