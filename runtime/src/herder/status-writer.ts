@@ -32,8 +32,7 @@ export function createStatusWriter(options: {
     report({ connector, task }, { state, trace, version }) {
       const known = version ?? (WITH_VERSION.has(state) ? versionOf(connector) : null);
       const entry = { state, workerId, generation: generation(), trace: trace ?? null, version: known };
-      // With a trace it is a failure as well, of an executor: a worker that the group has left behind loses its executors, too.
-      const safe = SAFE.has(state) || (state === "RESTARTING" && trace != null);
+      const safe = SAFE.has(state);
       if (task === null) store.putConnector(connector, entry, { safe });
       else store.putTask({ connector, task }, entry, { safe });
     },
