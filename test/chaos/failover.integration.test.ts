@@ -19,8 +19,7 @@ const SESSION_MS = 20_000;
 const LIMIT_MS = 18_000;
 /** Longer than the session: the survivors lose theirs, too. */
 const KAFKA_AWAY_MS = 24_000;
-/** Sinks may have to wait until the sessions of their former consumers, 45 s, have ended: a coordinator takes groups up again with time to spare. */
-const KAFKA_AWAY_LIMIT_MS = KAFKA_AWAY_MS + 120_000;
+const KAFKA_AWAY_LIMIT_MS = KAFKA_AWAY_MS + 40_000;
 
 /** Six sources and six sinks over three workers; workers are killed one after the other, and no record may be missing at the end. */
 describe("failover", () => {
