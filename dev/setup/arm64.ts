@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { step } from "../progress.ts";
+import { aptInstall } from "./debian-packages.ts";
 import { lockedPackage } from "./locked-package.ts";
 import { headersOf, hostPlatform, type Platform } from "./platform.ts";
 import { debianSysroot } from "./sysroot.ts";
@@ -55,11 +55,7 @@ async function needCompiler(): Promise<void> {
   const name = `g++-${COMPILER}`;
   const remedy = `install ${name}, or build the image on an arm64 machine`;
   if (process.getuid?.() !== 0) throw new Error(`images for arm64 need a cross compiler: ${remedy}`);
-  await step(`install ${name}`, async () => {
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    await run("apt-get", ["update", "-qq"], { env, maxBuffer: 1 << 26 });
-    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", name], { env, maxBuffer: 1 << 26 });
-  }).catch((cause: unknown) => {
+  await aptInstall(name, [name]).catch((cause: unknown) => {
     throw new Error(`images for arm64 need a cross compiler: ${remedy}`, { cause });
   });
 }

@@ -8,7 +8,12 @@ const run = promisify(execFile);
 export async function installDebian(system: string, packages: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new Error(`${system} is not here: install it (apt-get install ${packages.join(" ")})`);
-  await step(`install ${system}`, async () => {
+  await aptInstall(system, packages);
+}
+
+/** Installs Debian packages with apt-get, whoever this is; `title` is what the person watching is told. Rejects with what apt-get does. */
+export async function aptInstall(title: string, packages: readonly string[]): Promise<void> {
+  await step(`install ${title}`, async () => {
     const options = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, maxBuffer: 1 << 26 };
     await run("apt-get", ["update", "-qq"], options);
     await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], options);

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { cacheDir, repoRoot } from "../cache.ts";
 import { withLock } from "../lock.ts";
 import { step } from "../progress.ts";
+import { aptInstall } from "./debian-packages.ts";
 import { hostPlatform, type Platform } from "./platform.ts";
 
 const run = promisify(execFile);
@@ -117,14 +118,7 @@ async function installMissing(platform: Platform): Promise<void> {
   const packages = missing.map(({ debianPackage }) => debianPackage);
   try {
     if (process.getuid?.() !== 0) throw new Error("not root");
-    await step(`install ${packages.join(", ")}`, async () => {
-      const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-      await run("apt-get", ["update", "-qq"], { env, maxBuffer: 1 << 26 });
-      await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], {
-        env,
-        maxBuffer: 1 << 26,
-      });
-    });
+    await aptInstall(packages.join(", "), packages);
   } catch {
     for (const { debianPackage, purpose } of missing)
       process.stderr.write(`  without ${debianPackage}: no ${purpose}\n`);
