@@ -50,6 +50,7 @@ export {
   withAttributes,
 } from "./schema.ts";
 export { schemasEqual, valuesEqual } from "./schema-equality.ts";
+export { memoizeSchema } from "./schema-memory.ts";
 export type { DateFormat } from "./simple-date-format.ts";
 export { compileDateFormat } from "./simple-date-format.ts";
 export type {
@@ -79,7 +80,7 @@ export type {
   TransactionContext,
 } from "./source.ts";
 export { defineSource } from "./source.ts";
-export { checkValue, createStruct } from "./struct.ts";
+export { checkValue, createStruct, isStructLike } from "./struct.ts";
 export { javaFloat, shortestSingle, toText } from "./text.ts";
 export type { ConnectRecord, PredicateDefinition, TransformDefinition, TransformFunction } from "./transform.ts";
 export { definePredicate, defineTransform } from "./transform.ts";

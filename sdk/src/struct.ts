@@ -1,5 +1,6 @@
 import { DataError } from "./errors.ts";
 import type { Schema, SchemaAndValue, Value } from "./schema.ts";
+import { WholeDouble } from "./whole-double.ts";
 
 /**
  * A STRUCT value of these fields, in the schema's order: defaults are filled in, optional fields that are not given are null. Throws
@@ -99,4 +100,17 @@ function describeType(value: Value): string {
   if (value === null) return "null";
   if (typeof value !== "object") return typeof value;
   return value.constructor.name;
+}
+
+/** Whether a value is a struct or a schemaless object, and none of the other kinds of objects that a {@link Value} can be. */
+export function isStructLike(value: Value): value is { readonly [field: string]: Value } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !Buffer.isBuffer(value) &&
+    !(value instanceof Map) &&
+    !(value instanceof Date) &&
+    !(value instanceof WholeDouble)
+  );
 }

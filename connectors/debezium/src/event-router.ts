@@ -5,6 +5,7 @@ import {
   defineTransform,
   type Field,
   type Header,
+  memoizeSchema,
   NULL_VALUE,
   parseReplacement,
   type Schema,
@@ -19,7 +20,6 @@ import {
   getField,
   getText,
   isEnvelope,
-  memoize,
   requireStruct,
   type StructData,
   structOf,
@@ -125,7 +125,7 @@ function compile(settings: Config): TransformFunction {
   const regex = config.fullMatch(settings["route.topic.regex"]);
   const replace = parseReplacement(settings["route.topic.replacement"], regex);
   const payloadColumn = settings["table.field.event.payload"];
-  const schemas = memoize((_: Schema) => new WeakMap<Schema, Map<string, Schema>>());
+  const schemas = memoizeSchema((_: Schema) => new WeakMap<Schema, Map<string, Schema>>());
 
   /** The struct around payload and columns. */
   function envelopeSchema(row: Schema, payload: Schema, topic: string, version: number | null): Schema {

@@ -81,15 +81,3 @@ export function structLike(schema: Schema, fields: readonly Field[]): Schema {
 export function structOf(entries: readonly (readonly [string, Value])[]): Struct {
   return Object.fromEntries(entries);
 }
-
-/** Remembers what was derived of a schema, for as long as that is in use. */
-export function memoize<T>(derive: (schema: Schema) => T): (schema: Schema) => T {
-  const known = new WeakMap<Schema, { readonly derived: T }>();
-  return (schema) => {
-    const found = known.get(schema);
-    if (found !== undefined) return found.derived;
-    const derived = derive(schema);
-    known.set(schema, { derived });
-    return derived;
-  };
-}

@@ -4,6 +4,7 @@ import {
   DataError,
   defineTransform,
   type Header,
+  memoizeSchema,
   NULL_VALUE,
   OPTIONAL_STRING_SCHEMA,
   type Schema,
@@ -17,7 +18,6 @@ import {
   getText,
   isEnvelope,
   isStruct,
-  memoize,
   requireStruct,
   type StructData,
   structLike,
@@ -122,8 +122,8 @@ function compile(settings: Config): TransformFunction {
   const headers = parseReferences(settings["add.headers"], settings["add.headers.prefix"]);
   const fields = parseReferences(settings["add.fields"], settings["add.fields.prefix"]);
   const route = settings["route.by.field"];
-  const headersOf = memoize((event) => resolveReferences(event, headers));
-  const fieldsOf = memoize((event) => resolveReferences(event, fields));
+  const headersOf = memoizeSchema((event) => resolveReferences(event, headers));
+  const fieldsOf = memoizeSchema((event) => resolveReferences(event, fields));
   const addDeleted = createDeletedMark(settings["replace.null.with.default"]);
   const addFields = createFieldAdder();
   const dropFields = createFieldDropper(settings);
@@ -198,7 +198,7 @@ function part(event: StructData, name: "before" | "after"): SchemaAndValue {
 
 /** Adds `__deleted`, as Connect's InsertField does. */
 function createDeletedMark(replaceNull: boolean): (row: StructData, deleted: "true" | "false") => StructData {
-  const schemaOf = memoize((schema) =>
+  const schemaOf = memoizeSchema((schema) =>
     structLike(schema, [...(schema.fields ?? []), { name: "__deleted", schema: OPTIONAL_STRING_SCHEMA }]),
   );
   return ({ schema, value }, deleted) => {
@@ -213,7 +213,7 @@ function createDeletedMark(replaceNull: boolean): (row: StructData, deleted: "tr
 /** Adds fields of the event; the schema is a required one, also if there is nothing to add. */
 function createFieldAdder(): (row: StructData, event: StructData, added: readonly Resolved[]) => StructData {
   /** By the event's schema, then by the row's. */
-  const schemas = memoize(() => new WeakMap<Schema, Schema>());
+  const schemas = memoizeSchema(() => new WeakMap<Schema, Schema>());
   return (row, event, added) => {
     const known = schemas(event.schema);
     let schema = known.get(row.schema);
@@ -232,7 +232,7 @@ function createFieldDropper(settings: Config): (record: ConnectRecord) => Connec
   const header = settings["drop.fields.header.name"] ?? "";
   const onlyOptional = settings["drop.fields.keep.schema.compatible"];
   if (header.trim() === "") return (record) => record;
-  const schemas = memoize((schema) => new Map<string, Schema>([["", schema]]));
+  const schemas = memoizeSchema((schema) => new Map<string, Schema>([["", schema]]));
 
   function without(data: SchemaAndValue, names: readonly string[]): SchemaAndValue {
     const { schema, value } = data;

@@ -1,7 +1,7 @@
-import { defineTransform, config as key, type Schema, type SchemaType, type Value } from "@headrace/sdk";
+import { defineTransform, config as key, memoizeSchema, type Schema, type SchemaType, type Value } from "@headrace/sdk";
 import { z } from "zod";
 import { type CastType, castValue, isCastType } from "./cast-value.ts";
-import { basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { basicsOf, structOf } from "./derived-schema.ts";
 import { admit, fieldOf, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 

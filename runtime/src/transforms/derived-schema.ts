@@ -1,17 +1,5 @@
 import { DataError, type Field, type Schema } from "@headrace/sdk";
 
-/** Remembers what was derived of a schema, for as long as that is in use. */
-export function memoizeSchema<T>(derive: (schema: Schema) => T): (schema: Schema) => T {
-  const known = new WeakMap<Schema, { readonly derived: T }>();
-  return (schema) => {
-    const found = known.get(schema);
-    if (found !== undefined) return found.derived;
-    const derived = derive(schema);
-    known.set(schema, { derived });
-    return derived;
-  };
-}
-
 /** Name, version, doc and parameters of a schema, which transforms keep; not whether it is optional, nor its default. */
 export function basicsOf(schema: Schema): Partial<Schema> {
   const { name, version, doc, parameters } = schema;

@@ -1,6 +1,13 @@
-import { DataError, defineTransform, type Field, config as key, type Schema, type Value } from "@headrace/sdk";
+import {
+  DataError,
+  defineTransform,
+  type Field,
+  config as key,
+  memoizeSchema,
+  type Schema,
+  type Value,
+} from "@headrace/sdk";
 import { z } from "zod";
-import { memoizeSchema } from "./derived-schema.ts";
 import { parseFieldPath } from "./field-path.ts";
 import { type Fields, fieldOf, fieldsOf, REPLACE_NULL, readField, requireFields } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";

@@ -1,12 +1,12 @@
 import {
   DataError,
   type Field,
+  isStructLike,
   javaClassOf,
   config as key,
   type Schema,
   type SchemaAndValue,
   type Value,
-  WholeDouble,
 } from "@headrace/sdk";
 
 /** A STRUCT's or a schemaless map's fields. */
@@ -27,25 +27,13 @@ export function requireFields(data: SchemaAndValue, purpose: string): Fields {
   const { schema, value } = data;
   if (schema === null) {
     if (value instanceof Map) return fromMap(value, purpose);
-    if (isObject(value)) return value;
+    if (isStructLike(value)) return value;
     throw new DataError(
       `Only Map objects supported in absence of schema for [${purpose}], found: ${javaClassOf(value, null)}`,
     );
   }
-  if (schema.type === "STRUCT" && isObject(value)) return value;
+  if (schema.type === "STRUCT" && isStructLike(value)) return value;
   throw new DataError(`Only Struct objects supported for [${purpose}], found: ${javaClassOf(value, schema)}`);
-}
-
-function isObject(value: Value): value is Fields {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !Buffer.isBuffer(value) &&
-    !(value instanceof Map) &&
-    !(value instanceof Date) &&
-    !(value instanceof WholeDouble)
-  );
 }
 
 function fromMap(map: ReadonlyMap<Value, Value>, purpose: string): Fields {

@@ -4,12 +4,13 @@ import {
   type Field,
   javaClassOf,
   config as key,
+  memoizeSchema,
   type Schema,
   typeOfValue,
   type Value,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { addName, basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { addName, basicsOf, structOf } from "./derived-schema.ts";
 import { admit, type Fields, fieldOf, fieldsOf, readField, requireFields, setField } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 

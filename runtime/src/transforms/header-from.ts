@@ -1,6 +1,14 @@
-import { DataError, defineTransform, type Header, config as key, type Schema, type Value } from "@headrace/sdk";
+import {
+  DataError,
+  defineTransform,
+  type Header,
+  config as key,
+  memoizeSchema,
+  type Schema,
+  type Value,
+} from "@headrace/sdk";
 import { z } from "zod";
-import { basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { basicsOf, structOf } from "./derived-schema.ts";
 import { admit, fieldOf, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 

@@ -1,6 +1,6 @@
-import { defineTransform, config as key, type Schema } from "@headrace/sdk";
+import { defineTransform, config as key, memoizeSchema, type Schema } from "@headrace/sdk";
 import { z } from "zod";
-import { memoizeSchema, structOf } from "./derived-schema.ts";
+import { structOf } from "./derived-schema.ts";
 import { admit } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 

@@ -5,6 +5,7 @@ import {
   INT32_SCHEMA,
   INT64_SCHEMA,
   config as key,
+  memoizeSchema,
   optional,
   type Schema,
   STRING_SCHEMA,
@@ -12,7 +13,7 @@ import {
   type Value,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { basicsOf, structOf } from "./derived-schema.ts";
 import { admit, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 

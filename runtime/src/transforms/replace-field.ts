@@ -1,6 +1,6 @@
-import { defineTransform, type Field, config as key, type Schema, type Value } from "@headrace/sdk";
+import { defineTransform, type Field, config as key, memoizeSchema, type Schema, type Value } from "@headrace/sdk";
 import { z } from "zod";
-import { basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { basicsOf, structOf } from "./derived-schema.ts";
 import { admit, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
 import { names } from "./names.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";

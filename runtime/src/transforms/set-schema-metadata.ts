@@ -1,6 +1,5 @@
-import { DataError, defineTransform, config as key, type Schema, type Value } from "@headrace/sdk";
+import { DataError, defineTransform, config as key, memoizeSchema, type Schema, type Value } from "@headrace/sdk";
 import { z } from "zod";
-import { memoizeSchema } from "./derived-schema.ts";
 import { admit, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 

@@ -8,6 +8,7 @@ import {
   INT64_SCHEMA,
   javaClassOf,
   config as key,
+  memoizeSchema,
   type Schema,
   STRING_SCHEMA,
   TIME_NAME,
@@ -16,7 +17,7 @@ import {
   type Value,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { basicsOf, memoizeSchema, structOf } from "./derived-schema.ts";
+import { basicsOf, structOf } from "./derived-schema.ts";
 import { admit, fieldOf, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
 import { javaName, KEY, type Side, VALUE } from "./side.ts";
 

@@ -1,6 +1,6 @@
-import { DataError, defineTransform, type Schema, type Value } from "@headrace/sdk";
+import { DataError, defineTransform, memoizeSchema, type Schema, type Value } from "@headrace/sdk";
 import { z } from "zod";
-import { memoizeSchema, structOf } from "./derived-schema.ts";
+import { structOf } from "./derived-schema.ts";
 import { admit, fieldOf, fieldsOf, REPLACE_NULL, readField, requireFields, setField } from "./fields.ts";
 import { names } from "./names.ts";
 

@@ -1,4 +1,4 @@
-import { DataError, type Schema, type SchemaAndValue, type Value, WholeDouble } from "@headrace/sdk";
+import { DataError, isStructLike, type Schema, type SchemaAndValue, type Value } from "@headrace/sdk";
 
 /** A field with what it has. */
 export interface FieldValue {
@@ -10,21 +10,8 @@ export interface FieldValue {
 /** A plain object's member, never an inherited one; null if it is not there. */
 export function memberOf(value: Value, name: string): Value {
   if (value instanceof Map) return value.get(name) ?? null;
-  if (!isObject(value) || !Object.hasOwn(value, name)) return null;
+  if (!isStructLike(value) || !Object.hasOwn(value, name)) return null;
   return value[name] ?? null;
-}
-
-/** Whether a value is a struct or a schemaless object. */
-export function isObject(value: Value): value is { readonly [field: string]: Value } {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !Buffer.isBuffer(value) &&
-    !(value instanceof Map) &&
-    !(value instanceof Date) &&
-    !(value instanceof WholeDouble)
-  );
 }
 
 /** The fields of a struct or of a schemaless object; null for other values. */
@@ -36,7 +23,7 @@ export function fieldsOf({ schema, value }: SchemaAndValue): readonly FieldValue
       value: memberOf(value, field.name),
     }));
   }
-  if (schema !== null || !isObject(value)) return null;
+  if (schema !== null || !isStructLike(value)) return null;
   return Object.entries(value).map(([name, item]) => ({ name, schema: null, value: item }));
 }
 
@@ -58,5 +45,5 @@ function childOf({ schema, value }: SchemaAndValue, name: string): SchemaAndValu
   }
   if (value instanceof Map)
     return value.has(name) ? { schema: schema?.valueSchema ?? null, value: memberOf(value, name) } : null;
-  return isObject(value) && Object.hasOwn(value, name) ? { schema: null, value: memberOf(value, name) } : null;
+  return isStructLike(value) && Object.hasOwn(value, name) ? { schema: null, value: memberOf(value, name) } : null;
 }

@@ -1,5 +1,13 @@
-import { type Header, NULL_VALUE, type SchemaAndValue, type SourceRecord, toText, type Value } from "@headrace/sdk";
-import { fieldAt, isObject, memberOf } from "../format/fields.ts";
+import {
+  type Header,
+  isStructLike,
+  NULL_VALUE,
+  type SchemaAndValue,
+  type SourceRecord,
+  toText,
+  type Value,
+} from "@headrace/sdk";
+import { fieldAt, memberOf } from "../format/fields.ts";
 
 type Content = Pick<SourceRecord, "key" | "value" | "headers" | "timestamp">;
 
@@ -28,7 +36,7 @@ export function envelopeContent(item: SchemaAndValue): Content {
 }
 
 function toHeader(item: Value): readonly Header[] {
-  if (!isObject(item)) return [];
+  if (!isStructLike(item)) return [];
   const key = memberOf(item, "key");
   const value = memberOf(item, "value");
   return typeof key === "string"
