@@ -1,5 +1,6 @@
 import { isReady } from "../cluster-pods.ts";
 import type { Pod } from "../kube/resources.ts";
+import { lastWords } from "./last-words.ts";
 import { isRollRequested } from "./manual-roll.ts";
 import { DRAINING_ANNOTATION, REVISION_ANNOTATION } from "./names.ts";
 
@@ -94,8 +95,8 @@ function troubleOf({ status }: Pod, container: string): Trouble | null {
   const ended = state?.state?.terminated ?? state?.lastState?.terminated;
   const running = state?.state?.running !== undefined;
   if (!running && ended !== undefined) {
-    const last = ended.message?.trim().split("\n").at(-1);
-    const why = last ? `: ${last}` : "";
+    const last = lastWords(ended.message);
+    const why = last === null ? "" : `: ${last}`;
     const reason = waiting?.reason ?? ended.reason ?? "Ended";
     return { reason, message: `${what} ended with code ${ended.exitCode}${why}`, lasting: LASTING.has(reason) };
   }

@@ -1,6 +1,6 @@
 import type { KafkaConnectorStatus, SinkLag, StringMap } from "@headrace/contract";
+import { hideSecrets } from "../hidden-secrets.ts";
 import type { OffsetEntry } from "./offsets-json.ts";
-import { hideSecrets } from "./trace.ts";
 
 /** How far a connector has come, as its status shows it. */
 export type OffsetsSummary = NonNullable<KafkaConnectorStatus["offsets"]>;
