@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import type { Architecture } from "../setup/platform.ts";
+import { gzipOnce } from "./compression.ts";
 import { completed, type ImageFile } from "./file.ts";
 import { toTar } from "./tar.ts";
 
@@ -36,17 +36,6 @@ export interface WrittenImage {
   /** `sha256:…`: what registries and clusters know the image by. Of its manifest, or of the index of several. */
   readonly digest: string;
   readonly platforms: readonly WrittenPlatform[];
-}
-
-/** Compresses layers; one that several images have, once. */
-export function gzipOnce(): (tar: Buffer) => Buffer {
-  const done = new Map<string, Buffer>();
-  return (tar) => {
-    const digest = digestOf(tar);
-    const known = done.get(digest) ?? gzipSync(tar, { level: 6 });
-    done.set(digest, known);
-    return known;
-  };
 }
 
 interface Descriptor {
