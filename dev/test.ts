@@ -26,8 +26,6 @@ const CONCURRENCY = availableParallelism() + 1;
 /** Of a file of the group `test`, and of one of the others: several times what the slowest takes on two processors. */
 const TIMEOUT_MS = 600_000;
 const LONG_TIMEOUT_MS = 1_200_000;
-/** Of the whole life of a release on real nodes. */
-const E2E_TIMEOUT_MS = 3_600_000;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -82,11 +80,7 @@ async function main(): Promise<number> {
       timeoutMs: group === "test" ? TIMEOUT_MS : LONG_TIMEOUT_MS,
     });
     const alone = wanted.filter(runsAlone);
-    await runFiles(alone, {
-      report,
-      concurrency: 1,
-      timeoutMs: group === "e2e" ? E2E_TIMEOUT_MS : LONG_TIMEOUT_MS,
-    });
+    await runFiles(alone, { report, concurrency: 1, timeoutMs: LONG_TIMEOUT_MS });
     if (group === "scale") keepTable(report);
     return report.close(performance.now() - started) ? 0 : 1;
   } finally {

@@ -36,6 +36,20 @@ export function makeCgroups(name: string, children: readonly string[], root = RO
   }
 }
 
+/** Makes and removes groups as {@link makeCgroups} makes them; answers what keeps them from being used, or null. */
+export async function tryCgroups(name: string, root = ROOT): Promise<string | null> {
+  try {
+    makeCgroups(name, ["trial"], root);
+    if (!isUnified(root)) return null;
+    const lacking = missingControllers(join(root, name, "trial"));
+    return lacking.length === 0 ? null : `below ${root} there is no ${lacking.join(", ")}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await removeCgroups(name, root);
+  }
+}
+
 /** Ends what is left in the group `name` of each hierarchy, and removes the group with all below it. Idempotent. */
 export async function removeCgroups(name: string, root = ROOT): Promise<void> {
   for (const hierarchy of hierarchies(root)) {

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
 import { z } from "zod";
 import { repoRoot } from "../cache.ts";
 import { buildImages } from "../image/build.ts";
@@ -19,19 +20,21 @@ import { nextTag, runTests } from "./run-tests.ts";
 
 /**
  * `make e2e`: the chart, from the images as they ship, on nodes with kubelet and containerd. The nodes live in namespaces of their own (network,
- * mounts, processes), which lead nowhere and end with this process; what remains of them in cgroups and files is removed at the end.
+ * mounts, processes), which lead nowhere and end with this process; what remains of them in cgroups and files is removed at the end. With
+ * `--if-able` a machine that cannot have nodes is no failure: what it lacks is printed, and that is all.
  */
 const PREFIX = "headrace-e2e-";
+/** Of cluster and tests together, the tests' own bound (`dev/test.ts`) included: what hangs beyond that is killed. */
+const LIMIT_MS = 1_800_000;
 
-async function main(words: readonly string[]): Promise<number> {
+async function main(words: readonly string[], ifAble: boolean): Promise<number> {
   const given = process.env["HEADRACE_KUBECONFIG"];
   if (given !== undefined && given !== "") return await onGivenCluster(given, words);
-  const reasons = obstacles(lookAtMachine());
+  const reasons = obstacles(await lookAtMachine(PREFIX));
   if (reasons.length > 0) {
-    console.error(
-      `make e2e cannot make nodes on this machine:\n${reasons.map((reason) => `  - ${reason}`).join("\n")}`,
-    );
-    return 1;
+    const verdict = ifAble ? "E2E WAS NOT RUN: this machine" : "make e2e: this machine";
+    console.error(`${verdict} cannot have nodes:\n${reasons.map((reason) => `  - ${reason}`).join("\n")}`);
+    return ifAble ? 0 : 1;
   }
   // Within the namespaces nothing can be downloaded.
   await kafkaLibs();
@@ -43,7 +46,7 @@ async function main(words: readonly string[]): Promise<number> {
   mkdirSync(imagesDir, { recursive: true });
   await step("build the images", () => buildImages(imagesDir));
   const version = ownVersion();
-  for (const left of leftCgroups(isOfDeadRun)) await removeCgroups(left);
+  await removeLeftOvers();
   const dir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   const cgroup = basename(dir);
   try {
@@ -91,7 +94,14 @@ function ownVersion(): string {
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
-/** A run's groups are named with its process's id. */
+/** Removes what runs that were killed have left: groups and directories. */
+async function removeLeftOvers(): Promise<void> {
+  for (const left of leftCgroups(isOfDeadRun)) await removeCgroups(left);
+  for (const left of readdirSync(tmpdir()).filter(isOfDeadRun))
+    rmSync(join(tmpdir(), left), { recursive: true, force: true });
+}
+
+/** What a run makes is named with its process's id. */
 function isOfDeadRun(name: string): boolean {
   const [, pid] = new RegExp(`^${PREFIX}(\\d+)-`).exec(name) ?? [];
   if (pid === undefined) return false;
@@ -124,13 +134,23 @@ async function inNamespaces(args: readonly string[]): Promise<number> {
     stdio: "inherit",
   });
   const ended = child;
-  return await new Promise((resolve, reject) => {
-    ended.once("error", reject);
-    ended.once("exit", (code) => resolve(code ?? 1));
-  });
+  const limit = setTimeout(() => {
+    console.error(`make e2e was not done after ${LIMIT_MS / 60_000} minutes and is killed`);
+    ended.kill("SIGKILL");
+  }, LIMIT_MS);
+  if (process.env["KEEP"] !== undefined) clearTimeout(limit);
+  try {
+    return await new Promise((resolve, reject) => {
+      ended.once("error", reject);
+      ended.once("exit", (code) => resolve(code ?? 1));
+    });
+  } finally {
+    clearTimeout(limit);
+  }
 }
 
 // The inner part ends at once; then what is left is removed.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child?.kill("SIGKILL"));
 
-process.exitCode = await main(process.argv.slice(2));
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { "if-able": { type: "boolean" } } });
+process.exitCode = await main(positionals, values["if-able"] === true);

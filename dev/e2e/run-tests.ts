@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repoRoot } from "../cache.ts";
 import { CONTEXT_VARIABLE, type E2eContext } from "./context.ts";
+import { printDiagnosis } from "./diagnosis.ts";
 
 /** Where the states that were seen are kept if `STATES` is set: Argo CD's tests read them. */
 const STATES_DIR = join(repoRoot, "test/packaging/argocd/states");
@@ -10,7 +11,10 @@ const STATES_DIR = join(repoRoot, "test/packaging/argocd/states");
 /** Tag under which the images are there once more, to upgrade to. */
 export const nextTag = (version: string): string => `${version}-next`;
 
-/** Runs the tests of the group `e2e` on the cluster, or with `KEEP` a shell with its kubeconfig. Answers the exit code. */
+/**
+ * Runs the tests of the group `e2e` on the cluster, or with `KEEP` a shell with its kubeconfig. Answers the exit code; if tests have failed, what
+ * the cluster is like is on standard error.
+ */
 export async function runTests(context: E2eContext, words: readonly string[]): Promise<number> {
   const file = join(context.dir, "context.json");
   writeFileSync(file, JSON.stringify(context));
@@ -25,8 +29,10 @@ export async function runTests(context: E2eContext, words: readonly string[]): P
   const child = wantsShell
     ? spawn("bash", ["--norc", "-i"], { stdio: "inherit", env, cwd: repoRoot })
     : spawn(process.execPath, tests, { stdio: "inherit", env, cwd: repoRoot });
-  return await new Promise((resolve, reject) => {
+  const code = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
-    child.once("exit", (code) => resolve(code ?? 1));
+    child.once("exit", (status) => resolve(status ?? 1));
   });
+  if (code !== 0 && !wantsShell) await printDiagnosis(context, (text) => process.stderr.write(text));
+  return code;
 }

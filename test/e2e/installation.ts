@@ -6,10 +6,8 @@ import { repoRoot } from "#dev/cache.ts";
 import type { E2eContext } from "#dev/e2e/context.ts";
 import { type Helm, openHelm } from "#dev/helm.ts";
 import { createKubectl, type Kubectl } from "#dev/kubectl.ts";
-import { eventually } from "#support/eventually.ts";
-
-/** Longest wait for anything: pods start on a machine that is busy. */
-export const DEADLINE_MS = 600_000;
+import { openKubernetesApi } from "#dev/kubernetes-api.ts";
+import { patiently } from "./patience.ts";
 
 const List = z.object({ items: z.array(z.unknown()) });
 const Ready = z.looseObject({
@@ -54,10 +52,18 @@ export interface Installation {
   pods(namespace: string, selector: string): Promise<readonly Pod[]>;
   /** Waits until the resource, as it is specified now, has `Ready` with a status and reason that match, such as `True Ready`. */
   untilReady(kind: "kc" | "kctr", namespace: string, name: string, wanted: RegExp): Promise<void>;
+  /** The pod that leads the operators; null: none does. */
+  leader(namespace: string): Promise<string | null>;
   /** Every object of the cluster that is not bookkeeping of its own, as `kind namespace/name`. */
   objects(): Promise<ReadonlySet<string>>;
+  close(): void;
 }
 
+const PLURALS = { kc: "kafkaconnects", kctr: "kafkaconnectors" } as const;
+const Lease = z.object({ spec: z.object({ holderIdentity: z.string().nullish() }) });
+
+/** Pods that have not ended. */
+const LIVING = "status.phase!=Succeeded,status.phase!=Failed";
 /** Kinds that come and go without anybody's doing, or are read from the others. */
 const BOOKKEEPING = /^(Event|Lease|Node|APIService|ComponentStatus|CSINode|NodeMetrics|PodMetrics|IPAddress) /;
 
@@ -66,10 +72,13 @@ export async function openInstallation({ kubeconfig, kubectl: binary, dir }: E2e
   const kubectl = createKubectl({ binary, kubeconfig, cacheDir: join(dir, "kubectl-cache") });
   mkdirSync(join(dir, "helm"), { recursive: true });
   const helm = await openHelm({ dir: join(dir, "helm"), kubeconfig });
-  const readyOf = async (kind: string, namespace: string, name: string) => {
-    const { metadata, status } = Ready.parse(
-      JSON.parse(await kubectl(["--namespace", namespace, "get", kind, name, "-o=json"])),
-    );
+  // What is asked again and again is asked without a process of its own.
+  const api = openKubernetesApi(kubeconfig);
+  const closing = new AbortController();
+  const get = (path: string) => api.request<unknown>({ path }, closing.signal);
+  const readyOf = async (kind: keyof typeof PLURALS, namespace: string, name: string) => {
+    const path = `/apis/headrace.dev/v1/namespaces/${namespace}/${PLURALS[kind]}/${name}`;
+    const { metadata, status } = Ready.parse(await get(path));
     const ready = status?.conditions?.find(({ type }) => type === "Ready");
     if (ready === undefined || status?.observedGeneration !== metadata.generation) return "not looked at yet";
     return `${ready.status} ${ready.reason} ${ready.message ?? ""}`;
@@ -82,23 +91,25 @@ export async function openInstallation({ kubeconfig, kubectl: binary, dir }: E2e
       await kubectl(["apply", "--server-side", "-f", "-"], { input });
     },
     async pods(namespace, selector) {
-      const text = await kubectl(["--namespace", namespace, "get", "pods", `--selector=${selector}`, "-o=json"]);
-      return List.parse(JSON.parse(text)).items.map((item) => Pod.parse(item));
+      const query = new URLSearchParams({ labelSelector: selector, fieldSelector: LIVING });
+      const list = List.parse(await get(`/api/v1/namespaces/${namespace}/pods?${query}`));
+      return list.items.map((item) => Pod.parse(item));
     },
     async untilReady(kind, namespace, name, wanted) {
       let last = "";
       try {
-        await eventually(
-          `${kind} ${name} is ${wanted.source}`,
-          async () => {
-            last = await readyOf(kind, namespace, name);
-            return wanted.test(last);
-          },
-          DEADLINE_MS,
-        );
+        await patiently(`${kind} ${name} is ${wanted.source}`, async () => {
+          last = await readyOf(kind, namespace, name);
+          return wanted.test(last);
+        });
       } catch (error) {
         throw new Error(`it is ${last}`, { cause: error });
       }
+    },
+    async leader(namespace) {
+      const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/headrace-operator`;
+      const { holderIdentity } = Lease.parse(await get(path)).spec;
+      return holderIdentity?.split("_")[0] ?? null;
     },
     async objects() {
       const kinds = (await kubectl(["api-resources", "--verbs=list", "--output=name"])).trim().split("\n");
@@ -111,6 +122,10 @@ export async function openInstallation({ kubeconfig, kubectl: binary, dir }: E2e
           .split("\n")
           .filter((line) => !BOOKKEEPING.test(line)),
       );
+    },
+    close() {
+      closing.abort();
+      api.close();
     },
   };
 }

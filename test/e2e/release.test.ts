@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { parse, stringify } from "yaml";
 import { type E2eContext, readContext } from "#dev/e2e/context.ts";
 import { outsideService } from "#dev/e2e/dns.ts";
 import { consumeAll } from "#dev/kafka.ts";
-import { eventually } from "#support/eventually.ts";
 import { numbersIn } from "#support/numbered-lines.ts";
 import { count } from "./counted.ts";
 import { countRequests, deniedRequests } from "./denied-requests.ts";
-import { CHART, DEADLINE_MS, type Installation, isReady, openInstallation, type Pod } from "./installation.ts";
+import { CHART, type Installation, isReady, openInstallation, type Pod } from "./installation.ts";
+import { DEADLINE_MS, patiently } from "./patience.ts";
 import {
   CLUSTER,
   kafkaConnect,
@@ -46,6 +46,8 @@ describe("the release on real nodes", { concurrency: false }, () => {
   let atFirst: ReadonlySet<string>;
   /** What ServiceAccounts were refused while the release was installed; undefined before its end. */
   let refused: readonly string[] | undefined;
+  /** The first test that failed: nothing is done after it, so that what it saw can be looked at. */
+  let failed: string | undefined;
 
   before(async () => {
     context = readContext();
@@ -69,7 +71,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
       metadata: { name: "rest-token", namespace: NAMESPACE },
       stringData: { token: TOKEN },
     });
-    await eventually("the namespaces have what every namespace has", async () => {
+    await patiently("the namespaces have what every namespace has", async () => {
       const objects = await cluster.objects();
       return [OPERATOR_NAMESPACE, NAMESPACE].every(
         (name) => objects.has(`ServiceAccount ${name}/default`) && objects.has(`ConfigMap ${name}/kube-root-ca.crt`),
@@ -78,8 +80,17 @@ describe("the release on real nodes", { concurrency: false }, () => {
     atFirst = await cluster.objects();
   });
 
+  beforeEach(() => {
+    if (failed !== undefined) throw new Error(`the release has stayed as "${failed}" left it`);
+  });
+
+  afterEach((test) => {
+    if ("error" in test && test.error !== null) failed ??= test.name;
+  });
+
   after(async () => {
     await states?.close();
+    cluster?.close();
   });
 
   const workers = () => cluster.pods(NAMESPACE, WORKERS);
@@ -90,29 +101,22 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   /** Waits until all workers are ready and both connectors run, and records that were made only now have arrived. */
   async function untilAllIsWell(replicas = REPLICAS): Promise<void> {
-    await eventually(
-      `${replicas} workers are ready`,
-      async () => (await workers()).filter(isReady).length === replicas,
-      DEADLINE_MS,
-    );
+    await patiently(`${replicas} workers are ready`, async () => (await workers()).filter(isReady).length === replicas);
     await cluster.untilReady("kc", NAMESPACE, CLUSTER, /^True Ready/);
     for (const name of ["source", "sink"]) await cluster.untilReady("kctr", NAMESPACE, name, /^True Running/);
     const before_ = written().length;
-    await eventually("records arrive", () => written().length > before_ + 200, DEADLINE_MS);
+    await patiently("records arrive", () => written().length > before_ + 200);
   }
 
-  async function leader(): Promise<string> {
-    const format = "-o=jsonpath={.spec.holderIdentity}";
-    const holder = await cluster.kubectl([
-      "--namespace",
-      OPERATOR_NAMESPACE,
-      "get",
-      "lease",
-      "headrace-operator",
-      format,
-    ]);
-    return holder.split("_")[0] ?? "";
+  /** The workers' authority, PEM. */
+  async function authority(): Promise<string> {
+    const path = "-o=jsonpath={.data.ca\\.crt}";
+    const secret = ["--namespace", NAMESPACE, "get", "secret", `${CLUSTER}-connect-ca-cert`, path];
+    return Buffer.from(await cluster.kubectl(secret), "base64").toString();
   }
+
+  const operators = () => cluster.pods(OPERATOR_NAMESPACE, OPERATORS);
+  const leader = () => cluster.leader(OPERATOR_NAMESPACE);
 
   it("installs the chart with two operators, of which one is elected, into a restricted namespace", async () => {
     const { helm, kubectl } = cluster;
@@ -126,13 +130,11 @@ describe("the release on real nodes", { concurrency: false }, () => {
       "--timeout=5m",
     ]);
     await helm(["test", "headrace", `--namespace=${OPERATOR_NAMESPACE}`, "--timeout=5m"]);
-    const pods = (await cluster.pods(OPERATOR_NAMESPACE, OPERATORS)).filter(isReady);
-    assert.equal(pods.length, 2);
-    await eventually(
-      "one is the leader",
-      async () => pods.some(({ metadata }) => metadata.name !== "") && (await leader()) !== "",
-    );
-    assert.ok(pods.map(({ metadata }) => metadata.name).includes(await leader()));
+    await patiently("two operators are ready, and one of them leads", async () => {
+      const pods = (await operators()).filter(isReady);
+      const leading = await leader();
+      return pods.length === 2 && pods.some(({ metadata }) => metadata.name === leading);
+    });
     const definitions = await kubectl(["get", "crd", "-o=name"]);
     assert.match(
       definitions,
@@ -143,8 +145,10 @@ describe("the release on real nodes", { concurrency: false }, () => {
   it("makes a cluster of three workers on both nodes, which finds Kafka by its name", async () => {
     await cluster.apply(kafkaConnect(bootstrap));
     await cluster.untilReady("kc", NAMESPACE, CLUSTER, /^True Ready/);
-    const pods = await workers();
-    assert.equal(pods.filter(isReady).length, REPLICAS);
+    const pods = await patiently("all workers are ready", async () => {
+      const ready = (await workers()).filter(isReady);
+      return ready.length === REPLICAS && ready;
+    });
     assert.ok(new Set(pods.map(({ spec }) => spec.nodeName)).size >= 2, "they are on several nodes");
     const images = new Set(pods.flatMap(({ spec }) => spec.containers.map(({ image }) => image)));
     assert.deepEqual([...images], [`ghcr.io/headrace/worker:${context.version}`]);
@@ -157,21 +161,12 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   it("answers REST by the Service's name, over TLS, and only to those who have a token", async () => {
     const { kubectl } = cluster;
-    const secret = [
-      "--namespace",
-      NAMESPACE,
-      "get",
-      "secret",
-      `${CLUSTER}-connect-ca-cert`,
-      "-o=jsonpath={.data.ca\\.crt}",
-    ];
-    const authority = Buffer.from(await kubectl(secret), "base64").toString();
     const host = `${CLUSTER}-connect-api.${NAMESPACE}.svc`;
     const call = {
       namespace: NAMESPACE,
       pod: `${CLUSTER}-connect-0`,
       url: `https://${host}:8083/connectors`,
-      authority,
+      authority: await authority(),
     };
     const answer = await callRest(kubectl, { ...call, token: TOKEN });
     assert.equal(answer.status, 200, answer.body);
@@ -216,16 +211,11 @@ describe("the release on real nodes", { concurrency: false }, () => {
   });
 
   it("replaces a pod that is deleted", async () => {
-    const [pod] = (await workers()).filter(({ metadata }) => metadata.name === `${CLUSTER}-connect-1`);
-    await cluster.kubectl(["--namespace", NAMESPACE, "delete", "pod", `${CLUSTER}-connect-1`]);
-    await eventually(
-      "another pod has its name",
-      async () =>
-        (await workers()).some(
-          ({ metadata }) => metadata.name === `${CLUSTER}-connect-1` && metadata.uid !== pod?.metadata.uid,
-        ),
-      DEADLINE_MS,
-    );
+    const name = `${CLUSTER}-connect-1`;
+    const uidOf = async () => (await workers()).find(({ metadata }) => metadata.name === name)?.metadata.uid;
+    const old = await patiently("the pod is there", uidOf);
+    await cluster.kubectl(["--namespace", NAMESPACE, "delete", "pod", name]);
+    await patiently("another pod has its name", async () => ![old, undefined].includes(await uidOf()));
     await untilAllIsWell();
   });
 
@@ -245,22 +235,22 @@ describe("the release on real nodes", { concurrency: false }, () => {
       status.containerStatuses?.some(
         ({ restartCount, lastState }) => restartCount > 0 && lastState.terminated?.reason === "OOMKilled",
       );
-    await eventually("the container was killed", async () => (await workers()).some(isKilled), DEADLINE_MS);
+    await patiently("the container was killed", async () => (await workers()).some(isKilled));
     assert.ok((await killed) instanceof Error, "the command in the container ended with it");
     await untilAllIsWell();
   });
 
   it("moves to the other node when one is drained", async () => {
     const { kubectl } = cluster;
-    const nodeOf = async () => new Set((await workers()).map(({ spec }) => spec.nodeName));
-    const node =
-      (await workers()).find(({ metadata }) => metadata.name === `${CLUSTER}-connect-0`)?.spec.nodeName ?? "";
+    const node = await patiently(
+      "a worker is on a node",
+      async () => (await workers()).find(({ metadata }) => metadata.name === `${CLUSTER}-connect-0`)?.spec.nodeName,
+    );
     await kubectl(["drain", node, "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=5m"]);
     await untilAllIsWell();
-    assert.equal((await nodeOf()).has(node), false);
-    assert.equal(
-      (await cluster.pods(OPERATOR_NAMESPACE, OPERATORS)).some(({ spec }) => spec.nodeName === node),
-      false,
+    assert.deepEqual(
+      [...(await workers()), ...(await operators())].filter(({ spec }) => spec.nodeName === node),
+      [],
     );
     await kubectl(["uncordon", node]);
   });
@@ -269,15 +259,11 @@ describe("the release on real nodes", { concurrency: false }, () => {
     const old = new Set((await workers()).map(({ metadata }) => metadata.uid));
     await cluster.apply(kafkaConnect(bootstrap, { flushMs: 1_500 }));
     let least = REPLICAS;
-    await eventually(
-      "all workers are new",
-      async () => {
-        const pods = await workers();
-        least = Math.min(least, pods.filter(isReady).length);
-        return pods.length === REPLICAS && pods.every(({ metadata }) => !old.has(metadata.uid));
-      },
-      DEADLINE_MS,
-    );
+    await patiently("all workers are new", async () => {
+      const pods = await workers();
+      least = Math.min(least, pods.filter(isReady).length);
+      return pods.length === REPLICAS && pods.every(({ metadata }) => !old.has(metadata.uid));
+    });
     assert.ok(least >= REPLICAS - 1, `only ${least} workers were ready`);
     await untilAllIsWell();
   });
@@ -286,16 +272,16 @@ describe("the release on real nodes", { concurrency: false }, () => {
     const scale = (replicas: number) =>
       cluster.kubectl(["--namespace", NAMESPACE, "scale", "kafkaconnect", CLUSTER, `--replicas=${replicas}`]);
     await scale(2);
-    await eventually("one worker is gone", async () => (await workers()).length === 2, DEADLINE_MS);
+    await patiently("one worker is gone", async () => (await workers()).length === 2);
     await untilAllIsWell(2);
     await scale(REPLICAS);
     await untilAllIsWell();
   });
 
   it("is led by the other operator when the first is killed", async () => {
-    const first = await leader();
+    const first = await patiently("an operator leads", async () => (await leader()) ?? undefined);
     await cluster.kubectl(["--namespace", OPERATOR_NAMESPACE, "delete", "pod", first, "--grace-period=0", "--force"]);
-    await eventually("another operator leads", async () => ![first, ""].includes(await leader()), DEADLINE_MS);
+    await patiently("another operator leads", async () => ![first, null].includes(await leader()));
     await cluster.apply(kafkaConnector("logger", { class: "logger", config: { topics: "nothing-here" } }));
     await cluster.untilReady("kctr", NAMESPACE, "logger", /^True Running/);
     await untilAllIsWell();
@@ -312,10 +298,10 @@ describe("the release on real nodes", { concurrency: false }, () => {
     );
     const imagesOf = (pods: readonly Pod[]) => pods.map(({ spec }) => spec.containers[0]?.image.split(":").at(-1));
     const untilVersion = async (version: string) => {
-      await eventually(
+      await patiently(
         `workers and operators are ${version}`,
         async () => {
-          const all = [...(await workers()), ...(await cluster.pods(OPERATOR_NAMESPACE, OPERATORS)).filter(isReady)];
+          const all = [...(await workers()), ...(await operators()).filter(isReady)];
           return all.length === REPLICAS + 2 && imagesOf(all).every((image) => image === version);
         },
         2 * DEADLINE_MS,
@@ -337,7 +323,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     assert.ok(inTopic.distinct > 5_000, `only ${inTopic.distinct} records in all that time`);
     assert.deepEqual(inTopic.missing, []);
     const sentOnce = new Set(sent);
-    await eventually("the sink has them all", () => new Set(written()).size >= sentOnce.size, DEADLINE_MS);
+    await patiently("the sink has them all", () => new Set(written()).size >= sentOnce.size);
     const arrived = new Set(written());
     assert.deepEqual(
       [...sentOnce].filter((number) => !arrived.has(number)),
@@ -351,21 +337,13 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   it("leaves the definitions, and the connector that is to stay, when it is uninstalled", async () => {
     const { kubectl, helm } = cluster;
-    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "--all", "--timeout=120s"]);
-    const secret = [
-      "--namespace",
-      NAMESPACE,
-      "get",
-      "secret",
-      `${CLUSTER}-connect-ca-cert`,
-      "-o=jsonpath={.data.ca\\.crt}",
-    ];
-    const authority = Buffer.from(await kubectl(secret), "base64").toString();
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "--all", "--timeout=5m"]);
     const pod = `${CLUSTER}-connect-0`;
     const url = `https://${CLUSTER}-connect-api.${NAMESPACE}.svc:8083/connectors`;
-    const { body } = await callRest(kubectl, { namespace: NAMESPACE, pod, url, authority, token: TOKEN });
-    assert.deepEqual(JSON.parse(body), ["sink"]);
-    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "--all", "--timeout=120s"]);
+    const call = { namespace: NAMESPACE, pod, url, authority: await authority(), token: TOKEN };
+    // By the Service any worker may answer, also one that has not read of the deletions yet.
+    await patiently("only the sink is left", async () => (await callRest(kubectl, call)).body === '["sink"]');
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "--all", "--timeout=5m"]);
     // Its pods may end after its rights.
     refused = deniedRequests(context.auditLog, [OPERATOR_NAMESPACE, NAMESPACE]);
     await helm(["uninstall", "headrace", `--namespace=${OPERATOR_NAMESPACE}`, "--wait", "--timeout=5m"]);
@@ -373,14 +351,10 @@ describe("the release on real nodes", { concurrency: false }, () => {
       (name) => `CustomResourceDefinition /${name}.headrace.dev`,
     );
     let left: readonly string[] = [];
-    await eventually(
-      "nothing else is left",
-      async () => {
-        left = [...(await cluster.objects())].filter((one) => !atFirst.has(one)).toSorted();
-        return left.length === definitions.length;
-      },
-      DEADLINE_MS,
-    ).catch((error: unknown) => {
+    await patiently("nothing else is left", async () => {
+      left = [...(await cluster.objects())].filter((one) => !atFirst.has(one)).toSorted();
+      return left.length === definitions.length;
+    }).catch((error: unknown) => {
       throw new Error(`left: ${left.join(", ")}`, { cause: error });
     });
     assert.deepEqual(left, definitions.toSorted());

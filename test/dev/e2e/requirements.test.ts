@@ -6,6 +6,7 @@ const ABLE: MachineFacts = {
   platform: "linux",
   isRoot: true,
   missingControllers: [],
+  cgroupRefusal: null,
   missingPrograms: [],
   kernelRefusal: null,
 };
@@ -26,10 +27,12 @@ describe("what keeps a machine from having nodes", () => {
       ...ABLE,
       isRoot: false,
       missingControllers: ["memory"],
+      cgroupRefusal: "EROFS: read-only file system",
       missingPrograms: ["ip"],
       kernelRefusal: "unshare: not permitted",
     };
     const found = obstacles(facts).join("\n");
-    for (const word of [/root/, /controller memory/, /program ip/, /unshare: not permitted/]) assert.match(found, word);
+    for (const word of [/root/, /controller memory/, /EROFS/, /program ip/, /unshare: not permitted/])
+      assert.match(found, word);
   });
 });
