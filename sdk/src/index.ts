@@ -1,5 +1,14 @@
+export type { CivilDate } from "./calendar.ts";
+export { toCivilDate, toEpochDay } from "./calendar.ts";
 export type { KeyMeta, Password, Range } from "./config.ts";
 export * as config from "./config.ts";
+export type { JsonReader } from "./connect-json/reader.ts";
+export { compileJsonReader, toSchemaless } from "./connect-json/reader.ts";
+export { readJsonSchema, writeJsonSchema } from "./connect-json/schema.ts";
+export type { JsonNode, NumberMode } from "./connect-json/text.ts";
+export { jsonTextOf, parseConnectJson } from "./connect-json/text.ts";
+export type { JsonWriter, JsonWriterOptions } from "./connect-json/writer.ts";
+export { compileJsonWriter, writeSchemalessJson } from "./connect-json/writer.ts";
 export type { Converter, ConverterDefinition, HeaderConverter } from "./converter.ts";
 export { defineConverter } from "./converter.ts";
 export { dateOf, writeDate } from "./dates.ts";
@@ -15,6 +24,8 @@ export {
   truncate,
 } from "./decimal.ts";
 export { ConfigError, DataError, NotReady, RetriableError } from "./errors.ts";
+export type { Json, ToNumber } from "./exact-json.ts";
+export { exactInteger, JsonDecimal, parseExactJson } from "./exact-json.ts";
 export { javaClassOf, typeOfValue } from "./java-class.ts";
 export { toJsonText } from "./json-text.ts";
 export type { Lag } from "./lag.ts";

@@ -1,14 +1,7 @@
-import { DataError } from "@headrace/sdk";
+import { DataError, exactInteger, type Json, parseExactJson } from "@headrace/sdk";
 
 /** What JSON can hold; integers beyond 2^53 as `bigint`, so that defaults of longs stay exact. */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | readonly JsonValue[]
-  | { readonly [name: string]: JsonValue };
+export type JsonValue = Json<number | bigint>;
 
 /** Attributes of a type that Avro itself gives no meaning, and `logicalType` with those that belong to it. */
 export type Properties = Readonly<Record<string, JsonValue>>;
@@ -66,22 +59,13 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
 
 /** Parses a schema's JSON text; types that it defines are added to `named`. Throws DataError. */
 export function parseAvroSchema(text: string, named: NamedTypes = new NamedTypes()): AvroSchema {
-  return parseType(parseExactJson(text), "", named);
+  return parseType(parseText(text), "", named);
 }
 
-/** JSON with integers beyond 2^53 as `bigint`. */
-function parseExactJson(text: string): JsonValue {
-  try {
-    return JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) => {
-      const source = context?.source;
-      const exact = typeof value === "number" && source !== undefined && /^-?\d+$/.test(source);
-      return exact && !Number.isSafeInteger(value) ? BigInt(source) : value;
-    });
-  } catch (cause) {
-    // A bare name is what some registries answer for a primitive type.
-    if (isPrimitive(text.trim())) return text.trim();
-    throw new DataError("the Avro schema is not JSON", { cause });
-  }
+function parseText(text: string): JsonValue {
+  // A bare name is what some registries answer for a primitive type.
+  if (isPrimitive(text.trim())) return text.trim();
+  return parseExactJson(text, "the Avro schema", (source, value) => exactInteger(source, value) ?? value);
 }
 
 function parseType(json: JsonValue, namespace: string, named: NamedTypes): AvroSchema {

@@ -2,13 +2,16 @@ import {
   arraySchema,
   BOOLEAN_SCHEMA,
   DataError,
+  exactInteger,
   type Field,
   FLOAT64_SCHEMA,
   INT32_SCHEMA,
   INT64_SCHEMA,
+  type Json as JsonOf,
   OPTIONAL_BYTES_SCHEMA,
   OPTIONAL_STRING_SCHEMA,
   optional,
+  parseExactJson,
   type Schema,
   type SchemaAndValue,
   schemasEqual,
@@ -16,7 +19,7 @@ import {
 } from "@headrace/sdk";
 
 /** JSON with its numbers told apart: integers are `bigint`, others `number`. */
-type Json = null | boolean | bigint | number | string | readonly Json[] | { readonly [name: string]: Json };
+type Json = JsonOf<bigint | number>;
 
 /**
  * JSON text of an object as a struct whose schema is made of what is there: every field optional, nulls left out or as optional bytes,
@@ -26,21 +29,13 @@ type Json = null | boolean | bigint | number | string | readonly Json[] | { read
 export function expandJson(text: string, name: string, nullsAsBytes: boolean): SchemaAndValue {
   if (!text.startsWith("{") && !text.startsWith("["))
     throw new DataError(`Unable to parse payload starting with '${text[0]}'`);
-  const json = parse(text);
+  const json: Json = parseExactJson(text, "the payload", (source, value) => {
+    const integer = exactInteger(source, value);
+    return integer === null ? value : BigInt(integer);
+  });
   const schema = schemaOf(name, json, nullsAsBytes);
   if (schema === null) throw new DataError("an empty array has no schema");
   return { schema, value: dataOf(json, schema) };
-}
-
-function parse(text: string): Json {
-  try {
-    return JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) => {
-      const source = context?.source;
-      return typeof value === "number" && source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
-    });
-  } catch (cause) {
-    throw new DataError("the payload is not JSON", { cause });
-  }
 }
 
 function schemaOf(name: string, json: Json, nullsAsBytes: boolean): Schema | null {

@@ -1,20 +1,28 @@
 import {
   type Converter,
+  compileJsonReader,
+  compileJsonWriter,
   DataError,
   DECIMAL_NAME,
   defineConverter,
   type HeaderConverter,
+  type JsonNode,
+  type JsonReader,
+  type JsonWriter,
+  jsonTextOf,
   config as key,
   NULL_VALUE,
+  type NumberMode,
+  parseConnectJson,
+  readJsonSchema,
   type Schema,
   type SchemaAndValue,
+  toSchemaless,
+  writeJsonSchema,
+  writeSchemalessJson,
 } from "@headrace/sdk";
 import { z } from "zod";
 import { CONVERTER_TYPE } from "./converter-type.ts";
-import { compileJsonReader, type JsonReader, toSchemaless } from "./json-reader.ts";
-import { readSchema, writeSchema } from "./json-schema.ts";
-import { type JsonNode, type NumberMode, parseJson, toJsonText } from "./json-text.ts";
-import { compileJsonWriter, type JsonWriter, writeSchemaless } from "./json-writer.ts";
 
 const CONFIG = z
   .object({
@@ -73,7 +81,7 @@ type Config = z.output<typeof CONFIG>;
 /** The schema of `schema.content`; null if there is none. */
 function fixedSchema(config: { readonly "schema.content"?: string | undefined }): Schema | null {
   const content = config["schema.content"] ?? "";
-  return content === "" ? null : readSchema(parseJson(content, "value"));
+  return content === "" ? null : readJsonSchema(parseConnectJson(content, "value"));
 }
 
 const ENVELOPE_ERROR =
@@ -99,12 +107,12 @@ function withoutEnvelope(config: Config): Codec {
   return {
     encode({ schema, value }) {
       if (schema !== null) return writerOf(schema)(value);
-      return value === null ? null : writeSchemaless(value);
+      return value === null ? null : writeSchemalessJson(value);
     },
     decode(payload) {
       if (payload === null) return NULL_VALUE;
-      const text = toJsonText(payload);
-      return text.trim() === "" ? NULL_VALUE : { schema: null, value: toSchemaless(parseJson(text, "whole")) };
+      const text = jsonTextOf(payload);
+      return text.trim() === "" ? NULL_VALUE : { schema: null, value: toSchemaless(parseConnectJson(text, "whole")) };
     },
   };
 }
@@ -116,7 +124,7 @@ function withEnvelope(config: Config): Codec {
   function prefixOf(schema: Schema): string {
     const known = prefixes.get(schema);
     if (known !== undefined) return known;
-    const text = writeSchema(schema, (of, value) => writerOf(of)(value));
+    const text = writeJsonSchema(schema, (of, value) => writerOf(of)(value));
     const prefix = `{"schema":${text},"payload":`;
     prefixes.set(schema, prefix);
     return prefix;
@@ -125,7 +133,7 @@ function withEnvelope(config: Config): Codec {
   return {
     encode({ schema, value }) {
       if (schema !== null) return `${prefixOf(schema)}${writerOf(schema)(value)}}`;
-      return value === null ? null : `{"schema":null,"payload":${writeSchemaless(value)}}`;
+      return value === null ? null : `{"schema":null,"payload":${writeSchemalessJson(value)}}`;
     },
     decode: createEnvelopeReader(config),
   };
@@ -149,7 +157,7 @@ function createEnvelopeReader(config: Config): (payload: Buffer | null) => Schem
     const text = JSON.stringify(node, (_, value) => (typeof value === "bigint" ? `${value}n` : value));
     const found = schemas.get(text);
     if (found !== undefined) return found;
-    const known = toKnown(readSchema(node, replaceNull), replaceNull);
+    const known = toKnown(readJsonSchema(node, replaceNull), replaceNull);
     if (schemas.size >= config["schemas.cache.size"]) schemas.clear();
     schemas.set(text, known);
     return known;
@@ -157,16 +165,16 @@ function createEnvelopeReader(config: Config): (payload: Buffer | null) => Schem
 
   return (payload) => {
     if (payload === null) return NULL_VALUE;
-    if (all !== null) return { schema: all.schema, value: all.read(parseJson(toJsonText(payload), all.mode)) };
+    if (all !== null) return { schema: all.schema, value: all.read(parseConnectJson(jsonTextOf(payload), all.mode)) };
     if (latest !== null) {
       const node = readBehind(latest.prefix, payload, latest.known.mode);
       if (node !== undefined) return { schema: latest.known.schema, value: latest.known.read(node) };
     }
-    const text = toJsonText(payload);
-    const { schemaNode, payloadNode } = openEnvelope(parseJson(text, "value"));
+    const text = jsonTextOf(payload);
+    const { schemaNode, payloadNode } = openEnvelope(parseConnectJson(text, "value"));
     const known = knownOf(schemaNode);
     latest = rememberPrefix(text, known) ?? latest;
-    const node = known.mode === "value" ? payloadNode : openEnvelope(parseJson(text, known.mode)).payloadNode;
+    const node = known.mode === "value" ? payloadNode : openEnvelope(parseConnectJson(text, known.mode)).payloadNode;
     return { schema: known.schema, value: known.read(node) };
   };
 }
@@ -206,7 +214,7 @@ function readBehind(prefix: Buffer, payload: Buffer, mode: NumberMode): JsonNode
   if (end <= prefix.length || payload[end] !== CLOSING_BRACE) return undefined;
   if (payload.compare(prefix, 0, prefix.length, 0, prefix.length) !== 0) return undefined;
   try {
-    return parseJson(toJsonText(payload, prefix.length, end), mode);
+    return parseConnectJson(jsonTextOf(payload, prefix.length, end), mode);
   } catch (error) {
     if (error instanceof DataError) return undefined;
     throw error;

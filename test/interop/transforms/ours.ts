@@ -4,6 +4,7 @@ import {
   DATE_NAME,
   DataError,
   fromUnscaled,
+  readJsonSchema,
   type Schema,
   type SchemaAndValue,
   TIME_NAME,
@@ -12,7 +13,6 @@ import {
   type Value,
 } from "@headrace/sdk";
 import { jsonConverter } from "#runtime/converters/json.ts";
-import { readSchema } from "#runtime/converters/json-schema.ts";
 import { BUILT_IN_PLUGINS } from "#runtime/plugins/built-in.ts";
 import type { PluginDefinition } from "#runtime/plugins/registry.ts";
 import type { Case, Encoded, EncodedData, EncodedRecord, Failure } from "./cases.ts";
@@ -112,7 +112,7 @@ function toRecord(input: EncodedRecord): ConnectRecord {
 
 /** Data as both sides are given it. */
 export function toData(data: EncodedData): SchemaAndValue {
-  const schema = readSchema(data.schema as Parameters<typeof readSchema>[0]);
+  const schema = readJsonSchema(data.schema as Parameters<typeof readJsonSchema>[0]);
   return { schema, value: toValue(schema, data.value) };
 }
 

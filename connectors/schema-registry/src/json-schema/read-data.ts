@@ -1,5 +1,5 @@
-import { DataError, DECIMAL_NAME, fromDecimalText, type Schema, scaleOf, type Value } from "@headrace/sdk";
-import { isObject, type Json, LongNumber } from "./exact-json.ts";
+import { DataError, DECIMAL_NAME, fromDecimalText, JsonDecimal, type Schema, scaleOf, type Value } from "@headrace/sdk";
+import { isObject, type Json } from "./exact-json.ts";
 
 /** Data of a schema from JSON. Throws DataError for JSON that does not fit. Source: JsonSchemaData.toConnectData. */
 export function readData(schema: Schema | null, json: Json): Value {
@@ -72,8 +72,8 @@ function bytesOf(text: string): Buffer | undefined {
   return fits ? Buffer.from(text, "base64") : undefined;
 }
 
-function isNumber(json: Json): json is number | bigint | LongNumber {
-  return typeof json === "number" || typeof json === "bigint" || json instanceof LongNumber;
+function isNumber(json: Json): json is number | bigint | JsonDecimal {
+  return typeof json === "number" || typeof json === "bigint" || json instanceof JsonDecimal;
 }
 
 function readMap({ keySchema, valueSchema }: Schema, json: Json, path: string): Value | undefined {
@@ -96,7 +96,7 @@ function readMap({ keySchema, valueSchema }: Schema, json: Json, path: string): 
 
 function readLoose(json: Json): Value {
   if (json === null || typeof json !== "object") return json;
-  if (json instanceof LongNumber) return Number(json.text);
+  if (json instanceof JsonDecimal) return Number(json.text);
   if (isObject(json)) return Object.fromEntries(Object.entries(json).map(([name, item]) => [name, readLoose(item)]));
   return json.map(readLoose);
 }

@@ -1,26 +1,10 @@
 import { isUtf8 } from "node:buffer";
-import { DataError, WholeDouble } from "@headrace/sdk";
+import { DataError } from "../errors.ts";
+import { exactInteger, type Json, JsonDecimal, numberReviver } from "../exact-json.ts";
+import { WholeDouble } from "../whole-double.ts";
 
 /** Parsed JSON; numbers that a `number` cannot hold, or not as they were written, have a form of their own. */
-export type JsonNode =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | WholeDouble
-  | JsonDecimal
-  | readonly JsonNode[]
-  | { readonly [member: string]: JsonNode };
-
-/** A number with a fraction, as it was written. */
-export class JsonDecimal {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-}
+export type JsonNode = Json<number | bigint | WholeDouble | JsonDecimal>;
 
 /** What numbers have to keep beyond their value: `whole` that 10.0 is no integer, `exact` all their digits. */
 export type NumberMode = "whole" | "exact" | "value";
@@ -32,12 +16,11 @@ const LONG_NUMBER = /\d{16}|\d[eE]\+?\d\d/;
 const WHOLE_FRACTION = /(?:^|[[:,])\s*-?\d+(?:\.\d+[eE]|[eE]|\.0+\s*(?:[,}\]]|$))/;
 
 const FRACTION = /\d[.eE]/;
-const INTEGER = /^-?\d+$/;
 
 const FAILED = "Converting byte[] to Kafka Connect data failed due to serialization error: ";
 
 /** The text of a payload. Throws DataError for bytes that are no UTF-8. */
-export function toJsonText(payload: Buffer, start = 0, end = payload.length): string {
+export function jsonTextOf(payload: Buffer, start = 0, end = payload.length): string {
   const text = payload.toString("utf8", start, end);
   if (text.includes("\ufffd") && !isUtf8(payload)) {
     throw new DataError(FAILED, { cause: new Error("the bytes are not UTF-8") });
@@ -46,7 +29,7 @@ export function toJsonText(payload: Buffer, start = 0, end = payload.length): st
 }
 
 /** Parses JSON. Leading zeros of numbers are tolerated. Throws DataError. */
-export function parseJson(text: string, mode: NumberMode): JsonNode {
+export function parseConnectJson(text: string, mode: NumberMode): JsonNode {
   const revive = needsReviver(text, mode) ? reviverOf(mode) : undefined;
   try {
     return JSON.parse(text, revive);
@@ -67,16 +50,14 @@ function needsReviver(text: string, mode: NumberMode): boolean {
   return mode === "exact" && FRACTION.test(text);
 }
 
-/** A reviver; its third argument, the source text, is newer than TypeScript's library. */
 function reviverOf(mode: NumberMode) {
-  return (_key: string, value: unknown, ...context: { source?: string }[]): unknown => {
-    if (typeof value !== "number") return value;
-    const source = context[0]?.source ?? String(value);
-    if (INTEGER.test(source)) return Number.isSafeInteger(value) ? value : BigInt(source);
+  return numberReviver((source, value) => {
+    const integer = exactInteger(source, value);
+    if (integer !== null) return integer;
     if (mode === "exact" || (mode === "value" && Math.abs(value) > Number.MAX_SAFE_INTEGER))
       return new JsonDecimal(source);
     return mode === "whole" && Number.isInteger(value) ? new WholeDouble(value) : value;
-  };
+  });
 }
 
 function dropLeadingZeros(text: string): string {

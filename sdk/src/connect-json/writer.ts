@@ -1,19 +1,17 @@
+import { decimalText, scaleOf } from "../decimal.ts";
+import { DataError } from "../errors.ts";
+import { javaClassOf } from "../java-class.ts";
 import {
   DATE_NAME,
-  DataError,
   DECIMAL_NAME,
-  decimalText,
-  javaClassOf,
-  javaFloat,
   type Schema,
   type SchemaType,
-  scaleOf,
   TIME_NAME,
   TIMESTAMP_NAME,
-  toText,
   type Value,
-  WholeDouble,
-} from "@headrace/sdk";
+} from "../schema.ts";
+import { javaFloat, toText } from "../text.ts";
+import { WholeDouble } from "../whole-double.ts";
 
 export interface JsonWriterOptions {
   /** Decimals as JSON numbers instead of base64 text. */
@@ -35,7 +33,7 @@ export function writeString(text: string): string {
 }
 
 /** Schemaless data: bytes as base64, 64-bit integers as numbers, maps with string keys as objects and others as lists of pairs. */
-export function writeSchemaless(value: Value): string {
+export function writeSchemalessJson(value: Value): string {
   if (value === null) return "null";
   switch (typeof value) {
     case "string":
@@ -53,16 +51,16 @@ export function writeSchemaless(value: Value): string {
 
 function writeComposite(value: Exclude<Value, null | string | number | boolean | bigint>): string {
   if (Buffer.isBuffer(value)) return `"${value.toString("base64")}"`;
-  if (Array.isArray(value)) return `[${value.map(writeSchemaless).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map(writeSchemalessJson).join(",")}]`;
   if (value instanceof WholeDouble) return toText({ schema: null, value });
-  if (value instanceof Map) return writeMap(value, writeSchemaless, writeSchemaless, allStrings(value));
+  if (value instanceof Map) return writeMap(value, writeSchemalessJson, writeSchemalessJson, allStrings(value));
   if (value instanceof Date) {
     throw new DataError(`Java class class ${javaClassOf(value, null)} does not have corresponding schema type.`);
   }
   let text = "";
   for (const [field, item] of Object.entries(value) as [string, Value | undefined][]) {
     if (item === undefined) continue;
-    text += `${text === "" ? "" : ","}${writeString(field)}:${writeSchemaless(item)}`;
+    text += `${text === "" ? "" : ","}${writeString(field)}:${writeSchemalessJson(item)}`;
   }
   return `{${text}}`;
 }
@@ -143,13 +141,14 @@ function compileNonNull(schema: Schema, options: JsonWriterOptions): (value: Non
     case "BYTES":
       return (value) => (Buffer.isBuffer(value) ? `"${value.toString("base64")}"` : mismatch(schema, value));
     case "ARRAY": {
-      const write = schema.valueSchema === undefined ? writeSchemaless : compileJsonWriter(schema.valueSchema, options);
+      const write =
+        schema.valueSchema === undefined ? writeSchemalessJson : compileJsonWriter(schema.valueSchema, options);
       return (value) => (Array.isArray(value) ? `[${value.map(write).join(",")}]` : mismatch(schema, value));
     }
     case "MAP": {
       const { keySchema, valueSchema } = schema;
-      const writeKey = keySchema === undefined ? writeSchemaless : compileJsonWriter(keySchema, options);
-      const writeItem = valueSchema === undefined ? writeSchemaless : compileJsonWriter(valueSchema, options);
+      const writeKey = keySchema === undefined ? writeSchemalessJson : compileJsonWriter(keySchema, options);
+      const writeItem = valueSchema === undefined ? writeSchemalessJson : compileJsonWriter(valueSchema, options);
       const asObject = keySchema?.type === "STRING";
       return (value) =>
         value instanceof Map ? writeMap(value, writeKey, writeItem, asObject) : mismatch(schema, value);

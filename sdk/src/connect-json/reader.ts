@@ -1,19 +1,9 @@
-import {
-  DATE_NAME,
-  DataError,
-  DECIMAL_NAME,
-  fromDecimalText,
-  parseBigDecimal,
-  type Schema,
-  scaleOf,
-  TIME_NAME,
-  TIMESTAMP_NAME,
-  toUnscaled,
-  truncate,
-  type Value,
-  WholeDouble,
-} from "@headrace/sdk";
-import { JsonDecimal, type JsonNode } from "./json-text.ts";
+import { fromDecimalText, parseBigDecimal, scaleOf, toUnscaled, truncate } from "../decimal.ts";
+import { DataError } from "../errors.ts";
+import { JsonDecimal } from "../exact-json.ts";
+import { DATE_NAME, DECIMAL_NAME, type Schema, TIME_NAME, TIMESTAMP_NAME, type Value } from "../schema.ts";
+import { WholeDouble } from "../whole-double.ts";
+import type { JsonNode } from "./text.ts";
 
 /**
  * Reads payload nodes as Java's JsonConverter does: a node of another kind than the schema's counts as that type's zero (a number for

@@ -1,7 +1,8 @@
-import { DataError, type Schema, type SchemaType, type Value } from "@headrace/sdk";
-import { compileJsonReader } from "./json-reader.ts";
-import type { JsonNode } from "./json-text.ts";
-import { writeString } from "./json-writer.ts";
+import { DataError } from "../errors.ts";
+import type { Schema, SchemaType, Value } from "../schema.ts";
+import { compileJsonReader } from "./reader.ts";
+import type { JsonNode } from "./text.ts";
+import { writeString } from "./writer.ts";
 
 /** Names of the types in a JSON schema. Source: org.apache.kafka.connect.json.JsonSchema. */
 const TYPE_NAMES = {
@@ -27,12 +28,12 @@ const TYPES: ReadonlyMap<string, SchemaType> = new Map(
  * A schema as JSON text, with the members in Java's order: type, items | keys, values | fields, optional, name, version, doc,
  * parameters, default, and inside a struct `field`. `writeDefault` serialises a default value by its schema.
  */
-export function writeSchema(schema: Schema, writeDefault: (schema: Schema, value: Value) => string): string {
+export function writeJsonSchema(schema: Schema, writeDefault: (schema: Schema, value: Value) => string): string {
   return `{${membersOf(schema, writeDefault).join(",")}}`;
 }
 
 function membersOf(schema: Schema, writeDefault: (schema: Schema, value: Value) => string): string[] {
-  const nested = (inner: Schema | undefined) => (inner === undefined ? "null" : writeSchema(inner, writeDefault));
+  const nested = (inner: Schema | undefined) => (inner === undefined ? "null" : writeJsonSchema(inner, writeDefault));
   const members = [`"type":"${TYPE_NAMES[schema.type]}"`];
   if (schema.type === "ARRAY") members.push(`"items":${nested(schema.valueSchema)}`);
   if (schema.type === "MAP")
@@ -64,7 +65,7 @@ function writeParameters(parameters: Readonly<Record<string, string>>): string {
  * The schema that a JSON schema node describes; throws DataError for what is none. `null` describes schemaless data. Attributes of a wrong
  * type are left out, as Java's JsonConverter does. `replaceNull` is the converter's, for defaults.
  */
-export function readSchema(node: JsonNode, replaceNull = true): Schema | null {
+export function readJsonSchema(node: JsonNode, replaceNull = true): Schema | null {
   if (node === null) return null;
   const object = membersOfNode(node);
   const typeName = object["type"];
@@ -95,7 +96,7 @@ function nested(type: SchemaType, object: Members, replaceNull: boolean): Partia
   if (type === "ARRAY") {
     const items = object["items"] ?? null;
     if (items === null) throw new DataError("Array schema did not specify the element type");
-    const valueSchema = readSchema(items, replaceNull);
+    const valueSchema = readJsonSchema(items, replaceNull);
     return valueSchema === null ? {} : { valueSchema };
   }
   if (type === "MAP") {
@@ -115,7 +116,7 @@ function nested(type: SchemaType, object: Members, replaceNull: boolean): Partia
     fields: fields.map((field: JsonNode) => {
       const name = membersOfNode(field)["field"];
       if (typeof name !== "string") throw new DataError("Struct schema's field name not specified properly");
-      const schema = readSchema(field, replaceNull);
+      const schema = readJsonSchema(field, replaceNull);
       if (schema === null) throw new DataError(`fieldSchema for field ${name} cannot be null.`);
       if (name === "") throw new DataError("fieldName cannot be null.");
       if (known.has(name)) throw new DataError(`Cannot create field because of field name duplication ${name}`);
@@ -126,7 +127,7 @@ function nested(type: SchemaType, object: Members, replaceNull: boolean): Partia
 }
 
 function entrySchema(object: Members, member: "keys" | "values", what: "key" | "value", replaceNull: boolean): Schema {
-  const schema = readSchema(object[member] ?? null, replaceNull);
+  const schema = readJsonSchema(object[member] ?? null, replaceNull);
   if (schema === null) throw new DataError(`${what}Schema cannot be null.`);
   return schema;
 }
