@@ -1,7 +1,8 @@
 import { avroConverter } from "./avro-converter.ts";
 import { jsonSchemaConverter } from "./json-schema-converter.ts";
+import { protobufConverter } from "./protobuf-converter.ts";
 
-export { avroConverter, jsonSchemaConverter };
+export { avroConverter, jsonSchemaConverter, protobufConverter };
 
 /** The converters of this package. */
-export default [avroConverter, jsonSchemaConverter];
+export default [avroConverter, jsonSchemaConverter, protobufConverter];
