@@ -3,6 +3,7 @@ import type { SinkRecord, SinkTask, SinkTaskContext } from "@headrace/sdk";
 import { byteArrayConverter } from "#runtime/converters/byte-array.ts";
 import { jsonConverter } from "#runtime/converters/json.ts";
 import { stringConverter } from "#runtime/converters/string.ts";
+import type { RecordConsumer } from "#runtime/kafka/record-consumer.ts";
 import type { DeadLetters } from "#runtime/task/dead-letter.ts";
 import { createPluginMetrics } from "#runtime/task/plugin-metrics.ts";
 import { compileSinkPipeline, type TransformStep } from "#runtime/task/record-pipeline.ts";
@@ -29,6 +30,8 @@ export interface SinkSetup {
   readonly flushTimeoutMs?: number;
   readonly task?: Partial<SinkTask>;
   readonly deadLetters?: (log: string[]) => Partial<DeadLetters>;
+  /** In place of one whose events are the test's. */
+  readonly consumer?: RecordConsumer;
 }
 
 const text = stringConverter.compile({ "converter.encoding": "UTF-8" }, false);
@@ -70,7 +73,7 @@ export function setUpSink(setup: SinkSetup = {}) {
       },
     }),
     policy: setup.policy ?? STRICT,
-    openConsumer: async () => consumer,
+    openConsumer: async () => setup.consumer ?? consumer,
     removeMember: async (memberId) => void log.push(`remove ${memberId}`),
     openDeadLetters:
       deadLetters === undefined

@@ -1,8 +1,8 @@
 import type { Partition, RecordConsumer } from "../kafka/record-consumer.ts";
 import { partitionKey } from "./sink-positions.ts";
 
-/** Why nothing at all is fetched: the connector is paused, or a batch waits to be delivered again. */
-export type Hold = "paused" | "redelivery";
+/** Why nothing at all is fetched: the connector is paused, or a batch waits for its converters, or to be delivered again. */
+export type Hold = "paused" | "conversion" | "redelivery";
 
 /**
  * Which of a sink's partitions are fetched: none while there is a hold, otherwise all but those that the task itself has paused

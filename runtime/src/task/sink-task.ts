@@ -1,9 +1,9 @@
-import { type Logger, RetriableError, type SinkRecord, type SinkTask, type SinkTaskContext } from "@headrace/sdk";
+import { type Logger, RetriableError, type SinkTask, type SinkTaskContext } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import type { ConsumerEvent, InboundBatch, Partition, RecordConsumer } from "../kafka/record-consumer.ts";
 import type { DeadLetters } from "./dead-letter.ts";
 import { createErrantRecords, type ErrantRecords } from "./errant-records.ts";
-import { ErrorHandler } from "./error-handler.ts";
+import { ErrorHandler, type FailedRecord } from "./error-handler.ts";
 import { DEFAULT_METRIC_SETTINGS, type MetricSettings } from "./metric-window.ts";
 import { describeRaw, rawRecordOf } from "./raw-record.ts";
 import type { SinkPipeline } from "./record-pipeline.ts";
@@ -12,6 +12,7 @@ import { SinkCalls } from "./sink-calls.ts";
 import { SinkCommits } from "./sink-commits.ts";
 import { createSinkContext, SinkRequests } from "./sink-context.ts";
 import { SinkFlow } from "./sink-flow.ts";
+import { type Converted, SinkIntake } from "./sink-intake.ts";
 import { createSinkMetrics, type SinkMetrics } from "./sink-metrics.ts";
 import { SinkPositions, spanOf } from "./sink-positions.ts";
 import { type Delivery, extend, NOTHING, type Redelivery, redeliveryDelay, without } from "./sink-redelivery.ts";
@@ -143,6 +144,7 @@ class SinkRun {
   readonly #parts: SinkRunParts;
   readonly #calls: SinkCalls;
   readonly #commits: SinkCommits;
+  readonly #intake: SinkIntake;
   #redelivery: Redelivery | null = null;
 
   constructor(parts: SinkRunParts) {
@@ -150,6 +152,17 @@ class SinkRun {
     this.#calls = new SinkCalls(parts.task, parts.control);
     const warn = (error: unknown, message: string) => this.#warn(error, message);
     this.#commits = new SinkCommits({ ...parts, ...parts.options, calls: this.#calls, warn });
+    const { control, deadLetters, handler, options } = parts;
+    this.#intake = new SinkIntake((batch, records, signal) => {
+      const untilDropped = AbortSignal.any([control.draining, signal]);
+      const loop = {
+        run: (from: number) => options.pipeline.run(batch(), from, records),
+        describe: (index: number) => describeRaw(rawRecordOf(batch(), index)),
+        failed: (index: number, failed: FailedRecord) =>
+          deadLetters?.add(rawRecordOf(batch(), index), failed, untilDropped),
+      };
+      return handler.guard(loop, untilDropped);
+    }, IDLE_MS);
   }
 
   async live(): Promise<void> {
@@ -172,6 +185,7 @@ class SinkRun {
       this.#followPause();
       if ((await this.#commits.regular(control.ending)) === "flush-failed") await this.#goBack();
       await this.#applyRewinds();
+      await this.#collect();
       const due = this.#dueRedelivery();
       if (due === null) await this.#next();
       else await this.#deliver(due);
@@ -182,11 +196,13 @@ class SinkRun {
   /** Takes one event from the consumer and deals with it. */
   async #next(): Promise<void> {
     const { consumer, control } = this.#parts;
+    const ready = this.#intake.ready();
+    const signal = ready === null ? control.stopping : AbortSignal.any([control.stopping, ready]);
     let event: ConsumerEvent;
     try {
-      event = await consumer.next(this.#patienceMs(), control.stopping);
+      event = await consumer.next(this.#patienceMs(), signal);
     } catch (error) {
-      if (control.stopping.aborted) return;
+      if (signal.aborted) return;
       throw error;
     }
     switch (event.kind) {
@@ -214,23 +230,36 @@ class SinkRun {
   }
 
   async #take(batch: InboundBatch): Promise<void> {
-    const { control, deadLetters, errants, handler, metrics, options, positions } = this.#parts;
+    const { flow, metrics, options, positions } = this.#parts;
     const { starts, ends } = spanOf(batch);
     positions.reached(starts);
     for (const { topic } of starts) options.activeTopic(topic);
     metrics.read(batch.count);
-    const records: SinkRecord[] = [];
-    await handler.guard(
-      {
-        run: (from) => options.pipeline.run(batch, from, records),
-        describe: (index) => describeRaw(rawRecordOf(batch, index)),
-        failed: (index, failed) => deadLetters?.add(rawRecordOf(batch, index), failed, control.draining),
-      },
-      control.draining,
-    );
+    const converted = await this.#intake.take(batch, ends);
+    if (converted === null) return flow.hold("conversion");
+    if (this.#redelivery !== null) return this.#line(converted);
+    this.#parts.errants?.delivering(batch);
+    await this.#deliver({ ...converted, attempts: 0 });
+  }
+
+  /** What had to wait for its converters is put in its turn now: as a batch that is due to be delivered again. */
+  async #collect(): Promise<void> {
+    if (!this.#intake.isBusy()) return;
+    for (let each = await this.#intake.next(); each !== null; each = await this.#intake.next()) {
+      if (each.ends.length > 0) this.#line(each);
+    }
+    if (!this.#intake.isBusy()) this.#parts.flow.release("conversion");
+  }
+
+  /** Puts a batch behind what waits to be delivered. */
+  #line({ batch, records, ends }: Converted): void {
+    const { errants, flow, options } = this.#parts;
     errants?.delivering(batch);
-    if (this.#redelivery === null) await this.#deliver({ records, ends, attempts: 0 });
-    else this.#redelivery = extend(this.#redelivery, records, ends);
+    this.#redelivery =
+      this.#redelivery === null
+        ? { records, ends, attempts: 0, dueAt: options.now() }
+        : extend(this.#redelivery, records, ends);
+    flow.hold("redelivery");
   }
 
   /** One `put`. Only when it returned do its records count as processed. */
@@ -272,7 +301,10 @@ class SinkRun {
     this.#parts.flow.release("redelivery");
   }
 
-  #dropFromRedelivery(partitions: readonly Partition[]): void {
+  /** What waits of partitions that went away or are read again from elsewhere is never put. */
+  #dropWaiting(partitions: readonly Partition[]): void {
+    this.#intake.drop(partitions);
+    if (!this.#intake.isBusy()) this.#parts.flow.release("conversion");
     if (this.#redelivery === null) return;
     this.#redelivery = without(this.#redelivery, partitions);
     if (this.#redelivery === null) this.#endRedelivery();
@@ -300,7 +332,7 @@ class SinkRun {
     positions.revoke(partitions);
     metrics.assigned(positions.assignment().length);
     requests.takeRewinds(partitions);
-    this.#dropFromRedelivery(partitions);
+    this.#dropWaiting(partitions);
     consumer.acknowledge();
   }
 
@@ -308,6 +340,8 @@ class SinkRun {
   async #goBack(): Promise<void> {
     const { consumer, control, positions } = this.#parts;
     for (const position of positions.rewind()) await consumer.seek(position, control.draining);
+    this.#intake.clear();
+    this.#parts.flow.release("conversion");
     this.#endRedelivery();
   }
 
@@ -317,7 +351,7 @@ class SinkRun {
     if (wanted.length === 0) return;
     for (const position of wanted) await consumer.seek(position, control.draining);
     positions.processed(wanted);
-    this.#dropFromRedelivery(wanted);
+    this.#dropWaiting(wanted);
   }
 
   #followPause(): void {
@@ -334,6 +368,7 @@ class SinkRun {
   /** The last flush, release and commit, then the end of the connector's task. After the lease was lost: only the end. */
   async #finish(): Promise<void> {
     const { control, options, positions } = this.#parts;
+    this.#intake.clear();
     const owned = positions.assignment();
     const deadline = AbortSignal.any([control.ending, AbortSignal.timeout(options.flushTimeoutMs)]);
     const release = async (lost: boolean) => {

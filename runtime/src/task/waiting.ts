@@ -14,6 +14,18 @@ export async function abortable<T>(promise: T | Promise<T>, signal: AbortSignal)
   }
 }
 
+/** Whether the promise settles within `ms`, however it does; it goes on by itself otherwise. Never rejects. */
+export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = Promise.withResolvers<boolean>();
+  const timeout = setTimeout(() => timer.resolve(false), ms);
+  const settled = () => true;
+  try {
+    return await Promise.race([promise.then(settled, settled), timer.promise]);
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
 /** Lets timers and messages in when the last turn of the event loop is longer ago than a few milliseconds. */
 export function createTurnKeeper(now: () => number): () => Promise<void> | null {
   let lastTurn = now();

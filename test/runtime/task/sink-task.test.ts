@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { DataError, RetriableError } from "@headrace/sdk";
+import { DataError, NotReady, RetriableError } from "@headrace/sdk";
 import type { TransformStep } from "#runtime/task/record-pipeline.ts";
 import { eventually } from "#support/eventually.ts";
 import { at, STRICT, setUpSink, show } from "#support/sink-run.ts";
@@ -8,6 +8,101 @@ import { endTasks, runTask } from "#support/task-run.ts";
 
 describe("sink task", () => {
   afterEach(endTasks);
+
+  describe("that waits for a schema", () => {
+    function setUpWaiting() {
+      const fetched = Promise.withResolvers<void>();
+      let known = false;
+      const fetching: TransformStep = {
+        plugin: "fetching",
+        when: null,
+        apply(record) {
+          if (!known) throw new NotReady(fetched.promise);
+          return record;
+        },
+      };
+      const sink = setUpSink({ transforms: [fetching] });
+      const puts = () => sink.acts().filter((each) => each.startsWith("put "));
+      return {
+        sink,
+        run: runTask(sink.body),
+        fetched,
+        know() {
+          known = true;
+          fetched.resolve();
+        },
+        put: () =>
+          puts()
+            .map((each) => each.slice("put ".length))
+            .join(" "),
+        waits: () => eventually("the sink waits", () => sink.log.some((each) => each.startsWith("pause "))),
+      };
+    }
+
+    it("polls the consumer meanwhile, and puts what has waited in order", async () => {
+      const { sink, run, know, put, waits } = setUpWaiting();
+      sink.assign(0);
+      sink.deliver(at(0n, "a"));
+      await waits();
+      // Fetched ahead.
+      sink.deliver(at(1n, "b"));
+      await sink.consumer.drained();
+      assert.equal(put(), "");
+      know();
+      await eventually("both are put", () => put() === "0:0=a 0:1=b");
+      await eventually("it goes on", () => sink.log.at(-1) === "resume t-0");
+      sink.deliver(at(2n, "c"));
+      await eventually("the next one is put", () => put() === "0:0=a 0:1=b 0:2=c");
+      await run.runner.stop(1_000);
+      assert.equal(sink.consumer.committed.get("t-0"), 3n);
+    });
+
+    it("never puts what is of a partition that went away (invariant 3; guard: #intake.drop)", async () => {
+      const { sink, run, know, put, waits } = setUpWaiting();
+      sink.assign(0, 1);
+      sink.deliver(at(0n, "a"), at(0n, "x", 1));
+      await waits();
+      sink.revoke(true, 0);
+      await sink.consumer.drained();
+      assert.ok(sink.log.includes("lost 0"), "the consumer's event is taken while the records wait");
+      know();
+      await eventually("the other one is put", () => put() === "1:0=x");
+      sink.assign(0);
+      sink.deliver(at(0n, "a"));
+      await eventually("it is put when it comes again", () => put() === "1:0=x 0:0=a");
+      await run.runner.stop(1_000);
+    });
+
+    it("drops all of it when all partitions went away, and goes on with others", async () => {
+      const { sink, run, know, put, waits } = setUpWaiting();
+      sink.assign(0);
+      sink.deliver(at(0n, "a"));
+      await waits();
+      sink.revoke(false, 0);
+      sink.assign(1);
+      await sink.consumer.drained();
+      know();
+      sink.deliver(at(5n, "x", 1));
+      await eventually("the new one is put", () => put() === "1:5=x");
+      await run.runner.stop(1_000);
+      assert.equal(sink.consumer.committed.has("t-0"), false);
+    });
+
+    it("fails of what it waited for, and stops while it waits", async () => {
+      const failing = setUpWaiting();
+      failing.sink.assign(0);
+      failing.sink.deliver(at(0n));
+      await failing.waits();
+      failing.fetched.reject(new DataError("no such schema"));
+      await failing.run.until("FAILED");
+      const stopped = setUpWaiting();
+      stopped.sink.assign(0);
+      stopped.sink.deliver(at(0n));
+      await stopped.waits();
+      await stopped.run.runner.stop(60_000);
+      assert.deepEqual([stopped.put(), stopped.run.states.at(-1)], ["", "UNASSIGNED"]);
+    });
+  });
 
   it("opens, puts, and on stop flushes, commits, releases, closes, in this order", async () => {
     const sink = setUpSink();
@@ -115,7 +210,7 @@ describe("sink task", () => {
     assert.equal(sink.consumer.committed.get("t-0"), 2n);
   });
 
-  it("drops a revoked partition from a batch that waits for redelivery, and does not commit it (invariants 2, 3; guard: #dropFromRedelivery)", async () => {
+  it("drops a revoked partition from a batch that waits for redelivery, and does not commit it (invariants 2, 3; guard: #dropWaiting)", async () => {
     let busy = true;
     const sink = setUpSink({
       task: {
