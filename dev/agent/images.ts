@@ -10,7 +10,7 @@ export interface LocalImage {
   /** Directory where containers of the image run unless they set `workingDir`. */
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Paths of the image that stand for what is in its directory under the same name. */
+  /** Paths of the image, and what of its directory stands for them. */
   readonly mounts: readonly Mount[];
 }
 
@@ -23,9 +23,11 @@ const schema = z.record(
       .default({})
       .describe("`$(path)` stands for the directory, `$(PATH)` for this machine's PATH, `$(cache)` for the cache."),
     paths: z
-      .array(z.string().startsWith("/"))
-      .default([])
-      .describe("Absolute paths that commands may name and that are in the image's directory."),
+      .record(z.string().startsWith("/"), z.string())
+      .default({})
+      .describe(
+        "Absolute paths that commands and configurations may name, and what stands for each in the image's directory.",
+      ),
   }),
 );
 
@@ -37,7 +39,7 @@ export function readImages(file: string, hostPath: string): ReadonlyMap<string, 
       const path = resolve(dirname(file), image.path);
       const variables = { path, PATH: hostPath, cache: cacheDir() };
       const env = Object.fromEntries(Object.entries(image.env).map(([key, value]) => [key, expand(value, variables)]));
-      const mounts = image.paths.map((mountPath) => ({ mountPath, hostPath: join(path, mountPath) }));
+      const mounts = Object.entries(image.paths).map(([mountPath, own]) => ({ mountPath, hostPath: join(path, own) }));
       return [name, { path, env: { PATH: hostPath, ...env }, mounts }];
     }),
   );

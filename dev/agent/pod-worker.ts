@@ -108,7 +108,13 @@ export function startPodWorker(
       ending,
       expired,
     });
-  const volumes = createPodVolumes(() => pod, join(podDir, "volumes"), record.addresses, surroundings.sources);
+  const { sources, images } = surroundings;
+  const volumes = createPodVolumes(() => pod, {
+    dir: join(podDir, "volumes"),
+    addresses: record.addresses,
+    sources,
+    images,
+  });
 
   const runContainers = async () => {
     const { initContainers = [], containers, restartPolicy = "Always" } = pod.spec;

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fieldValue, type PodAddresses, resourceValue } from "./downward.ts";
+import type { LocalImage } from "./images.ts";
 import { createPathMapper, type Mount } from "./mount-paths.ts";
 import type { Container, DownwardFile, KeyToPath, Pod, TokenProjection, Volume } from "./pod.ts";
 import type { Sources, Token } from "./sources.ts";
@@ -22,9 +23,17 @@ export interface PodVolumes {
 /** The volumes of the pod, of which `current` answers the latest state, below `dir`. */
 export function createPodVolumes(
   current: () => Pod,
-  dir: string,
-  addresses: PodAddresses,
-  sources: Sources,
+  {
+    dir,
+    addresses,
+    sources,
+    images,
+  }: {
+    readonly dir: string;
+    readonly addresses: PodAddresses;
+    readonly sources: Sources;
+    readonly images: ReadonlyMap<string, LocalImage>;
+  },
 ): PodVolumes {
   const volumes = current().spec.volumes ?? [];
   const claimed = new Map<string, string>();
@@ -41,7 +50,9 @@ export function createPodVolumes(
     });
   // There is no file system of a container's own: configuration that names files in volumes must name where they are here.
   const { containers, initContainers = [] } = current().spec;
-  const mapPath = (text: string) => createPathMapper([...initContainers, ...containers].flatMap(mountsOf))(text);
+  const every = [...initContainers, ...containers];
+  const imageMounts = every.flatMap(({ image }) => images.get(image)?.mounts ?? []);
+  const mapPath = (text: string) => createPathMapper([...imageMounts, ...every.flatMap(mountsOf)])(text);
 
   const token = async (projection: TokenProjection, signal: AbortSignal): Promise<string> => {
     const key = JSON.stringify(projection);

@@ -22,12 +22,12 @@ describe("createPodVolumes", () => {
   };
   const secrets = { login: { data: { password: base64("geheim") } } };
   const volumesOf = (...volumes: readonly Volume[]) =>
-    createPodVolumes(
-      () => podOf({ volumes }),
+    createPodVolumes(() => podOf({ volumes }), {
       dir,
       addresses,
-      fakeSources({ configMaps, secrets, claims: { files: "/srv/files" } }),
-    );
+      sources: fakeSources({ configMaps, secrets, claims: { files: "/srv/files" } }),
+      images: new Map(),
+    });
 
   it("writes ConfigMaps, Secrets and pod fields as files with their modes", async () => {
     await volumesOf(
@@ -123,9 +123,19 @@ describe("createPodVolumes", () => {
     const volumeMounts = [{ name: "tls", mountPath: "/etc/tls" }];
     const pod = podOf({ volumes, containers: [{ name: "web", image: "web", volumeMounts }] });
     const sources = fakeSources({ configMaps, secrets: { paths: { data: { file: base64(text) } } } });
-    await createPodVolumes(() => pod, dir, addresses, sources).sync(signal);
+    await createPodVolumes(() => pod, { dir, addresses, sources, images: new Map() }).sync(signal);
     assert.equal(read("config/file"), text.replaceAll(/\/etc\/tls(?=[/:])/g, join(dir, "tls")));
     assert.equal(read("secret/file"), text);
+  });
+
+  it("puts what stands for paths of the image into ConfigMaps", async () => {
+    configMaps["image-paths"] = { data: { file: "plugin.path=/opt/plugins,/opt/plugins-2" } };
+    const volumes: readonly Volume[] = [{ name: "config", configMap: { name: "image-paths" } }];
+    const pod = podOf({ volumes, containers: [{ name: "web", image: "web" }] });
+    const mounts = [{ mountPath: "/opt/plugins", hostPath: "/clone/node_modules" }];
+    const images = new Map([["web", { path: "/clone", env: {}, mounts }]]);
+    await createPodVolumes(() => pod, { dir, addresses, sources: fakeSources({ configMaps }), images }).sync(signal);
+    assert.equal(read("config/file"), "plugin.path=/clone/node_modules,/opt/plugins-2");
   });
 
   it("names the directories that stand for mount paths", async () => {
