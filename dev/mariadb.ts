@@ -2,9 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection } from "mysql2/promise";
-import { freePorts } from "./process.ts";
+import { freePorts, logTail, startProcess, waitUntilReady } from "./process.ts";
 import { type MariadbFiles, mariadbFiles } from "./setup/mariadb.ts";
 
 const START_TIMEOUT_MS = 180_000;
@@ -15,7 +14,10 @@ export interface LocalMariadb {
   stop(): Promise<void>;
 }
 
-/** Starts one with its data below `dir`; fast, and not safe against power cuts. `options` are more of the server's. */
+/**
+ * Starts one with its data below `dir`; fast, and not safe against power cuts. It ends with this process, however that ends. `options` are more of
+ * the server's.
+ */
 export async function startMariadb({
   dir,
   options = [],
@@ -29,8 +31,8 @@ export async function startMariadb({
   const data = join(home, "data");
   const temporary = join(home, "tmp");
   for (const each of [data, temporary]) mkdirSync(each, { recursive: true });
-  const log = openSync(join(home, "log"), "a");
-  const told = () => readFileSync(join(home, "log"), "utf8").slice(-4_000);
+  const logFile = join(home, "log");
+  const log = openSync(logFile, "a");
   const settings = [
     "--no-defaults",
     // As root it runs only if it is told so; as another user it would not get at a directory of root's.
@@ -49,11 +51,13 @@ export async function startMariadb({
   making.stdin?.on("error", () => {}); // Its exit code tells.
   making.stdin?.end(systemTables(files));
   const [code] = await once(making, "exit");
-  if (code !== 0) throw new Error(`MariaDB could not make its system tables:\n${told()}`);
+  if (code !== 0) throw new Error(`MariaDB could not make its system tables:\n${logTail(logFile)}`);
 
-  const server = spawn(
-    files.server,
-    [
+  closeSync(log);
+  const server = await startProcess({
+    name: "MariaDB",
+    command: files.server,
+    args: [
       ...settings,
       `--port=${port}`,
       "--bind-address=127.0.0.1",
@@ -63,25 +67,12 @@ export async function startMariadb({
       "--max-connections=300",
       ...options,
     ],
-    { cwd: home, stdio: ["ignore", log, log] },
-  );
-  closeSync(log);
-  const ended = once(server, "exit");
-  const end = () => void server.kill("SIGKILL");
-  process.once("exit", end);
-  for (const deadline = performance.now() + START_TIMEOUT_MS; !(await answers(port)); await sleep(50)) {
-    if (performance.now() < deadline && server.exitCode === null) continue;
-    server.kill("SIGKILL");
-    throw new Error(`MariaDB did not start:\n${told()}`);
-  }
-  return {
-    port,
-    async stop() {
-      process.removeListener("exit", end);
-      end();
-      await ended;
-    },
-  };
+    cwd: home,
+    logFile,
+    signalAtParentsEnd: "SIGKILL",
+  });
+  await waitUntilReady(server, () => answers(port), { timeoutMs: START_TIMEOUT_MS, intervalMs: 50 });
+  return { port, stop: async () => void (await server.kill()) };
 }
 
 /** What mariadb-install-db runs, but for the help and the sys schema. */

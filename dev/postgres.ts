@@ -1,37 +1,51 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { appendFileSync, chownSync, closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { freePorts } from "./process.ts";
+import { freePorts, startProcess, waitUntilReady } from "./process.ts";
 import { postgresBin } from "./setup/postgres.ts";
 
 const run = promisify(execFile);
 
 const START_TIMEOUT_MS = 180_000;
+/** The user `nobody`: PostgreSQL does not run as root. */
+const NOBODY = 65_534;
 
-/** A PostgreSQL server on loopback that trusts everybody, with logical decoding. */
+/** A PostgreSQL server on loopback with logical decoding. Its superuser is `headrace`; it has a database `postgres`. */
 export interface LocalPostgres {
   readonly port: number;
-  /** Runs statements as `postgres` in its database; answers what psql prints, unaligned. */
-  sql(statements: string): Promise<string>;
+  /** Runs statements as the superuser, in the database `postgres` by default; answers what psql prints, unaligned. */
+  sql(statements: string, database?: string): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts one with its data below `dir`. It refuses to run as root: then it runs as the user `postgres`. */
-export async function startPostgres({ dir }: { readonly dir: string }): Promise<LocalPostgres> {
+/**
+ * Starts one with its data below `dir`; fast, and not safe against power cuts. It ends with this process, however that ends. It trusts everybody,
+ * but for the users in `passwordUsers`, who have to give the passwords that they are made with.
+ */
+export async function startPostgres({
+  dir,
+  passwordUsers = [],
+}: {
+  readonly dir: string;
+  readonly passwordUsers?: readonly string[];
+}): Promise<LocalPostgres> {
   const bin = await postgresBin();
-  const [port] = await freePorts(1);
-  if (port === undefined) throw new Error("no free port");
-  const owner = process.getuid?.() === 0 ? await idsOf("postgres") : null;
+  const [port = 0] = await freePorts(1);
+  const root = process.getuid?.() === 0;
   const home = join(dir, "postgres");
   mkdirSync(home, { recursive: true });
-  if (owner !== null) chownSync(home, owner.uid, owner.gid);
+  if (root) {
+    // It has to get through to its own.
+    chmodSync(dir, 0o755);
+    chownSync(home, NOBODY, NOBODY);
+  }
   const data = join(home, "data");
-  const options = { ...(owner ?? {}), cwd: home };
-  const initdb = ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"];
-  await run(join(bin, "initdb"), initdb, options);
+  const initdb = ["-D", data, "-U", "headrace", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"];
+  await run(join(bin, "initdb"), initdb, { cwd: home, ...(root && { uid: NOBODY, gid: NOBODY }) });
+  const access = join(data, "pg_hba.conf");
+  const withPassword = passwordUsers.map((user) => `host all ${user} 127.0.0.1/32 scram-sha-256\n`);
+  writeFileSync(access, [...withPassword, readFileSync(access, "utf8")].join(""));
   appendFileSync(
     join(data, "postgresql.conf"),
     [
@@ -40,48 +54,36 @@ export async function startPostgres({ dir }: { readonly dir: string }): Promise<
       "unix_socket_directories = ''",
       "wal_level = logical",
       "fsync = off",
+      "max_connections = 200",
+      "max_wal_senders = 100",
+      "max_replication_slots = 400",
     ].join("\n"),
   );
-  const log = openSync(join(home, "log"), "a");
-  const server = spawn(join(bin, "postgres"), ["-D", data], { ...options, stdio: ["ignore", log, log] });
-  closeSync(log);
-  const ended = once(server, "exit");
+  const server = await startProcess({
+    name: "PostgreSQL",
+    command: join(bin, "postgres"),
+    args: ["-D", data],
+    cwd: home,
+    logFile: join(dir, "postgres.log"),
+    signalAtParentsEnd: "SIGQUIT",
+    ...(root && { uid: NOBODY }),
+  });
+  const at = ["-h", "127.0.0.1", "-p", String(port)];
   const answers = () =>
-    run(join(bin, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", String(port)]).then(
+    run(join(bin, "pg_isready"), ["-q", ...at]).then(
       () => true,
       () => false,
     );
-  for (const deadline = performance.now() + START_TIMEOUT_MS; !(await answers()); await sleep(50)) {
-    if (performance.now() < deadline && server.exitCode === null) continue;
-    server.kill("SIGKILL");
-    throw new Error(`PostgreSQL did not start:\n${readFileSync(join(home, "log"), "utf8")}`);
-  }
+  await waitUntilReady(server, answers, { timeoutMs: START_TIMEOUT_MS, intervalMs: 50 });
   return {
     port,
-    async sql(statements) {
-      const args = [
-        "-h",
-        "127.0.0.1",
-        "-p",
-        String(port),
-        "-U",
-        "postgres",
-        "-qAt",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-c",
-        statements,
-      ];
+    async sql(statements, database = "postgres") {
+      const args = [...at, "-U", "headrace", "-d", database, "-qAt", "-v", "ON_ERROR_STOP=1", "-c", statements];
       return (await run(join(bin, "psql"), args, { maxBuffer: 1 << 26 })).stdout.trim();
     },
     async stop() {
-      server.kill("SIGQUIT");
-      await ended;
+      server.signal("SIGQUIT");
+      await server.exited;
     },
   };
-}
-
-async function idsOf(user: string): Promise<{ readonly uid: number; readonly gid: number }> {
-  const id = async (flag: string) => Number((await run("id", [flag, user])).stdout);
-  return { uid: await id("-u"), gid: await id("-g") };
 }

@@ -17,6 +17,10 @@ export interface ProcessOptions {
   readonly logFile: string;
   /** true: outlives this process. */
   readonly detached?: boolean;
+  /** The kernel sends it this signal when this process ends in whatever way, SIGKILL included. Linux only. */
+  readonly signalAtParentsEnd?: NodeJS.Signals;
+  /** Run as this user, with the group of the same number and no others; only root may. */
+  readonly uid?: number;
 }
 
 /** How a process ended: `code` or `signal` is null. */
@@ -64,9 +68,11 @@ export async function startProcess(options: ProcessOptions): Promise<LocalProces
   const env = Object.fromEntries(
     Object.entries({ ...process.env, ...options.env }).filter(([, value]) => value !== undefined),
   );
-  const child = spawn(options.command, [...options.args], {
+  const [command, ...args] = commandLine(options);
+  const child = spawn(command, args, {
     env,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
     stdio: ["ignore", log, log],
     detached: true,
   });
@@ -108,6 +114,12 @@ export async function startProcess(options: ProcessOptions): Promise<LocalProces
     return first === "late" ? await kill() : await exited;
   };
   return { name: options.name, pid, logFile: options.logFile, exited, running, signal, stop, kill, killGroup };
+}
+
+/** `setpriv` (util-linux) sets what Node cannot, and becomes the program itself. */
+function commandLine({ command, args, signalAtParentsEnd }: ProcessOptions): readonly [string, ...(readonly string[])] {
+  if (signalAtParentsEnd === undefined) return [command, ...args];
+  return ["setpriv", "--pdeathsig", signalAtParentsEnd.replace("SIG", ""), "--", command, ...args];
 }
 
 /**

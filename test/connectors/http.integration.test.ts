@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openWorkerRun, until } from "@headrace/sdk/testing";
 import { freePorts } from "#dev/process.ts";
+import { buildConnectors } from "#dev/setup/connectors.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { openTestServer } from "./http/test-server.ts";
-import { builtPackage, WORKER_COMMAND } from "./package-directory.ts";
+import { WORKER_COMMAND } from "./worker-command.ts";
 
 describe("the http package in a worker", () => {
   it("moves records from Kafka to a server and from senders to Kafka, through a kill", {
@@ -16,7 +17,7 @@ describe("the http package in a worker", () => {
       bodies.push(body);
       response.end();
     });
-    const pluginPath = [await builtPackage("http")];
+    const pluginPath = await buildConnectors(["http"]);
     const worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
     try {
       const topic = uniqueName("http");

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openWorkerRun, until, type WorkerRun } from "@headrace/sdk/testing";
+import { buildConnectors } from "#dev/setup/connectors.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { builtPackage, WORKER_COMMAND } from "./package-directory.ts";
 import { startS3 } from "./s3/s3-server.ts";
+import { WORKER_COMMAND } from "./worker-command.ts";
 
 describe("the s3 package in a worker", () => {
   it("moves records from Kafka to a bucket and from there to Kafka, each once, through a kill", {
@@ -12,7 +13,7 @@ describe("the s3 package in a worker", () => {
     const kafka = await sharedKafka();
     const server = await startS3();
     const bucket = await server.createBucket();
-    const pluginPath = [await builtPackage("s3")];
+    const pluginPath = await buildConnectors(["s3"]);
     let worker: WorkerRun | null = null;
     try {
       worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +45,6 @@ const Change = z.looseObject({ id: z.number() });
 /** Apache Kafka Connect in pods of the operator, with Debezium's connector fetched by `spec.build`, on a real PostgreSQL. */
 describe("runtime Jvm: change capture from PostgreSQL", () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-jvm-"));
-  chmodSync(dir, 0o755); // PostgreSQL may run as another user.
   let postgres: LocalPostgres;
   let stack: Stack;
   let registry: Server;
@@ -161,7 +160,7 @@ describe("runtime Jvm: change capture from PostgreSQL", () => {
         config: {
           "database.hostname": "127.0.0.1",
           "database.port": postgres.port,
-          "database.user": "postgres",
+          "database.user": "headrace",
           "database.password": "unused",
           "database.dbname": "postgres",
           "topic.prefix": "db",

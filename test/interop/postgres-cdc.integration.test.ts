@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -73,7 +73,6 @@ function comparable(text: string | null): unknown {
 
 describe("change capture beside Debezium", () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-debezium-"));
-  chmodSync(dir, 0o755); // PostgreSQL may run as another user.
   const prefix = uniqueName("peer").replaceAll("-", "_");
   const topics = ["public.types", "public.bare", "public.whole", "public.large", "transaction"];
   let kafka: Awaited<ReturnType<typeof sharedKafka>>;
@@ -91,7 +90,7 @@ describe("change capture beside Debezium", () => {
     const config = {
       "database.hostname": "127.0.0.1",
       "database.port": String(postgres.port),
-      "database.user": "postgres",
+      "database.user": "headrace",
       "database.password": "x",
       "database.dbname": "postgres",
       "topic.prefix": prefix,

@@ -3,8 +3,9 @@ import { after, before, describe, it } from "node:test";
 import { mysqlQuerySource } from "@headrace/mysql";
 import { decimalText, type SourceRecord, type Value } from "@headrace/sdk";
 import { createMemoryOffsets, openSourceRun, openWorkerRun, sourceAcceptance, until } from "@headrace/sdk/testing";
+import { buildConnectors } from "#dev/setup/connectors.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { builtPackage, WORKER_COMMAND } from "../package-directory.ts";
+import { WORKER_COMMAND } from "../worker-command.ts";
 import { type Database, type MariadbServer, startMariadb } from "./mariadb-server.ts";
 
 const MODES = {
@@ -337,7 +338,7 @@ describe("the query source of MySQL and MariaDB", () => {
     const kafka = await sharedKafka();
     const database = await server.createDatabase();
     await database.run("CREATE TABLE `lines` (id int AUTO_INCREMENT PRIMARY KEY, note text)");
-    const pluginPath = [await builtPackage("mysql")];
+    const pluginPath = await buildConnectors(["mysql"]);
     const worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
     const insert = () => database.run("INSERT INTO `lines` (note) SELECT 'n' FROM seq_1_to_300");
     try {

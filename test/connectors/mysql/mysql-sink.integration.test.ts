@@ -37,9 +37,10 @@ import {
   until,
 } from "@headrace/sdk/testing";
 import { createCertificates } from "#dev/kafka/certificates.ts";
+import { buildConnectors } from "#dev/setup/connectors.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { keepAliveSeconds } from "../keep-alive.ts";
-import { builtPackage, WORKER_COMMAND } from "../package-directory.ts";
+import { WORKER_COMMAND } from "../worker-command.ts";
 import { type Database, type MariadbServer, startMariadb } from "./mariadb-server.ts";
 
 const ITEM = structSchema({ id: INT32_SCHEMA, note: OPTIONAL_STRING_SCHEMA });
@@ -489,7 +490,7 @@ describe("the sink of MySQL and MariaDB", () => {
     const kafka = await sharedKafka();
     const database = await server.createDatabase();
     await database.run("CREATE TABLE `lines` (id int, note text)");
-    const pluginPath = [await builtPackage("mysql")];
+    const pluginPath = await buildConnectors(["mysql"]);
     const worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
     try {
       const topic = uniqueName("mysql");

@@ -5,9 +5,10 @@ import { postgresCdcSource } from "@headrace/postgres";
 import type { SourceRecord, Value } from "@headrace/sdk";
 import { createMemoryOffsets, openWorkerRun, type SourceRun, sourceAcceptance, until } from "@headrace/sdk/testing";
 import { z } from "zod";
+import { buildConnectors } from "#dev/setup/connectors.ts";
 import { openCommittedReader } from "#support/committed-reader.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { builtPackage, WORKER_COMMAND } from "../package-directory.ts";
+import { WORKER_COMMAND } from "../worker-command.ts";
 import { configOf, eventOf, type Plain, plain, streaming, withDatabase } from "./capture-run.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 
@@ -373,7 +374,7 @@ describe("change capture from PostgreSQL", () => {
     const database = await server.createDatabase();
     await database.client.query("CREATE TABLE lines (id serial PRIMARY KEY, n int NOT NULL)");
     await database.client.query("INSERT INTO lines (n) SELECT 0 FROM generate_series(1, 5000)");
-    const pluginPath = [await builtPackage("postgres")];
+    const pluginPath = await buildConnectors(["postgres"]);
     const worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
     const prefix = uniqueName("cdc");
     const closing: (() => Promise<void>)[] = [() => worker.close(), () => database.close(), () => kafka.stop()];

@@ -3,8 +3,9 @@ import { after, before, describe, it } from "node:test";
 import { postgresQuerySource } from "@headrace/postgres";
 import type { SourceRecord, Value } from "@headrace/sdk";
 import { createMemoryOffsets, openSourceRun, openWorkerRun, sourceAcceptance, until } from "@headrace/sdk/testing";
+import { buildConnectors } from "#dev/setup/connectors.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { builtPackage, WORKER_COMMAND } from "../package-directory.ts";
+import { WORKER_COMMAND } from "../worker-command.ts";
 import { type Database, type PostgresServer, startPostgres } from "./postgres-server.ts";
 
 const MODES = {
@@ -255,7 +256,7 @@ describe("the query source of PostgreSQL", () => {
     const kafka = await sharedKafka();
     const database = await server.createDatabase();
     await database.client.query("CREATE TABLE lines (id serial PRIMARY KEY, note text)");
-    const pluginPath = [await builtPackage("postgres")];
+    const pluginPath = await buildConnectors(["postgres"]);
     const worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
     try {
       const prefix = `${uniqueName("query")}-`;

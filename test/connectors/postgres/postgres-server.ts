@@ -1,16 +1,9 @@
-import { execFile } from "node:child_process";
-import { chownSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Client } from "pg";
-import { freePorts } from "#dev/process.ts";
-import { postgresBin } from "#dev/setup/postgres.ts";
+import { startPostgres as startLocal } from "#dev/postgres.ts";
 import { openOutageProxy } from "../outage-proxy.ts";
-
-const exec = promisify(execFile);
-/** The user `nobody`: PostgreSQL does not run as root. */
-const NOBODY = 65_534;
 
 /** A real PostgreSQL of the test's own, on a free loopback port. */
 export interface PostgresServer {
@@ -31,34 +24,11 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Starts a server; fast, and not safe against power cuts. */
+/** Starts a server. */
 export async function startPostgres(): Promise<PostgresServer> {
-  const bin = await postgresBin();
   const dir = mkdtempSync(join(tmpdir(), "headrace-postgres-"));
-  const root = process.getuid?.() === 0;
-  if (root) chownSync(dir, NOBODY, NOBODY);
-  const as = root ? { uid: NOBODY, gid: NOBODY, cwd: dir } : { cwd: dir };
-  const data = join(dir, "data");
-  const [port = 0] = await freePorts(1);
-  await exec(
-    join(bin, "initdb"),
-    ["-D", data, "-U", "headrace", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-    as,
-  );
-  const settings = [
-    `port=${port}`,
-    "listen_addresses=127.0.0.1",
-    "unix_socket_directories=",
-    "fsync=off",
-    "wal_level=logical",
-    "max_connections=200",
-    "max_wal_senders=100",
-    "max_replication_slots=400",
-  ];
-  const options = settings.map((setting) => `-c ${setting}`).join(" ");
-  const control = (...args: string[]) =>
-    exec(join(bin, "pg_ctl"), ["-D", data, "-l", join(dir, "log"), "-w", ...args], as);
-  await control("start", "-o", options.replace("unix_socket_directories=", "unix_socket_directories=''"));
+  const server = await startLocal({ dir });
+  const { port } = server;
   const direct = (database: string) => `postgresql://headrace@127.0.0.1:${port}/${database}`;
   const admin = new Client({ connectionString: direct("postgres") });
   await admin.connect();
@@ -88,7 +58,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
     async stop() {
       await admin.end();
-      await control("stop", "-m", "immediate");
+      await server.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };

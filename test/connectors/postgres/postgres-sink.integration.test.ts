@@ -22,9 +22,10 @@ import {
   type Value,
 } from "@headrace/sdk";
 import { openSinkRun, openWorkerRun, sinkAcceptance, sinkRecord, until } from "@headrace/sdk/testing";
+import { buildConnectors } from "#dev/setup/connectors.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { keepAliveSeconds } from "../keep-alive.ts";
-import { builtPackage, WORKER_COMMAND } from "../package-directory.ts";
+import { WORKER_COMMAND } from "../worker-command.ts";
 import { type Database, type PostgresServer, startPostgres } from "./postgres-server.ts";
 
 const ITEM = structSchema({ id: INT32_SCHEMA, note: OPTIONAL_STRING_SCHEMA });
@@ -258,7 +259,7 @@ describe("the postgres package", () => {
     const kafka = await sharedKafka();
     const database = await server.createDatabase();
     await database.client.query("CREATE TABLE lines (id integer, note text)");
-    const pluginPath = [await builtPackage("postgres")];
+    const pluginPath = await buildConnectors(["postgres"]);
     const worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
     try {
       const topic = uniqueName("postgres");
