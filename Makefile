@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE := node --conditions=source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop chaos scale connectors clusters packaging e2e images release ratios bench check clean
+.PHONY: help setup demo lab test interop chaos scale connectors clusters packaging e2e images release ratios bench check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ setup: node_modules/.package-lock.json ## Install and build everything: npm pack
 
 demo: setup ## Kafka, Kubernetes, operator, workers: records flow, a worker is killed, nothing is lost (KEEP=1 leaves it running)
 	@$(NODE) dev/demo/main.ts $(if $(KEEP),--keep)
+
+lab: setup ## A table's changes through Kafka into another database, an HTTP service and S3; a worker is killed, every row accounted for (BY_HAND=1: you do it)
+	@$(NODE) dev/lab/main.ts $(if $(BY_HAND),--by-hand)
 
 test: setup check ## Check, then all tests: unit, component, integration
 	@$(NODE) dev/test.ts $(FILTER)

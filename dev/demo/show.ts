@@ -1,16 +1,17 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KafkaConnector } from "@headrace/contract";
 import { consumeAll } from "../kafka.ts";
 import { createKubectl } from "../kubectl.ts";
 import { sendSignal } from "../process-table.ts";
 import { startProgressMonitor } from "../progress-monitor.ts";
 import type { Stack } from "../stack.ts";
 import type { CheckList } from "./check-list.ts";
+import { describe, isReady, tasksOf } from "./connector-state.ts";
 import { type ConnectorWatch, watchConnectors } from "./connector-watch.ts";
 import { hashOfSet, linesOf, zipcodes } from "./dataset.ts";
 import { localExamples, sharedVolume } from "./manifests.ts";
+import { listPods, podAt } from "./pods.ts";
 import { until } from "./until.ts";
 import { workerProcess } from "./worker-process.ts";
 
@@ -282,51 +283,4 @@ function numberOf(value: Record<string, unknown>, field: string): number {
 function lineOf(record: string): string {
   const value: { line?: unknown } = JSON.parse(record);
   return String(value.line);
-}
-
-function isReady(connector: KafkaConnector): boolean {
-  const ready = connector.status?.conditions?.find(({ type }) => type === "Ready");
-  return ready?.status === "True" && connector.status?.observedGeneration === generationOf(connector);
-}
-
-function generationOf({ metadata }: KafkaConnector): unknown {
-  return metadata["generation"];
-}
-
-function tasksOf(connector: KafkaConnector | undefined) {
-  return (connector?.status?.connectorStatus?.tasks ?? []).map(({ id, state, worker_id }) => ({
-    name: `${connector?.metadata.name}-${id}`,
-    state,
-    worker: worker_id,
-  }));
-}
-
-function describe(connector: KafkaConnector | undefined): string {
-  const ready = connector?.status?.conditions?.find(({ type }) => type === "Ready");
-  const tasks = tasksOf(connector).map(({ state }) => state);
-  return `${connector?.metadata.name}: Ready=${ready?.status ?? "not told"} ${ready?.message ?? ""} [${tasks.join(", ")}]`;
-}
-
-interface Pod {
-  readonly metadata: { readonly name: string; readonly uid: string };
-  readonly status: {
-    readonly podIP?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-  };
-}
-
-async function listPods(kubectl: Scene["kubectl"]): Promise<readonly Pod[]> {
-  const { items }: { items: readonly Pod[] } = JSON.parse(await kubectl(["get", "pods", "-o", "json"]));
-  return items;
-}
-
-/** The pod whose worker has this id (`address:port`). */
-async function podAt(
-  kubectl: Scene["kubectl"],
-  workerId: string | undefined,
-): Promise<{ readonly name: string; readonly uid: string }> {
-  const pods = await listPods(kubectl);
-  const found = pods.find(({ status }) => status.podIP !== undefined && workerId?.startsWith(`${status.podIP}:`));
-  if (found === undefined) throw new Error(`no pod has the address of worker ${workerId}`);
-  return found.metadata;
 }
