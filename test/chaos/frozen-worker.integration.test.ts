@@ -47,6 +47,15 @@ describe("a frozen worker", () => {
     });
   }
 
+  it("has not the last word about what runs elsewhere, for those who read the status topic themselves", async () => {
+    await eventually("the last words are what the workers tell", async () => {
+      const [words, told] = [await cluster.lastWords(), await cluster.toldStatuses()];
+      assert.equal(told.size, 4 * PAIRS);
+      assert.deepEqual(new Map([...words].sort()), new Map([...told].sort()));
+      return [...words.values()].every((word) => word.startsWith("RUNNING "));
+    });
+  });
+
   it("has lost nothing, run nothing twice at a time, and taken no stored offset back", async () => {
     for (const { topic } of await cluster.verify({ lateWrites: 1 })) {
       // What a whole worker had handed to its connections when it was frozen arrives when it wakes, before it can look at its lease.

@@ -8,6 +8,7 @@ import { createCluster } from "#runtime/kafka/cluster.ts";
 import type { LogRecord } from "#runtime/kafka/fetch-response.ts";
 import { createLeaders } from "#runtime/kafka/leaders.ts";
 import { createTopicReader } from "#runtime/kafka/topic-reader.ts";
+import { connectorKey, readStatusRecord, taskKey } from "#runtime/store/status-records.ts";
 import { ownKafka } from "./kafka.ts";
 import { follow, type GrowingFile, growFile, numbersIn, type Passage } from "./numbered-lines.ts";
 import { createSilentLog } from "./silent-log.ts";
@@ -35,6 +36,9 @@ export interface ChaosCluster {
   verify(options?: {
     readonly lateWrites?: number;
   }): Promise<readonly { readonly topic: Passage; readonly sink: Passage }[]>;
+  /** State and worker by key of the status topic, as its last records say, and as a worker tells. */
+  lastWords(): Promise<ReadonlyMap<string, string>>;
+  toldStatuses(): Promise<ReadonlyMap<string, string>>;
   /** Each step by which a stored source offset went back. */
   offsetsGoneBack(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -127,6 +131,35 @@ export async function openChaosCluster(options: {
         return { topic: passage, sink: follow(numbersIn(output(pair))) };
       });
       return await Promise.all(passages);
+    },
+    async lastWords() {
+      const words = new Map<string, string>();
+      for (const { key, value } of await readTopic(kafka.bootstrap, `${group}-status`)) {
+        const record = readStatusRecord(key, value);
+        if (record.kind === "topic" || record.kind === "corrupt") continue;
+        if (record.entry === null) words.delete(String(key));
+        else words.set(String(key), `${record.entry.state} ${record.entry.workerId}`);
+      }
+      return words;
+    },
+    async toldStatuses() {
+      const { body } = await rest(first().url, "GET", "/connectors?expand=status");
+      const told = Object.entries(body as Record<string, { readonly status: ConnectorStateInfo }>);
+      return new Map(
+        told.flatMap(
+          ([
+            name,
+            {
+              status: { connector, tasks },
+            },
+          ]) => [
+            [connectorKey(name), `${connector.state} ${connector.worker_id}`] as const,
+            ...tasks.map(
+              ({ id, state, worker_id }) => [taskKey({ connector: name, task: id }), `${state} ${worker_id}`] as const,
+            ),
+          ],
+        ),
+      );
     },
     async offsetsGoneBack() {
       const last = new Map<string, number>();

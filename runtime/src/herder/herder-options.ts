@@ -10,7 +10,7 @@ import type { TaskPlanner } from "./task-planner.ts";
 /** What the herder works with. */
 export interface HerderOptions {
   readonly configStore: Pick<ConfigStore, "config" | "onChange" | "readToEnd">;
-  readonly statusStore: Pick<StatusStore, "connector" | "task" | "tasks" | "putTopic" | "topics" | "flush">;
+  readonly statusStore: Pick<StatusStore, "connector" | "task" | "tasks" | "putTopic" | "topics" | "flush" | "onWord">;
   readonly workerId: string;
   readonly statuses: StatusWriter;
   readonly pool: Pick<

@@ -48,11 +48,16 @@ class EventLoopHerder implements Herder {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { configStore } = this.#options;
+    const { configStore, statusStore, workerId } = this.#options;
     this.#state.begin(configStore.config());
-    const unsubscribe = configStore.onChange((change) =>
-      this.#inbox.post({ kind: "configChanged", change, config: configStore.config() }),
-    );
+    const subscriptions = [
+      configStore.onChange((change) =>
+        this.#inbox.post({ kind: "configChanged", change, config: configStore.config() }),
+      ),
+      statusStore.onWord((word) => {
+        if (word.entry.workerId !== workerId) this.#inbox.post({ kind: "foreignWord", word });
+      }),
+    ];
     signal.addEventListener("abort", () => this.#inbox.close(), { once: true });
     try {
       while (!signal.aborted) {
@@ -60,7 +65,7 @@ class EventLoopHerder implements Herder {
         this.#state.settle();
       }
     } finally {
-      unsubscribe();
+      for (const unsubscribe of subscriptions) unsubscribe();
       this.#state.end();
     }
   }

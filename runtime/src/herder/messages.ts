@@ -2,7 +2,7 @@ import type { StringMap } from "@headrace/contract";
 import type { ExecutorNotice } from "../executor/channel.ts";
 import type { ExecutorLost, StopEnd } from "../executor/pool.ts";
 import type { Assigned } from "../group/group.ts";
-import type { ClusterConfig, ConfigChange } from "../store/stores.ts";
+import type { ClusterConfig, ConfigChange, StatusWord } from "../store/stores.ts";
 import type { Work } from "./work.ts";
 
 /** A status as an executor tells it. */
@@ -38,5 +38,7 @@ export type Message =
   | { readonly kind: "executorLost"; readonly lost: ExecutorLost }
   | { readonly kind: "restart"; readonly connector: string; readonly task: number | null; readonly done: Waiter }
   | { readonly kind: "pluginsFound"; readonly isUsedBy: (connectorConfig: StringMap) => boolean }
+  /** The status topic's last word about an item is another worker's. */
+  | { readonly kind: "foreignWord"; readonly word: StatusWord }
   | { readonly kind: "due"; readonly connector: string }
   | { readonly kind: "stopAll"; readonly done: Waiter };

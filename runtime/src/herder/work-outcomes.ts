@@ -6,7 +6,7 @@ import type { Message, StatusNotice } from "./messages.ts";
 import type { Predecessors } from "./predecessors.ts";
 import type { Restarts } from "./restarts.ts";
 import type { StartCounters, StartCounts } from "./start-counters.ts";
-import type { StatusWriter } from "./status-writer.ts";
+import type { Report, StatusWriter } from "./status-writer.ts";
 import type { StopWaiters } from "./stop-waiters.ts";
 import type { TaskPlanner } from "./task-planner.ts";
 import { itemKey, type Work } from "./work.ts";
@@ -64,7 +64,12 @@ export class WorkOutcomes {
     if (work.phase === "failed") return;
     work.phase = "failed";
     this.#options.log.error({ connector: work.connector, task: work.task, error }, "start failed");
-    this.#options.statuses.report(work, { state: "FAILED", trace: traceOf(error) });
+    this.#report(work, { state: "FAILED", trace: traceOf(error) });
+  }
+
+  #report(work: Work, { state, trace = null, version = null }: Report): void {
+    work.told = { state, trace, version };
+    this.#options.statuses.report(work, work.told);
   }
 
   #startCounts(work: Work): StartCounts {
@@ -103,7 +108,7 @@ export class WorkOutcomes {
     const work = this.#options.table.find(notice.connector, notice.task);
     if (work === null || work.phase === "stopping" || work.phase === "waiting") return;
     if (notice.state !== "FAILED" && notice.state !== "RUNNING" && notice.state !== "PAUSED") return;
-    this.#options.statuses.report(work, notice);
+    this.#report(work, notice);
     if (notice.state !== "FAILED") return;
     work.phase = "failed";
     if (work.task === null) this.#options.planner.cancel(work.connector);
@@ -123,20 +128,20 @@ export class WorkOutcomes {
   }
 
   #crashed(work: Work, lost: ExecutorLost): void {
-    const { now, statuses, planner, predecessors, crashes, restarts, touch, post } = this.#options;
+    const { now, planner, predecessors, crashes, restarts, touch, post } = this.#options;
     if (work.task === null) planner.cancel(work.connector);
     predecessors.died(itemKey(work));
     const after = crashes.record(itemKey(work), { atMs: now(), alone: lost.alone });
     if (after.kind === "giveUp") {
       work.phase = "failed";
       const trace = `Its executor died ${after.crashes} times in a row, the last time: ${lost.reason}`;
-      statuses.report(work, { state: "FAILED", trace });
+      this.#report(work, { state: "FAILED", trace });
       restarts.failed(work, new ConnectError("executor-gone", trace));
       return;
     }
     work.phase = "waiting";
     work.notBeforeMs = now() + after.delayMs;
-    statuses.report(work, { state: "RESTARTING", trace: `Its executor died and it is started again: ${lost.reason}` });
+    this.#report(work, { state: "RESTARTING", trace: `Its executor died and it is started again: ${lost.reason}` });
     touch(work.connector);
     if (after.delayMs > 0) {
       setTimeout(() => post({ kind: "due", connector: work.connector }), after.delayMs).unref();

@@ -59,6 +59,7 @@ export function createWorkRunner(options: WorkRunnerOptions): WorkRunner {
         targetState: plan.targetState,
         stale: false,
         notBeforeMs: 0,
+        told: null,
         abort: new AbortController(),
       };
       startCall(work, plan).then(

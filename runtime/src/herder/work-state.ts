@@ -1,6 +1,6 @@
 import type { StringMap } from "@headrace/contract";
 import type { Assigned } from "../group/group.ts";
-import type { ClusterConfig, ConfigChange } from "../store/stores.ts";
+import type { ClusterConfig, ConfigChange, StatusWord } from "../store/stores.ts";
 import { type ActiveTopics, createActiveTopics } from "./active-topics.ts";
 import { createCrashHistory } from "./crash-history.ts";
 import type { HerderOptions } from "./herder-options.ts";
@@ -11,13 +11,17 @@ import { type ReconcileInput, reconcileWork, type WorkAction } from "./reconcile
 import { createReconfigured, type Reconfigured } from "./reconfigured.ts";
 import { RestartRequests } from "./restart-requests.ts";
 import { createRestarts } from "./restarts.ts";
+import type { Report } from "./status-writer.ts";
 import { createStopWaiters } from "./stop-waiters.ts";
-import { itemKey, type Work } from "./work.ts";
+import { itemKey, type Phase, type Work } from "./work.ts";
 import { WorkOutcomes } from "./work-outcomes.ts";
 import { createWorkRunner, type WorkRunner } from "./work-runner.ts";
 import { createWorkTable } from "./work-table.ts";
 
 const FLUSH_TIMEOUT_MS = 1_000;
+const STOPPED: Report = { state: "STOPPED" };
+/** Phases that last until something happens. */
+const STEADY: ReadonlySet<Phase> = new Set(["running", "failed", "waiting"] as const);
 
 /**
  * What this worker was given and what it makes of it. Messages are folded in one after the other; then everything that they touched is
@@ -149,6 +153,9 @@ export class WorkState {
       case "pluginsFound":
         this.#startFailedUsersOf(message.isUsedBy);
         return;
+      case "foreignWord":
+        this.#answer(message.word);
+        return;
       case "due":
         this.#dirty.add(message.connector);
         return;
@@ -235,6 +242,20 @@ export class WorkState {
     this.#dirty.add(connector);
   }
 
+  /** What is true of an item that is here is said again after a word of another worker. What is about to change is told by that change. */
+  #answer({ connector, task, entry }: StatusWord): void {
+    if (!this.owns(connector, task)) return;
+    const work = this.#table.find(connector, task);
+    const isSteady = work !== null && !work.stale && STEADY.has(work.phase);
+    const report = isSteady ? work.told : task === null ? this.#stopped(connector) : null;
+    if (report !== null) this.#options.statuses.answer({ connector, task }, entry, report);
+  }
+
+  #stopped(connector: string): Report | null {
+    const parts = this.#table.peek(connector);
+    return parts?.instance === null && parts.stoppedReported ? STOPPED : null;
+  }
+
   /** They may have failed for want of just this plugin, and nobody else would start them. */
   #startFailedUsersOf(isUsedBy: (connectorConfig: StringMap) => boolean): void {
     for (const work of this.#table.all()) {
@@ -295,7 +316,7 @@ export class WorkState {
         return;
       case "reportStopped":
         this.#table.of(connector).stoppedReported = true;
-        this.#options.statuses.report({ connector, task: null }, { state: "STOPPED" });
+        this.#options.statuses.report({ connector, task: null }, STOPPED);
         return;
       default:
         throw new Error(`unreachable: ${action satisfies never}`);

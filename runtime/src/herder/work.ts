@@ -1,4 +1,5 @@
 import type { StringMap, TargetState } from "@headrace/contract";
+import type { Report } from "./status-writer.ts";
 
 /**
  * - `starting`: the start call is under way
@@ -26,6 +27,8 @@ export interface Work {
   readonly abort: AbortController;
   /** While `waiting`: not to be started before this instant. */
   notBeforeMs: number;
+  /** What its status says, as far as this run goes; null before it has said anything. */
+  told: Report | null;
 }
 
 /** Everything of one connector that is in this worker's hands. */

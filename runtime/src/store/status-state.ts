@@ -1,7 +1,7 @@
 import type { TaskId } from "@headrace/contract";
 
-import { readStatusRecord } from "./status-records.ts";
-import type { StatusChange, StatusEntry } from "./stores.ts";
+import { readStatusRecord, type StatusRecord } from "./status-records.ts";
+import type { StatusChange, StatusEntry, StatusWord } from "./stores.ts";
 
 /** What the status topic says, read so far. */
 export interface StatusState {
@@ -10,9 +10,11 @@ export interface StatusState {
   tasks(connector: string): ReadonlyMap<number, StatusEntry>;
   topics(connector: string): readonly string[];
   connectors(): readonly string[];
-  /** Takes one record in and says what changed by it; a record that is not understood gives its problem. */
+  /** Takes one record in and says what changed by it, and what it says; a record that is not understood gives its problem. */
   apply(record: { readonly key: Buffer | null; readonly value: Buffer | null }): {
     readonly changes: readonly StatusChange[];
+    /** Null for tombstones and for topics. */
+    readonly word: StatusWord | null;
     readonly problem: string | null;
   };
 }
@@ -39,6 +41,13 @@ export function createStatusState(): StatusState {
     return connectors.delete(connector) ? [...removed, { kind: "connector", connector, entry: null }] : removed;
   }
 
+  function putConnector(connector: string, entry: StatusEntry | null): StatusChange[] {
+    if (entry === null) return removeConnector(connector);
+    if (isOvertaken(entry, connectors.get(connector))) return [];
+    connectors.set(connector, entry);
+    return [{ kind: "connector", connector, entry }];
+  }
+
   function putTask(id: TaskId, entry: StatusEntry): StatusChange[] {
     const own = tasks.get(id.connector) ?? new Map<number, StatusEntry>();
     if (isStale(entry, own.get(id.task)) || isOvertaken(entry, own.get(id.task))) return [];
@@ -57,6 +66,19 @@ export function createStatusState(): StatusState {
     return [{ kind: "topic", connector, topic, active }];
   }
 
+  function take(record: Understood): readonly StatusChange[] {
+    switch (record.kind) {
+      case "connector":
+        return putConnector(record.connector, record.entry);
+      case "task":
+        return record.entry === null ? removeTask(record.id) : putTask(record.id, record.entry);
+      case "topic":
+        return putTopic(record.connector, record.topic, record.active);
+      default:
+        throw new Error(`unreachable: ${record satisfies never}`);
+    }
+  }
+
   return {
     connector: (connector) => connectors.get(connector) ?? null,
     task: ({ connector, task }) => tasks.get(connector)?.get(task) ?? null,
@@ -65,26 +87,18 @@ export function createStatusState(): StatusState {
     connectors: () => [...new Set([...connectors.keys(), ...tasks.keys(), ...topics.keys()])],
     apply({ key, value }) {
       const record = readStatusRecord(key, value);
-      switch (record.kind) {
-        case "connector": {
-          if (record.entry === null) return { changes: removeConnector(record.connector), problem: null };
-          if (isOvertaken(record.entry, connectors.get(record.connector))) return { changes: [], problem: null };
-          connectors.set(record.connector, record.entry);
-          return { changes: [record], problem: null };
-        }
-        case "task": {
-          const changes = record.entry === null ? removeTask(record.id) : putTask(record.id, record.entry);
-          return { changes, problem: null };
-        }
-        case "topic":
-          return { changes: putTopic(record.connector, record.topic, record.active), problem: null };
-        case "corrupt":
-          return { changes: [], problem: record.problem };
-        default:
-          throw new Error(`unreachable: ${record satisfies never}`);
-      }
+      if (record.kind === "corrupt") return { changes: [], word: null, problem: record.problem };
+      return { changes: take(record), word: wordOf(record), problem: null };
     },
   };
+}
+
+type Understood = Exclude<StatusRecord, { kind: "corrupt" }>;
+
+function wordOf(record: Understood): StatusWord | null {
+  if (record.kind === "topic" || record.entry === null) return null;
+  const { connector, task } = record.kind === "task" ? record.id : { connector: record.connector, task: null };
+  return { connector, task, entry: record.entry };
 }
 
 /**

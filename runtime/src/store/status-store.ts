@@ -3,7 +3,7 @@ import { unlessAborted } from "../kafka/cluster.ts";
 import type { TopicLog } from "../kafka/topic-log.ts";
 import { connectorKey, statusValue, taskKey, topicKey, topicValue } from "./status-records.ts";
 import { createStatusState, mayReplace } from "./status-state.ts";
-import type { StatusChange, StatusEntry, StatusStore } from "./stores.ts";
+import type { StatusChange, StatusEntry, StatusStore, StatusWord } from "./stores.ts";
 
 export interface StatusStoreOptions {
   readonly log: Logger;
@@ -18,6 +18,7 @@ class Superseded extends Error {}
 export function createStatusStore(topic: TopicLog, { log, now = Date.now }: StatusStoreOptions): StatusStore {
   const state = createStatusState();
   const listeners = new Set<(change: StatusChange) => void>();
+  const hearers = new Set<(word: StatusWord) => void>();
   const stopping = new AbortController();
   /** The newest write per key, by number: an older one that is still being retried gives way. */
   const newest = new Map<string, number>();
@@ -65,12 +66,13 @@ export function createStatusStore(topic: TopicLog, { log, now = Date.now }: Stat
     async start(signal) {
       await topic.start((records) => {
         for (const record of records) {
-          const { changes, problem } = state.apply(record);
+          const { changes, word, problem } = state.apply(record);
           if (problem !== null) {
             log.warn({ partition: record.partition, offset: String(record.offset), problem }, "status record ignored");
           }
           if (!started) continue;
           for (const change of changes) for (const listener of listeners) listener(change);
+          if (word !== null) for (const hear of hearers) hear(word);
         }
       }, signal);
       started = true;
@@ -83,6 +85,10 @@ export function createStatusStore(topic: TopicLog, { log, now = Date.now }: Stat
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onWord(hear) {
+      hearers.add(hear);
+      return () => hearers.delete(hear);
     },
     putConnector(connector, entry, { safe }) {
       const allowed = rule(safe, () => state.connector(connector), entry);

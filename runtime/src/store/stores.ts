@@ -104,6 +104,13 @@ export type StatusChange =
   | { readonly kind: "task"; readonly id: TaskId; readonly entry: StatusEntry | null }
   | { readonly kind: "topic"; readonly connector: string; readonly topic: string; readonly active: boolean };
 
+/** What a record of the status topic says of a connector instance (`task: null`) or a task, also if something newer is known. */
+export interface StatusWord {
+  readonly connector: string;
+  readonly task: number | null;
+  readonly entry: StatusEntry;
+}
+
 export interface StatusStore {
   start(signal: AbortSignal): Promise<void>;
   connector(connector: string): StatusEntry | null;
@@ -114,6 +121,8 @@ export interface StatusStore {
   /** Names of all connectors that have a status, a task with one, or an active topic. */
   connectors(): readonly string[];
   onChange(listener: (change: StatusChange) => void): () => void;
+  /** Tells each status that is read, whoever wrote it and whether it counts or not; after start-up only, in topic order. */
+  onWord(listener: (word: StatusWord) => void): () => void;
   /**
    * `safe`: dropped if another worker with a newer generation has written, as the topic's end tells (contract §4). Retried until
    * acknowledged or superseded.

@@ -30,6 +30,7 @@ import type {
   StatusChange,
   StatusEntry,
   StatusStore,
+  StatusWord,
 } from "#runtime/store/stores.ts";
 
 export const silent = pino({ level: "silent" });
@@ -141,6 +142,7 @@ export class FakeStatusStore implements StatusStore {
   readonly #tasks = new Map<string, Map<number, StatusEntry>>();
   readonly #topics = new Map<string, Set<string>>();
   readonly #listeners = new Set<(change: StatusChange) => void>();
+  readonly #hearers = new Set<(word: StatusWord) => void>();
   readonly log: string[] = [];
 
   async start(): Promise<void> {}
@@ -166,10 +168,15 @@ export class FakeStatusStore implements StatusStore {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+  onWord(hear: (word: StatusWord) => void): () => void {
+    this.#hearers.add(hear);
+    return () => this.#hearers.delete(hear);
+  }
   putConnector(connector: string, entry: StatusEntry): void {
     this.log.push(`${connector} ${entry.state}`);
     this.#connectors.set(connector, entry);
     this.#tell({ kind: "connector", connector, entry });
+    this.#say({ connector, task: null, entry });
   }
   putTask(id: TaskId, entry: StatusEntry): void {
     this.log.push(`${id.connector}-${id.task} ${entry.state}`);
@@ -177,6 +184,7 @@ export class FakeStatusStore implements StatusStore {
     tasks.set(id.task, entry);
     this.#tasks.set(id.connector, tasks);
     this.#tell({ kind: "task", id, entry });
+    this.#say({ ...id, entry });
   }
   removeConnector(connector: string): void {
     this.log.push(`${connector} DESTROYED`);
@@ -209,6 +217,9 @@ export class FakeStatusStore implements StatusStore {
 
   #tell(change: StatusChange): void {
     for (const listener of [...this.#listeners]) listener(change);
+  }
+  #say(word: StatusWord): void {
+    for (const hear of [...this.#hearers]) hear(word);
   }
 }
 

@@ -658,6 +658,88 @@ describe("herder", () => {
     });
   });
 
+  describe("the word of another worker about what runs here", () => {
+    const say = (task: number | null, state: InstanceState, generation: number) => {
+      const entry = { state, workerId: "former:8083", generation, trace: null, version: null };
+      if (task === null) statusStore.putConnector("c", entry);
+      else statusStore.putTask({ connector: "c", task }, entry);
+    };
+    const said = async () => {
+      await idle();
+      return statusStore.log.splice(0);
+    };
+
+    for (const state of ["UNASSIGNED", "RESTARTING", "FAILED", "RUNNING"] as const) {
+      it(`is answered once if it is a late ${state} of a former owner`, async () => {
+        await running();
+        member.change({ generation: 5 });
+        say(0, state, 4);
+        assert.deepEqual(await said(), [`c-0 ${state}`, "c-0 RUNNING"]);
+        say(null, state, -1);
+        assert.deepEqual(await said(), [`c ${state}`, "c RUNNING"]);
+        assert.deepEqual(statusStore.task({ connector: "c", task: 0 })?.workerId, "self:8083");
+        assert.deepEqual(statusStore.task({ connector: "c", task: 0 })?.generation, 5);
+        say(0, state, 4);
+        assert.deepEqual(await said(), [`c-0 ${state}`, "c-0 RUNNING"], "each word has its answer");
+      });
+    }
+
+    it("is answered in its own generation only where it says that it lets go", async () => {
+      await running();
+      say(0, "UNASSIGNED", 1);
+      assert.deepEqual(await said(), ["c-0 UNASSIGNED", "c-0 RUNNING"]);
+      for (const state of ["RUNNING", "FAILED", "RESTARTING", "PAUSED"] as const) {
+        say(0, state, 1);
+        assert.deepEqual(await said(), [`c-0 ${state}`]);
+      }
+    });
+
+    it("counts if it is of a newer generation: this worker may not know yet that it has lost the item", async () => {
+      await running();
+      for (const state of ["RUNNING", "UNASSIGNED", "FAILED"] as const) say(0, state, 2);
+      assert.deepEqual(await said(), ["c-0 RUNNING", "c-0 UNASSIGNED", "c-0 FAILED"]);
+    });
+
+    it("is answered with what is true: a failure with its trace, a pause, a stop", async () => {
+      await running();
+      member.change({ generation: 2 });
+      notice("c", 0, "FAILED", "boom");
+      notice("c", null, "PAUSED");
+      await said();
+      say(0, "RESTARTING", 1);
+      say(null, "UNASSIGNED", 1);
+      assert.deepEqual(await said(), ["c-0 RESTARTING", "c UNASSIGNED", "c-0 FAILED", "c PAUSED"]);
+      assert.equal(statusStore.task({ connector: "c", task: 0 })?.trace, "boom");
+      await configStore.putTargetState("c", "STOPPED");
+      await until("stopped", () => statusStore.stateOf("c") === "STOPPED");
+      await said();
+      say(null, "RUNNING", 1);
+      assert.deepEqual(await said(), ["c RUNNING", "c STOPPED"]);
+    });
+
+    it("is not answered about what is elsewhere, starts, stops or is being restarted: that is told when it is so", async () => {
+      await running();
+      member.change({ generation: 2 });
+      pool.automatic = false;
+      const restarted = herder.restart("c", 0);
+      say(0, "UNASSIGNED", 1);
+      await until("stop asked for", () => pool.calls.includes("stop c-0"));
+      say(0, "UNASSIGNED", 1);
+      pool.finish("stop c-0");
+      await until("start asked for", () => pool.calls.includes("start c-0"));
+      say(0, "UNASSIGNED", 1);
+      pool.finish("start c-0");
+      await restarted;
+      say(0, "UNASSIGNED", 1);
+      assert.deepEqual(await said(), Array(4).fill("c-0 UNASSIGNED"));
+      pool.automatic = true;
+      await give("c");
+      await said();
+      say(0, "UNASSIGNED", 1);
+      assert.deepEqual(await said(), ["c-0 UNASSIGNED"]);
+    });
+  });
+
   it("records a topic once", async () => {
     await configStore.putConnector("c", config, null);
     herder.hear({ kind: "activeTopic", connector: "c", task: 0, topic: "t" });

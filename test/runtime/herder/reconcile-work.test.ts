@@ -26,6 +26,7 @@ function work(task: number | null, phase: Phase, more: Partial<Work> = {}): Work
     targetState: "STARTED",
     stale: false,
     notBeforeMs: 0,
+    told: null,
     abort: new AbortController(),
     ...more,
   };

@@ -35,7 +35,7 @@ const VIEW: GroupView = {
 };
 
 function work(connector: string, task: number | null, phase: Work["phase"]): Work {
-  const rest = { run: 1, taskGeneration: 1, stale: false, abort: new AbortController(), notBeforeMs: 0 };
+  const rest = { run: 1, taskGeneration: 1, stale: false, abort: new AbortController(), notBeforeMs: 0, told: null };
   return { connector, task, phase, targetState: "STARTED", ...rest };
 }
 

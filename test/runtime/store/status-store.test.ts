@@ -118,6 +118,31 @@ describe("status store", () => {
     });
   }
 
+  it("tells each word, also one that it does not count, and none of before its start", async () => {
+    const topic = createMemoryTopic();
+    topic.write("status-task-c-0", '{"state":"RUNNING","trace":null,"worker_id":"b","generation":9}');
+    const { store, changes, settle } = await openStore(topic);
+    const words: unknown[] = [];
+    const unhear = store.onWord(({ connector, task, entry: { state, workerId } }) =>
+      words.push([connector, task, state, workerId]),
+    );
+    store.putTask(id, entry("RESTARTING", "a", 8), UNSAFE);
+    store.putConnector("c", entry("RUNNING", "b", 9), UNSAFE);
+    await settle();
+    assert.deepEqual(words, [
+      ["c", 0, "RESTARTING", "a"],
+      ["c", null, "RUNNING", "b"],
+    ]);
+    assert.deepEqual(
+      changes.map(({ kind }) => kind),
+      ["connector"],
+    );
+    unhear();
+    store.removeConnector("c", () => true);
+    await settle();
+    assert.equal(words.length, 2);
+  });
+
   it("gives a safe write up if another worker has written what was not read yet", async () => {
     const { store, topic, settle } = await openStore();
     store.putConnector("c", entry("RUNNING", "a", 7), UNSAFE);
