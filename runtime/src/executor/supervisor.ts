@@ -16,6 +16,8 @@ export interface SupervisorOptions {
   readonly onNotice: (notice: ExecutorNotice) => void;
   /** The executor is killed if its event loop answers no ping for so long. */
   readonly blockedTimeoutMs: number;
+  /** The executor is killed if it takes so long to load its code, or to be set up after that; one minute if not given. */
+  readonly setupTimeoutMs?: number;
   /** The executor is killed if it uses more resident memory twice in a row; null: no limit. */
   readonly memoryMaxBytes: number | null;
   readonly log: Logger;
@@ -78,7 +80,7 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
   // A process that has closed its channel can no longer be told to stop.
   rpc.closed.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
 
-  const ready = setUp(rpc, options.setup).then((features) => {
+  const ready = setUp(rpc, { ...options, pid }).then((features) => {
     log.info({ features }, "executor started");
     const { blockedTimeoutMs, memoryMaxBytes } = options;
     const pinged = () => {
@@ -92,7 +94,13 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
     const { closed } = rpc;
     void watchExecutor({ ping, closed, blockedTimeoutMs, memoryMaxBytes, pinged, tell, kill }, watch.signal);
   });
-  ready.catch((error: unknown) => kill(`executor process ${pid} could not be set up: ${messageOf(error)}`));
+  ready.catch((error: unknown) => {
+    kill(
+      error instanceof SetupTimeout
+        ? error.message
+        : `executor process ${pid} could not be set up: ${messageOf(error)}`,
+    );
+  });
 
   return {
     pid,
@@ -112,15 +120,38 @@ export function startExecutor(options: SupervisorOptions): Supervisor {
   };
 }
 
+/** An executor that is too slow is ended, and told as one that has: what was to run in it is started again. */
+class SetupTimeout extends ConnectError {
+  constructor(pid: number, what: string, timeoutMs: number) {
+    const advice =
+      "the machine is too busy or short of memory for it; give the worker more CPU or memory, or fewer executors (headrace.executors.max)";
+    super("executor-gone", `executor process ${pid} ${what} within ${timeoutMs / 1000} s: ${advice}`);
+  }
+}
+
 async function setUp(
   rpc: Rpc<ExecutorCalls, WorkerNotice>,
-  setup: SupervisorOptions["setup"],
+  options: Pick<SupervisorOptions, "setup" | "setupTimeoutMs"> & { readonly pid: number },
 ): Promise<readonly string[]> {
+  const { setup, setupTimeoutMs = SETUP_TIMEOUT_MS, pid } = options;
+  async function inTime<R>(what: string, call: (deadline: AbortSignal) => Promise<R>): Promise<R> {
+    const deadline = AbortSignal.timeout(setupTimeoutMs);
+    try {
+      return await call(deadline);
+    } catch (error) {
+      throw error === deadline.reason ? new SetupTimeout(pid, what, setupTimeoutMs) : error;
+    }
+  }
+  await inTime("did not load its code", (deadline) => rpc.call("ping", null, deadline));
+  rpc.closed.throwIfAborted();
   const gone = Promise.withResolvers<never>();
   rpc.closed.addEventListener("abort", () => gone.reject(rpc.closed.reason), { once: true });
   const known = await Promise.race([setup, gone.promise]);
-  const result = await rpc.call("setup", known, AbortSignal.timeout(SETUP_TIMEOUT_MS));
-  return result.features;
+  const { features } = await inTime(
+    "did not take over the worker's configuration and its list of plugins",
+    (deadline) => rpc.call("setup", known, deadline),
+  );
+  return features;
 }
 
 function ended(child: ChildProcess): Promise<string> {
