@@ -39,7 +39,12 @@ export function createWorkerFetch(): WorkerFetch {
     const options = {
       method,
       path,
-      headers: { ...headers, ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }) },
+      headers: {
+        // Apache's REST server wants the name that its certificate has.
+        ...(tls === undefined ? {} : { host: tls.servername }),
+        ...headers,
+        ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
+      },
     };
     const outgoing =
       tls === undefined

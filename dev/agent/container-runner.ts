@@ -13,6 +13,7 @@ import type { PodAddresses } from "./downward.ts";
 import { resolveEnvironment } from "./environment.ts";
 import { expand } from "./expansion.ts";
 import { type HandlerTarget, runHandler } from "./handler.ts";
+import { HOSTS_VARIABLE } from "./hosts.ts";
 import type { LocalImage } from "./images.ts";
 import { createPathMapper } from "./mount-paths.ts";
 import { type Container, type Pod, type Probe, podKey, type RestartPolicy, type Terminated } from "./pod.ts";
@@ -33,6 +34,8 @@ export interface ContainerRun {
   /** One log file per run. */
   readonly logDir: string;
   readonly tmpDir: string;
+  /** The file with the names of pods. */
+  readonly hosts: string;
   readonly images: ReadonlyMap<string, LocalImage>;
   readonly sources: Sources;
   readonly volumes: PodVolumes;
@@ -185,6 +188,7 @@ async function toTarget(run: ContainerRun, image: LocalImage, signal: AbortSigna
     HOME: tmpDir,
     TMPDIR: tmp === "/tmp" ? tmpDir : tmp,
     HOSTNAME: pod.metadata.name,
+    [HOSTS_VARIABLE]: run.hosts,
     ...image.env,
     ...mapped,
   };

@@ -3,6 +3,9 @@ import { expand } from "./expansion.ts";
 import type { Container, EnvVar, Pod } from "./pod.ts";
 import type { Sources } from "./sources.ts";
 
+/** All pods of this node share one loopback: what a pod would reach there is at its own address. */
+const LOOPBACK = "127.0.0.1";
+
 /**
  * The environment that a pod gives to a container, as the kubelet makes it: `envFrom` in order, then `env` in order; values may use
  * variables before them as `$(NAME)`. Throws a sentence (CreateContainerConfigError) if something that is not optional is missing.
@@ -32,7 +35,7 @@ export async function resolveEnvironment(
       variable.valueFrom === undefined
         ? expand(variable.value ?? "", variables)
         : await resolveReference(pod, container, variable.valueFrom, addresses, sources, signal);
-    if (value !== undefined) variables[variable.name] = value;
+    if (value !== undefined) variables[variable.name] = value === LOOPBACK ? addresses.podIP : value;
   }
   return variables;
 }

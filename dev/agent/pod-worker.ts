@@ -9,6 +9,7 @@ import { killContainersBelow } from "./container-process.ts";
 import { runContainer } from "./container-runner.ts";
 import type { RecordEvent } from "./events.ts";
 import { createGracePeriod } from "./grace-period.ts";
+import { nameInHosts } from "./hosts.ts";
 import type { LocalImage } from "./images.ts";
 import type { Container, Pod, PodCondition, RestartPolicy } from "./pod.ts";
 import { createRecord, writeRecord } from "./pod-record.ts";
@@ -74,6 +75,8 @@ export function startPodWorker(
   let conditions: readonly PodCondition[] = first.status?.conditions ?? [];
   let record = former ?? createRecord(first, addresses);
   if (former !== undefined) addresses.keep(former.addresses.podIP);
+  const hosts = join(dir, "hosts");
+  nameInHosts(hosts, first, record.addresses.podIP);
 
   const publish = () => {
     const status = toPodStatus(pod, record, { over, previous: conditions, now: new Date() });
@@ -95,6 +98,7 @@ export function startPodWorker(
       dir: join(podDir, "containers", container.name),
       logDir: join(dir, "logs", `${namespace}_${name}_${uid}`, container.name),
       tmpDir: join(podDir, "tmp"),
+      hosts,
       images: surroundings.images,
       sources: surroundings.sources,
       volumes,

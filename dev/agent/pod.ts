@@ -18,6 +18,8 @@ export interface Pod {
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
 
 export interface PodSpec {
+  readonly hostname?: string;
+  readonly subdomain?: string;
   readonly nodeName?: string;
   readonly serviceAccountName?: string;
   readonly restartPolicy?: RestartPolicy;

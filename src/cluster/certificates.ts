@@ -1,4 +1,5 @@
-import { API_GROUP } from "@headrace/contract";
+import { randomBytes } from "node:crypto";
+import { API_GROUP, type SelfInfo } from "@headrace/contract";
 import { workloadName } from "../cluster-pods.ts";
 import { type ConnectClient, isConnectError } from "../connect-client.ts";
 import type { KafkaConnect } from "../kinds.ts";
@@ -26,9 +27,11 @@ import {
   lifeOf,
   splitCertificates,
 } from "../pki/certificate.ts";
+import { toKeyStore, toTrustStore } from "../pki/pkcs12.ts";
 import { authoritySecretName, type WorkerTrust, workerServerName } from "../worker-trust.ts";
 import { allEnded } from "./all-ended.ts";
-import { objectMeta, restSecretName } from "./names.ts";
+import { objectMeta, podDomain, restSecretName } from "./names.ts";
+import { KEYSTORE_P12, KEYSTORE_PASSWORD, TRUSTSTORE_P12 } from "./rest-security.ts";
 import type { WorkerPod } from "./worker-pod.ts";
 
 /** On the Secret of an authority, with any value: replace it now. */
@@ -43,9 +46,10 @@ export function publicSecretName(cluster: string): string {
 export interface Certificates {
   /**
    * Makes what is missing, renews what ends soon, and takes at most one step of a replacement of the authority. Idempotent; looks only
-   * once a minute unless something is under way. Throws KubeError `invalid` if a Secret of the name is somebody else's.
+   * once a minute unless something is under way. Throws KubeError `invalid` if a Secret of the name is somebody else's. Answers with
+   * the mark of the certificates that workers which start now are given.
    */
-  keep(connect: KafkaConnect, pods: readonly WorkerPod[], signal: AbortSignal): Promise<void>;
+  keep(connect: KafkaConnect, pods: readonly WorkerPod[], signal: AbortSignal): Promise<string>;
   /** Clusters other than these are gone. */
   retain(uids: ReadonlySet<string | undefined>): void;
 }
@@ -61,6 +65,8 @@ export interface CertificateDeps {
 
 const DAY_MS = 86_400_000;
 const WORKER_LIFE_MS = 90 * DAY_MS;
+/** Where each new certificate is a roll. */
+const JVM_WORKER_LIFE_MS = 365 * DAY_MS;
 /** A worker's certificate is renewed when less than this is left. */
 const RENEW_WORKER_BEFORE_MS = 30 * DAY_MS;
 const LOOK_AGAIN_MS = 60_000;
@@ -72,7 +78,7 @@ const STEP_EVENTS = {
 } as const satisfies Record<Exclude<AuthorityStep, "none">, string>;
 
 export function createCertificates({ kube, connect, trust, events, now }: CertificateDeps): Certificates {
-  const looked = new Map<string, { readonly cluster: ObjectKey; atMs: number }>();
+  const looked = new Map<string, { readonly cluster: ObjectKey; readonly atMs: number; readonly mark: string }>();
 
   async function readOwn(resource: KafkaConnect, name: string, signal: AbortSignal): Promise<Secret | null> {
     const { namespace = "" } = resource.metadata;
@@ -151,7 +157,10 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
     const use = { nowMs: now(), renew: seen.renew, trustedByAll: null, switchedByAll: false };
     if (next === null && trusted.length === 1) return use;
     const told = await Promise.all(
-      seen.pods.flatMap(({ ip, ended }) => (ip === null || ended !== null ? [] : [ask(cluster, ip, signal)])),
+      seen.pods.flatMap(({ ip, ended, certificates }): Promise<NonNullable<SelfInfo["tls"]> | null>[] => {
+        if (certificates !== null) return [Promise.resolve(toTls(certificates))];
+        return ip === null || ended !== null ? [] : [ask(cluster, ip, signal)];
+      }),
     );
     const known = told.flatMap((tls) => (tls === null ? [] : [tls]));
     if (known.length < told.length) return use;
@@ -182,17 +191,21 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
     resource: KafkaConnect,
     { authority, worker }: { readonly authority: Authority; readonly worker: Secret | null },
     signal: AbortSignal,
-  ): Promise<void> {
-    const cluster = keyOf(resource);
+  ): Promise<string> {
     const kept = pairOf(worker);
+    const isWhole = isJvm(resource) === (worker?.data?.[KEYSTORE_P12] !== undefined);
     const usable =
       kept !== null &&
+      isWhole &&
       isIssuedBy(kept, authority.signing.certificate) &&
       lifeOf(kept.certificate).untilMs - now() > RENEW_WORKER_BEFORE_MS;
     const bundle = authority.trusted.join("");
-    if (usable && decode(worker?.data?.["ca.crt"]) === bundle && isOwnedBy(worker, resource)) return;
-    const pair = usable ? kept : await issueCertificate(authority.signing, subjectOf(cluster), now());
-    await kube.apply(Secrets, buildWorkerSecret(resource, pair, bundle), signal);
+    if (usable && decode(worker?.data?.["ca.crt"]) === bundle && isOwnedBy(worker, resource)) {
+      return certificatesMark(kept, authority);
+    }
+    const pair = usable ? kept : await issueCertificate(authority.signing, subjectOf(resource), now());
+    await kube.apply(Secrets, buildWorkerSecret(resource, pair, authority), signal);
+    return certificatesMark(pair, authority);
   }
 
   async function keepPublicSecret(
@@ -211,7 +224,7 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
     async keep(resource, pods, signal) {
       const { uid = "", name } = resource.metadata;
       const last = looked.get(uid);
-      if (last !== undefined && now() - last.atMs < LOOK_AGAIN_MS) return;
+      if (last !== undefined && now() - last.atMs < LOOK_AGAIN_MS) return last.mark;
       const cluster = keyOf(resource);
       const [worker = null, secret = null, shown = null] = await allEnded(
         [restSecretName(name), authoritySecretName(name), publicSecretName(name)].map((own) =>
@@ -219,12 +232,12 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
         ),
       );
       const authority = await keepAuthority(resource, { pods, worker, secret }, signal);
-      await allEnded([
-        keepWorkerSecret(resource, { authority, worker }, signal),
-        keepPublicSecret(resource, { authority, shown }, signal),
-      ]);
+      const kept = keepWorkerSecret(resource, { authority, worker }, signal);
+      await allEnded<unknown>([kept, keepPublicSecret(resource, { authority, shown }, signal)]);
       trust.learn(cluster, authority);
-      looked.set(uid, { cluster, atMs: now() });
+      const mark = await kept;
+      looked.set(uid, { cluster, atMs: now(), mark });
+      return mark;
     },
     retain(uids) {
       for (const [uid, { cluster }] of looked) {
@@ -245,15 +258,32 @@ function isOwnedBy(secret: Secret | null, { metadata }: KafkaConnect): boolean {
   return secret?.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid) === true;
 }
 
-function subjectOf(cluster: ObjectKey) {
+function isJvm({ spec }: KafkaConnect): boolean {
+  return spec.runtime === "Jvm";
+}
+
+/** On one line: the fingerprint of the workers' certificate, then those of whom they trust. */
+function certificatesMark({ certificate }: KeyPair, { trusted }: Authority): string {
+  return [certificate, ...trusted].map(fingerprintOf).join(" ");
+}
+
+/** What a worker with such a mark would tell. */
+function toTls(mark: string): NonNullable<SelfInfo["tls"]> {
+  const [certificate = "", ...trusted] = mark.split(" ");
+  return { certificate, trusted };
+}
+
+function subjectOf(resource: KafkaConnect) {
+  const cluster = keyOf(resource);
   const service = workerServerName(cluster);
   const [short = ""] = service.split(".");
-  const names = [service, short, `${short}.${cluster.namespace}`, `${service}.cluster.local`];
+  const pods = isJvm(resource) ? [`*.${podDomain(cluster.name, cluster.namespace)}`] : [];
+  const names = [service, short, `${short}.${cluster.namespace}`, `${service}.cluster.local`, ...pods];
   return {
     commonName: workloadName(cluster.name),
     names,
     usages: ["server", "client"],
-    validMs: WORKER_LIFE_MS,
+    validMs: isJvm(resource) ? JVM_WORKER_LIFE_MS : WORKER_LIFE_MS,
   } as const;
 }
 
@@ -263,8 +293,8 @@ function pairOf(secret: Secret | null): KeyPair | null {
   return certificate === "" || key === "" ? null : { certificate, key };
 }
 
-/** `keystore.pem` is key and certificate in one file: the worker reads them in one step. */
-function buildWorkerSecret(resource: KafkaConnect, { certificate, key }: KeyPair, bundle: string): Secret {
+/** `keystore.pem` is key and certificate in one file: the worker reads them in one step. Java's workers get Java's files beside it. */
+function buildWorkerSecret(resource: KafkaConnect, { certificate, key }: KeyPair, { trusted }: Authority): Secret {
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -273,8 +303,19 @@ function buildWorkerSecret(resource: KafkaConnect, { certificate, key }: KeyPair
     data: {
       "tls.crt": encode(certificate),
       "tls.key": encode(key),
-      "ca.crt": encode(bundle),
+      "ca.crt": encode(trusted.join("")),
       "keystore.pem": encode(key + certificate),
+      ...(isJvm(resource) ? javaFiles({ certificate, key }, trusted) : {}),
     },
+  };
+}
+
+/** The password is as secret as the key in the same Secret; Java wants one. */
+function javaFiles(pair: KeyPair, trusted: readonly string[]): Readonly<Record<string, string>> {
+  const password = randomBytes(24).toString("base64url");
+  return {
+    [KEYSTORE_P12]: toKeyStore(pair, { alias: "worker", password }).toString("base64"),
+    [TRUSTSTORE_P12]: toTrustStore(trusted).toString("base64"),
+    [KEYSTORE_PASSWORD]: encode(password),
   };
 }

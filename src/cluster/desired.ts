@@ -61,6 +61,8 @@ export interface Surroundings {
   readonly named: NamedObjects;
   /** The text of `spec.logging.valueFrom`; null if there is none. */
   readonly loggingText: string | null;
+  /** The certificates that workers read once, at their start; "" if they read none so. */
+  readonly certificates?: string;
   /** Image that runs Maven; Maven's own if not given. */
   readonly mavenImage?: string;
 }
@@ -76,7 +78,7 @@ const NOTHING: Surroundings = {
 export function desire(
   connect: KafkaConnect,
   defaultImage: string,
-  { credentials, operator, named, loggingText, mavenImage = MAVEN_IMAGE }: Surroundings = NOTHING,
+  { credentials, operator, named, loggingText, certificates = "", mavenImage = MAVEN_IMAGE }: Surroundings = NOTHING,
 ): Desired {
   const { spec } = connect;
   const properties = renderWorkerProperties(connect);
@@ -87,6 +89,7 @@ export function desire(
     configMapName,
     images: { worker: defaultImage, maven: mavenImage },
     authHash: credentials.hash,
+    certificates,
   });
   const access = kafkaAccess(spec);
   const { logging, warnings: aboutLogging } = wantedLogging(spec, loggingText);

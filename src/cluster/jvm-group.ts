@@ -1,11 +1,17 @@
 import type { ExpandedConnectors, GroupInfo } from "@headrace/contract";
-import type { Worker } from "../connect-client.ts";
+import { hostOf } from "./handover.ts";
+
+/** A ready JVM worker. It calls itself by its address, or by the name of its pod in the cluster's DNS. */
+export interface JvmWorker {
+  readonly ip: string;
+  readonly pod: string;
+}
 
 /**
  * The group of JVM workers, as far as the states of connectors and tasks show it: they do not tell about the group itself. `workers` are
  * the ready ones. Balanced: everything is somewhere, nothing is on its way, and nobody has two more than another.
  */
-export function toGroup(expanded: ExpandedConnectors, workers: readonly Worker[]): GroupInfo {
+export function toGroup(expanded: ExpandedConnectors, workers: readonly JvmWorker[]): GroupInfo {
   const work = Object.values(expanded).flatMap(({ info, status }) => {
     if (status === undefined || status.connector.state === "STOPPED") return [];
     const known = [
@@ -16,8 +22,11 @@ export function toGroup(expanded: ExpandedConnectors, workers: readonly Worker[]
     const silent = unheard.map(({ task }) => ({ task, state: "UNASSIGNED", worker_id: "" }));
     return [...known, ...silent].map((one) => ({ ...one, connector: status.name }));
   });
-  const members = workers.map(({ ip }) => {
-    const own = work.filter(({ worker_id }) => worker_id === `${ip}:8083` || worker_id === `[${ip}]:8083`);
+  const members = workers.map(({ ip, pod }) => {
+    const own = work.filter(({ worker_id }) => {
+      const host = hostOf(`http://${worker_id}`);
+      return host === ip || host.startsWith(`${pod}.`);
+    });
     return {
       memberId: ip,
       url: `http://${ip.includes(":") ? `[${ip}]` : ip}:8083/`,

@@ -1,4 +1,6 @@
 import type { KafkaConnectSpec, Probe } from "@headrace/contract";
+import { LOOPBACK_PORT } from "./names.ts";
+import { LOOPBACK, readsCertificatesOnce } from "./rest-security.ts";
 import { CONFIG_DIR } from "./volumes.ts";
 
 /** How the worker's container runs Apache Kafka Connect. docs/jvm-runtime.md says what the image must have for it. */
@@ -47,6 +49,7 @@ export function jvmEnvironment(spec: KafkaConnectSpec): readonly Variable[] {
   });
   const properties = (jvmOptions.javaSystemProperties ?? []).map(({ name, value }) => `-D${name}=${value}`);
   return [
+    ...(readsCertificatesOnce(spec) ? [LOOPBACK] : []),
     { name: "LOG_DIR", value: "/tmp/kafka-logs" },
     { name: "KAFKA_LOG4J_OPTS", value: `-Dlog4j2.configurationFile=file:${CONFIG_DIR}/${LOG4J_FILE}` },
     ...(heap === "" ? [] : [{ name: "KAFKA_HEAP_OPTS", value: heap }]),
@@ -83,12 +86,27 @@ function heapOptions({ jvmOptions = {}, resources }: KafkaConnectSpec): string {
   return resources?.limits?.["memory"] === undefined ? "" : "-XX:MaxRAMPercentage=75.0";
 }
 
+/** Asks the worker inside its pod how it is, with nothing but the shell of Kafka's own scripts. */
+const ASK_HEALTH = [
+  "/bin/bash",
+  "-c",
+  [
+    `exec 3<>"/dev/tcp/$${LOOPBACK.name}/${LOOPBACK_PORT}"`,
+    "printf 'GET /health HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3",
+    "read -r _ status _ <&3",
+    '[ "$status" = 200 ] || { echo "the worker answered $status"; exit 1; }',
+  ].join(" && "),
+] as const;
+
 /**
- * Probes of Kafka Connect's REST port. Alive is who accepts connections: `/health` also fails when the worker waits for Kafka, and to be
- * killed would not help it. Ready is who is healthy (KIP-1017).
+ * Probes of Kafka Connect's REST API. Alive is who accepts connections: `/health` also fails when the worker waits for Kafka, and to be
+ * killed would not help it. Ready is who is healthy (KIP-1017); where the API wants certificates, that is asked inside the pod.
  */
-export function jvmProbes({ livenessProbe, readinessProbe }: KafkaConnectSpec) {
-  const health = { httpGet: { path: "/health", port: "rest-api" } };
+export function jvmProbes(spec: KafkaConnectSpec) {
+  const { livenessProbe, readinessProbe } = spec;
+  const health = readsCertificatesOnce(spec)
+    ? { exec: { command: ASK_HEALTH } }
+    : { httpGet: { path: "/health", port: "rest-api" } };
   const open = { tcpSocket: { port: "rest-api" } };
   const timed = (probe: object, timing: Probe) => ({ ...probe, ...timing });
   return {

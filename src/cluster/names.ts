@@ -13,11 +13,21 @@ export function restSecretName(cluster: string): string {
   return `${workloadName(cluster)}-tls`;
 }
 
+/** The part of a pod's name in the cluster's DNS that all pods of a cluster have: they are named by its headless Service. */
+export function podDomain(cluster: string, namespace: string): string {
+  return `${workloadName(cluster)}.${namespace}.svc`;
+}
+
 export const REST_PORT = 8083;
+/** Plain HTTP inside the pod of a JVM worker whose REST API is closed: for its own probes only. */
+export const LOOPBACK_PORT = 18083;
 export const METRICS_PORT = 9404;
 
 /** On a worker pod: the hash of the template it was made from. */
 export const REVISION_ANNOTATION = `${API_GROUP}/revision`;
+
+/** On the pod of a JVM worker: the certificate that it was started with, and those that it trusts, as `certificatesMark` writes it. */
+export const CERTIFICATES_ANNOTATION = `${API_GROUP}/rest-certificates`;
 
 /** On a worker pod: since when it has been giving its work away, as the operator asked (RFC 3339). */
 export const DRAINING_ANNOTATION = `${API_GROUP}/draining-since`;

@@ -42,7 +42,7 @@ export function observe(stores: ClusterStores, cluster: ObjectKey): ObservedClus
 /** The group as any ready worker sees it, or as the states of JVM workers show it; null if none tells. */
 export async function observeGroup(
   connect: ConnectClient,
-  workers: readonly Worker[],
+  { workers, pods }: Pick<ObservedCluster, "workers" | "pods">,
   signal: AbortSignal,
 ): Promise<GroupInfo | null> {
   try {
@@ -57,7 +57,8 @@ export async function observeGroup(
       return await connect.group(worker, signal);
     } catch (error) {
       if (!isConnectError(error, "not-found")) throw error;
-      return toGroup(await connect.expanded(worker, signal), workers);
+      const named = workers.map(({ ip }) => ({ ip, pod: pods.find((pod) => pod.ip === ip)?.name ?? ip }));
+      return toGroup(await connect.expanded(worker, signal), named);
     }
   }
 }

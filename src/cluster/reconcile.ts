@@ -25,7 +25,7 @@ import { type ClusterStores, type ObservedCluster, observe, observeGroup } from 
 import { isPaused, toPausedStatus } from "./paused.ts";
 import { rackMissing } from "./rack.ts";
 import { resizePods } from "./resize.ts";
-import { hasCertificates } from "./rest-security.ts";
+import { readsCertificatesOnce } from "./rest-security.ts";
 import { NO_WAITS, planRoll, type RollAction, type RollWaits, waitsAfter } from "./roll.ts";
 import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
@@ -167,14 +167,11 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       memory,
     }: { resource: KafkaConnect; desired: Desired; seen: ObservedCluster; memory: Memory },
     signal: AbortSignal,
-  ): Promise<{ findings: ClusterFindings; outcome: Outcome }> {
+  ): Promise<Attempt> {
     const cluster = keyOfResource(resource);
     const { pods, statefulSet, workers } = seen;
     const wanted = resource.spec.replicas;
-    await allEnded([
-      hasCertificates(resource.spec) ? certificates.keep(resource, pods, signal) : Promise.resolve(),
-      applyChildren(desired, memory, signal),
-    ]);
+    await allEnded<unknown>([certificates.keep(resource, pods, signal), applyChildren(desired, memory, signal)]);
     await passOnRollRequest(kube, cluster, seen, signal);
     const aim = await rollouts.aim({ resource, desired, seen, memory: memory.rollout }, signal);
     const { revision, template } = aim;
@@ -185,7 +182,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const shrinking = current !== null && wanted < current;
     const outdated = pods.some((pod) => isOutdated(pod, revision));
     const needsGroup = shrinking || outdated || ended.length > 0 || overduePods(pods, now()).length > 0;
-    const group = needsGroup ? await observeGroup(connect, workers, signal) : null;
+    const group = needsGroup ? await observeGroup(connect, seen, signal) : null;
 
     for (const pod of lostPods(pods, group, now())) {
       const message = `${pod.name} did not end in time, and its worker has left the group: its node does not answer.`;
@@ -271,9 +268,11 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       return noLaterThan(settled, await statuses.write(resource, toPausedStatus(resource, now()), signal));
     }
     const memory = memoryOf(resource);
-    const desired = desire(resource, defaultImage, await surroundings.of(resource, signal));
     const seen = observe(stores, key);
-    const { findings, outcome } = await attempt({ resource, desired, seen, memory }, signal);
+    const around = await surroundings.of(resource, signal);
+    const { mark, refusal } = await markOf(resource, seen, signal);
+    const desired = desire(resource, defaultImage, { ...around, certificates: mark });
+    const { findings, outcome } = refusal ?? (await attempt({ resource, desired, seen, memory }, signal));
     if (isComplete(findings, seen, resource.spec.replicas)) {
       await rollouts.complete({ resource, desired, seen, memory: memory.rollout }, signal);
       await collectConfigMaps(key, { desired, seen, memory }, signal);
@@ -293,20 +292,45 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     return noLaterThan(lookAgain(outcome, { isUntold, isUnready: pods.some((pod) => !pod.ready) }), writableInMs);
   };
 
+  /** What the template says of certificates that are read once: they are kept before anything is built from them. */
+  async function markOf(
+    resource: KafkaConnect,
+    { pods }: ObservedCluster,
+    signal: AbortSignal,
+  ): Promise<{ readonly mark: string; readonly refusal: Attempt | null }> {
+    if (!readsCertificatesOnce(resource.spec)) return { mark: "", refusal: null };
+    try {
+      return { mark: await certificates.keep(resource, pods, signal), refusal: null };
+    } catch (error) {
+      return { mark: "", refusal: toRefusal(error) };
+    }
+  }
+
   async function attempt(
     subject: { resource: KafkaConnect; desired: Desired; seen: ObservedCluster; memory: Memory },
     signal: AbortSignal,
-  ): Promise<{ findings: ClusterFindings; outcome: Outcome }> {
+  ): Promise<Attempt> {
     const { problems, missing } = subject.desired;
     if (problems.length > 0) return { findings: { kind: "invalid-config", problems }, outcome: settled };
     if (missing.length > 0) return { findings: { kind: "missing", missing }, outcome: retryAfter(MISSING_RETRY_MS) };
     try {
       return await bringAbout(subject, signal);
     } catch (error) {
-      if (!isKubeError(error, "invalid", "forbidden")) throw error;
-      return { findings: { kind: "refused", message: error.message }, outcome: retryAfter(REFUSED_RETRY_MS) };
+      return toRefusal(error);
     }
   }
+}
+
+/** How the attempt to bring about what is wanted ended. */
+interface Attempt {
+  readonly findings: ClusterFindings;
+  readonly outcome: Outcome;
+}
+
+/** What the API server refuses for good is a finding; throws everything else. */
+function toRefusal(error: unknown): Attempt {
+  if (!isKubeError(error, "invalid", "forbidden")) throw error;
+  return { findings: { kind: "refused", message: error.message }, outcome: retryAfter(REFUSED_RETRY_MS) };
 }
 
 /** True if every pod that is wanted is ready, with the wanted revision. */

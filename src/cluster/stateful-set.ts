@@ -4,7 +4,7 @@ import { REST_SCHEME_ANNOTATION, selectorLabels, workloadName } from "../cluster
 import type { KafkaConnect } from "../kinds.ts";
 import type { StatefulSet } from "../kube/resources.ts";
 import { buildInitContainers, buildWorkerContainer, containerName, type Images } from "./container.ts";
-import { objectLabels, objectMeta, REVISION_ANNOTATION, restSecretName } from "./names.ts";
+import { CERTIFICATES_ANNOTATION, objectLabels, objectMeta, REVISION_ANNOTATION, restSecretName } from "./names.ts";
 import { isResizedInPlace } from "./resize.ts";
 import { restScheme } from "./rest-security.ts";
 import { toTolerations } from "./tolerations.ts";
@@ -22,6 +22,8 @@ export interface PodTemplateInputs {
   readonly images: Images;
   /** Changes with the credentials for Kafka; "" if there are none. */
   readonly authHash: string;
+  /** The certificates that workers read once, at their start; "" if they read none so. */
+  readonly certificates: string;
 }
 
 /** On a worker pod: changes with what is in the Secrets that it was started with. */
@@ -54,6 +56,7 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
   const annotations = {
     ...metadata?.annotations,
     ...(restScheme(connect.spec) === "https" ? { [REST_SCHEME_ANNOTATION]: "https" } : {}),
+    ...(inputs.certificates === "" ? {} : { [CERTIFICATES_ANNOTATION]: inputs.certificates }),
     ...(inputs.authHash === "" ? {} : { [AUTH_HASH_ANNOTATION]: inputs.authHash }),
   };
   const revision = createHash("sha256")

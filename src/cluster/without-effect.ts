@@ -49,6 +49,7 @@ const JVM_UNSUPPORTED: readonly Check[] = [
   ["spec.jmxOptions.authentication (JMX stays off)", ({ jmxOptions }) => jmxOptions?.authentication !== undefined],
   ["spec.template.jmxSecret", ({ template }) => template?.jmxSecret !== undefined],
   ["spec.isolation", ({ isolation }) => isolation !== undefined],
+  ["spec.rest.tokens", ({ rest }) => rest?.tokens !== undefined && rest.tokens.length > 0],
   [
     "spec.plugins of type npm",
     ({ plugins }) => plugins?.some(({ artifacts }) => artifacts.some(({ type }) => type === "npm")) === true,

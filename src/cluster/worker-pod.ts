@@ -2,7 +2,7 @@ import { isReady } from "../cluster-pods.ts";
 import type { Pod } from "../kube/resources.ts";
 import { lastWords } from "./last-words.ts";
 import { isRollRequested } from "./manual-roll.ts";
-import { DRAINING_ANNOTATION, REVISION_ANNOTATION } from "./names.ts";
+import { CERTIFICATES_ANNOTATION, DRAINING_ANNOTATION, REVISION_ANNOTATION } from "./names.ts";
 
 /** A worker pod, as far as decisions need it. */
 export interface WorkerPod {
@@ -18,6 +18,8 @@ export interface WorkerPod {
   /** When it should have been gone at the latest, epoch ms; null unless it is terminating. */
   readonly goneByMs: number | null;
   readonly revision: string;
+  /** The certificates that its worker has read at its start; null if it follows new ones. */
+  readonly certificates: string | null;
   /** Since when it has been giving its work away on the operator's demand, epoch ms; null if it was not asked. */
   readonly drainingSinceMs: number | null;
   /** Somebody asks by an annotation to replace it. */
@@ -65,6 +67,7 @@ export function toWorkerPod(pod: Pod, container: string): WorkerPod {
     terminating: metadata.deletionTimestamp !== undefined,
     goneByMs: timeOf(metadata.deletionTimestamp),
     revision: annotations[REVISION_ANNOTATION] ?? "",
+    certificates: annotations[CERTIFICATES_ANNOTATION] ?? null,
     drainingSinceMs: drainingSince === undefined ? null : Date.parse(drainingSince),
     rollRequested: isRollRequested(pod),
     trouble: troubleOf(pod, container),

@@ -11,7 +11,7 @@ import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-ac
 import { REST_PORT } from "./names.ts";
 import { MOUNT_DIR, toPlugins } from "./plugins.ts";
 import { rackProperties } from "./rack.ts";
-import { restProperties, restScheme } from "./rest-security.ts";
+import { CERTIFICATES_DIR, listeners, restProperties } from "./rest-security.ts";
 
 /** The text of a worker's properties file, and what of `spec.config` is not in it. */
 export interface WorkerProperties {
@@ -35,6 +35,7 @@ export function renderWorkerProperties(connect: KafkaConnect): WorkerProperties 
   const access = kafkaAccess(spec);
   const given = givenProviders(spec, providers.split(","));
   const jvm = spec.runtime === "Jvm";
+  const own = [...(access.user === null ? [] : [USER_DIR]), ...(jvm ? [CERTIFICATES_DIR] : [])];
   const properties: Record<string, string> = {
     "bootstrap.servers": spec.bootstrapServers,
     "group.id": spec.groupId,
@@ -43,7 +44,7 @@ export function renderWorkerProperties(connect: KafkaConnect): WorkerProperties 
     "status.storage.topic": spec.statusStorageTopic,
     ...access.properties,
     ...(jvm ? perClient(access.properties) : {}),
-    listeners: `${restScheme(spec)}://${POD_IP}:${REST_PORT}`,
+    listeners: listeners(spec, POD_IP),
     "rest.advertised.host.name": POD_IP,
     "rest.advertised.port": String(REST_PORT),
     ...restProperties(connect),
@@ -55,8 +56,8 @@ export function renderWorkerProperties(connect: KafkaConnect): WorkerProperties 
     ...user,
     ...rackProperties(spec),
     ...(jvm || spec.isolation === undefined ? {} : { "headrace.isolation": spec.isolation.toLowerCase() }),
-    ...(access.user === null ? {} : OWN_FILES),
-    "config.providers": listed(providers, [...given.names, ...(access.user === null ? [] : [OWN_PROVIDER])]),
+    ...(own.length === 0 ? {} : ownFiles(own)),
+    "config.providers": listed(providers, [...given.names, ...(own.length === 0 ? [] : [OWN_PROVIDER])]),
   };
   const lines = Object.entries(properties).map(([key, value]) => `${escaped(key, true)}=${escaped(value, false)}\n`);
   return { text: lines.join(""), notApplied, problems };
@@ -81,11 +82,13 @@ function perClient(properties: Properties): Properties {
 }
 
 /** The provider of the operator's own placeholders, which reads nothing else. */
-const OWN_FILES = {
-  [`config.providers.${OWN_PROVIDER}.class`]: DIRECTORY_PROVIDER,
-  [`config.providers.${OWN_PROVIDER}.param.allowed.paths`]: USER_DIR,
-  [`config.providers.${OWN_PROVIDER}.param.worker.only`]: "true",
-};
+function ownFiles(directories: readonly string[]): Properties {
+  return {
+    [`config.providers.${OWN_PROVIDER}.class`]: DIRECTORY_PROVIDER,
+    [`config.providers.${OWN_PROVIDER}.param.allowed.paths`]: directories.join(","),
+    [`config.providers.${OWN_PROVIDER}.param.worker.only`]: "true",
+  };
+}
 
 /**
  * Config providers that are there without being asked for, unless users name their own so: the environment, Secrets and ConfigMaps

@@ -11,6 +11,10 @@ import { type LocalPostgres, startPostgres } from "#dev/postgres.ts";
 import { markedProcesses, sendSignal } from "#dev/process-table.ts";
 import { debeziumArchive } from "#dev/setup/debezium.ts";
 import { down, type Stack, up } from "#dev/stack.ts";
+import { decode } from "#operator/pki/authority.ts";
+import { createAuthority, issueCertificate } from "#operator/pki/certificate.ts";
+import { createWorkerFetch } from "#operator/worker-fetch.ts";
+import { type WorkerTls, workerServerName } from "#operator/worker-trust.ts";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
 import { eventually } from "#support/eventually.ts";
 
@@ -185,11 +189,64 @@ describe("runtime Jvm: change capture from PostgreSQL", () => {
     );
   });
 
+  const addresses = async () =>
+    (
+      await stack.kubectl([
+        "get",
+        "pods",
+        "-l",
+        "headrace.dev/name=java-connect",
+        "-o",
+        "jsonpath={.items[*].status.podIP}",
+      ])
+    )
+      .trim()
+      .split(" ");
+
+  /** What a caller with the workers' own certificate has. */
+  async function workerTls(): Promise<WorkerTls> {
+    const { metadata, data } = z
+      .object({ metadata: z.object({ namespace: z.string() }), data: z.record(z.string(), z.string()) })
+      .parse(JSON.parse(await stack.kubectl(["get", "secret", "java-connect-tls", "-o", "json"])));
+    const servername = workerServerName({ namespace: metadata.namespace, name: "java" });
+    return { ca: [decode(data["ca.crt"])], cert: decode(data["tls.crt"]), key: decode(data["tls.key"]), servername };
+  }
+
+  const call = createWorkerFetch();
+  const request = { method: "GET", headers: {} };
+  const inTime = () => AbortSignal.timeout(60_000);
+
+  it("answers nobody on REST who has no certificate of its authority, and its workers forward to one another", async () => {
+    const tls = await workerTls();
+    const ips = await addresses();
+    assert.equal(ips.length, 2);
+    const stranger = await createAuthority({ commonName: "stranger", validMs: 3_600_000 }, Date.now());
+    const theirs = await issueCertificate(
+      stranger,
+      { commonName: "stranger", names: [], usages: ["client"], validMs: 3_600_000 },
+      Date.now(),
+    );
+    const path = "/connectors/orders/config";
+    for (const ip of ips) {
+      const url = `https://${ip}:8083${path}`;
+      const config = await call(url, { ...request, tls }, inTime());
+      assert.equal(config.status, 200);
+      // Only the leader writes; the other one hands it over.
+      const headers = { "content-type": "application/json" };
+      const put = await call(url, { method: "PUT", headers, body: await config.text(), tls }, inTime());
+      assert.equal(put.status, 200, await put.text());
+      const refused = /certificate|reset|hang up|closed|EPIPE/i;
+      await assert.rejects(call(url, { ...request, tls: { ...tls, cert: "", key: "" } }, inTime()), refused);
+      const foreign = { ...tls, cert: theirs.certificate, key: theirs.key };
+      await assert.rejects(call(url, { ...request, tls: foreign }, inTime()), refused);
+      await assert.rejects(call(`http://${ip}:8083${path}`, request, inTime()), /reset|hang up|Parse Error|closed/i);
+    }
+  });
+
   it("loses nothing when the worker with the task is killed", async () => {
     const { status } = await get("kctr", "orders");
-    const ip = status?.connectorStatus?.tasks?.[0]?.worker_id.split(":")[0] ?? "";
-    const filter = `jsonpath={.items[?(@.status.podIP=="${ip}")].metadata.uid}`;
-    const uid = await stack.kubectl(["get", "pods", "-o", filter]);
+    const [pod = ""] = status?.connectorStatus?.tasks?.[0]?.worker_id.split(".") ?? [];
+    const uid = await stack.kubectl(["get", "pod", pod, "-o", "jsonpath={.metadata.uid}"]);
     assert.match(uid, /^[-0-9a-f]{36}$/);
     await insert(1_000, 1_500);
     const pids = markedProcesses(CONTAINER_MARK, (value) => value.includes(uid));
@@ -212,5 +269,29 @@ describe("runtime Jvm: change capture from PostgreSQL", () => {
     await cluster(artifact);
     await until("kc", "java", /^True Ready/);
     assert.equal(await uids(), before);
+  });
+
+  it("rolls to trust a new authority, and nobody is locked out", async () => {
+    const { ca } = await workerTls();
+    await stack.kubectl(["annotate", "secret", "java-connect-ca", "headrace.dev/renew=now"]);
+    const marks = "jsonpath={range .items[*]}{.metadata.annotations.headrace\\.dev/rest-certificates}{'\\n'}{end}";
+    await eventually(
+      "both pods know both authorities",
+      async () => {
+        const lines = await stack.kubectl(["get", "pods", "-l", "headrace.dev/name=java-connect", "-o", marks]);
+        const known = lines.split("\n").filter((line) => line !== "");
+        return known.length === 2 && known.every((mark) => mark.split(" ").length === 3);
+      },
+      2 * DEADLINE_MS,
+    );
+    await until("kc", "java", /^True Ready/);
+    await until("kctr", "orders", /^True Running/);
+    const tls = await workerTls();
+    assert.notDeepEqual(tls.ca, ca);
+    for (const ip of await addresses()) {
+      assert.equal((await call(`https://${ip}:8083/`, { ...request, tls }, inTime())).status, 200);
+    }
+    await insert(2_000, 2_100);
+    assert.equal(new Set(await untilCaptured(2_100)).size, 2_100);
   });
 });

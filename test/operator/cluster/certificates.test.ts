@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { SelfInfo } from "@headrace/contract";
+import type { KafkaConnectSpec, SelfInfo } from "@headrace/contract";
 import { createCertificates, RENEW_ANNOTATION } from "#operator/cluster/certificates.ts";
 import { toWorkerPod } from "#operator/cluster/worker-pod.ts";
 import { ConnectRestError, isConnectError, type Worker } from "#operator/connect-client.ts";
@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 const CLUSTER = { namespace: "ns", name: "my-connect" };
 
-function setUp() {
+function setUp(spec: Partial<KafkaConnectSpec> = {}) {
   const kube = createFakeKube();
   const clock = { nowMs: Date.UTC(2030, 0, 1) };
   const now = () => clock.nowMs;
@@ -46,7 +46,7 @@ function setUp() {
       trusted: trusted().map(fingerprintOf),
     });
   const signal = AbortSignal.timeout(30_000);
-  const resource = kafkaConnect();
+  const resource = kafkaConnect(spec);
   return {
     kube,
     clock,
@@ -58,6 +58,15 @@ function setUp() {
     load,
     signal,
     keep: () => certificates.keep(resource, pods, signal),
+    /** The next look, with pods that were started with these certificates. */
+    async nextWith(...marks: readonly string[]) {
+      clock.nowMs += 3 * MINUTE_MS;
+      const started = marks.map((mark, ordinal) => ({
+        ...toWorkerPod(workerPod(ordinal), "my-connect-connect"),
+        certificates: mark,
+      }));
+      return await certificates.keep(resource, started, signal);
+    },
     /** The next look, after the pause between two looks. */
     async next() {
       clock.nowMs += 3 * MINUTE_MS;
@@ -136,6 +145,51 @@ describe("certificates of a cluster", () => {
       kube.events.map(({ reason }) => reason),
       Array.from({ length: 3 }, () => "CertificateAuthorityRenewal"),
     );
+  });
+
+  it("of JVM workers move to a new authority as fast as their pods are replaced, and tell by their mark when", async () => {
+    const { kube, keep, nextWith, secret, shown, trusted } = setUp({ runtime: "Jvm" });
+    const first = await keep();
+    assert.equal(await keep(), first);
+    assert.deepEqual(first.split(" "), [shown().certificate, ...trusted()].map(fingerprintOf));
+    kube.put(Secrets, {
+      ...secret("ca"),
+      metadata: { ...secret("ca").metadata, annotations: { [RENEW_ANNOTATION]: "" } },
+    });
+    const both = await nextWith(first, first);
+    assert.equal(both.split(" ").length, 3);
+    assert.equal(await nextWith(both, first), both, "one pod does not trust the new authority yet");
+    const switched = await nextWith(both, both);
+    assert.notEqual(switched.split(" ")[0], first.split(" ")[0]);
+    assert.equal(await nextWith(switched, both), switched, "one pod still shows the old certificate");
+    const last = await nextWith(switched, switched);
+    assert.deepEqual(last.split(" "), [shown().certificate, ...trusted()].map(fingerprintOf));
+    assert.equal(trusted().length, 1);
+    assert.equal(await nextWith(last, last), last);
+  });
+
+  it("of JVM workers last a year, and come as Java's files with a password of their own", async () => {
+    const { clock, keep, nextWith, secret, shown, kube } = setUp({ runtime: "Jvm" });
+    const mark = await keep();
+    assert.deepEqual(Object.keys(secret("tls").data ?? {}).toSorted(), [
+      "ca.crt",
+      "keystore.p12",
+      "keystore.password",
+      "keystore.pem",
+      "tls.crt",
+      "tls.key",
+      "truststore.p12",
+    ]);
+    const { certificate } = shown();
+    clock.nowMs += 330 * DAY_MS;
+    assert.equal(await nextWith(mark, mark), mark);
+    clock.nowMs += 6 * DAY_MS;
+    assert.notEqual(await nextWith(mark, mark), mark);
+    assert.notEqual(shown().certificate, certificate);
+    const { "keystore.p12": _lost, ...rest } = secret("tls").data ?? {};
+    kube.put(Secrets, { ...secret("tls"), data: rest });
+    await nextWith(mark, mark);
+    assert.ok(secret("tls").data?.["keystore.p12"] !== undefined, "made again");
   });
 
   it("survive the loss of the authority: what the workers show stays trusted", async () => {

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ExpandedConnectors, InstanceState, KafkaConnectSpec } from "@headrace/contract";
+import { NO_CREDENTIALS } from "#operator/cluster/credentials.ts";
 import { desire } from "#operator/cluster/desired.ts";
 import { toGroup } from "#operator/cluster/jvm-group.ts";
-import { JVM_CHECK_COMMAND, jvmEnvironment } from "#operator/cluster/jvm-worker.ts";
+import { JVM_CHECK_COMMAND, jvmEnvironment, jvmProbes } from "#operator/cluster/jvm-worker.ts";
 import { buildPreflightPod } from "#operator/cluster/preflight.ts";
 import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 
 const jvm = (spec: Partial<KafkaConnectSpec> = {}) =>
   kafkaConnect({ runtime: "Jvm", image: "apache/kafka:4.3.1", ...spec });
+
+const NOBODY = { secrets: [], configMaps: [] };
 
 describe("runtime Jvm", () => {
   const variables = (spec: Partial<KafkaConnectSpec>) =>
@@ -44,16 +47,40 @@ describe("runtime Jvm", () => {
     const { text } = renderWorkerProperties(
       jvm({ isolation: "Task", template: { pod: { terminationGracePeriodSeconds: 60 } } }),
     );
-    assert.doesNotMatch(text, /headrace/);
+    assert.doesNotMatch(text, /^headrace/m);
     assert.match(text, /^plugin\.path=\/opt\/kafka\/plugins$/m);
+  });
+
+  it("is asked for its health inside the pod where its REST API wants certificates, and else by the kubelet", () => {
+    const { readinessProbe, livenessProbe } = jvmProbes(jvm({ readinessProbe: { periodSeconds: 7 } }).spec);
+    assert.match(JSON.stringify(readinessProbe), /"command":\["\/bin\/bash".*"periodSeconds":7/);
+    assert.match(JSON.stringify(livenessProbe), /tcpSocket/);
+    assert.deepEqual(variables({})["HEADRACE_LOOPBACK"], "127.0.0.1");
+    const open = { rest: { security: "Open" } } as const;
+    assert.match(JSON.stringify(jvmProbes(jvm(open).spec).readinessProbe), /"httpGet":\{"path":"\/health"/);
+    assert.equal(variables(open)["HEADRACE_LOOPBACK"], undefined);
+  });
+
+  it("has the certificates that it is started with in its revision, for it reads them once", () => {
+    const surroundings = { credentials: NO_CREDENTIALS, operator: null, named: NOBODY, loggingText: null };
+    const [first, second] = ["A B", "C B"].map((certificates) => desire(jvm(), "w", { ...surroundings, certificates }));
+    assert.equal(first?.template.metadata?.annotations?.["headrace.dev/rest-certificates"], "A B");
+    assert.notEqual(first?.revision, second?.revision);
   });
 
   it("says what it cannot do", () => {
     const { warnings } = desire(
-      jvm({ jmxOptions: { authentication: { type: "password" } }, tracing: { type: "opentelemetry" } }),
+      jvm({
+        jmxOptions: { authentication: { type: "password" } },
+        tracing: { type: "opentelemetry" },
+        rest: { tokens: [{ name: "a", role: "read", secretKeyRef: { name: "s", key: "k" } }] },
+      }),
       "w",
     );
-    assert.match(warnings.join(" "), /Not applied: spec\.tracing, spec\.jmxOptions\.authentication \(JMX stays off\);/);
+    assert.match(
+      warnings.join(" "),
+      /Not applied: spec\.tracing, spec\.jmxOptions\.authentication \(JMX stays off\), spec\.rest\.tokens;/,
+    );
   });
 
   it("tries image and plugins before a roll", () => {
@@ -67,7 +94,7 @@ describe("runtime Jvm", () => {
 });
 
 describe("toGroup", () => {
-  const workers = ["10.0.0.1", "10.0.0.2"].map((ip) => ({ cluster: { namespace: "ns", name: "c" }, ip }));
+  const workers = ["10.0.0.1", "10.0.0.2"].map((ip, ordinal) => ({ ip, pod: `c-connect-${ordinal}` }));
 
   function cluster(tasks: readonly [InstanceState, number][], count = tasks.length): ExpandedConnectors {
     const at = (worker: number) => `10.0.0.${worker}:8083`;
@@ -137,6 +164,25 @@ describe("toGroup", () => {
     it(`calls ${what} ${balanced ? "balanced" : "not balanced"}`, () =>
       assert.equal(toGroup(expanded, workers).balanced, balanced));
   }
+
+  it("knows workers by the names of their pods, too", () => {
+    const [a] = Object.values(cluster([["RUNNING", 2]]));
+    assert.ok(a?.status !== undefined);
+    const status = {
+      ...a.status,
+      connector: { ...a.status.connector, worker_id: "c-connect-0.c-connect.ns.svc:8083" },
+      tasks: a.status.tasks.map((task) => ({ ...task, worker_id: "c-connect-1.c-connect.ns.svc:8083" })),
+    };
+    const { members, balanced } = toGroup({ a: { ...a, status } }, workers);
+    assert.deepEqual(
+      members.map(({ assignment }) => [assignment.connectors.length, assignment.tasks.length]),
+      [
+        [1, 0],
+        [0, 1],
+      ],
+    );
+    assert.equal(balanced, true);
+  });
 
   it("knows who does what", () => {
     const [first, second] = toGroup(

@@ -25,6 +25,7 @@ function pod(ordinal: number, traits: Partial<WorkerPod> = {}): WorkerPod {
     terminating: false,
     goneByMs: null,
     revision: "old",
+    certificates: null,
     drainingSinceMs: null,
     rollRequested: false,
     trouble: null,
