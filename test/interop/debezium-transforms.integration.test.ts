@@ -3,7 +3,7 @@ import { before, describe, it } from "node:test";
 import debezium from "@headrace/debezium";
 import { debeziumJars } from "#dev/setup/debezium.ts";
 import type { Case } from "./transforms/cases.ts";
-import { extractionCase, routingCase } from "./transforms/debezium-cases.ts";
+import { cloudEventsCase, extractionCase, routingCase } from "./transforms/debezium-cases.ts";
 import { Random } from "./transforms/random.ts";
 import { compareCases, showDifferences, summarize } from "./transforms/run.ts";
 
@@ -34,6 +34,12 @@ describe(`Debezium's transforms give what Debezium's own give (HEADRACE_SEED=${S
   it("the outbox's EventRouter", { timeout: 600_000 }, async (t) => {
     const comparison = await compare(routingCase, t.signal);
     t.diagnostic(summarize("EventRouter", comparison));
+    assert.equal(comparison.unexpected.length, 0, showDifferences(comparison.unexpected));
+  });
+
+  it("the converter of CloudEvents", { timeout: 600_000 }, async (t) => {
+    const comparison = await compare(cloudEventsCase, t.signal);
+    t.diagnostic(summarize("CloudEventsConverter", comparison));
     assert.equal(comparison.unexpected.length, 0, showDifferences(comparison.unexpected));
   });
 });

@@ -1,7 +1,8 @@
+import { cloudEventsConverter } from "./cloud-events/converter.ts";
 import { eventRouter } from "./event-router.ts";
 import { extractNewRecordState } from "./extract-new-record-state.ts";
 
-export { eventRouter, extractNewRecordState };
+export { cloudEventsConverter, eventRouter, extractNewRecordState };
 
-/** The transforms of this package. */
-export default [extractNewRecordState, eventRouter];
+/** The transforms and converters of this package. */
+export default [extractNewRecordState, eventRouter, cloudEventsConverter];

@@ -37,12 +37,18 @@ const TRANSACTION = [
 ];
 
 /** The change of a row, in Debezium's envelope. */
-function changeEvent(random: Random, columns: readonly Member[], operation: string): EncodedData {
+function changeEvent(
+  random: Random,
+  columns: readonly Member[],
+  operation: string,
+  sourceFields: readonly Member[] = SOURCE,
+  transactionFields: readonly Member[] = TRANSACTION,
+): EncodedData {
   const row = () => structOf(random, "server.public.t.Value", columns, true);
   const [before, after] = [row(), row()];
   const has = { before: operation === "d" || operation === "u", after: operation !== "d" && operation !== "t" };
-  const source = structOf(random, "io.debezium.connector.postgresql.Source", SOURCE, false);
-  const transaction = structOf(random, "event.block", TRANSACTION, true);
+  const source = structOf(random, "io.debezium.connector.postgresql.Source", sourceFields, false);
+  const transaction = structOf(random, "event.block", transactionFields, true);
   const members: readonly (readonly [string, JsonSchema, Encoded])[] = [
     ["before", before.schema, has.before ? before.value : null],
     ["after", after.schema, has.after ? after.value : null],
@@ -183,4 +189,58 @@ export function routingCase(random: Random): Case {
   // A sink's record cannot do without a partition in Java.
   const inputs = Array.from({ length: 4 }, () => ({ ...record(random, value(random, OUTBOX), null), offset: null }));
   return { kind: "transform", class: "io.debezium.transforms.outbox.EventRouter", config, inputs };
+}
+
+const POSTGRES_SOURCE = [
+  member("version", "string", () => ({ s: "3.4.0" })),
+  member("connector", "string", (random) => text(random, ["postgresql", "postgresql", "postgresql", "unknown"])),
+  member("name", "string", (random) => text(random, ["server", "my-server 1"])),
+  member("ts_ms", "int64", (random) => ({ i64: String(random.pick([0, 1_700_000_000_123, 253_402_300_799_999])) })),
+  member("snapshot", "string", (random) => text(random, ["true", "last"]), { optional: true, default: "false" }),
+  member("db", "string", (random) => text(random, ["shop", "9x", "a.b-c"])),
+  member("sequence", "string", (random) => text(random, ['["1","2"]']), { optional: true }),
+  member("schema", "string", () => ({ s: "public" })),
+  member("txId", "int64", (random) => ({ i64: String(random.int(1e9)) }), { optional: true }),
+  member("lsn", "int64", (random) => ({ i64: String(random.int(1e9)) }), { optional: true }),
+  member("xmin", "int64", () => ({ i64: "-9223372036854775808" }), { optional: true }),
+  member("size", "int32", (random) => ({ i32: random.int(9) }), { optional: true }),
+  member("done", "boolean", (random) => ({ b: random.chance(0.5) }), { optional: true }),
+];
+const ROW = [
+  ...COLUMNS,
+  member("count", "int64", () => ({ i64: "9007199254740993" })),
+  member("ratio", "double", (random) => ({ f64: random.pick(["0.1", "1.0", "-2.5"]) })),
+  member("data", "bytes", () => ({ y: "AP8=" }), { optional: true }),
+  member("price", "bytes", (random) => ({ dec: random.pick(["12345678901234567890", "-5"]) }), {
+    name: "org.apache.kafka.connect.data.Decimal",
+    version: 1,
+    parameters: { scale: "2" },
+  }),
+];
+const TRANSACTION_BLOCK = [
+  ...TRANSACTION,
+  member("data_collection_order", "int64", (random) => ({ i64: String(random.int(99)) })),
+];
+
+/** Debezium's CloudEventsConverter with a configuration of its own, and values for it. */
+export function cloudEventsCase(random: Random): Case {
+  const config: Record<string, string> = {};
+  if (random.chance(0.5)) config["json.schemas.enable"] = String(random.chance(0.5));
+  if (random.chance(0.3)) config["extension.attributes.enable"] = "false";
+  if (random.chance(0.2)) config["schema.cloudevents.name"] = "my-events";
+  if (random.chance(0.2)) config["schema.name.adjustment.mode"] = "none";
+  if (random.chance(0.3)) config["json.decimal.format"] = "NUMERIC";
+  if (random.chance(0.3)) config["json.replace.null.with.default"] = "false";
+  const operation = () => random.pick(["c", "u", "d", "r"]);
+  const inputs = Array.from({ length: 4 }, () => {
+    if (random.chance(0.1)) return random.pick([NOTHING, structOf(random, "server.Heartbeat", TRANSACTION, false)]);
+    return changeEvent(random, ROW, operation(), POSTGRES_SOURCE, TRANSACTION_BLOCK);
+  });
+  return {
+    kind: "converter",
+    class: "io.debezium.converters.CloudEventsConverter",
+    config,
+    direction: "encode",
+    inputs,
+  };
 }
