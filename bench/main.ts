@@ -93,13 +93,19 @@ async function withBench(options: Pick<Bench, "scale" | "full">, work: (bench: B
 
 async function measure(scenario: Scenario, bench: Bench, wantedRuns: number): Promise<Result> {
   const runs = Math.min(wantedRuns, scenario.maxRuns ?? wantedRuns);
-  const run = await step(`${scenario.name}: prepare`, () => scenario.prepare(bench));
+  const deferred: (() => Promise<void>)[] = [];
+  const own = { ...bench, defer: (end: () => Promise<void>) => void deferred.push(end) };
   const done: Result["runs"] = [];
-  for (let round = 1; round <= runs; round += 1) {
-    for (const side of scenario.sides) {
-      const title = `${scenario.name}: ${side}, run ${round} of ${runs}`;
-      done.push({ side, measured: await step(title, () => run(side)) });
+  try {
+    const run = await step(`${scenario.name}: prepare`, () => scenario.prepare(own));
+    for (let round = 1; round <= runs; round += 1) {
+      for (const side of scenario.sides) {
+        const title = `${scenario.name}: ${side}, run ${round} of ${runs}`;
+        done.push({ side, measured: await step(title, () => run(side)) });
+      }
     }
+  } finally {
+    for (const end of deferred.toReversed()) await end();
   }
   const result = { scenario: scenario.name, at: new Date().toISOString(), runs: done };
   console.log(toTable(compare(result)));

@@ -14,9 +14,12 @@ export async function openBench(
     names += 1;
     return `${prefix}-${names}`;
   };
+  const deferred: (() => Promise<void>)[] = [];
+  const defer = (end: () => Promise<void>) => void deferred.push(end);
   return {
-    bench: { ...options, bootstrap: kafka.bootstrap, topics, name },
+    bench: { ...options, bootstrap: kafka.bootstrap, topics, name, defer },
     async close() {
+      for (const end of deferred.toReversed()) await end();
       await topics.close();
       await kafka.kill();
     },

@@ -16,6 +16,8 @@ export interface Bench {
   readonly full: boolean;
   /** A name that no other run uses. */
   name(prefix: string): string;
+  /** `end` is called when the scenario is over, whatever became of it; what was deferred last comes first. */
+  defer(end: () => Promise<void>): void;
 }
 
 /** Something that each side does, again and again in turn. */

@@ -9,6 +9,8 @@ export interface Topics {
   create(topic: string, partitions?: number): Promise<void>;
   /** Records in the topic, by its end offsets: exact without compaction; a transaction counts as one more. */
   count(topic: string): Promise<number>;
+  /** Reads the first `total` values of a topic with one partition, in order. Throws if they are not there in time, or more than these. */
+  read(topic: string, total: number, visit: (value: Buffer | null) => void): Promise<void>;
   /** SHA-256 of the first `total` values of a topic with one partition, each followed by a line end. Throws if they are not there in time. */
   hash(topic: string, total: number): Promise<string>;
   /** For records that the benchmark writes itself. The caller disconnects it. */
@@ -17,7 +19,7 @@ export interface Topics {
 }
 
 const LEADER_LIMIT_MS = 30_000;
-const HASH_LIMIT_MS = 120_000;
+const READ_LIMIT_MS = 120_000;
 
 /** Connects to Kafka. */
 export async function openTopics(bootstrap: string): Promise<Topics> {
@@ -28,6 +30,33 @@ export async function openTopics(bootstrap: string): Promise<Topics> {
   // The broker answers the creation before all of its threads know the topic.
   const offsetsOf = (topic: string) =>
     eventually(`${topic} has a leader`, () => admin.fetchTopicOffsets(topic), LEADER_LIMIT_MS);
+  async function read(topic: string, total: number, visit: (value: Buffer | null) => void): Promise<void> {
+    const consumer = kafka.consumer({ groupId: `bench-${topic}`, maxBytesPerPartition: 8 << 20 });
+    await consumer.connect();
+    try {
+      await consumer.subscribe({ topic, fromBeginning: true });
+      const done = Promise.withResolvers<void>();
+      consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
+        if (!restart) done.reject(error);
+      });
+      let seen = 0;
+      await consumer.run({
+        autoCommit: false,
+        eachBatch: async ({ batch }) => {
+          for (const { value } of batch.messages.slice(0, Math.max(0, total - seen))) visit(value);
+          seen += batch.messages.length;
+          if (seen >= total) done.resolve();
+        },
+      });
+      const timer = new AbortController();
+      const late = sleep(READ_LIMIT_MS, "late" as const, { signal: timer.signal }).catch(() => "done" as const);
+      const finished = done.promise.then(() => "done" as const);
+      const end = await Promise.race([finished, late]).finally(() => timer.abort());
+      if (end === "late" || seen !== total) throw new Error(`${topic} has ${seen} records instead of ${total}`);
+    } finally {
+      await consumer.disconnect();
+    }
+  }
   return {
     async create(topic, partitions = 1) {
       await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: false });
@@ -37,34 +66,10 @@ export async function openTopics(bootstrap: string): Promise<Topics> {
       const offsets = await offsetsOf(topic);
       return offsets.reduce((sum, { high }) => sum + Number(high), 0);
     },
+    read,
     async hash(topic, total) {
       const hash = createHash("sha256");
-      const consumer = kafka.consumer({ groupId: `bench-${topic}`, maxBytesPerPartition: 8 << 20 });
-      await consumer.connect();
-      try {
-        await consumer.subscribe({ topic, fromBeginning: true });
-        const done = Promise.withResolvers<void>();
-        consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
-          if (!restart) done.reject(error);
-        });
-        let read = 0;
-        await consumer.run({
-          autoCommit: false,
-          eachBatch: async ({ batch }) => {
-            for (const { value } of batch.messages.slice(0, Math.max(0, total - read)))
-              hash.update(value ?? "").update("\n");
-            read += batch.messages.length;
-            if (read >= total) done.resolve();
-          },
-        });
-        const timer = new AbortController();
-        const late = sleep(HASH_LIMIT_MS, "late" as const, { signal: timer.signal }).catch(() => "done" as const);
-        const finished = done.promise.then(() => "done" as const);
-        const end = await Promise.race([finished, late]).finally(() => timer.abort());
-        if (end === "late" || read !== total) throw new Error(`${topic} has ${read} records instead of ${total}`);
-      } finally {
-        await consumer.disconnect();
-      }
+      await read(topic, total, (value) => hash.update(value ?? "").update("\n"));
       return hash.digest("hex");
     },
     async openProducer() {

@@ -16,6 +16,8 @@ export interface LocalS3 {
   createBucket(name: string): void;
   /** Where a bucket's objects are on the disk. */
   directoryOf(bucket: string): string;
+  /** Keys of all objects of a bucket, in order. */
+  keys(bucket: string): readonly string[];
   /** Keys of all objects of a bucket, in order, and their bytes: read from the disk, not over S3. */
   objects(bucket: string): ReadonlyMap<string, Buffer>;
   stop(): Promise<void>;
@@ -62,15 +64,19 @@ export async function startS3({
     region,
     createBucket: (name) => mkdirSync(join(data, name)),
     directoryOf: (bucket) => join(data, bucket),
-    objects: (bucket) => filesBelow(join(data, bucket)),
+    keys: (bucket) => filesBelow(join(data, bucket)),
+    objects: (bucket) => {
+      const dir = join(data, bucket);
+      return new Map(filesBelow(dir).map((key) => [key, readFileSync(join(dir, key))]));
+    },
     stop: async () => void (await server.kill()),
   };
 }
 
-function filesBelow(dir: string): ReadonlyMap<string, Buffer> {
-  const keys = readdirSync(dir, { recursive: true, withFileTypes: true })
+function filesBelow(dir: string): readonly string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
-    .filter((key) => !key.startsWith(INTERNAL));
-  return new Map(keys.toSorted().map((key) => [key, readFileSync(join(dir, key))]));
+    .filter((key) => !key.startsWith(INTERNAL))
+    .toSorted();
 }

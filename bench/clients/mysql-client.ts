@@ -1,8 +1,7 @@
-import { once } from "node:events";
-import kafkajs from "kafkajs";
 import { createConnection } from "mysql2";
 import { createConnection as createPromised, type ResultSetHeader } from "mysql2/promise";
 import { z } from "zod";
+import { openWriter, readRows, untilStopped } from "./topic.ts";
 
 /**
  * What a programmer would write instead of a connector, run as a process of its own: `sink` takes JSON records of a topic into the table `rows_in`,
@@ -16,48 +15,33 @@ const Options = z.object({
   port: z.number(),
   database: z.string(),
 });
-const Record = z.object({ id: z.number(), note: z.string() });
 /** As many rows as connectors take at a time by default settings of the scenario. */
 const ROWS = 3_000;
 
-const { role, bootstrap, topic, port, database } = Options.parse(JSON.parse(process.argv[2] ?? "{}"));
-const kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING });
+const { role, port, database, ...kafka } = Options.parse(JSON.parse(process.argv[2] ?? "{}"));
 const connection = { host: "127.0.0.1", port, user: "headrace", database };
 
 async function sink(): Promise<void> {
   const client = await createPromised(connection);
-  const consumer = kafka.consumer({ groupId: `client-${topic}`, maxBytesPerPartition: 8 << 20 });
-  await consumer.connect();
-  await consumer.subscribe({ topic, fromBeginning: true });
-  await consumer.run({
-    eachBatch: async ({ batch }) => {
-      for (let from = 0; from < batch.messages.length; from += ROWS) {
-        const rows = batch.messages.slice(from, from + ROWS).map(({ value }) => {
-          const { id, note } = Record.parse(JSON.parse(String(value)));
-          return [id, note];
-        });
-        await client.query<ResultSetHeader>("INSERT INTO rows_in (id, note) VALUES ?", [rows]);
-      }
-    },
+  await readRows({ ...kafka, size: ROWS }, async (rows) => {
+    const values = rows.map(({ id, note }) => [id, note]);
+    await client.query<ResultSetHeader>("INSERT INTO rows_in (id, note) VALUES ?", [values]);
   });
 }
 
 async function source(): Promise<void> {
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
-  await producer.connect();
+  const write = await openWriter(kafka);
   const client = createConnection(connection);
-  let held: { readonly value: string }[] = [];
+  let held: string[] = [];
   const stream = client.query("SELECT id, note FROM rows_out ORDER BY id").stream({ highWaterMark: ROWS });
   for await (const row of stream) {
-    held.push({ value: JSON.stringify(row) });
+    held.push(JSON.stringify(row));
     if (held.length < ROWS) continue;
-    await producer.send({ topic, messages: held, acks: -1 });
+    await write(held);
     held = [];
   }
-  if (held.length > 0) await producer.send({ topic, messages: held, acks: -1 });
+  await write(held);
 }
 
 await (role === "sink" ? sink() : source());
-// Whoever started it looks at the figures and ends it.
-await once(process, "SIGTERM");
-process.exit(0);
+await untilStopped();

@@ -4,11 +4,14 @@ import { failover } from "./failover.ts";
 import { fileSink } from "./file-sink.ts";
 import { fileSource } from "./file-source.ts";
 import { growth } from "./growth.ts";
+import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import { manyConnectors } from "./many-connectors.ts";
 import { mysql } from "./mysql.ts";
+import { postgresCapture, postgresSink } from "./postgres.ts";
 import { rebalance } from "./rebalance.ts";
 import { rollingUpdate } from "./rolling-update.ts";
+import { s3 } from "./s3.ts";
 import { start } from "./start.ts";
 import { statusLatency } from "./status-latency.ts";
 
@@ -112,6 +115,12 @@ export const SCENARIOS: readonly Scenario[] = [
   deadLetters("dead-letters", 200_000),
   mysql("sink", 300_000),
   mysql("source", 300_000),
+  postgresSink(300_000),
+  postgresCapture(300_000),
+  http("sink", 300_000),
+  http("source", 300_000),
+  s3("sink", 300_000),
+  s3("source", 300_000),
   latency("latency-file-to-file", "file"),
   latency("latency-topic-to-file", "topic"),
   rebalance,
