@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { freePorts, startProcess, waitUntilReady } from "./process.ts";
 import { postgresBin } from "./setup/postgres.ts";
@@ -20,7 +21,7 @@ export interface LocalPostgres {
 }
 
 /**
- * Starts one with its data below `dir`; fast, and not safe against power cuts. It ends with this process, however that ends. It trusts everybody,
+ * Starts one with its data below `dir`, for root a directory below the system's for temporary files; fast, and not safe against power cuts. It ends with this process, however that ends. It trusts everybody,
  * but for the users in `passwordUsers`, who have to give the passwords that they are made with.
  */
 export async function startPostgres({
@@ -37,7 +38,7 @@ export async function startPostgres({
   mkdirSync(home, { recursive: true });
   if (root) {
     // It has to get through to its own.
-    chmodSync(dir, 0o755);
+    for (let each = dir; each.startsWith(`${tmpdir()}/`); each = dirname(each)) chmodSync(each, 0o755);
     chownSync(home, NOBODY, NOBODY);
   }
   const data = join(home, "data");
