@@ -31,6 +31,8 @@ export interface FallibleLoop {
   describe(index: number): string;
   /** A record has failed for good, whether the policy lets it be skipped or the task ends now. */
   failed?(index: number, failed: FailedRecord): void | Promise<void>;
+  /** One that is not wanted any more is passed over when it fails, uncounted; not given: all are. */
+  isWanted?(index: number): boolean;
 }
 
 /** Applies the `errors.*` policy of one task and counts (contract §7.4). */
@@ -55,6 +57,10 @@ export class ErrorHandler {
     let attempts = 0;
     let since = 0;
     for (let fault = await advance(loop, from, signal); fault !== null; fault = await advance(loop, from, signal)) {
+      if (loop.isWanted?.(fault.index) === false) {
+        from = fault.index + 1;
+        continue;
+      }
       if (fault.index !== failingIndex) {
         failingIndex = fault.index;
         attempts = 0;

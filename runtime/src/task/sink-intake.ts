@@ -11,8 +11,20 @@ export interface Converted {
   readonly ends: readonly PartitionOffset[];
 }
 
-/** Takes a batch through converters and transforms; `batch` answers where it is in memory now. */
-export type Convert = (batch: () => InboundBatch, records: SinkRecord[], signal: AbortSignal) => Promise<void>;
+/** A batch on its way, as its conversion sees it. */
+export interface Conversion {
+  /** What has become of it so far; the conversion appends. */
+  readonly records: SinkRecord[];
+  /** Aborts when nothing of the batch is wanted any more. */
+  readonly signal: AbortSignal;
+  /** Where the batch is in memory now. */
+  batch(): InboundBatch;
+  /** Whether a record's partition has neither gone away nor is read again from elsewhere. */
+  isWanted(index: number): boolean;
+}
+
+/** Takes a batch through converters and transforms. */
+export type Convert = (conversion: Conversion) => Promise<void>;
 
 /**
  * The batches of a sink on their way through converters and transforms, in order. One that has to wait, for a schema or for its next try, is kept
@@ -70,7 +82,7 @@ export class SinkIntake {
   drop(partitions: readonly Partition[]): void {
     const dropped = new Set(partitions.map(partitionKey));
     for (const each of this.#waiting) each.drop(dropped);
-    this.#goOn(this.#waiting.filter((each) => each.isWanted()));
+    this.#goOn(this.#waiting.filter((each) => !each.isDropped()));
   }
 
   /** Nothing of what waits is wanted any more. */
@@ -86,10 +98,10 @@ export class SinkIntake {
   }
 }
 
-class Waiting {
+class Waiting implements Conversion {
+  readonly records: SinkRecord[] = [];
   #batch: InboundBatch;
   #ends: readonly PartitionOffset[];
-  readonly #records: SinkRecord[] = [];
   readonly #cancelled = new AbortController();
   readonly #settled = new AbortController();
   readonly #dropped = new Set<string>();
@@ -105,8 +117,23 @@ class Waiting {
     return this.#settled.signal;
   }
 
+  get signal(): AbortSignal {
+    return this.#cancelled.signal;
+  }
+
+  batch(): InboundBatch {
+    return this.#batch;
+  }
+
+  isWanted(index: number): boolean {
+    if (this.#dropped.size === 0) return true;
+    const { topics, topicIndex, partitions } = this.#batch;
+    const topic = topics[topicIndex[index] ?? 0] ?? "";
+    return !this.#dropped.has(partitionKey({ topic, partition: partitions[index] ?? 0 }));
+  }
+
   start(convert: Convert): Promise<void> {
-    const done = convert(() => this.#batch, this.#records, this.#cancelled.signal);
+    const done = convert(this);
     this.done = done;
     const settle = () => this.#settled.abort();
     done.then(settle, settle);
@@ -121,11 +148,12 @@ class Waiting {
   drop(partitions: ReadonlySet<string>): void {
     for (const each of partitions) this.#dropped.add(each);
     this.#ends = this.#ends.filter((end) => !partitions.has(partitionKey(end)));
-    if (!this.isWanted()) this.cancel();
+    if (this.isDropped()) this.cancel();
   }
 
-  isWanted(): boolean {
-    return this.#ends.length > 0;
+  /** Nothing of it is wanted any more. */
+  isDropped(): boolean {
+    return this.#ends.length === 0;
   }
 
   cancel(): void {
@@ -135,8 +163,8 @@ class Waiting {
   converted(): Converted {
     const records =
       this.#dropped.size === 0
-        ? this.#records
-        : this.#records.filter(({ original }) => !this.#dropped.has(partitionKey(original)));
+        ? this.records
+        : this.records.filter(({ original }) => !this.#dropped.has(partitionKey(original)));
     return { batch: this.#batch, records, ends: this.#ends };
   }
 }

@@ -153,13 +153,14 @@ class SinkRun {
     const warn = (error: unknown, message: string) => this.#warn(error, message);
     this.#commits = new SinkCommits({ ...parts, ...parts.options, calls: this.#calls, warn });
     const { control, deadLetters, handler, options } = parts;
-    this.#intake = new SinkIntake((batch, records, signal) => {
-      const untilDropped = AbortSignal.any([control.draining, signal]);
+    this.#intake = new SinkIntake((taken) => {
+      const untilDropped = AbortSignal.any([control.draining, taken.signal]);
       const loop = {
-        run: (from: number) => options.pipeline.run(batch(), from, records),
-        describe: (index: number) => describeRaw(rawRecordOf(batch(), index)),
+        run: (from: number) => options.pipeline.run(taken.batch(), from, taken.records),
+        describe: (index: number) => describeRaw(rawRecordOf(taken.batch(), index)),
         failed: (index: number, failed: FailedRecord) =>
-          deadLetters?.add(rawRecordOf(batch(), index), failed, untilDropped),
+          deadLetters?.add(rawRecordOf(taken.batch(), index), failed, untilDropped),
+        isWanted: (index: number) => taken.isWanted(index),
       };
       return handler.guard(loop, untilDropped);
     }, IDLE_MS);

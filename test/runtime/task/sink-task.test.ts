@@ -18,6 +18,7 @@ describe("sink task", () => {
         when: null,
         apply(record) {
           if (!known) throw new NotReady(fetched.promise);
+          if (record.value.value === "bad") throw new DataError("bad");
           return record;
         },
       };
@@ -30,6 +31,11 @@ describe("sink task", () => {
         know() {
           known = true;
           fetched.resolve();
+        },
+        /** What is fetched for the records that wait is not there; there is nothing to fetch for others. */
+        refuse() {
+          known = true;
+          fetched.reject(new DataError("no such schema"));
         },
         put: () =>
           puts()
@@ -71,6 +77,23 @@ describe("sink task", () => {
       sink.deliver(at(0n, "a"));
       await eventually("it is put when it comes again", () => put() === "1:0=x 0:0=a");
       await run.runner.stop(1_000);
+    });
+
+    it("does not mind what fails of a partition that went away (invariant 3; guard: isWanted)", async () => {
+      for (const end of ["know", "refuse"] as const) {
+        const waiting = setUpWaiting();
+        const { sink, run, put, waits } = waiting;
+        sink.assign(0, 1);
+        sink.deliver(at(0n, "bad"), at(0n, "x", 1));
+        await waits();
+        sink.revoke(true, 0);
+        await sink.consumer.drained();
+        waiting[end]();
+        await eventually("the other one is put", () => put() === "1:0=x");
+        await run.runner.stop(1_000);
+        assert.equal(run.states.includes("FAILED"), false);
+        assert.equal(sink.body.metrics()["total-record-failures"], 0);
+      }
     });
 
     it("drops all of it when all partitions went away, and goes on with others", async () => {
