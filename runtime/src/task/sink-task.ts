@@ -203,7 +203,8 @@ class SinkRun {
     try {
       event = await consumer.next(this.#patienceMs(), signal);
     } catch (error) {
-      if (signal.aborted) return;
+      // What the consumer itself failed of is told only once.
+      if (control.stopping.aborted || error === ready?.reason) return;
       throw error;
     }
     switch (event.kind) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { afterEach, describe, it } from "node:test";
 import { DataError, NotReady, RetriableError } from "@headrace/sdk";
 import type { TransformStep } from "#runtime/task/record-pipeline.ts";
@@ -94,6 +95,23 @@ describe("sink task", () => {
         assert.equal(run.states.includes("FAILED"), false);
         assert.equal(sink.body.metrics()["total-record-failures"], 0);
       }
+    });
+
+    it("fails of what its consumer fails of just when the records are ready", async () => {
+      const { sink, run, know, waits } = setUpWaiting();
+      sink.assign(0);
+      sink.deliver(at(0n, "a"));
+      await waits();
+      const polled = Promise.withResolvers<void>();
+      sink.consumer.next = async (_, signal) => {
+        polled.resolve();
+        await once(signal, "abort");
+        throw new Error("not authorised");
+      };
+      await polled.promise;
+      know();
+      await run.until("FAILED");
+      assert.match(String(run.error()), /not authorised/);
     });
 
     it("drops all of it when all partitions went away, and goes on with others", async () => {
