@@ -4,8 +4,8 @@ import { type CommitMetrics, CountedRate, createCommitMetrics, Level } from "./t
 /** Counters of a sink task by the names of contract §11. Everything is counted once per batch. */
 export interface SinkMetrics {
   read(records: number): void;
-  /** A `put` has returned: nothing that was read is outstanding any more. */
-  put(records: number, durationMs: number): void;
+  /** A `put` has returned: nothing that was read is outstanding any more, unless others still wait for their converters. */
+  put(records: number, durationMs: number, othersWait: boolean): void;
   assigned(partitions: number): void;
   /** Number of the commit that begins. */
   sequence(number: number): void;
@@ -33,8 +33,8 @@ export function createSinkMetrics(settings: MetricSettings): SinkMetrics {
       reads.add(records);
       active.change(records);
     },
-    put(records, durationMs) {
-      active.end();
+    put(records, durationMs, othersWait) {
+      if (!othersWait) active.end();
       if (records === 0) return;
       sends.add(records);
       batchSizes.record(records);

@@ -288,7 +288,7 @@ class SinkRun {
       return;
     }
     errants?.throwIfFailed();
-    metrics.put(records.length, options.now() - startedAt);
+    metrics.put(records.length, options.now() - startedAt, this.#intake.isBusy());
     positions.processed(ends);
     this.#endRedelivery();
   }

@@ -97,6 +97,20 @@ describe("sink task", () => {
       }
     });
 
+    it("counts what waits as active, whatever is put meanwhile", async () => {
+      const { sink, run, know, put, waits } = setUpWaiting();
+      const active = () => sink.body.metrics()["sink-record-active-count"];
+      sink.assign(0);
+      sink.deliver(at(0n, "a"), at(1n, "b"));
+      await waits();
+      await sink.consumer.drained();
+      await sink.consumer.drained();
+      assert.equal(active(), 2);
+      know();
+      await eventually("both are put", () => put() === "0:0=a 0:1=b" && active() === 0);
+      await run.runner.stop(1_000);
+    });
+
     it("fails of what its consumer fails of just when the records are ready", async () => {
       const { sink, run, know, waits } = setUpWaiting();
       sink.assign(0);
