@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { SchemaAndValue } from "./schema.ts";
+import type { Utf8Text } from "./utf8-text.ts";
 
 /**
  * A compiled converter. Both directions depend on their arguments alone, and throw DataError for what they cannot convert. What has to be
@@ -10,6 +11,8 @@ export interface Converter {
   encode(topic: string, data: SchemaAndValue): Buffer | string | null;
   /** Deserialises. The buffer is a view that is reused: what is kept of it must be copied. */
   decode(topic: string, payload: Buffer | null): SchemaAndValue;
+  /** `encode` gives every string as it is, whatever its schema: it is not asked for text that is UTF-8 already ({@link Utf8Text}). */
+  readonly keepsText?: boolean;
 }
 
 /** A compiled header converter: as {@link Converter}, with the header's key. */

@@ -95,6 +95,7 @@ export { checkValue, createStruct, isStructLike } from "./struct.ts";
 export { javaFloat, shortestSingle, toText } from "./text.ts";
 export type { ConnectRecord, PredicateDefinition, TransformDefinition, TransformFunction } from "./transform.ts";
 export { definePredicate, defineTransform } from "./transform.ts";
+export { Utf8Text } from "./utf8-text.ts";
 export { parseValueText } from "./value-text-parser.ts";
 export { writeValueText } from "./value-text-writer.ts";
 export { toDouble, WholeDouble } from "./whole-double.ts";

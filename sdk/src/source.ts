@@ -84,6 +84,11 @@ export interface SourceTask {
   poll(signal: AbortSignal): Promise<readonly SourceRecord[]>;
   /** Called with records that Kafka has acknowledged (or that were skipped), in order per source partition. */
   committed?(records: readonly CommittedRecord[]): void | Promise<void>;
+  /**
+   * Called with what one `poll` gave once the worker will not look at it any more, so that memory it points into can be used again
+   * ({@link Utf8Text}). Not for every batch: what is given up at the end and what goes in transactions is left to the garbage collector.
+   */
+  released?(records: readonly SourceRecord[]): void;
   /** Called once, after the last poll has returned. */
   close(): void | Promise<void>;
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { Utf8Text } from "@headrace/sdk";
+import type { OutboundRecord } from "#runtime/kafka/record-producer.ts";
 import { sharedKafka } from "#support/kafka.ts";
 import { createTopic, openProducer, readTopic, record, settledBatches, textOf } from "./clients.ts";
 
@@ -15,7 +17,13 @@ describe("records through Kafka and back", { timeout: 280_000 }, () => {
     const topic = await createTopic(kafka.bootstrap);
     const producer = openProducer(kafka.bootstrap);
     const binary = Buffer.from([0xff, 0x00, 0xfe, 0x80]);
+    const lines = Buffer.from("one\n馬\n\n");
+    const line = (start: number, end: number) => new Utf8Text(null, lines, start, end);
     const sent = [
+      record(topic, line(0, 3)),
+      record(topic, line(4, 7)),
+      record(topic, line(8, 8)),
+      record(topic, line(4, 7), { key: "of a line" }),
       record(topic, "value", { key: "key" }),
       record(topic, null, { key: "tombstone" }),
       record(topic, "", { key: "" }),
@@ -40,7 +48,8 @@ describe("records through Kafka and back", { timeout: 280_000 }, () => {
     assert.deepEqual(batch, { batch: 1, failures: [], positions: null });
     await producer.close();
 
-    const bytes = (value: Buffer | string | null) => (typeof value === "string" ? Buffer.from(value) : value);
+    const bytes = (value: OutboundRecord["value"]) =>
+      value instanceof Utf8Text ? Buffer.from(value.value) : typeof value === "string" ? Buffer.from(value) : value;
     const read = await readTopic(kafka.bootstrap, topic, signal);
     assert.deepEqual(
       read.map(({ key, value, headers }) => ({ key, value, headers })),

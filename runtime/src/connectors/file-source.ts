@@ -8,7 +8,6 @@ import {
   type OffsetMap,
   type SourceRecord,
   type SourceTask,
-  STRING_SCHEMA,
 } from "@headrace/sdk";
 import { z } from "zod";
 import { type Line, LineCutter } from "./lines.ts";
@@ -24,7 +23,6 @@ const CONFIG = z.object({
 });
 type Config = z.output<typeof CONFIG>;
 
-const CHUNK_BYTES = 256 * 1024;
 /** Pause before the end of the file is looked at again. */
 const GROWTH_PAUSE_MS = 100;
 const MISSING_PAUSE_MS = 1_000;
@@ -83,7 +81,6 @@ interface TaskParts {
 
 function createTask({ config, file, partition, position, log }: TaskParts): SourceTask {
   const cutter = new LineCutter(position);
-  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   const limit = Math.max(1, config["batch.size"]);
   const { topic } = config;
   let handle: FileHandle | null = null;
@@ -92,7 +89,7 @@ function createTask({ config, file, partition, position, log }: TaskParts): Sour
 
   const toRecord = (line: Line): SourceRecord => ({
     topic,
-    value: { schema: STRING_SCHEMA, value: line.text },
+    value: line.text,
     sourcePartition: partition,
     sourceOffset: { position: line.end },
   });
@@ -119,17 +116,19 @@ function createTask({ config, file, partition, position, log }: TaskParts): Sour
       if (lines.length === 0) {
         handle ??= await openFile(signal);
         if (handle === null) return [];
-        const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, readPosition);
+        const room = cutter.room();
+        const { bytesRead } = await handle.read(room, 0, room.length, readPosition);
         if (bytesRead === 0) {
           await rest(GROWTH_PAUSE_MS, signal);
           return [];
         }
         readPosition += bytesRead;
-        cutter.push(chunk.subarray(0, bytesRead));
+        cutter.filled(bytesRead);
         cutter.take(lines, limit);
       }
       return lines.map(toRecord);
     },
+    released: (records) => cutter.release(records),
     async close() {
       await handle?.close();
       handle = null;

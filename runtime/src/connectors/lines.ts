@@ -1,60 +1,73 @@
-import { isAscii } from "node:buffer";
+import { isUtf8 } from "node:buffer";
+import { type SchemaAndValue, STRING_SCHEMA, Utf8Text } from "@headrace/sdk";
 
 /** One line, and where the next one starts, counted in bytes from the start of the file. */
 export interface Line {
-  readonly text: string;
+  readonly text: SchemaAndValue;
   readonly end: number;
 }
 
 const LF = 10;
 const CR = 13;
-/**
- * Bytes that become one string to search and slice. V8 keeps larger ones in pages of their own, which it maps and gives back one by one:
- * that costs more than the copying.
- */
-const WINDOW_BYTES = 1 << 16;
-/** A buffer that one huge line blew up beyond this is not kept. */
-const KEPT_BYTES = 1 << 20;
+/** Bytes that are read at a time, unless a longer line has begun. */
+const BLOCK_BYTES = 256 * 1024;
+/** With less room than this, what is left of a block is not read into. */
+const LEAST_ROOM = BLOCK_BYTES / 4;
+/** Blocks that wait for being used again, at most. */
+const MAX_FREE = 16;
+
+/** How many lines point into a block. */
+interface Block {
+  readonly bytes: Buffer;
+  lines: number;
+}
 
 /**
  * Cuts a stream of bytes into lines at `\n`, `\r\n` and `\r`, with byte-exact positions. A `\r` at the end waits for the next byte; a
- * last line without terminator waits for ever.
+ * last line without terminator waits for ever. Lines are not copied: they point into the blocks that were read. A block is used again
+ * once all lines in it were released; otherwise it goes with the last of them.
  */
 export class LineCutter {
-  /** Holds the bytes that are not given out yet, from `#cursor` to `#end`; used again and again, since lines are copies. */
-  #bytes: Buffer = Buffer.alloc(0);
-  #cursor = 0;
+  /** What was read last, from the start of an unfinished line on. */
+  #block: Block = { bytes: Buffer.alloc(0), lines: 0 };
+  /** Bytes of the block that were read. */
   #end = 0;
-  /** The bytes from here to `#windowEnd` are searched; no line before `#cursor` is left in them. */
-  #windowStart = 0;
-  #windowEnd = 0;
-  /** The window as a string if it is plain ASCII, where characters and bytes count alike; otherwise the window is all there is. */
-  #text: string | null = null;
+  /** These bytes; all lines of one read share the view. */
+  #bytes: Buffer = this.#block.bytes;
+  #cursor = 0;
+  /** Up to here the bytes are valid UTF-8. */
+  #validEnd = 0;
   #position: number;
-  /** Next CR at or after the cursor in the window; Infinity for none, -1 for not searched yet. */
-  #nextReturn = -1;
+  /** The first LF and CR at or after the cursor; Infinity for none. */
+  #nextFeed = Number.POSITIVE_INFINITY;
+  #nextReturn = Number.POSITIVE_INFINITY;
+  /** Blocks of {@link BLOCK_BYTES}, by the memory that lines point into. */
+  readonly #blocks = new WeakMap<ArrayBufferLike, Block>();
+  readonly #free: Block[] = [];
 
   /** `position` is where the stream starts in the file. */
   constructor(position: number) {
     this.#position = position;
   }
 
-  /** Adds bytes behind those it has; the buffer may be reused afterwards. */
-  push(bytes: Buffer): void {
-    const left = this.#end - this.#cursor;
-    const needed = left + bytes.length;
-    const large = this.#bytes.length > KEPT_BYTES && needed <= KEPT_BYTES;
-    if (needed > this.#bytes.length || large) {
-      const other = Buffer.allocUnsafeSlow(large ? needed : 2 * needed);
-      this.#bytes.copy(other, 0, this.#cursor, this.#end);
-      this.#bytes = other;
-    } else {
-      this.#bytes.copyWithin(0, this.#cursor, this.#end);
-    }
-    bytes.copy(this.#bytes, left);
-    this.#cursor = 0;
-    this.#end = needed;
-    this.#open(WINDOW_BYTES);
+  /** Room for the bytes that come next, at least one; valid until the next call. */
+  room(): Buffer {
+    if (this.#block.bytes.length - this.#end < LEAST_ROOM) this.#openBlock();
+    return this.#block.bytes.subarray(this.#end);
+  }
+
+  /** The first `count` bytes of the room are the next ones of the stream. */
+  filled(count: number): void {
+    const before = this.#end;
+    this.#end += count;
+    this.#bytes = this.#block.bytes.subarray(0, this.#end);
+    if (this.#nextFeed === Number.POSITIVE_INFINITY) this.#nextFeed = this.#find(LF, before);
+    if (this.#nextReturn === Number.POSITIVE_INFINITY) this.#nextReturn = this.#find(CR, before);
+    this.#validEnd = this.#cursor;
+    if (this.#nextFeed === Number.POSITIVE_INFINITY) return;
+    // A character may be cut at the end; what stands before a line feed is whole.
+    const lastFeed = this.#bytes.lastIndexOf(LF);
+    if (isUtf8(this.#bytes.subarray(this.#cursor, lastFeed))) this.#validEnd = lastFeed;
   }
 
   /** Appends complete lines to `lines` until it has `limit` of them or nothing complete is left. */
@@ -66,60 +79,79 @@ export class LineCutter {
     }
   }
 
+  /** Nobody looks at the lines in these records any more; each is released once at most. */
+  release(records: readonly { readonly value: SchemaAndValue }[]): void {
+    let bytes: Buffer | null = null;
+    let block: Block | undefined;
+    for (const { value } of records) {
+      if (!(value instanceof Utf8Text)) continue;
+      if (value.bytes !== bytes) {
+        if (block !== undefined) this.#reuse(block);
+        bytes = value.bytes;
+        block = this.#blocks.get(bytes.buffer);
+      }
+      if (block !== undefined) block.lines -= 1;
+    }
+    if (block !== undefined) this.#reuse(block);
+  }
+
+  /** A new block begins with what is not cut yet. */
+  #openBlock(): void {
+    const left = this.#end - this.#cursor;
+    const former = this.#block;
+    // As much again as a line has already: one that comes in many pieces is copied a few times only.
+    this.#block = left <= BLOCK_BYTES / 2 ? this.#takeBlock() : { bytes: Buffer.allocUnsafeSlow(2 * left), lines: 0 };
+    former.bytes.copy(this.#block.bytes, 0, this.#cursor, this.#end);
+    this.#reuse(former);
+    this.#nextFeed -= this.#cursor;
+    this.#nextReturn -= this.#cursor;
+    this.#cursor = 0;
+    this.#end = left;
+    this.#validEnd = 0;
+    this.#bytes = this.#block.bytes.subarray(0, left);
+  }
+
+  #takeBlock(): Block {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const block = { bytes: Buffer.allocUnsafeSlow(BLOCK_BYTES), lines: 0 };
+    this.#blocks.set(block.bytes.buffer, block);
+    return block;
+  }
+
+  #reuse(block: Block): void {
+    if (block.lines > 0 || block === this.#block || block.bytes.length !== BLOCK_BYTES) return;
+    if (this.#free.length < MAX_FREE) this.#free.push(block);
+  }
+
   #next(): Line | null {
-    for (;;) {
-      const line = this.#nextInWindow();
-      if (line !== null || this.#windowEnd === this.#end) return line;
-      const isOneLine = this.#windowStart === this.#cursor;
-      this.#open(isOneLine ? 2 * (this.#windowEnd - this.#windowStart) : WINDOW_BYTES);
-    }
-  }
-
-  /** The window starts at the cursor now. */
-  #open(size: number): void {
-    this.#windowStart = this.#cursor;
-    this.#windowEnd = Math.min(this.#end, this.#cursor + size);
-    this.#nextReturn = -1;
-    const window = this.#bytes.subarray(this.#windowStart, this.#windowEnd);
-    this.#text = isAscii(window) ? window.toString("latin1") : null;
-    if (this.#text === null) this.#windowEnd = this.#end;
-  }
-
-  #nextInWindow(): Line | null {
     const start = this.#cursor;
-    const found = this.#find(LF, start);
-    const feed = found < 0 ? Number.POSITIVE_INFINITY : found;
-    if (this.#nextReturn < start) this.#nextReturn = this.#findReturn(start);
-    if (this.#nextReturn < feed) {
-      const after = this.#nextReturn + 1;
+    if (this.#nextFeed < start) this.#nextFeed = this.#find(LF, start);
+    if (this.#nextReturn < start) this.#nextReturn = this.#find(CR, start);
+    const feed = this.#nextFeed;
+    const carriageReturn = this.#nextReturn;
+    if (carriageReturn < feed) {
+      const after = carriageReturn + 1;
       if (after >= this.#end) return null;
-      return this.#cut(start, this.#nextReturn, this.#bytes[after] === LF ? after + 1 : after);
+      return this.#cut(start, carriageReturn, this.#bytes[after] === LF ? after + 1 : after);
     }
-    return found < 0 ? null : this.#cut(start, found, found + 1);
+    return feed === Number.POSITIVE_INFINITY ? null : this.#cut(start, feed, feed + 1);
   }
 
-  #findReturn(from: number): number {
-    const found = this.#find(CR, from);
+  #find(byte: typeof LF | typeof CR, from: number): number {
+    const found = this.#bytes.indexOf(byte, from);
     return found < 0 ? Number.POSITIVE_INFINITY : found;
   }
 
-  /** Where the byte is in the window; -1 if it is not. */
-  #find(byte: typeof LF | typeof CR, from: number): number {
-    if (this.#text === null) {
-      const found = this.#bytes.indexOf(byte, from);
-      return found < this.#end ? found : -1;
-    }
-    const found = this.#text.indexOf(byte === LF ? "\n" : "\r", from - this.#windowStart);
-    return found < 0 ? -1 : found + this.#windowStart;
-  }
-
   #cut(start: number, stop: number, next: number): Line {
-    const text =
-      this.#text === null
-        ? this.#bytes.toString("utf8", start, stop)
-        : this.#text.slice(start - this.#windowStart, stop - this.#windowStart);
     this.#cursor = next;
     this.#position += next - start;
-    return { text, end: this.#position };
+    if (stop > this.#validEnd) {
+      // Malformed bytes become replacement characters, as in Java.
+      const value = this.#bytes.toString("utf8", start, stop);
+      return { text: { schema: STRING_SCHEMA, value }, end: this.#position };
+    }
+    this.#block.lines += 1;
+    return { text: new Utf8Text(STRING_SCHEMA, this.#bytes, start, stop), end: this.#position };
   }
 }

@@ -46,6 +46,7 @@ function compileString(config: z.output<typeof CONFIG>): Converter & HeaderConve
   return {
     encode,
     decode,
+    keepsText: encoding === "utf8",
     encodeHeader: (topic, _key, data) => encode(topic, data),
     decodeHeader: (topic, _key, payload) => decode(topic, payload),
   };

@@ -124,15 +124,34 @@ const PRODUCER_BASE = {
   "enable.idempotence": "true",
   "delivery.timeout.ms": INT_MAX,
   "max.request.size": "1048576",
-  "buffer.memory": "33554432",
 };
+
+/**
+ * Records that a producer may have at once, besides the bytes: a batch of librdkafka's has 10,000 at most. Of what is under way the task keeps
+ * the records as well; with more of them they outlive V8's young memory, which costs more time than it saves.
+ */
+const RDKAFKA_PRODUCING = { "queue.buffering.max.messages": "16384" };
+
+const MIB = 1024 * 1024;
+
+/** Room for eight requests, of which five may be under way at a broker; 8 MiB by default. Java's default is the most: 32 MiB. */
+function bufferMemory(maxRequestSize: string | undefined): string {
+  const requests = 8 * (Number(maxRequestSize) || MIB);
+  return String(Math.min(Math.max(requests, 8 * MIB), 32 * MIB));
+}
 
 function producerConfig(client: ConnectorClient, base: StringMap, gapless: boolean): LibrdkafkaConfig {
   const explicit = overrides(client, "producer");
   const warnings: string[] = [];
-  const properties = { ...base, ...shared(client.worker), ...explicit };
+  const given: StringMap = { ...base, ...shared(client.worker), ...explicit };
+  const properties = { "buffer.memory": bufferMemory(given["max.request.size"]), ...given };
   const translated = toLibrdkafka(properties, "producer", trustOf(client.worker));
-  const config: Record<string, string> = { ...RDKAFKA_BASE, partitioner: "murmur2_random", ...translated.config };
+  const config: Record<string, string> = {
+    ...RDKAFKA_BASE,
+    ...RDKAFKA_PRODUCING,
+    partitioner: "murmur2_random",
+    ...translated.config,
+  };
   if (explicit["enable.idempotence"] === undefined && excludesIdempotence(config))
     config["enable.idempotence"] = "false";
   if (config["enable.idempotence"] === "true") {

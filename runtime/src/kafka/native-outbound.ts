@@ -1,3 +1,4 @@
+import { Utf8Text } from "@headrace/sdk";
 import type { OutboundHeader, OutboundRecord } from "./record-producer.ts";
 
 /** A chunk is closed at about this size: a string that V8 still keeps among others, not in a page of its own that is mapped for it alone. */
@@ -5,6 +6,8 @@ const CHUNK_BYTES = 1 << 16;
 const CHUNK_RECORDS = 2048;
 /** A buffer that one huge record blew up beyond this is not kept. */
 const KEPT_BYTES = 1 << 23;
+/** The columns are 32-bit numbers. */
+const MAX_BYTES = 0x7fffffff;
 const FIELDS = 8;
 
 /**
@@ -12,7 +15,9 @@ const FIELDS = 8;
  * All of it is reused by the next call.
  */
 export class OutboundEncoder {
-  data: Buffer = Buffer.allocUnsafeSlow(1 << 16);
+  #own: Buffer = Buffer.allocUnsafeSlow(1 << 16);
+  /** What the columns point into: the encoder's own buffer, or the one that the records' text is in already. */
+  data: Buffer = this.#own;
   readonly columns: Int32Array = new Int32Array(CHUNK_RECORDS * FIELDS);
   readonly timestamps: Float64Array = new Float64Array(CHUNK_RECORDS);
   readonly #topicHandle: (topic: string) => number;
@@ -24,8 +29,37 @@ export class OutboundEncoder {
 
   /** Encodes records from `from` on, at least one, until the chunk is full; returns how many. Throws for a record that cannot be sent. */
   encode(records: readonly OutboundRecord[], from: number): number {
-    if (this.data.length > KEPT_BYTES) this.data = Buffer.allocUnsafeSlow(2 * CHUNK_BYTES);
-    return this.#encodeText(records, from) ?? this.#encodeMixed(records, from);
+    if (this.#own.length > KEPT_BYTES) this.#own = Buffer.allocUnsafeSlow(2 * CHUNK_BYTES);
+    const referred = this.#refer(records, from);
+    if (referred > 0) return referred;
+    const count = this.#encodeText(records, from) ?? this.#encodeMixed(records, from);
+    this.data = this.#own;
+    return count;
+  }
+
+  /** Records whose values are text in one buffer, without key and headers: nothing is copied. Returns how many of them there are at the start. */
+  #refer(records: readonly OutboundRecord[], from: number): number {
+    const first = records[from]?.value;
+    if (!(first instanceof Utf8Text) || first.bytes.length > MAX_BYTES) return 0;
+    const { bytes } = first;
+    const limit = Math.min(records.length, from + CHUNK_RECORDS);
+    const { columns } = this;
+    let index = from;
+    for (let at = 0; index < limit; index++, at += FIELDS) {
+      const record = records[index];
+      if (record === undefined || record.key !== null || record.headers !== null) break;
+      const { value } = record;
+      if (!(value instanceof Utf8Text) || value.bytes !== bytes) break;
+      this.#start(record, index - from, at);
+      columns[at + 2] = -1;
+      columns[at + 3] = -1;
+      columns[at + 4] = value.start;
+      columns[at + 5] = value.end;
+      columns[at + 6] = -1;
+      columns[at + 7] = -1;
+    }
+    this.data = bytes;
+    return index - from;
   }
 
   /**
@@ -55,7 +89,7 @@ export class OutboundEncoder {
     }
     this.#end = 0;
     this.#reserve(text.length * 3);
-    return this.data.write(text, 0, "utf8") === text.length ? index - from : null;
+    return this.#own.write(text, 0, "utf8") === text.length ? index - from : null;
   }
 
   #encodeMixed(records: readonly OutboundRecord[], from: number): number {
@@ -87,7 +121,7 @@ export class OutboundEncoder {
     this.timestamps[index] = timestamp === null ? 0 : Math.max(timestamp, 1);
   }
 
-  #field(value: Buffer | string | null, at: number): void {
+  #field(value: OutboundRecord["value"], at: number): void {
     this.columns[at] = value === null ? -1 : this.#end;
     if (value !== null) this.#write(value);
     this.columns[at + 1] = value === null ? -1 : this.#end;
@@ -119,26 +153,27 @@ export class OutboundEncoder {
   }
 
   #length(place: number, length: number): void {
-    this.data.writeInt32LE(length, place);
+    this.#own.writeInt32LE(length, place);
   }
 
-  #write(value: Buffer | string): void {
+  #write(value: Buffer | string | Utf8Text): void {
     if (typeof value === "string") {
       this.#reserve(value.length * 3);
-      this.#end += this.data.write(value, this.#end, "utf8");
-    } else {
-      this.#reserve(value.length);
-      this.data.set(value, this.#end);
-      this.#end += value.length;
+      this.#end += this.#own.write(value, this.#end, "utf8");
+      return;
     }
+    this.#reserve(value.length);
+    if (value instanceof Utf8Text) value.bytes.copy(this.#own, this.#end, value.start, value.end);
+    else this.#own.set(value, this.#end);
+    this.#end += value.length;
   }
 
   #reserve(bytes: number): void {
     const needed = this.#end + bytes;
-    if (needed <= this.data.length) return;
-    if (needed > 0x7fffffff) throw new RangeError("a record is larger than 2 GiB");
-    const larger = Buffer.allocUnsafeSlow(Math.min(0x7fffffff, Math.max(needed, this.data.length * 2)));
-    this.data.copy(larger, 0, 0, this.#end);
-    this.data = larger;
+    if (needed <= this.#own.length) return;
+    if (needed > MAX_BYTES) throw new RangeError("a record is larger than 2 GiB");
+    const larger = Buffer.allocUnsafeSlow(Math.min(MAX_BYTES, Math.max(needed, this.#own.length * 2)));
+    this.#own.copy(larger, 0, 0, this.#end);
+    this.#own = larger;
   }
 }

@@ -339,6 +339,7 @@ function sizeOf({ key, value }: OutboundRecord): number {
   return bytesOf(key) + bytesOf(value);
 }
 
-function bytesOf(field: Buffer | string | null): number {
-  return field === null ? 0 : Buffer.byteLength(field);
+function bytesOf(field: OutboundRecord["value"]): number {
+  if (field === null) return 0;
+  return typeof field === "string" ? Buffer.byteLength(field) : field.length;
 }

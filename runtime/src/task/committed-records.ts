@@ -20,8 +20,9 @@ export class CommittedRecords {
   tellTopics({ records }: OutboundBatch, batch: Pick<SettledBatch, "failures">): void {
     let last: string | null = null;
     const refused = new Set(batch.failures.map((failure) => failure.index));
-    for (const [index, { topic }] of records.entries()) {
-      if (topic === last || refused.has(index)) continue;
+    for (let index = 0; index < records.length; index += 1) {
+      const topic = records[index]?.topic;
+      if (topic === undefined || topic === last || refused.has(index)) continue;
       last = topic;
       this.#parts.options.activeTopic(topic);
     }

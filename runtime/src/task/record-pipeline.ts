@@ -8,6 +8,7 @@ import {
   type SourceRecord,
   type TransformFunction,
   toPlain,
+  Utf8Text,
   WholeDouble,
 } from "@headrace/sdk";
 import type { InboundBatch, InboundHeader } from "../kafka/record-consumer.ts";
@@ -89,6 +90,7 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
   const { transforms } = parts;
   const keyConverter = parts.key.converter;
   const valueConverter = parts.value.converter;
+  const keepsText = transforms.length === 0 && valueConverter.keepsText === true;
 
   function encodeHeaders(topic: string, headers: readonly Header[]): readonly OutboundHeader[] {
     return headers.map((header) => ({
@@ -107,7 +109,8 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
     const key = keyConverter.encode(topic, record.key);
     at.stage = "VALUE_CONVERTER";
     at.plugin = parts.value.plugin;
-    const value = valueConverter.encode(topic, record.value);
+    const data = record.value;
+    const value = keepsText && data instanceof Utf8Text ? data : valueConverter.encode(topic, data);
     return { topic, partition: record.partition, key, value, headers, timestamp: record.timestamp };
   }
 
@@ -119,7 +122,7 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
         for (; index < records.length; index += 1) {
           const source = records[index];
           if (source === undefined) continue;
-          const record = toConnectRecord(source);
+          const record = toConnectRecord(source, keepsText);
           const transformed = transforms.length === 0 ? record : transform(transforms, record, at);
           if (transformed === null) continue;
           out.records.push(encode(transformed, at));
@@ -133,12 +136,14 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
   };
 }
 
-function toConnectRecord(source: SourceRecord): ConnectRecord {
+/** Text that is bytes stays so only if nobody but Kafka will see it. */
+function toConnectRecord(source: SourceRecord, keepsText: boolean): ConnectRecord {
+  const { key, value } = source;
   return {
     topic: source.topic,
     partition: source.partition ?? null,
-    key: source.key ?? NULL_VALUE,
-    value: source.value,
+    key: key instanceof Utf8Text ? key.decode() : (key ?? NULL_VALUE),
+    value: !keepsText && value instanceof Utf8Text ? value.decode() : value,
     headers: source.headers ?? NO_HEADERS,
     timestamp: source.timestamp ?? null,
     offset: null,

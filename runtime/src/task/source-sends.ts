@@ -26,6 +26,8 @@ export interface SentBatchesParts extends SourceRunParts {
   readonly producer: RecordProducer;
   readonly pending: PendingOffsets;
   readonly committed: CommittedRecords;
+  /** Nobody needs these records any more. */
+  readonly released: (records: readonly SourceRecord[]) => void;
   /** Aborts when a batch must not be waited for any longer. */
   readonly givingUp: AbortSignal;
 }
@@ -94,7 +96,7 @@ export class SentBatches {
   }
 
   #accept(batch: SettledBatch): void {
-    const { options, metrics, pending, committed } = this.#parts;
+    const { options, metrics, pending, committed, released } = this.#parts;
     const sent = this.#sent.get(batch.batch);
     if (sent === undefined) throw new Error(`the producer settled batch ${batch.batch}, which was not sent`);
     if (sent.state === "sending") {
@@ -109,6 +111,7 @@ export class SentBatches {
     metrics.written(sent.out.records.length - batch.failures.length);
     committed.tellTopics(sent.out, batch);
     committed.add(sent.records, sent.out, batch);
+    released(sent.records);
   }
 
   /** Whether all of a batch's failures may be skipped. */

@@ -1,4 +1,4 @@
-import type { SourceTask, SourceTaskContext } from "@headrace/sdk";
+import type { SourceRecord, SourceTask, SourceTaskContext } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import type { RecordProducer } from "../kafka/record-producer.ts";
 import { pause } from "../pause.ts";
@@ -135,7 +135,8 @@ class AtLeastOnceRun implements Run {
     this.#intake = new SourceIntake(parts);
     this.#committed = new CommittedRecords(parts);
     const [pending, committed, givingUp] = [this.#pending, this.#committed, this.#givingUp];
-    this.#sent = new SentBatches({ ...parts, producer, pending, committed, givingUp });
+    const released = (records: readonly SourceRecord[]) => this.#release(records);
+    this.#sent = new SentBatches({ ...parts, producer, pending, committed, released, givingUp });
   }
 
   isStuck(): boolean {
@@ -189,9 +190,15 @@ class AtLeastOnceRun implements Run {
       } else {
         this.#pending.settle(this.#sequence);
         this.#committed.add(records, out, null);
+        this.#release(records);
       }
       await takeTurn();
     }
+  }
+
+  /** A connector that fails at this fails the task. */
+  #release(records: readonly SourceRecord[]): void {
+    this.#parts.task.released?.(records);
   }
 
   async #flush(): Promise<void> {

@@ -1,16 +1,27 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Utf8Text } from "@headrace/sdk";
 import { type Line, LineCutter } from "#runtime/connectors/lines.ts";
+
+/** The bytes come next, in as many reads as there is room for. */
+function push(cutter: LineCutter, bytes: Buffer): void {
+  for (let from = 0; from < bytes.length; ) {
+    const read = bytes.copy(cutter.room(), 0, from);
+    cutter.filled(read);
+    from += read;
+  }
+}
 
 /** Cuts pieces that come one after the other. */
 function cut(pieces: readonly (string | Buffer)[], position = 0): [string, number][] {
   const cutter = new LineCutter(position);
   const lines: Line[] = [];
   for (const piece of pieces) {
-    cutter.push(Buffer.from(piece));
+    push(cutter, Buffer.from(piece));
     cutter.take(lines, 1_000);
   }
-  return lines.map(({ text, end }) => [text, end]);
+  // Read only now: lines stay as they are while more is read.
+  return lines.map(({ text, end }) => [String(text.value), end]);
 }
 
 describe("LineCutter", () => {
@@ -139,11 +150,80 @@ describe("LineCutter", () => {
 
   it("stops at the limit and goes on from there", () => {
     const cutter = new LineCutter(0);
-    cutter.push(Buffer.from("a\nb\nc\n"));
+    push(cutter, Buffer.from("a\nb\nc\n"));
     const first: Line[] = [];
     cutter.take(first, 2);
     const second: Line[] = [];
     cutter.take(second, 2);
-    assert.deepEqual([first.map(({ text }) => text), second.map(({ text }) => text)], [["a", "b"], ["c"]]);
+    assert.deepEqual([first.map(({ text }) => text.value), second.map(({ text }) => text.value)], [["a", "b"], ["c"]]);
+  });
+
+  it("decodes no text that is UTF-8, and replaces what is not", () => {
+    const cutter = new LineCutter(0);
+    const lines: Line[] = [];
+    push(cutter, Buffer.from("grüße\nabc\n"));
+    cutter.take(lines, 10);
+    push(cutter, Buffer.from([0x78, 0xff, 0x0a, 0x79, 0x0a]));
+    cutter.take(lines, 10);
+    assert.deepEqual(
+      lines.map(({ text, end }) => [text instanceof Utf8Text, text.value, end]),
+      [
+        [true, "grüße", 8],
+        [true, "abc", 12],
+        [false, "x\ufffd", 15],
+        [false, "y", 17],
+      ],
+    );
+  });
+
+  it("asks for room again without losing what is not complete", () => {
+    const cutter = new LineCutter(0);
+    const lines: Line[] = [];
+    push(cutter, Buffer.concat([Buffer.from("a\nbc\r"), Buffer.alloc(200 * 1024, "d"), Buffer.from("\re\r")]));
+    cutter.take(lines, 10);
+    // A read that brings nothing, at the end of a file.
+    cutter.room();
+    cutter.take(lines, 10);
+    cutter.room();
+    push(cutter, Buffer.from("\nf\n"));
+    cutter.take(lines, 10);
+    assert.deepEqual(
+      lines.map(({ text, end }) => [String(text.value).slice(0, 3), end]),
+      [
+        ["a", 2],
+        ["bc", 5],
+        ["ddd", 204_806],
+        ["e", 204_809],
+        ["f", 204_811],
+      ],
+    );
+  });
+
+  it("reads again into blocks whose lines were all released, and into no other", () => {
+    const cutter = new LineCutter(0);
+    const block = 256 * 1024;
+    /** As many lines as fill a block, but for one byte. */
+    const fill = (letter: string) => {
+      const lines: Line[] = [];
+      const text = letter.repeat(1023);
+      push(cutter, Buffer.from(`${`${text}\n`.repeat(block / 1024 - 1)}${letter.repeat(1022)}\n`));
+      cutter.take(lines, 1_000);
+      return lines.map(({ text }) => ({ value: text }));
+    };
+    const memoryOf = (lines: ReturnType<typeof fill>) => {
+      const text = lines[0]?.value;
+      return text instanceof Utf8Text ? text.bytes.buffer : null;
+    };
+    const first = fill("a");
+    const second = fill("b");
+    const [memory, kept] = [memoryOf(first), memoryOf(second)];
+    cutter.release(first.slice(0, 100));
+    assert.notEqual(memoryOf(fill("c")), memory);
+    assert.ok(first.slice(100).every(({ value }) => String(value.value).startsWith("aaa")));
+    cutter.release(first.slice(100));
+    const later = [fill("d"), fill("e")];
+    assert.equal(later.map(memoryOf).filter((each) => each === memory).length, 1);
+    assert.ok(!later.map(memoryOf).includes(kept));
+    assert.ok(second.every(({ value }) => /^b+$/.test(String(value.value))));
   });
 });

@@ -35,7 +35,8 @@ describe("source producer", () => {
       partitioner: "murmur2_random",
       "message.timeout.ms": "0",
       "message.max.bytes": "1048576",
-      "queue.buffering.max.kbytes": "32768",
+      "queue.buffering.max.kbytes": "8192",
+      "queue.buffering.max.messages": "16384",
       "log.connection.close": "false",
       "socket.keepalive.enable": "true",
       "reconnect.backoff.ms": "50",
@@ -48,6 +49,18 @@ describe("source producer", () => {
     const tolerant = sourceProducerConfig(client({}, { "errors.tolerance": "ALL" })).config;
     assert.equal(tolerant["enable.gapless.guarantee"], undefined);
     assert.equal(dlqProducerConfig(client()).config["enable.gapless.guarantee"], undefined);
+  });
+
+  it("has room for eight requests, up to Java's default, unless it is told otherwise", () => {
+    const rows: readonly [Record<string, string>, string][] = [
+      [{ "producer.max.request.size": "2097152" }, "16384"],
+      [{ "producer.max.request.size": "10485760" }, "32768"],
+      [{ "producer.max.request.size": "100000" }, "8192"],
+      [{ "producer.max.request.size": "2097152", "producer.buffer.memory": "1048576" }, "1024"],
+    ];
+    for (const [worker, kilobytes] of rows) {
+      assert.equal(sourceProducerConfig(client(worker)).config["queue.buffering.max.kbytes"], kilobytes);
+    }
   });
 
   it("takes the connector's overrides before the worker's, and those before its own", () => {

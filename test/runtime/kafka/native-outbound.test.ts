@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Utf8Text } from "@headrace/sdk";
 import { OutboundEncoder } from "#runtime/kafka/native-outbound.ts";
 import type { OutboundRecord } from "#runtime/kafka/record-producer.ts";
 
@@ -43,12 +44,43 @@ describe("OutboundEncoder", () => {
     ]) {
       const records = values.flatMap((value) => [record({ value }), record({ value, key: value })]);
       assert.equal(encoder.encode(records, 0), records.length);
-      const utf8 = (value: OutboundRecord["value"]) => (value === null ? null : Buffer.from(value).toString());
+      const utf8 = (value: string | null) => (value === null ? null : Buffer.from(value).toString());
       assert.deepEqual(
         decode(encoder, records.length),
-        records.map(({ key, value }) => ({ ...bare, key: utf8(key), value: utf8(value) })),
+        values.flatMap((value) => [
+          { ...bare, value: utf8(value) },
+          { ...bare, key: utf8(value), value: utf8(value) },
+        ]),
       );
     }
+  });
+
+  it("points into text of one buffer instead of copying it, and copies it beside keys, headers and other values", () => {
+    const encoder = new OutboundEncoder(() => 0);
+    const [first, second] = [Buffer.from("grüße,x,"), Buffer.from("-y-")];
+    const text = (bytes: Buffer, start: number, end: number) => new Utf8Text(null, bytes, start, end);
+    const records = [
+      record({ value: text(first, 0, 7) }),
+      record({ value: text(first, 8, 9), timestamp: 5 }),
+      record({ value: text(second, 1, 2) }),
+      record({ value: text(second, 1, 2), key: "k" }),
+      record({ value: "z" }),
+      record({ value: text(second, 1, 1), headers: [{ key: "h", value: null }] }),
+    ];
+    const chunks: [boolean, (string | null)[]][] = [];
+    for (let from = 0; from < records.length; ) {
+      const count = encoder.encode(records, from);
+      const values = decode(encoder, count).map(({ key, value }) => (key === null ? value : `${key}=${value}`));
+      chunks.push([encoder.data === first || encoder.data === second, values]);
+      from += count;
+    }
+    assert.deepEqual(chunks, [
+      [true, ["grüße", "x"]],
+      [true, ["y"]],
+      [false, ["k=y", "z", ""]],
+    ]);
+    assert.equal(encoder.encode([record({ value: text(second, 0, 3) })], 0), 1);
+    assert.equal(encoder.data, second);
   });
 
   it("encodes headers with lengths, null apart from empty", () => {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StringMap } from "@headrace/contract";
-import { STRING_SCHEMA } from "@headrace/sdk";
+import { STRING_SCHEMA, Utf8Text } from "@headrace/sdk";
 import { BUILT_IN_PLUGINS } from "#runtime/plugins/built-in.ts";
 import { chooseConverter, compilePipeline } from "#runtime/plugins/compile-pipeline.ts";
 import { createPluginRegistry } from "#runtime/plugins/registry.ts";
-import { compileSinkPipeline, compileSourcePipeline } from "#runtime/task/record-pipeline.ts";
+import { compileSinkPipeline, compileSourcePipeline, type OutboundBatch } from "#runtime/task/record-pipeline.ts";
 import { inboundBatch } from "#support/fake-record-consumer.ts";
 
 const registry = createPluginRegistry(BUILT_IN_PLUGINS);
@@ -90,6 +90,28 @@ describe("compilePipeline", () => {
       ],
       sources: [0, 1],
     });
+  });
+
+  it("hands text that is bytes on as it is only where no transform and no other converter sees it", () => {
+    const bytes = Buffer.from("-grüße-");
+    const text = new Utf8Text(STRING_SCHEMA, bytes, 1, 8);
+    const record = { topic: "b", key: text, value: text, sourcePartition: {}, sourceOffset: {} };
+    const string = "org.apache.kafka.connect.storage.StringConverter";
+    const latin = { "value.converter": string, "value.converter.converter.encoding": "ISO-8859-1" };
+    const rows: readonly [Record<string, string>, unknown][] = [
+      [{ "value.converter": string }, text],
+      [latin, Buffer.from("grüße", "latin1")],
+      [{}, '"grüße"'],
+      [{ ...connector, "value.converter": string }, "Struct{line=grüße,env=prod}"],
+    ];
+    for (const [config, value] of rows) {
+      const out: OutboundBatch = { records: [], sources: [] };
+      assert.equal(compileSourcePipeline(compilePipeline(registry, worker, config)).run([record], 0, out), null);
+      assert.deepEqual(
+        out.records.map((each) => [each.key, each.value]),
+        [["grüße", value]],
+      );
+    }
   });
 
   it("takes sink records through converters and transforms, and remembers where they lay", () => {

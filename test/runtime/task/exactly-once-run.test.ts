@@ -7,9 +7,11 @@ import {
   type SourceRecord,
   type SourceTaskContext,
   STRING_SCHEMA,
+  Utf8Text,
 } from "@headrace/sdk";
 import { byteArrayConverter } from "#runtime/converters/byte-array.ts";
 import { stringConverter } from "#runtime/converters/string.ts";
+import type { OutboundRecord } from "#runtime/kafka/record-producer.ts";
 import { createPluginMetrics } from "#runtime/task/plugin-metrics.ts";
 import { compileSourcePipeline } from "#runtime/task/record-pipeline.ts";
 import type { TransactionBoundary } from "#runtime/task/source-options.ts";
@@ -134,7 +136,8 @@ function setUp(setup: Setup = {}) {
     now: () => performance.now(),
     random: () => 0.5,
   });
-  const text = (value: Buffer | string | null) => value?.toString() ?? "";
+  const text = (value: OutboundRecord["value"]) =>
+    value instanceof Utf8Text ? value.value : (value?.toString() ?? "");
   return {
     producer,
     steps,

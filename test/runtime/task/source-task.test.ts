@@ -124,6 +124,25 @@ const purge = (index: number) => ({ index, code: "_PURGE_QUEUE", message: "purge
 describe("source task", () => {
   afterEach(endTasks);
 
+  it("tells the connector which batches are needed no more: acknowledged, skipped or dropped, and no others", async () => {
+    const released: (readonly SourceRecord[])[] = [];
+    const source = setUp({
+      task: { released: (records) => void released.push(records) },
+      transforms: [{ plugin: "drop", apply: (each) => (each.topic === "dropped" ? null : each), when: null }],
+    });
+    const run = runTask(source.body);
+    const batches = [[record(1), record(2)], [{ ...record(3), topic: "dropped" }], [record(4)]];
+    source.push(...batches);
+    await eventually("all are under way", () => source.producer.batches.length === 2);
+    assert.deepEqual(released, [batches[1]]);
+    source.producer.settle(1);
+    await eventually("the first", () => released.length === 2);
+    assert.equal(released[1], batches[0]);
+    source.producer.settle(2, [refusal(0)]);
+    await run.until("FAILED");
+    assert.equal(released.length, 2);
+  });
+
   it("writes records, stores the offset behind the last one, tells the topic", async () => {
     const source = setUp();
     source.producer.autoSettle = true;
