@@ -307,7 +307,22 @@ void Producer::Abort() {
   Close();
 }
 
-void Producer::Stop(const ClientError& failure) {
+// Why the client has ended; code 0 if it has not. librdkafka tells whatever it drops from then on by _FATAL, which says nothing.
+ClientError Producer::FatalError() {
+  char reason[512];
+  const rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk_, reason, sizeof reason);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  // The gap-less guarantee ends the client where a record was refused, which is what stop_on_failure asks for.
+  const bool asked_for = options_.stop_on_failure && code == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE;
+  return {code, !asked_for, reason};
+}
+
+void Producer::Stop(const ClientError& given) {
+  ClientError failure = given;
+  if (given.code == RD_KAFKA_RESP_ERR__FATAL) {
+    const ClientError fatal = FatalError();
+    if (fatal.code != RD_KAFKA_RESP_ERR_NO_ERROR) failure = fatal;
+  }
   {
     std::lock_guard<std::mutex> lock(mutex_);
     // The record that was refused says more than the consequence that librdkafka drew from it.

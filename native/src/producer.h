@@ -92,7 +92,8 @@ class Producer : public Client {
   void ServeReports(rd_kafka_event_t* event);
   void ServeError(rd_kafka_event_t* event);
   void Settle(uint32_t slot);
-  void Stop(const ClientError& failure);
+  ClientError FatalError();
+  void Stop(const ClientError& given);
   void PurgeQueue();
   void RunTransaction(TransactionStep step);
   TransactionEnd TransactOnce(TransactionStep step);

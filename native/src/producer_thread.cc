@@ -71,6 +71,7 @@ void Producer::ServeReports(rd_kafka_event_t* event) {
   int64_t served = 0;
   bool settled = false;
   ClientError failure;
+  const ClientError fatal = FatalError();
   {
     std::lock_guard<std::mutex> lock(mutex_);
     while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
@@ -82,7 +83,8 @@ void Producer::ServeReports(rd_kafka_event_t* event) {
       batch.outstanding--;
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         // Not rd_kafka_message_produce_errstr: it points into the broker's answer, which librdkafka 2.12 has freed by now.
-        const char* text = rd_kafka_err2str(message->err);
+        const bool by_end = message->err == RD_KAFKA_RESP_ERR__FATAL && !fatal.message.empty();
+        const char* text = by_end ? fatal.message.c_str() : rd_kafka_err2str(message->err);
         if (batch.messages.empty() || batch.messages.back() != text) batch.messages.push_back(text);
         batch.refusals.push_back({static_cast<int32_t>(index), message->err, static_cast<int32_t>(batch.messages.size() - 1)});
         if (failure.code == RD_KAFKA_RESP_ERR_NO_ERROR && !WasPurged(message->err)) {
@@ -120,12 +122,8 @@ void Producer::ServeError(rd_kafka_event_t* event) {
     wake_.Ring();
     Log(4, std::string(rd_kafka_err2name(code)) + ": " + (text != nullptr ? text : ""));
   } else {
-    char reason[512];
-    const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk_, reason, sizeof reason);
-    // The gap-less guarantee ends the client where a record was refused, which is what stop_on_failure asks for.
-    const bool asked_for = options_.stop_on_failure && fatal == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE;
     purging_ = true;
-    Stop({fatal, !asked_for, reason});
+    Stop(FatalError());
   }
   rd_kafka_event_destroy(event);
 }
