@@ -7,13 +7,14 @@ import { writeImage } from "../image/oci-layout.ts";
 import { type LocalKafka, startKafka } from "../kafka.ts";
 import { freePorts } from "../process.ts";
 import { step } from "../progress.ts";
+import { buildContainerd } from "../setup/containerd.ts";
 import { buildNode } from "../setup/node.ts";
 import { nodePackages } from "../setup/node-packages.ts";
 import { hostPlatform } from "../setup/platform.ts";
 import { startDns } from "./dns.ts";
 import { HOST_ADDRESS, makeNetwork, nodeNetworks, POD_CIDR } from "./network.ts";
 import { type E2eNode, startNode } from "./node.ts";
-import { PAUSE_IMAGE } from "./node-config.ts";
+import { FEATURE_GATES, PAUSE_IMAGE } from "./node-config.ts";
 
 /** A cluster with real nodes within namespaces of this machine, and a Kafka that its pods reach. */
 export interface E2eCluster {
@@ -39,6 +40,7 @@ export async function startCluster(
 ): Promise<E2eCluster> {
   const binaries = await buildNode();
   const packages = await nodePackages();
+  const containerd = await buildContainerd();
   const networks = nodeNetworks(NODE_COUNT);
   await makeNetwork(networks);
 
@@ -66,6 +68,7 @@ export async function startCluster(
         `--audit-policy-file=${AUDIT_POLICY}`,
         `--audit-log-path=${auditLog}`,
         "--kubelet-preferred-address-types=InternalIP",
+        `--feature-gates=${Object.entries(FEATURE_GATES).map(([name, isOn]) => `${name}=${isOn}`)}`,
       ],
     }),
   );
@@ -75,12 +78,13 @@ export async function startCluster(
     for (const network of networks) {
       const nodeDir = join(dir, network.name);
       mkdirSync(nodeDir, { recursive: true });
-      const node = await startNode(nodeDir, network, { binaries, packages, controlPlane, cgroup });
+      const node = await startNode(nodeDir, network, { binaries, packages, containerd, controlPlane, cgroup });
       for (const archive of [pause, ...archives]) await node.importImage(archive);
       started.push(node);
     }
     await startDns(dir, binaries.coredns, controlPlane);
     await controlPlane.kubectl(["wait", "--for=condition=Ready", "--timeout=180s", "node", "--all"]);
+    for (const node of started) await node.enforcePolicies();
     return started;
   });
   chmodSync(dir, 0o755);

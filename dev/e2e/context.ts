@@ -14,6 +14,8 @@ const Context = z.object({
   version: z.string(),
   /** Tag under which all nodes have the same images once more, to upgrade to. */
   nextVersion: z.string(),
+  /** Reference of an image that all nodes have, with the plugin of `dev/e2e/plugin`. */
+  pluginImage: z.string(),
   /** Directory that a volume of type hostPath shows on all nodes. */
   dataDir: z.string(),
   /** The API server's audit log, JSON lines. */

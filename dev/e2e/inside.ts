@@ -4,6 +4,7 @@ import { repoRoot } from "../cache.ts";
 import { exitOnSignals, logTail } from "../process.ts";
 import { startCluster } from "./cluster.ts";
 import type { E2eContext } from "./context.ts";
+import { writePluginImage } from "./plugin-image.ts";
 import { nextTag, runTests } from "./run-tests.ts";
 
 /**
@@ -15,12 +16,15 @@ const nextVersion = nextTag(version);
 const images = ["operator", "worker"] as const;
 
 async function main(): Promise<number> {
-  const archives = images.map((name) => join(repoRoot, `build/images/${name}.tar`));
+  const plugin = writePluginImage(join(dir, "plugin"));
+  const archives = [...images.map((name) => join(repoRoot, `build/images/${name}.tar`)), plugin.archive];
   const cluster = await startCluster(dir, { cgroup, archives });
   const { controlPlane, bootstrap, auditLog, nodes } = cluster;
-  for (const node of nodes)
+  for (const node of nodes) {
     for (const name of images)
       await node.tagImage(`ghcr.io/headrace/${name}:${version}`, `ghcr.io/headrace/${name}:${nextVersion}`);
+    await node.tagImage(plugin.reference, plugin.pinned);
+  }
   const dataDir = join(dir, "data");
   mkdirSync(dataDir);
   chmodSync(dataDir, 0o777); // Workers are nobody in particular.
@@ -30,6 +34,7 @@ async function main(): Promise<number> {
     bootstrap,
     version,
     nextVersion,
+    pluginImage: plugin.pinned,
     dataDir,
     auditLog,
     dir,

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { repoRoot } from "../cache.ts";
 import { buildImages } from "../image/build.ts";
 import { step } from "../progress.ts";
+import { buildContainerd } from "../setup/containerd.ts";
 import { buildHelm } from "../setup/helm.ts";
 import { kafkaLibs } from "../setup/kafka.ts";
 import { buildKubernetes } from "../setup/kubernetes.ts";
@@ -42,6 +43,7 @@ async function main(words: readonly string[], ifAble: boolean): Promise<number> 
   await buildHelm();
   await nodePackages();
   await buildNode();
+  await buildContainerd();
   const imagesDir = join(repoRoot, "build/images");
   mkdirSync(imagesDir, { recursive: true });
   await step("build the images", () => buildImages(imagesDir));
@@ -64,6 +66,7 @@ async function main(words: readonly string[], ifAble: boolean): Promise<number> 
 /** Where a cluster that was given keeps what the tests look at. */
 const GIVEN = {
   HEADRACE_E2E_KAFKA: "host:port of a Kafka that pods and this machine reach; the host is an IPv4 address",
+  HEADRACE_E2E_PLUGIN_IMAGE: "an image that all nodes have, as dev/e2e/plugin-image.ts makes it",
   HEADRACE_E2E_DATA_DIR: "a directory of this machine that all nodes have under the same path, writable for everybody",
   HEADRACE_E2E_AUDIT_LOG: "the API server's audit log, with all requests of ServiceAccounts",
 } as const;
@@ -77,12 +80,13 @@ async function onGivenCluster(kubeconfig: string, words: readonly string[]): Pro
     return 1;
   }
   const { HEADRACE_E2E_KAFKA: bootstrap = "", HEADRACE_E2E_DATA_DIR: dataDir = "" } = process.env;
-  const { HEADRACE_E2E_AUDIT_LOG: auditLog = "" } = process.env;
+  const { HEADRACE_E2E_AUDIT_LOG: auditLog = "", HEADRACE_E2E_PLUGIN_IMAGE: pluginImage = "" } = process.env;
   const { kubectl } = await buildKubernetes();
   const version = ownVersion();
   const dir = mkdtempSync(join(tmpdir(), PREFIX));
   try {
-    const context = { kubeconfig, kubectl, bootstrap, version, nextVersion: nextTag(version), dataDir, auditLog, dir };
+    const nextVersion = nextTag(version);
+    const context = { kubeconfig, kubectl, bootstrap, version, nextVersion, pluginImage, dataDir, auditLog, dir };
     return await runTests(context, words);
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -1,30 +1,35 @@
 import { stringify } from "yaml";
 import { DNS_ADDRESS, type NodeNetwork, POD_CIDR } from "./network.ts";
 
+/** Kubernetes' features that are off by default in this version and on here: plugins may come as volumes of type `image`. */
+export const FEATURE_GATES = { ImageVolume: true } as const;
+
 /** Name of the image that holds pods' sandboxes. */
 export const PAUSE_IMAGE = "headrace.dev/e2e/pause:1";
 
-/** containerd's configuration, version 2. `dir` is the node's own. */
+/** containerd's configuration, version 3. `dir` is the node's own. */
 export function containerdConfig(dir: string, networkPlugins: string): string {
-  const cri = '[plugins."io.containerd.grpc.v1.cri"';
-  return `version = 2
+  const runtime = '[plugins."io.containerd.cri.v1.runtime"';
+  return `version = 3
 root = "${dir}/containerd"
 state = "/run/containerd-state"
-disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
 [grpc]
   address = "${socketOf(dir)}"
-${cri}]
-  sandbox_image = "${PAUSE_IMAGE}"
+[plugins."io.containerd.grpc.v1.cri"]
   stream_server_address = "127.0.0.1"
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "${PAUSE_IMAGE}"
+${runtime}]
   disable_apparmor = true
   # Some machines let nobody lower this number, not even root.
   restrict_oom_score_adj = true
-${cri}.containerd.runtimes.runc]
+${runtime}.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
-${cri}.containerd.runtimes.runc.options]
+${runtime}.containerd.runtimes.runc.options]
   SystemdCgroup = false
-${cri}.cni]
-  bin_dir = "${networkPlugins}"
+${runtime}.cni]
+  bin_dirs = ["${networkPlugins}"]
   conf_dir = "${dir}/cni"
 `;
 }
@@ -64,6 +69,7 @@ export function kubeletConfig(dir: string, node: NodeNetwork, cgroup: string): s
     containerRuntimeEndpoint: `unix://${socketOf(dir)}`,
     cgroupDriver: "cgroupfs",
     cgroupRoot: `${cgroup}/${node.name}`,
+    featureGates: FEATURE_GATES,
     failCgroupV1: false,
     failSwapOn: false,
     enforceNodeAllocatable: [],

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { ControlPlane } from "../control-plane.ts";
+import { type ControlPlane, SERVICE_CIDR } from "../control-plane.ts";
 import { type LocalProcess, startProcess, waitUntilReady } from "../process.ts";
 import type { NodeBinaries } from "../setup/node.ts";
 import type { NodePackages } from "../setup/node-packages.ts";
@@ -12,21 +12,25 @@ import { containerdConfig, kubeletConfig, networkConfig, proxyConfig, socketOf }
 const run = promisify(execFile);
 const READY_TIMEOUT_MS = 180_000;
 
-/** A node of a cluster: containerd, kubelet and kube-proxy with a network and mounts of their own. */
+/** A node of a cluster: containerd, kubelet, kube-proxy and what enforces NetworkPolicies, with a network and mounts of their own. */
 export interface E2eNode {
   readonly name: string;
-  /** The kubelet's, containerd's and kube-proxy's log. */
+  /** The logs of its programs. */
   readonly logFiles: readonly string[];
   /** Takes images from an archive; answers nothing. */
   importImage(archive: string): Promise<void>;
   /** Gives an image that is there one more name. */
   tagImage(from: string, to: string): Promise<void>;
+  /** Enforces NetworkPolicies from now on; the node must have registered. */
+  enforcePolicies(): Promise<void>;
 }
 
 /** What all nodes have in common. */
 export interface NodeParts {
   readonly binaries: NodeBinaries;
   readonly packages: NodePackages;
+  /** Directory of containerd's programs. */
+  readonly containerd: string;
   readonly controlPlane: ControlPlane;
   /** Path of the cgroup that pods are put under, within each hierarchy. */
   readonly cgroup: string;
@@ -39,7 +43,7 @@ export interface NodeParts {
 export async function startNode(
   dir: string,
   node: NodeNetwork,
-  { binaries, packages, controlPlane, cgroup }: NodeParts,
+  { binaries, packages, containerd: runtime, controlPlane, cgroup }: NodeParts,
 ): Promise<E2eNode> {
   for (const name of ["cni", "kubelet", "var-lib-kubelet", "var-log", "pods"])
     mkdirSync(join(dir, name), { recursive: true });
@@ -58,7 +62,7 @@ export async function startNode(
   const start = async (name: string, command: string, args: readonly string[]) => {
     const logFile = join(dir, `${name}.log`);
     logFiles.push(logFile);
-    const env = { PATH: `${packages.path}:${process.env["PATH"]}`, LD_LIBRARY_PATH: packages.libraryPath };
+    const env = { ...packages.env, PATH: `${runtime}:${packages.path}:${process.env["PATH"]}` };
     return await startProcess({ name: `${name} of ${node.name}`, command, args, env, logFile });
   };
   // What programs of a node keep in fixed places is kept in `dir`, or forgotten with the namespace.
@@ -77,10 +81,9 @@ export async function startNode(
 
   // Packets to Services have somewhere to go before anybody sends one.
   await inside("kube-proxy", binaries.kubeProxy, [`--config=${proxyFile}`]);
-  const containerd = await inside("containerd", "containerd", [`--config=${containerdFile}`]);
+  const containerd = await inside("containerd", join(runtime, "containerd"), [`--config=${containerdFile}`]);
   const ctr = async (...args: readonly string[]) => {
-    const env = { ...process.env, PATH: `${packages.path}:${process.env["PATH"]}` };
-    await run("ctr", [`--address=${socketOf(dir)}`, "--namespace=k8s.io", ...args], { env });
+    await run(join(runtime, "ctr"), [`--address=${socketOf(dir)}`, "--namespace=k8s.io", ...args]);
   };
   const answers = () =>
     ctr("version").then(
@@ -101,5 +104,12 @@ export async function startNode(
     logFiles,
     importImage: (archive) => ctr("images", "import", "--all-platforms", archive),
     tagImage: (from, to) => ctr("images", "tag", "--force", from, to),
+    async enforcePolicies() {
+      await inside("network-policies", binaries.networkPolicies, [
+        `--kubeconfig=${controlPlane.adminKubeconfig}`,
+        `--node=${node.name}`,
+        `--services=${SERVICE_CIDR}`,
+      ]);
+    },
   };
 }

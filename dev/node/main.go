@@ -1,4 +1,4 @@
-// A Kubernetes node for `make e2e`: kubelet, kube-proxy, and the process that holds a pod's sandbox.
+// A Kubernetes node for `make e2e`: kubelet, kube-proxy, and what enforces NetworkPolicies.
 //
 // The name it is called by (argv[0], a symbolic link) says which of them it is.
 package main
@@ -20,8 +20,11 @@ func main() {
 		os.Exit(cli.Run(kubelet.NewKubeletCommand(context.Background())))
 	case "kube-proxy":
 		os.Exit(cli.Run(proxy.NewProxyCommand()))
+	case "network-policies":
+		fmt.Fprintln(os.Stderr, runNetworkPolicies())
+		os.Exit(1)
 	default:
-		fmt.Fprintf(os.Stderr, "%s is neither kubelet nor kube-proxy\n", name)
+		fmt.Fprintf(os.Stderr, "%s is none of kubelet, kube-proxy and network-policies\n", name)
 		os.Exit(2)
 	}
 }

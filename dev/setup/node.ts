@@ -8,6 +8,8 @@ import { BUILD_ARGS, KUBERNETES_VERSION } from "./kubernetes.ts";
 export interface NodeBinaries {
   readonly kubelet: string;
   readonly kubeProxy: string;
+  /** Enforces NetworkPolicies for the pods of a node, with kube-router's controller. */
+  readonly networkPolicies: string;
   /** Holds a pod's sandbox; linked statically. */
   readonly pause: string;
   readonly coredns: string;
@@ -18,9 +20,9 @@ const DNS = join(repoRoot, "dev/coredns");
 const DNS_ARGS = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", "-ldflags=-s -w"];
 const PAUSE_ARGS = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"];
 
-/** kubelet and kube-proxy of the control plane's version, CoreDNS and the pause program, built with Go if the cache does not have them. */
+/** kubelet and kube-proxy of the control plane's version, what enforces NetworkPolicies, CoreDNS and the pause program, built with Go if the cache does not have them. */
 export async function buildNode(): Promise<NodeBinaries> {
-  const nodeKey = await goBuildKey(NODE, ["go.mod", "go.sum", "main.go"], [BUILD_ARGS, GO_ENV]);
+  const nodeKey = await goBuildKey(NODE, ["go.mod", "go.sum", "main.go", "network-policies.go"], [BUILD_ARGS, GO_ENV]);
   const node = await goBuild(
     {
       title: `build kubelet and kube-proxy ${KUBERNETES_VERSION} with Go`,
@@ -30,7 +32,7 @@ export async function buildNode(): Promise<NodeBinaries> {
     },
     join(cacheDir(), "node", `${KUBERNETES_VERSION}-${nodeKey}`),
     (partial) => {
-      for (const name of ["kubelet", "kube-proxy"]) symlinkSync("node", join(partial, name));
+      for (const name of ["kubelet", "kube-proxy", "network-policies"]) symlinkSync("node", join(partial, name));
     },
   );
   const pauseKey = await goBuildKey(NODE, ["pause/main.go"], [PAUSE_ARGS, GO_ENV]);
@@ -48,6 +50,7 @@ export async function buildNode(): Promise<NodeBinaries> {
   return {
     kubelet: join(node, "kubelet"),
     kubeProxy: join(node, "kube-proxy"),
+    networkPolicies: join(node, "network-policies"),
     pause: join(pause, "pause"),
     coredns: join(dns, "coredns"),
   };

@@ -25,8 +25,21 @@ const Ready = z.looseObject({
 });
 const Pod = z.looseObject({
   metadata: z.looseObject({ name: z.string(), uid: z.string(), deletionTimestamp: z.string().optional() }),
-  spec: z.looseObject({ nodeName: z.string().optional(), containers: z.array(z.looseObject({ image: z.string() })) }),
+  spec: z.looseObject({
+    nodeName: z.string().optional(),
+    containers: z.array(
+      z.looseObject({
+        image: z.string(),
+        volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).default([]),
+      }),
+    ),
+    initContainers: z.array(z.unknown()).default([]),
+    volumes: z
+      .array(z.looseObject({ name: z.string(), image: z.looseObject({ reference: z.string() }).optional() }))
+      .default([]),
+  }),
   status: z.looseObject({
+    podIP: z.string().optional(),
     conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional(),
     containerStatuses: z
       .array(

@@ -11,10 +11,12 @@ import { count } from "./counted.ts";
 import { countRequests, deniedRequests } from "./denied-requests.ts";
 import { CHART, type Installation, isReady, openInstallation, type Pod } from "./installation.ts";
 import { DEADLINE_MS, patiently } from "./patience.ts";
+import { reaches } from "./reach.ts";
 import {
   CLUSTER,
   kafkaConnect,
   kafkaConnector,
+  metricsFrom,
   NAMESPACE,
   OPERATOR_NAMESPACE,
   restrictedNamespace,
@@ -22,6 +24,7 @@ import {
   sharedVolume,
   sink,
   source,
+  stranger,
   TOPIC,
   WORKERS,
 } from "./resources.ts";
@@ -31,6 +34,8 @@ import { type SeenStates, watchStates } from "./seen-states.ts";
 const TOKEN = "e2e-token-1f0a";
 const OPERATORS = "app.kubernetes.io/name=headrace,app.kubernetes.io/instance=headrace";
 const REPLICAS = 3;
+/** A namespace that has nothing to do with the release. */
+const ELSEWHERE = "default";
 /** The file that `sink` writes, as pods see it. */
 const FILE = "numbers.txt";
 
@@ -126,6 +131,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
       CHART,
       `--namespace=${OPERATOR_NAMESPACE}`,
       "--set=replicas=2",
+      `--set-json=networkPolicy.metricsFrom=${JSON.stringify([metricsFrom(NAMESPACE)])}`,
       "--wait",
       "--timeout=5m",
     ]);
@@ -179,6 +185,68 @@ describe("the release on real nodes", { concurrency: false }, () => {
     );
   });
 
+  it("lets nobody but the operator and the workers reach REST, and everybody their metrics", async () => {
+    const { kubectl } = cluster;
+    const image = `ghcr.io/headrace/worker:${context.version}`;
+    // The second one calls itself an operator, but is not where operators are.
+    await cluster.apply(stranger(NAMESPACE, image), stranger(ELSEWHERE, image, { "headrace.dev/kind": "operator" }));
+    for (const namespace of [NAMESPACE, ELSEWHERE])
+      await kubectl(["--namespace", namespace, "wait", "--for=condition=Ready", "--timeout=5m", "pod", "stranger"]);
+    const [to] = (await workers()).flatMap(({ metadata, status }) =>
+      metadata.name === `${CLUSTER}-connect-0` ? [status.podIP ?? ""] : [],
+    );
+    assert.ok(to !== undefined && to !== "");
+    const strangers = [NAMESPACE, ELSEWHERE].map((namespace) => ({ namespace, pod: "stranger", to }));
+    const [operator] = await operators();
+    const friends = [
+      { namespace: NAMESPACE, pod: `${CLUSTER}-connect-1`, to },
+      { namespace: OPERATOR_NAMESPACE, pod: operator?.metadata.name ?? "", to },
+    ];
+    for (const way of [...friends, ...strangers])
+      await patiently(`${way.namespace}/${way.pod} reaches metrics`, () => reaches(kubectl, { ...way, port: 9404 }));
+    for (const way of friends)
+      await patiently(`${way.namespace}/${way.pod} reaches REST`, () => reaches(kubectl, { ...way, port: 8083 }));
+    for (const way of strangers)
+      assert.equal(await reaches(kubectl, { ...way, port: 8083 }), false, `${way.namespace} reaches REST`);
+    // The operator's own policy: metrics for one namespace.
+    const [address = ""] = (await operators()).map(({ status }) => status.podIP ?? "");
+    const toOperator = { pod: "stranger", to: address, port: 8080 };
+    await patiently("metrics are open to their namespace", () =>
+      reaches(kubectl, { ...toOperator, namespace: NAMESPACE }),
+    );
+    assert.equal(await reaches(kubectl, { ...toOperator, namespace: ELSEWHERE }), false);
+    for (const namespace of [NAMESPACE, ELSEWHERE])
+      await kubectl(["--namespace", namespace, "delete", "pod", "stranger"]);
+  });
+
+  it("runs a connector whose plugin is the volume of an image", async () => {
+    const { kubectl } = cluster;
+    const name = "plugged";
+    await cluster.apply(kafkaConnect(bootstrap, { name, replicas: 1, pluginImage: context.pluginImage }));
+    await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
+    await cluster.apply(kafkaConnector("beats", { class: "beats", config: { topic: "beats" } }, name));
+    await cluster.untilReady("kctr", NAMESPACE, "beats", /^True Running/);
+    await patiently("beats are in Kafka", async () => {
+      const beats = (await consumeAll(context.bootstrap, "beats")).map(Number);
+      return beats.length > 10 && beats.every((beat, index) => beat === index);
+    });
+    // Nothing was fetched, and nobody can change what is there.
+    const [pod] = await cluster.pods(NAMESPACE, `headrace.dev/name=${name}-connect`);
+    assert.deepEqual(pod?.spec.initContainers ?? [], []);
+    const [volume] =
+      pod?.spec.volumes.flatMap(({ name: own, image }) => (image === undefined ? [] : [{ own, image }])) ?? [];
+    assert.equal(volume?.image.reference, context.pluginImage);
+    const mount = pod?.spec.containers[0]?.volumeMounts.find((one) => one.name === volume?.own);
+    const script = "try { fs.writeFileSync(process.argv[1], ''); } catch ({ code }) { console.log(code); }";
+    const write = ["node", "-e", script, `${mount?.mountPath}/plugin.js`];
+    assert.equal(
+      (await kubectl(["--namespace", NAMESPACE, "exec", `${name}-connect-0`, "--", ...write])).trim(),
+      "EROFS",
+    );
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "beats"]);
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", name]);
+  });
+
   it("tells in the status what is wrong, and what is wanted", async () => {
     const apply = (name: string, spec: object) => cluster.apply(kafkaConnector(name, { ...spec }));
     await apply("logger", { class: "logger", state: "paused", config: { topics: "nothing-here" } });
@@ -194,15 +262,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     const { kubectl } = cluster;
     await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "logger", "unknown", "invalid", "failing"]);
 
-    const names = { name: "wrong", namespace: NAMESPACE };
-    const wrong = parse(stringify(kafkaConnect("kafka.nowhere.svc:9092")));
-    const topics = {
-      groupId: "wrong",
-      configStorageTopic: "wrong-c",
-      offsetStorageTopic: "wrong-o",
-      statusStorageTopic: "wrong-s",
-    };
-    await cluster.apply({ ...wrong, metadata: names, spec: { ...wrong.spec, replicas: 1, ...topics } });
+    await cluster.apply(kafkaConnect("kafka.nowhere.svc:9092", { name: "wrong", replicas: 1 }));
     await cluster.untilReady("kc", NAMESPACE, "wrong", /^False Workers(NotReady|Failing)/);
     await cluster.kubectl(["--namespace", NAMESPACE, "scale", "kafkaconnect", "wrong", "--replicas=0"]);
     await cluster.untilReady("kc", NAMESPACE, "wrong", /^True ScaledToZero/);

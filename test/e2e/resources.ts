@@ -46,19 +46,30 @@ export function sharedVolume(path: string): readonly object[] {
   ];
 }
 
-/** Three workers, closed but for one token; `flushMs` is a setting that can be changed to roll them. */
-export function kafkaConnect(bootstrapServers: string, { flushMs = 1_000 } = {}): object {
+/** What differs from the cluster that everything happens to: three workers, closed but for one token. */
+export interface ClusterWishes {
+  readonly name?: string;
+  readonly replicas?: number;
+  /** A setting that can be changed to roll the workers. */
+  readonly flushMs?: number;
+  /** An image with a plugin. */
+  readonly pluginImage?: string;
+}
+
+/** A Connect cluster; its topics and its group have its name. */
+export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {}): object {
+  const { name = CLUSTER, replicas = 3, flushMs = 1_000, pluginImage } = wishes;
   return {
     apiVersion: "headrace.dev/v1",
     kind: "KafkaConnect",
-    metadata: { name: CLUSTER, namespace: NAMESPACE },
+    metadata: { name, namespace: NAMESPACE },
     spec: {
-      replicas: 3,
+      replicas,
       bootstrapServers,
-      groupId: CLUSTER,
-      configStorageTopic: `${CLUSTER}-configs`,
-      offsetStorageTopic: `${CLUSTER}-offsets`,
-      statusStorageTopic: `${CLUSTER}-status`,
+      groupId: name,
+      configStorageTopic: `${name}-configs`,
+      offsetStorageTopic: `${name}-offsets`,
+      statusStorageTopic: `${name}-status`,
       config: {
         "config.storage.replication.factor": -1,
         "offset.storage.replication.factor": -1,
@@ -67,6 +78,9 @@ export function kafkaConnect(bootstrapServers: string, { flushMs = 1_000 } = {})
         "value.converter": "org.apache.kafka.connect.storage.StringConverter",
         "offset.flush.interval.ms": flushMs,
       },
+      ...(pluginImage !== undefined && {
+        plugins: [{ name: "beats", artifacts: [{ type: "image", reference: pluginImage }] }],
+      }),
       resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
       rest: { tokens: [{ name: "tests", role: "read", secretKeyRef: { name: "rest-token", key: "token" } }] },
       template: {
@@ -79,7 +93,7 @@ export function kafkaConnect(bootstrapServers: string, { flushMs = 1_000 } = {})
               maxSkew: 1,
               topologyKey: "kubernetes.io/hostname",
               whenUnsatisfiable: "ScheduleAnyway",
-              labelSelector: { matchLabels: { "headrace.dev/name": `${CLUSTER}-connect` } },
+              labelSelector: { matchLabels: { "headrace.dev/name": `${name}-connect` } },
             },
           ],
         },
@@ -88,12 +102,12 @@ export function kafkaConnect(bootstrapServers: string, { flushMs = 1_000 } = {})
   };
 }
 
-/** A connector of {@link CLUSTER}. */
-export function kafkaConnector(name: string, spec: Readonly<Record<string, unknown>>): object {
+/** A connector, of {@link CLUSTER} unless another one is named. */
+export function kafkaConnector(name: string, spec: Readonly<Record<string, unknown>>, cluster = CLUSTER): object {
   return {
     apiVersion: "headrace.dev/v1",
     kind: "KafkaConnector",
-    metadata: { name, namespace: NAMESPACE, labels: { "headrace.dev/cluster": CLUSTER } },
+    metadata: { name, namespace: NAMESPACE, labels: { "headrace.dev/cluster": cluster } },
     spec,
   };
 }
@@ -124,3 +138,29 @@ export const sink = (): object =>
     deletionPolicy: "Orphan",
     config: { topics: TOPIC, file: "/mnt/data/numbers.txt" },
   });
+
+/** Peer of a NetworkPolicy: everything in the namespace. */
+export const metricsFrom = (namespace: string): object => ({
+  namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
+});
+
+/** A pod with Node in it that does nothing by itself, within the restricted Pod Security Standard. */
+export const stranger = (namespace: string, image: string, labels: Readonly<Record<string, string>> = {}): object => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "stranger", namespace, labels },
+  spec: {
+    automountServiceAccountToken: false,
+    terminationGracePeriodSeconds: 1,
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+    containers: [
+      {
+        name: "stranger",
+        image,
+        command: ["node", "-e", "setInterval(() => {}, 1e9)"],
+        resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "128Mi" } },
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+      },
+    ],
+  },
+});
