@@ -37,10 +37,10 @@ export function avroName(name: string, scrub: boolean): string {
   return (/^[A-Za-z_]/.test(encoded) ? encoded : `x${encoded}`).replaceAll(/[^A-Za-z0-9_]/g, "_");
 }
 
-/** The same for each part of a full name. */
+/** The same for each part of a full name; unless they are scrubbed, the parts of a namespace may be anything, as in Java. */
 export function avroFullName(name: string, scrub: boolean): string {
-  return name
-    .split(".")
-    .map((part) => avroName(part, scrub))
-    .join(".");
+  const { namespace, last } = splitName(name);
+  if (namespace === "") return avroName(last, scrub);
+  const parts = namespace.split(".").map((part) => (scrub ? avroName(part, scrub) : part));
+  return [...parts, avroName(last, scrub)].join(".");
 }

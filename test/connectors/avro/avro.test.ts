@@ -258,6 +258,15 @@ describe("Connect data as Avro", () => {
   it("refuses or scrubs names that Avro does not admit", () => {
     const schema = structSchema({ "a-b": INT32_SCHEMA, "1st": INT32_SCHEMA }, "my-topic.Value");
     assert.throws(() => codec.schemaText(schema), /scrub\.invalid\.names=true/);
+    // A namespace may be anything, as Avro for Java has it.
+    assert.match(
+      codec.schemaText(structSchema({ a: INT32_SCHEMA }, "my-topic.9x.Value")),
+      /"namespace":"my-topic\.9x"/,
+    );
+    assert.throws(
+      () => codec.schemaText(structSchema({ a: INT32_SCHEMA }, "topic.my-Value")),
+      /scrub\.invalid\.names=true/,
+    );
     const scrubbing = createAvroCodec({ scrub: true });
     const text = scrubbing.schemaText(schema);
     assert.match(text, /"name":"Value","namespace":"my_topic"/);
