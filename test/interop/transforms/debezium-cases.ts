@@ -222,6 +222,11 @@ const TRANSACTION_BLOCK = [
   member("data_collection_order", "int64", (random) => ({ i64: String(random.int(99)) })),
 ];
 
+/** The change of a row with all that an event of PostgreSQL has in its source, or that of a connector that nobody knows. */
+export function postgresEvent(random: Random): EncodedData {
+  return changeEvent(random, ROW, random.pick(["c", "u", "d", "r"]), POSTGRES_SOURCE, TRANSACTION_BLOCK);
+}
+
 /** Debezium's CloudEventsConverter with a configuration of its own, and values for it. */
 export function cloudEventsCase(random: Random): Case {
   const config: Record<string, string> = {};
@@ -231,10 +236,9 @@ export function cloudEventsCase(random: Random): Case {
   if (random.chance(0.2)) config["schema.name.adjustment.mode"] = "none";
   if (random.chance(0.3)) config["json.decimal.format"] = "NUMERIC";
   if (random.chance(0.3)) config["json.replace.null.with.default"] = "false";
-  const operation = () => random.pick(["c", "u", "d", "r"]);
   const inputs = Array.from({ length: 4 }, () => {
     if (random.chance(0.1)) return random.pick([NOTHING, structOf(random, "server.Heartbeat", TRANSACTION, false)]);
-    return changeEvent(random, ROW, operation(), POSTGRES_SOURCE, TRANSACTION_BLOCK);
+    return postgresEvent(random);
   });
   return {
     kind: "converter",
