@@ -93,6 +93,8 @@ export type {
 export { defineSource } from "./source.ts";
 export { checkValue, createStruct, isStructLike } from "./struct.ts";
 export { javaFloat, shortestSingle, toText } from "./text.ts";
+export type { UtcOffset } from "./time-zone.ts";
+export { utcOffsetOf } from "./time-zone.ts";
 export type { ConnectRecord, PredicateDefinition, TransformDefinition, TransformFunction } from "./transform.ts";
 export { definePredicate, defineTransform } from "./transform.ts";
 export { Utf8Text } from "./utf8-text.ts";

@@ -1,9 +1,15 @@
 import { DATE_NAME, DECIMAL_NAME, type Schema, TIME_NAME, TIMESTAMP_NAME, type Value } from "@headrace/sdk";
-import { toCell as toPlainCell } from "@headrace/sql";
+import { localText, type TimeZone, toCell as toPlainCell, UTC } from "@headrace/sql";
 
-/** A value as PostgreSQL reads its text, for a column of this type; null for NULL. Throws DataError for what has no such form. */
-export function toCell(value: Value, schema: Schema | null, columnType: string): string | null {
-  if (Array.isArray(value) && columnType.endsWith("[]")) return arrayText(value, schema, columnType);
+/** As PostgreSQL calls it, format_type. */
+const ZONELESS = /^timestamp(\(\d\))? without time zone$/;
+
+/**
+ * A value as PostgreSQL reads its text, for a column of this type, whose times are in `zone` if they have none of their own; null for NULL. Throws
+ * DataError for what has no such form.
+ */
+export function toCell(value: Value, schema: Schema | null, columnType: string, zone: TimeZone = UTC): string | null {
+  if (Array.isArray(value) && columnType.endsWith("[]")) return arrayText(value, schema, columnType, zone);
   const cell = toPlainCell(value, schema);
   switch (cell.kind) {
     case "null":
@@ -17,17 +23,18 @@ export function toCell(value: Value, schema: Schema | null, columnType: string):
     case "text":
     case "date":
     case "time":
-    case "timestamp":
       return cell.text;
+    case "timestamp":
+      return ZONELESS.test(columnType) ? localText(cell.ms, zone) : cell.text;
     default:
       throw new Error(`unreachable: ${cell satisfies never}`);
   }
 }
 
-function arrayText(items: readonly Value[], schema: Schema | null, columnType: string): string {
+function arrayText(items: readonly Value[], schema: Schema | null, columnType: string, zone: TimeZone): string {
   const cells = items.map((item) => {
-    if (Array.isArray(item)) return arrayText(item, schema?.valueSchema ?? null, columnType);
-    const text = toCell(item, schema?.valueSchema ?? null, columnType.slice(0, -2));
+    if (Array.isArray(item)) return arrayText(item, schema?.valueSchema ?? null, columnType, zone);
+    const text = toCell(item, schema?.valueSchema ?? null, columnType.slice(0, -2), zone);
     return text === null ? "NULL" : `"${text.replace(/["\\]/g, "\\$&")}"`;
   });
   return `{${cells.join(",")}}`;

@@ -1,4 +1,4 @@
-import type { PositionTable, SinkDatabase, Table } from "@headrace/sql";
+import { type PositionTable, type SinkDatabase, type SinkSettings, type Table, timeZoneOf } from "@headrace/sql";
 import type { Client } from "pg";
 import { columnTypeOf } from "./cell.ts";
 import { databaseOf, quoteTable, sqlState } from "./connection.ts";
@@ -8,7 +8,10 @@ import { writeAlike } from "./write.ts";
 const OF_RECORD = /^(22|23|42804|42703|42846|P0001)/;
 
 /** PostgreSQL as a sink sees it. */
-export function sinkDatabaseOf(settings: Parameters<typeof databaseOf>[0]): SinkDatabase<Client> {
+export function sinkDatabaseOf(
+  settings: Parameters<typeof databaseOf>[0] & Pick<SinkSettings, "db.timezone">,
+): SinkDatabase<Client> {
+  const zone = timeZoneOf(settings["db.timezone"]);
   return {
     ...databaseOf(settings),
     hasTransactionalDdl: true,
@@ -20,7 +23,7 @@ export function sinkDatabaseOf(settings: Parameters<typeof databaseOf>[0]): Sink
     isColumnThere: () => false,
     readTable,
     columnTypeOf,
-    writeAlike,
+    writeAlike: (client, changes, options) => writeAlike(client, changes, { ...options, zone }),
     positionTable,
   };
 }

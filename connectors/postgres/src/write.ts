@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Change, lastOfEachKey, type WriteOptions } from "@headrace/sql";
+import { type Change, lastOfEachKey, type TimeZone, type WriteOptions } from "@headrace/sql";
 import type { Client } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import { toCell } from "./cell.ts";
@@ -16,14 +16,14 @@ const COPY_ROWS = 50;
 export async function writeAlike(
   client: Client,
   changes: readonly Change[],
-  { table, mode }: WriteOptions,
+  { table, mode, zone }: WriteOptions & { readonly zone: TimeZone },
 ): Promise<void> {
   const [head] = changes;
   if (head === undefined) return;
   const names = head.columns.map(({ name }) => name);
   const types = names.map((name) => table.typeOf(name) ?? "text");
   const rows = changes.map(({ columns }) =>
-    columns.map(({ value, schema }, index) => toCell(value, schema, types[index] ?? "text")),
+    columns.map(({ value, schema }, index) => toCell(value, schema, types[index] ?? "text", zone)),
   );
   const target = quoteTable(head.table);
   const list = names.map(quote).join(", ");

@@ -12,7 +12,7 @@ import {
   type Value,
 } from "@headrace/sdk";
 import { sinkRecord } from "@headrace/sdk/testing";
-import { type Change, statementOf } from "@headrace/sql";
+import { type Change, statementOf, UTC } from "@headrace/sql";
 import { toAddress, urlProblem } from "../../../connectors/mysql/src/address.ts";
 import { isOfRecord, toRetriable } from "../../../connectors/mysql/src/errors.ts";
 import { columnOf } from "../../../connectors/mysql/src/query/column.ts";
@@ -175,6 +175,7 @@ describe("rows of MySQL", () => {
     "zero.date.behavior": "exception",
     "numeric.mapping": "none",
     "timestamp.granularity": "connect_logical",
+    "db.timezone": "UTC",
   } as const;
   const field = { name: "c", columnType: 3, flags: 1, columnLength: 11, decimals: 0, characterSet: 63 };
 
@@ -212,6 +213,7 @@ describe("rows of MySQL", () => {
       from: "t",
       incrementingColumn: "id",
       timestampColumns: ["a", "b"],
+      zone: UTC,
       suffix: "FOR SHARE",
     } as const;
     assert.equal(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { utcOffsetOf } from "@headrace/sdk";
 import type { Layout } from "../../../connectors/s3/src/format/sink-format.ts";
 import { textLayout } from "../../../connectors/s3/src/format/text-writer.ts";
 import {
@@ -10,7 +11,6 @@ import {
   type RotationLimits,
   type RoundState,
 } from "../../../connectors/s3/src/sink/rotation.ts";
-import { utcOffsetOf } from "../../../connectors/s3/src/sink/time-zone.ts";
 
 const LIMITS: RotationLimits = { maxRecords: 10, maxBytes: 1000, maxObjects: 3, recordTimeMs: 60_000, schedule: null };
 const ROUND: RoundState = { records: 5, bytes: 500, objects: 2, firstTimestamp: 1_000_000, openedAt: 1_000_000 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { INT32_SCHEMA, INT64_SCHEMA } from "@headrace/sdk";
-import { createRowShape, type Mode, type Row, type SourceDatabase } from "@headrace/sql";
+import { createRowShape, type Mode, type Row, type SourceDatabase, UTC } from "@headrace/sql";
 import { fromOffset } from "../../../connectors/sql/src/source/position.ts";
 import { createTableReader } from "../../../connectors/sql/src/source/table-reader.ts";
 
@@ -29,6 +29,7 @@ function createDatabase() {
     quoteTableName: ({ table }) => table,
     countingColumn: "counting",
     countingColumns: pending,
+    zonelessColumns: pending,
     now: async () => BigInt(clock) * 1_000n,
     toMicros: BigInt,
     async openCursor(_, { text }) {
@@ -55,7 +56,7 @@ function createDatabase() {
 
 function read(database: SourceDatabase<null>, mode: Mode, delayMs = 0) {
   const reader = createTableReader(database, {
-    selection: { mode, from: "t", incrementingColumn: "id", timestampColumns: ["at"], suffix: "" },
+    selection: { mode, from: "t", incrementingColumn: "id", timestampColumns: ["at"], zone: UTC, suffix: "" },
     name: "t",
     topic: "t",
     partition: {},

@@ -22,6 +22,7 @@ import {
   numericColumn,
   STRINGS,
   timestampColumn,
+  timeZoneOf,
 } from "@headrace/sql";
 import { isZeroDate, parseMoment, parseTimeOfDay } from "./moment.ts";
 
@@ -117,7 +118,10 @@ function typeOf(field: FieldInfo, rules: MysqlColumnRules): Column {
     case TYPE.DATE:
     case TYPE.NEWDATE:
       return { schema: DATE_SCHEMA, decode: (text) => Number(parseMoment(text) / DAY) };
-    case TYPE.DATETIME:
+    case TYPE.DATETIME: {
+      const zone = timeZoneOf(rules["db.timezone"]);
+      return timestampColumn(rules["timestamp.granularity"], (text) => zone.toUtc(parseMoment(text)));
+    }
     case TYPE.TIMESTAMP:
       return timestampColumn(rules["timestamp.granularity"], parseMoment);
     case TYPE.TIME:
@@ -133,6 +137,10 @@ function typeOf(field: FieldInfo, rules: MysqlColumnRules): Column {
       return isText(field) ? STRINGS : BYTES;
   }
 }
+
+/** Whether the values are dates or times without a zone. */
+export const isZoneless = ({ columnType }: FieldInfo): boolean => ZONELESS.has(columnType);
+const ZONELESS: ReadonlySet<number> = new Set([TYPE.DATE, TYPE.NEWDATE, TYPE.DATETIME]);
 
 /** Whether the values are characters. JSON counts as binary in the protocol, and is none. */
 export function isText({ columnType, characterSet }: FieldInfo): boolean {

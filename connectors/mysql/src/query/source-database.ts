@@ -4,7 +4,7 @@ import type { Connection, Raw } from "../connection.ts";
 import type { ConnectionSettings } from "../connection-keys.ts";
 import { databaseOf } from "../database.ts";
 import { quote, textLiteral } from "../sql-text.ts";
-import { columnOf, type FieldInfo, type MysqlColumnRules } from "./column.ts";
+import { columnOf, type FieldInfo, isZoneless, type MysqlColumnRules } from "./column.ts";
 import { parseMoment } from "./moment.ts";
 
 /** Kinds of tables, as JDBC calls them. */
@@ -45,6 +45,13 @@ export function sourceDatabaseOf(settings: Settings): SourceDatabase<Connection>
         `SHOW COLUMNS FROM ${quoteTableName(table)} WHERE Extra LIKE '%auto_increment%'`,
       );
       return rows.map(([column]) => String(column));
+    },
+    async zonelessColumns(connection, from, columns) {
+      const rows = await connection.open(`SELECT * FROM ${from} LIMIT 0`, 1);
+      await rows.read();
+      const zoneless = rows.fields.map(toFieldInfo).filter(isZoneless);
+      const isAmong = (name: string) => zoneless.some((field) => field.name.toLowerCase() === name.toLowerCase());
+      return columns.filter(isAmong);
     },
     async now(connection) {
       const [[seconds = "0"] = []] = await connection.query("SELECT UNIX_TIMESTAMP(NOW(6))");

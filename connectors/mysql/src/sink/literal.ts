@@ -1,9 +1,9 @@
 import { DataError, parseBigDecimal, type Schema, type Value } from "@headrace/sdk";
-import { toCell } from "@headrace/sql";
+import { localText, type TimeZone, toCell, UTC } from "@headrace/sql";
 import { textLiteral } from "../sql-text.ts";
 
-/** A value as SQL writes it, exactly. Throws DataError for what has no such form. */
-export function literalOf(value: Value, schema: Schema | null): string {
+/** A value as SQL writes it, exactly; a point in time as the local time of `zone`. Throws DataError for what has no such form. */
+export function literalOf(value: Value, schema: Schema | null, zone: TimeZone = UTC): string {
   const cell = toCell(value, schema);
   switch (cell.kind) {
     case "null":
@@ -23,7 +23,7 @@ export function literalOf(value: Value, schema: Schema | null): string {
     case "time":
       return `'${cell.text}'`;
     case "timestamp":
-      return `'${cell.text.replace("T", " ").replace("Z", "")}'`;
+      return `'${localText(cell.ms, zone)}'`;
     default:
       throw new Error(`unreachable: ${cell satisfies never}`);
   }

@@ -1,5 +1,15 @@
 import { ConfigError } from "@headrace/sdk";
-import { type Change, type Place, type PositionTable, quoteTable, type SinkDatabase, type Table } from "@headrace/sql";
+import {
+  type Change,
+  type Place,
+  type PositionTable,
+  quoteTable,
+  type SinkDatabase,
+  type SinkSettings,
+  type Table,
+  timeZoneOf,
+  UTC,
+} from "@headrace/sql";
 import type { Connection } from "../connection.ts";
 import type { ConnectionSettings } from "../connection-keys.ts";
 import { databaseOf } from "../database.ts";
@@ -21,10 +31,11 @@ const NO_TRANSACTIONS = /\bENGINE=(MyISAM|Aria|MEMORY|CSV|ARCHIVE|MRG_MyISAM|BLA
  */
 const SILENCE_S = 600;
 
-type Settings = ConnectionSettings & { readonly "exactly.once.enabled": boolean };
+type Settings = ConnectionSettings & Pick<SinkSettings, "exactly.once.enabled" | "db.timezone">;
 
 /** MySQL and MariaDB as a sink sees them. Creating or changing a table ends a transaction there. */
 export function sinkDatabaseOf(settings: Settings): SinkDatabase<Connection> {
+  const zone = timeZoneOf(settings["db.timezone"]);
   return {
     ...databaseOf(settings, SILENCE_S),
     hasTransactionalDdl: false,
@@ -40,11 +51,13 @@ export function sinkDatabaseOf(settings: Settings): SinkDatabase<Connection> {
       return table;
     },
     columnTypeOf,
-    async writeAlike(connection, changes, { mode }) {
+    async writeAlike(connection, changes, { table, mode }) {
       const [head, ...others] = changes;
       if (head === undefined) return;
       const alike: [Change, ...Change[]] = [head, ...others];
-      for (const statement of statementsOf(alike, { mode, maxBytes: connection.maxBytes }))
+      // A TIMESTAMP is taken in the session's zone, which is UTC.
+      const zoneOf = (column: string) => (/^datetime/i.test(table.typeOf(column) ?? "") ? zone : UTC);
+      for (const statement of statementsOf(alike, { mode, maxBytes: connection.maxBytes, zoneOf }))
         await connection.query(statement);
     },
     positionTable,

@@ -1,5 +1,5 @@
 import { DataError } from "@headrace/sdk";
-import { type Change, type InsertMode, lastOfEachKey, quoteTable } from "@headrace/sql";
+import { type Change, type InsertMode, lastOfEachKey, quoteTable, type TimeZone, UTC } from "@headrace/sql";
 import { quote } from "../sql-text.ts";
 import { literalOf } from "./literal.ts";
 
@@ -16,11 +16,22 @@ const DELETE_ROWS = 500;
  */
 export function statementsOf(
   changes: readonly [Change, ...Change[]],
-  { mode, maxBytes }: { readonly mode: InsertMode; readonly maxBytes: number },
+  {
+    mode,
+    maxBytes,
+    zoneOf = () => UTC,
+  }: {
+    readonly mode: InsertMode;
+    readonly maxBytes: number;
+    /** Of a column's times. Default: UTC. */
+    readonly zoneOf?: (column: string) => TimeZone;
+  },
 ): readonly string[] {
   const [head] = changes;
   const names = head.columns.map(({ name }) => name);
-  const rows = changes.map(({ columns }) => columns.map(({ value, schema }) => literalOf(value, schema)));
+  const rows = changes.map(({ columns }) =>
+    columns.map(({ name, value, schema }) => literalOf(value, schema, zoneOf(name))),
+  );
   const target = quoteTable({ quote }, head.table);
   // A key with capitals may be another one to us and the same to the table's collation: statements keep the order.
   if (head.kind === "delete") return deletions(lastOfEachKey(rows, names, head.key), { target, names, maxBytes });

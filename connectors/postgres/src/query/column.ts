@@ -1,5 +1,13 @@
 import { BYTES_SCHEMA, DATE_SCHEMA, DataError, TIME_SCHEMA } from "@headrace/sdk";
-import { type Column, type ColumnRules, numericColumn, parseTime, STRINGS, timestampColumn } from "@headrace/sql";
+import {
+  type Column,
+  type ColumnRules,
+  numericColumn,
+  parseTime,
+  STRINGS,
+  timestampColumn,
+  timeZoneOf,
+} from "@headrace/sql";
 import { arrayOf, plainColumn } from "../types/column.ts";
 import { parseDate, parseTimestamp } from "../types/moment.ts";
 import { numericShape, type PgType } from "../types/pg-type.ts";
@@ -16,7 +24,10 @@ export function columnOf(type: PgType, modifier: number, rules: ColumnRules): Co
       return { schema: DATE_SCHEMA, decode: (text) => finite(parseDate(text)) };
     case "time":
       return { schema: TIME_SCHEMA, decode: (text) => Number(parseTime(text) / 1000n) };
-    case "timestamp":
+    case "timestamp": {
+      const zone = timeZoneOf(rules["db.timezone"]);
+      return timestampColumn(rules["timestamp.granularity"], (text) => zone.toUtc(finite(parseTimestamp(text))));
+    }
     case "timestamptz":
       return timestampColumn(rules["timestamp.granularity"], (text) => finite(parseTimestamp(text)));
     default:

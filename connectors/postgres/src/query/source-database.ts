@@ -19,6 +19,9 @@ const KINDS: Readonly<Record<TableType, readonly string[]>> = {
   "FOREIGN TABLE": ["f"],
 };
 
+/** Object ids of date and timestamp. Source: PostgreSQL, pg_type.dat. */
+const ZONELESS: ReadonlySet<number> = new Set([1082, 1114]);
+
 const CURSOR = "headrace_rows";
 
 type Settings = Parameters<typeof databaseOf>[0] &
@@ -51,6 +54,10 @@ export function sourceDatabaseOf(settings: Settings): SourceDatabase<Client> {
         [quoteTableName(table)],
       );
       return rows.map(({ name }) => name);
+    },
+    async zonelessColumns(client, from, columns) {
+      const { fields } = await client.query(`SELECT * FROM ${from} LIMIT 0`);
+      return columns.filter((name) => ZONELESS.has(fields.find((field) => field.name === name)?.dataTypeID ?? 0));
     },
     async now(client) {
       const { rows } = await client.query<{ now: string }>(

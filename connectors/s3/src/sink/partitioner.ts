@@ -1,6 +1,5 @@
-import { compileDateFormat, DataError, dateOf, type SinkRecord, toText } from "@headrace/sdk";
+import { compileDateFormat, DataError, dateOf, type SinkRecord, toText, type UtcOffset } from "@headrace/sdk";
 import { fieldAt } from "../format/fields.ts";
-import type { UtcOffset } from "./time-zone.ts";
 
 /** The directory of a record's object below its topic. Throws DataError if the record has no such place. */
 export type Partitioner = (record: SinkRecord, timestamp: number | null) => string;

@@ -1,4 +1,4 @@
-import { config } from "@headrace/sdk";
+import { config, utcOffsetOf } from "@headrace/sdk";
 import { z } from "zod";
 import { AVRO_CODECS } from "../format/avro.ts";
 import { COMPRESSIONS } from "../format/compression.ts";
@@ -7,7 +7,6 @@ import { named } from "../format/names.ts";
 import { PARQUET_CODECS } from "../format/parquet.ts";
 import { CONNECTION_KEYS, connectionProblems } from "../store/connection.ts";
 import { compilePathFormat } from "./partitioner.ts";
-import { utcOffsetOf } from "./time-zone.ts";
 
 /** The smallest part that S3 takes, and the largest. */
 const MIN_PART_BYTES = 5 * 1024 * 1024;

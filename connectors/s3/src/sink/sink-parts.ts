@@ -1,4 +1,4 @@
-import { ConfigError, type SinkRecord } from "@headrace/sdk";
+import { ConfigError, type SinkRecord, utcOffsetOf } from "@headrace/sdk";
 import { avro } from "../format/avro.ts";
 import { COMPRESSED_EXTENSION } from "../format/compression.ts";
 import { csv } from "../format/csv.ts";
@@ -18,7 +18,6 @@ import {
 } from "./partitioner.ts";
 import type { RotationLimits } from "./rotation.ts";
 import type { SinkSettings } from "./settings.ts";
-import { utcOffsetOf } from "./time-zone.ts";
 
 const DAY_MS = 86_400_000;
 const DAILY = "'year'=YYYY/'month'=MM/'day'=dd";

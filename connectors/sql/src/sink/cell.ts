@@ -10,6 +10,7 @@ import {
   toJsonText,
   type Value,
 } from "@headrace/sdk";
+import type { TimeZone } from "../time-zone.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -23,15 +24,17 @@ export type Cell =
   | { readonly kind: "decimal"; readonly text: string }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "bytes"; readonly bytes: Buffer }
-  /** ISO 8601: a date, a time, or a point in time in UTC, with milliseconds and Z. */
-  | { readonly kind: "date" | "time" | "timestamp"; readonly text: string };
+  /** ISO 8601. */
+  | { readonly kind: "date" | "time"; readonly text: string }
+  /** A point in time: ISO 8601 in UTC, with milliseconds and Z; milliseconds since the epoch. */
+  | { readonly kind: "timestamp"; readonly text: string; readonly ms: number };
 
 /** The cell of a value. Throws DataError for what has no such form. */
 export function toCell(value: Value, schema: Schema | null): Cell {
   if (value === null) return { kind: "null" };
   if (typeof value === "string") return { kind: "text", text: value };
   if (typeof value === "boolean") return { kind: "boolean", value };
-  if (value instanceof Date) return { kind: "timestamp", text: dateText(value.getTime()) };
+  if (value instanceof Date) return timestampCell(value.getTime());
   switch (schema?.name) {
     case DECIMAL_NAME:
       if (Buffer.isBuffer(value)) return { kind: "decimal", text: decimalText(value, scaleOf(schema)) };
@@ -41,7 +44,7 @@ export function toCell(value: Value, schema: Schema | null): Cell {
     case TIME_NAME:
       return { kind: "time", text: timeText(Number(value)) };
     case TIMESTAMP_NAME:
-      return { kind: "timestamp", text: dateText(Number(value)) };
+      return timestampCell(Number(value));
     default:
       break;
   }
@@ -53,6 +56,15 @@ export function toCell(value: Value, schema: Schema | null): Cell {
 function timeText(ms: number): string {
   if (!(ms >= 0 && ms < DAY_MS)) throw new DataError(`${ms} ms is no time of a day`);
   return dateText(ms).slice("1970-01-01T".length, -"Z".length);
+}
+
+const timestampCell = (ms: number): Cell => ({ kind: "timestamp", text: dateText(ms), ms });
+
+/** A point in time as the local time of a zone, ISO 8601 without a zone, with a blank and milliseconds. */
+export function localText(ms: number, zone: TimeZone): string {
+  return dateText(Number(zone.toLocal(BigInt(Math.trunc(ms)) * 1000n) / 1000n))
+    .replace("T", " ")
+    .replace("Z", "");
 }
 
 function dateText(ms: number): string {

@@ -1,5 +1,6 @@
 import { config } from "@headrace/sdk";
 import type { z } from "zod";
+import { timeZoneProblem } from "../time-zone.ts";
 
 /** Keys of a sink besides those of its connection, as the JDBC connectors call them. */
 export const SINK_KEYS = {
@@ -36,6 +37,12 @@ export const SINK_KEYS = {
       .describe("Columns of the key; empty: all fields of the record's key, or the names that kafka has."),
     "fields.whitelist": config.list().default([]).describe("Fields of the value that are written; empty: all."),
   }),
+  ...config.group("Time", {
+    "db.timezone": config
+      .text()
+      .default("UTC")
+      .describe("Zone of columns with date and time but no zone of their own, for instance Europe/Berlin."),
+  }),
   ...config.group("DDL Support", {
     "auto.create": config
       .boolean()
@@ -59,5 +66,7 @@ export function sinkProblems(given: SinkSettings): readonly (readonly [key: stri
     found.push(["pk.fields", "pk.mode=record_value needs the key's fields"]);
   if (mode === "kafka" && ![0, 3].includes(given["pk.fields"].length))
     found.push(["pk.fields", "pk.mode=kafka needs three names, for topic, partition and offset, or none"]);
+  const zone = timeZoneProblem(given["db.timezone"]);
+  if (zone !== null) found.push(["db.timezone", zone]);
   return found;
 }

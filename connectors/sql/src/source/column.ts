@@ -26,6 +26,8 @@ export interface Column {
 export interface ColumnRules {
   readonly "numeric.mapping": "none" | "precision_only" | "best_fit" | "best_fit_eager_double";
   readonly "timestamp.granularity": "connect_logical" | "micros_long" | "nanos_long";
+  /** Name of the zone of times that have none. */
+  readonly "db.timezone": string;
 }
 
 /** Text as it is. */

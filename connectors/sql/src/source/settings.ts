@@ -1,5 +1,6 @@
 import { config } from "@headrace/sdk";
 import type { z } from "zod";
+import { timeZoneProblem } from "../time-zone.ts";
 
 /** Keys of a query source besides those of its connection, by group, as the JDBC connectors call them. A system may add its own to a group. */
 export const MODE_KEYS = {
@@ -52,6 +53,10 @@ export const CONNECTOR_KEYS = {
     .describe(
       "Rows are read only when they are older than this, ms: longer than any transaction that writes them lasts.",
     ),
+  "db.timezone": config
+    .text()
+    .default("UTC")
+    .describe("Zone of columns with date and time but no zone of their own, for instance Europe/Berlin."),
   "numeric.mapping": config
     .anyCaseOf("none", "precision_only", "best_fit", "best_fit_eager_double")
     .default("none")
@@ -95,6 +100,8 @@ export function sourceProblems(given: SourceSettings): readonly (readonly [key: 
       if (!isPattern(pattern)) found.push([key, `${pattern} is no regular expression`]);
     }
   }
+  const zone = timeZoneProblem(given["db.timezone"]);
+  if (zone !== null) found.push(["db.timezone", zone]);
   return found;
 }
 

@@ -16,7 +16,9 @@ export interface SourceDatabase<C> extends Database<C>, StatementStyle {
   countingColumns(connection: C, table: TableName): Promise<readonly string[]>;
   /** The database's clock, microseconds since the epoch. */
   now(connection: C): Promise<bigint>;
-  /** Microseconds since the epoch of a point in time as rows have it. Throws ConfigError if it is none. */
+  /** Those of the columns of a table, or a query in brackets, whose times have no zone. */
+  zonelessColumns(connection: C, from: string, columns: readonly string[]): Promise<readonly string[]>;
+  /** Microseconds since the epoch of a point in time as rows have it; without a zone as if it were UTC. Throws ConfigError if it is none. */
   toMicros(text: string): bigint;
   /** Runs a statement and stays at its rows, `batch` at a time. The connection has no other work until the cursor is at its end. */
   openCursor(connection: C, statement: Statement, options: CursorOptions): Promise<RowCursor>;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, type OffsetMap, type SourceTask, type SourceTaskContext } from "@headrace/sdk";
 import { withAbort } from "../database.ts";
+import { type TimeZone, timeZoneOf, UTC } from "../time-zone.ts";
 import { fromOffset, type Position, START } from "./position.ts";
 import type { SourceSettings } from "./settings.ts";
 import type { SourceDatabase } from "./source-database.ts";
@@ -122,7 +123,26 @@ async function selectionOf<C>(
   const incrementingColumn =
     mode.endsWith("incrementing") && given === "" ? await findCounting(database, connection, table) : columnName(given);
   const timestampColumns = settings["timestamp.column.name"].map(columnName);
-  return { mode, from, incrementingColumn, timestampColumns, suffix: settings["query.suffix"] };
+  const zone = await zoneOf(database, connection, { from, timestampColumns, settings });
+  return { mode, from, incrementingColumn, timestampColumns, zone, suffix: settings["query.suffix"] };
+}
+
+/** In which the timestamp columns have their times. */
+async function zoneOf<C>(
+  database: SourceDatabase<C>,
+  connection: C,
+  given: { readonly from: string; readonly timestampColumns: readonly string[]; readonly settings: SourceSettings },
+): Promise<TimeZone> {
+  const { from, timestampColumns, settings } = given;
+  const zone = timeZoneOf(settings["db.timezone"]);
+  if (zone === UTC || !settings.mode.startsWith("timestamp")) return UTC;
+  const zoneless = await database.zonelessColumns(connection, from, timestampColumns);
+  if (zoneless.length === 0) return UTC;
+  if (zoneless.length < timestampColumns.length)
+    throw new ConfigError(
+      "timestamp.column.name has columns with and without a zone: with db.timezone they have to be of one kind",
+    );
+  return zone;
 }
 
 /** JDBC sources take `alias.column` in queries; here the query has been given a name of its own. */

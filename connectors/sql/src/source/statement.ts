@@ -1,3 +1,4 @@
+import type { TimeZone } from "../time-zone.ts";
 import type { Position } from "./position.ts";
 
 export type Mode = "bulk" | "incrementing" | "timestamp" | "timestamp+incrementing";
@@ -11,6 +12,8 @@ export interface Selection {
   readonly incrementingColumn: string;
   /** The first that is not NULL counts. */
   readonly timestampColumns: readonly string[];
+  /** In which they have their times, if they have no zone of their own; UTC otherwise. */
+  readonly zone: TimeZone;
   /** SQL at the very end; may be empty. */
   readonly suffix: string;
 }
@@ -23,7 +26,7 @@ export interface Statement {
 /** A value that a statement compares with. */
 export type Operand =
   | { readonly kind: "integer"; readonly value: bigint }
-  /** Microseconds since the epoch. */
+  /** Microseconds since the epoch, of a local time as if it were UTC. */
   | { readonly kind: "timestamp"; readonly micros: bigint };
 
 /** How a statement is written. */
@@ -45,7 +48,7 @@ export function statementOf(
   const { mode, from, suffix } = selection;
   const values: string[] = [];
   const integer = (value: bigint) => style.operand({ kind: "integer", value }, values);
-  const time = (micros: bigint) => style.operand({ kind: "timestamp", micros }, values);
+  const time = (utc: bigint) => style.operand({ kind: "timestamp", micros: selection.zone.toLocal(utc) }, values);
   const id = style.quote(selection.incrementingColumn);
   const timestamps = selection.timestampColumns.map(style.quote).join(", ");
   const timestamp = selection.timestampColumns.length > 1 ? `COALESCE(${timestamps})` : timestamps;

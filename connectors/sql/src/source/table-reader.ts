@@ -100,7 +100,7 @@ function placeOf<C>(database: SourceDatabase<C>, shape: RowShape, selection: Sel
     const time = times.map((index) => row[index] ?? null).find((text) => text !== null) ?? null;
     return {
       incrementing: number === null ? null : toInteger(number),
-      timestamp: time === null ? null : database.toMicros(time),
+      timestamp: time === null ? null : selection.zone.toUtc(database.toMicros(time)),
     };
   };
 }
