@@ -27,7 +27,7 @@ const ROUNDS = 90;
 const KILL_AFTER = 30;
 const ROUND_PAUSE_MS = 50;
 /** Of everything that is waited for; far more than it takes. */
-const PATIENCE_MS = 240_000;
+const PATIENCE_MS = 480_000;
 
 /** What the lab's story ended with. */
 export interface Inventory {

@@ -10,7 +10,7 @@ import { buildConnectors } from "#dev/setup/connectors.ts";
 import { down, up } from "#dev/stack.ts";
 
 describe("the lab of examples/labs/inventory", () => {
-  it("accounts for every row in all targets, with a worker killed in the middle", { timeout: 1_000_000 }, async () => {
+  it("accounts for every row in all targets, with a worker killed in the middle", { timeout: 1_150_000 }, async () => {
     // A stack and a Kafka of its own: its topics and its namespace have fixed names.
     delete process.env["HEADRACE_KUBECONFIG"];
     delete process.env["HEADRACE_KAFKA_BOOTSTRAP"];
