@@ -2,18 +2,35 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { mysqlQuerySource, mysqlSink } from "@headrace/mysql";
 import { postgresQuerySource, postgresSink } from "@headrace/postgres";
-import { createStruct, INT32_SCHEMA, type SourceRecord, structSchema, TIMESTAMP_SCHEMA, type Value } from "@headrace/sdk";
+import {
+  createStruct,
+  INT32_SCHEMA,
+  type SourceRecord,
+  structSchema,
+  TIMESTAMP_SCHEMA,
+  type Value,
+} from "@headrace/sdk";
 import { createMemoryOffsets, openSinkRun, openSourceRun, sinkRecord } from "@headrace/sdk/testing";
 import { startMariadb } from "../mysql/mariadb-server.ts";
 import { startPostgres } from "../postgres/postgres-server.ts";
 
 const ROW = structSchema({ id: INT32_SCHEMA, plain: TIMESTAMP_SCHEMA, zoned: TIMESTAMP_SCHEMA });
 /** From before the end of summer time in Berlin, at 01:00 in UTC, to behind it, but for the hour that comes twice there. */
-const TIMES = ["2023-12-01T11:00:00.5Z", "2024-07-01T10:00:00.25Z", "2024-10-27T00:30:00Z", "2024-10-27T02:30:00Z"].map((text) =>
-  BigInt(Date.parse(text)),
+const TIMES = ["2023-12-01T11:00:00.5Z", "2024-07-01T10:00:00.25Z", "2024-10-27T00:30:00Z", "2024-10-27T02:30:00Z"].map(
+  (text) => BigInt(Date.parse(text)),
 );
-const LOCAL = ["2023-12-01 12:00:00.500", "2024-07-01 12:00:00.250", "2024-10-27 02:30:00.000", "2024-10-27 03:30:00.000"];
-const UTC = ["2023-12-01 11:00:00.500", "2024-07-01 10:00:00.250", "2024-10-27 00:30:00.000", "2024-10-27 02:30:00.000"];
+const LOCAL = [
+  "2023-12-01 12:00:00.500",
+  "2024-07-01 12:00:00.250",
+  "2024-10-27 02:30:00.000",
+  "2024-10-27 03:30:00.000",
+];
+const UTC = [
+  "2023-12-01 11:00:00.500",
+  "2024-07-01 10:00:00.250",
+  "2024-10-27 00:30:00.000",
+  "2024-10-27 02:30:00.000",
+];
 /** From so many rows on PostgreSQL's sink copies. */
 const COPIES = 15;
 
@@ -35,7 +52,9 @@ const DIALECTS = {
         async open(): Promise<Opened> {
           const database = await server.createDatabase();
           const { client } = database;
-          await client.query("SET timezone = 'America/New_York'; CREATE TABLE times (id int PRIMARY KEY, plain timestamp(3), zoned timestamptz)");
+          await client.query(
+            "SET timezone = 'America/New_York'; CREATE TABLE times (id int PRIMARY KEY, plain timestamp(3), zoned timestamptz)",
+          );
           const text = (column: string) => `to_char(${column}, 'YYYY-MM-DD HH24:MI:SS.MS')`;
           return {
             url: database.url,
@@ -146,7 +165,9 @@ for (const [name, { sink, source, start }] of Object.entries(DIALECTS)) {
       it(`goes on behind a time of a column ${column === "plain" ? "without" : "with"} a zone`, async () => {
         const database = await server.open();
         await database.run("DELETE FROM times");
-        const values = (column === "plain" ? LOCAL : UTC).map((text, id) => `(${id}, '${text}${name === "postgres" && column === "zoned" ? "Z" : ""}')`);
+        const values = (column === "plain" ? LOCAL : UTC).map(
+          (text, id) => `(${id}, '${text}${name === "postgres" && column === "zoned" ? "Z" : ""}')`,
+        );
         await database.run(`INSERT INTO times (id, ${column}) VALUES ${values.slice(0, 3).join(", ")}`);
         const offsets = createMemoryOffsets();
         const open = () =>
@@ -166,7 +187,10 @@ for (const [name, { sink, source, start }] of Object.entries(DIALECTS)) {
           });
         const first = await open();
         const before = await first.take(3);
-        assert.deepEqual(before.map((record) => field(record, column)), TIMES.slice(0, 3));
+        assert.deepEqual(
+          before.map((record) => field(record, column)),
+          TIMES.slice(0, 3),
+        );
         assert.deepEqual(
           before.map(({ sourceOffset }) => sourceOffset["timestamp"]),
           TIMES.slice(0, 3),
@@ -175,7 +199,10 @@ for (const [name, { sink, source, start }] of Object.entries(DIALECTS)) {
         await first.close();
         await database.run(`INSERT INTO times (id, ${column}) VALUES ${values[3]}`);
         const again = await open();
-        assert.deepEqual((await again.take(1)).map((record) => field(record, "id")), [3]);
+        assert.deepEqual(
+          (await again.take(1)).map((record) => field(record, "id")),
+          [3],
+        );
         await again.close();
         await database.close();
       });
@@ -188,7 +215,9 @@ for (const [name, { sink, source, start }] of Object.entries(DIALECTS)) {
         const more = definition === source ? { mode: "bulk", "topic.prefix": "t" } : {};
         const parsed = definition.config.safeParse({ ...config, ...more });
         const problems = parsed.error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-        assert.deepEqual(problems, ["db.timezone: Europe/Atlantis is no time zone: give a name such as UTC or Europe/Berlin"]);
+        assert.deepEqual(problems, [
+          "db.timezone: Europe/Atlantis is no time zone: give a name such as UTC or Europe/Berlin",
+        ]);
       }
       await database.close();
     });

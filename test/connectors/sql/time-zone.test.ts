@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DATE_SCHEMA, TIMESTAMP_SCHEMA } from "@headrace/sdk";
 import { localText, timeZoneOf, UTC } from "@headrace/sql";
-import { toCell } from "../../../connectors/postgres/src/cell.ts";
 import { literalOf } from "../../../connectors/mysql/src/sink/literal.ts";
+import { toCell } from "../../../connectors/postgres/src/cell.ts";
 import { timeZoneProblem } from "../../../connectors/sql/src/time-zone.ts";
 
 const micros = (text: string) => BigInt(Date.parse(text)) * 1000n;
@@ -52,7 +52,8 @@ describe("db.timezone", () => {
     assert.equal(timeZoneOf("UTC"), UTC);
     assert.equal(timeZoneOf("Etc/UTC"), UTC);
     assert.equal(timeZoneProblem("Europe/Berlin"), null);
-    for (const name of ["Europe/Atlantis", "", "Berlin"]) assert.match(String(timeZoneProblem(name)), /is no time zone/);
+    for (const name of ["Europe/Atlantis", "", "Berlin"])
+      assert.match(String(timeZoneProblem(name)), /is no time zone/);
   });
 
   it("writes local times where a column has no zone, and nowhere else", () => {
@@ -64,7 +65,15 @@ describe("db.timezone", () => {
     assert.equal(cell("timestamp(3) without time zone"), "2024-07-15 14:00:00.123");
     assert.equal(cell("timestamp with time zone"), "2024-07-15T12:00:00.123Z");
     assert.equal(cell("text"), "2024-07-15T12:00:00.123Z");
-    assert.equal(toCell([noon], { type: "ARRAY", optional: false, valueSchema: TIMESTAMP_SCHEMA }, "timestamp without time zone[]", berlin), '{"2024-07-15 14:00:00.123"}');
+    assert.equal(
+      toCell(
+        [noon],
+        { type: "ARRAY", optional: false, valueSchema: TIMESTAMP_SCHEMA },
+        "timestamp without time zone[]",
+        berlin,
+      ),
+      '{"2024-07-15 14:00:00.123"}',
+    );
     assert.equal(toCell(19_919, DATE_SCHEMA, "date", berlin), "2024-07-15");
     assert.equal(literalOf(noon, TIMESTAMP_SCHEMA, berlin), "'2024-07-15 14:00:00.123'");
     assert.equal(literalOf(noon, TIMESTAMP_SCHEMA), "'2024-07-15 12:00:00.123'");
