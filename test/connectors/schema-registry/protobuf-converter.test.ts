@@ -346,6 +346,46 @@ message Everything {
     await assert.rejects(read("1003"), { name: "DataError", message: "a.Person requires id, which the data lacks" });
   });
 
+  /** Reads data with a schema that is not ours. */
+  async function readAs(text: string, hex: string, config: Record<string, string> = {}): Promise<Value> {
+    const id = registry.add("foreign-value", text, { schemaType: "PROTOBUF" });
+    const frame = Buffer.alloc(6);
+    frame.writeInt32BE(id, 1);
+    const data = Buffer.from(hex.replaceAll(" ", ""), "hex");
+    return (await decoded(compile(config), "foreign", Buffer.concat([frame, data]))).value;
+  }
+
+  it("reads maps whose entries have other numbers, and entries that lack something", async () => {
+    const p3 = 'syntax = "proto3"; import "google/protobuf/timestamp.proto"; ';
+    const entries = `${p3}message M { repeated KvEntry m = 1; message KvEntry { string key = 3; int32 value = 5; } }`;
+    assert.deepEqual(await readAs(entries, "0a05 1a016b 2807"), { m: new Map([["k", 7]]) });
+    const times = `${p3}message M { map<string, google.protobuf.Timestamp> m = 1; }`;
+    assert.deepEqual(await readAs(times, "0a03 0a016b 0a00"), {
+      m: new Map([
+        ["k", 0n],
+        ["", 0n],
+      ]),
+    });
+    const messages = `${p3}message M { map<int32, I> m = 1; message I { int32 a = 1; } }`;
+    assert.deepEqual(await readAs(messages, "0a02 0807"), { m: new Map([[7, { a: 0 }]]) });
+  });
+
+  it("keeps nulls in maps where it can", async () => {
+    const inner = optional(structSchema({ a: INT32_SCHEMA }, "Inner"));
+    const texts = structSchema({ m: { ...mapSchema(STRING_SCHEMA, OPTIONAL_STRING_SCHEMA), name: "m" } }, "Texts");
+    const structs = structSchema({ m: { ...mapSchema(STRING_SCHEMA, inner), name: "m" } }, "Structs");
+    const nothing = { m: new Map([["k", null]]) };
+    const cases: readonly (readonly [Schema, Record<string, string>])[] = [
+      [texts, { "optional.for.nullables": "true" }],
+      [texts, { "wrapper.for.nullables": "true" }],
+      [structs, {}],
+    ];
+    for (const [index, [schema, config]] of cases.entries()) {
+      const { back } = await there(schema, nothing, config, `nulls-${index}`);
+      assert.deepEqual(back.value, nothing, JSON.stringify(config));
+    }
+  });
+
   it("carries unions as oneofs, with the numbers of their tags", async () => {
     const member = (type: Schema, tag: number): Schema => ({
       ...optional(type),
@@ -472,12 +512,6 @@ message Everything {
   });
 
   it("refuses schemas and data that are broken, and types that hold themselves", async () => {
-    const read = async (text: string, hex: string) => {
-      const id = registry.add("broken-value", text, { schemaType: "PROTOBUF" });
-      const frame = Buffer.alloc(6);
-      frame.writeInt32BE(id, 1);
-      return await decoded(compile(), "broken", Buffer.concat([frame, Buffer.from(hex, "hex")]));
-    };
     const p3 = 'syntax = "proto3"; ';
     const cases: readonly (readonly [string, string, RegExp])[] = [
       [`${p3}message M {`, "", /the protobuf schema cannot be used/],
@@ -498,13 +532,13 @@ message Everything {
       ],
     ];
     for (const [text, hex, message] of cases) {
-      await assert.rejects(read(text, hex), { name: "DataError", message }, String(message));
+      await assert.rejects(readAs(text, hex), { name: "DataError", message }, String(message));
     }
     const rescaled = `${p3}import "confluent/type/decimal.proto"; message D { confluent.type.Decimal d = 1 [(confluent.field_meta) = { params: [{ key: "scale", value: "3" }] }]; }`;
-    assert.deepEqual((await read(rescaled, "0a050a01051801")).value, { d: fromUnscaled(500n) });
+    assert.deepEqual(await readAs(rescaled, "0a050a01051801"), { d: fromUnscaled(500n) });
     // What is not known, groups too, is passed over.
-    assert.deepEqual((await read(`${p3}message S { string s = 1; }`, "1b23240a012a1c0a0178")).value, { s: "x" });
-    assert.deepEqual((await read(`${p3}message E { enum K { A = 0; } K k = 1; }`, "0807")).value, {
+    assert.deepEqual(await readAs(`${p3}message S { string s = 1; }`, "1b23240a012a1c0a0178"), { s: "x" });
+    assert.deepEqual(await readAs(`${p3}message E { enum K { A = 0; } K k = 1; }`, "0807"), {
       k: "UNKNOWN_ENUM_VALUE_K_7",
     });
   });

@@ -161,7 +161,7 @@ export function isPackable(type: ProtoType): boolean {
 
 /** The message that a map's entries are on the wire. */
 function entryOf(field: protobuf.MapField, value: ProtoType, owner: string): ProtoMessage {
-  const plain = { presence: "implicit", oneof: null, packed: false, fallback: null, params: {} } as const;
+  const plain = { presence: "entry", oneof: null, packed: false, fallback: null, params: {} } as const;
   if (!isScalar(field.keyType)) throw new DataError(`${field.keyType} is no type of a map's keys`);
   return {
     fullName: `${owner}.${toMapEntry(field.name)}`,

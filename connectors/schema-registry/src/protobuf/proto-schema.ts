@@ -39,9 +39,9 @@ export type ProtoType =
 
 /**
  * How often a field is there. `implicit`: a zero is not written, and nothing is zero; `optional` says so itself; `legacy`: optional in
- * proto2; `member`: of a oneof.
+ * proto2; `member`: of a oneof; `entry`: key or value of a map, always written, and nothing is zero or an empty message.
  */
-export type Presence = "implicit" | "optional" | "legacy" | "required" | "repeated" | "member";
+export type Presence = "implicit" | "optional" | "legacy" | "required" | "repeated" | "member" | "entry";
 
 export interface ProtoField {
   readonly name: string;

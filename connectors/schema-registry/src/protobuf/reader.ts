@@ -4,7 +4,7 @@ import { logicalOf } from "./logical.ts";
 import { mapEntryOf, type ProtoField, type ProtoMessage } from "./proto-schema.ts";
 import { enumReader, scalarReader, zeroOf } from "./scalar-reader.ts";
 import { type ToConnectOptions, unionFieldName } from "./to-connect.ts";
-import type { WireReader } from "./wire-reader.ts";
+import { WireReader } from "./wire-reader.ts";
 import { DELIMITED, VARINT, type WireType } from "./wire-writer.ts";
 
 export interface ReaderOptions extends ToConnectOptions {
@@ -127,7 +127,12 @@ class Compiler {
       const reader = this.#messageReader(type.message, schema);
       return {
         take: takeMessage(name, reader),
-        empty: this.#options.structForNulls ? this.#emptyOf(reader, schema) : null,
+        empty:
+          field.presence === "entry"
+            ? reader.empty
+            : this.#options.structForNulls
+              ? this.#emptyOf(reader, schema)
+              : null,
       };
     }
     const [wire, read] = this.#scalar(field, schema);
@@ -162,7 +167,8 @@ class Compiler {
 
   #messageReader(message: ProtoMessage, schema: Schema): MessageReader {
     const logical = logicalOf(schema);
-    if (logical !== null) return { read: (data) => logical.read(data), empty: () => null, merge: null };
+    if (logical !== null)
+      return { read: (data) => logical.read(data), empty: () => logical.read(new WireReader()), merge: null };
     return schema.type === "STRUCT" ? this.message(message, schema) : this.wrapped(message, schema);
   }
 
@@ -206,22 +212,19 @@ class Compiler {
     const entry = mapEntryOf(field);
     if (entry === null || keySchema === undefined || valueSchema === undefined)
       throw new Error(`${field.name} is no map`);
-    const key = this.#field({ ...entry.key, presence: "implicit" }, keySchema);
-    const item = this.#field({ ...entry.value, presence: "implicit" }, valueSchema);
-    // An entry's value that is not there is an empty one, whatever it may be elsewhere.
-    const emptyItem =
-      entry.value.type.kind === "message" ? this.#emptyMessage(entry.value.type.message, valueSchema) : item.empty;
+    const key = this.#field({ ...entry.key, presence: "entry" }, keySchema);
+    const item = this.#field(entry.value, valueSchema);
     return (data, tag, into) => {
       if ((tag & 7) !== DELIMITED) {
         data.skip(tag);
         return;
       }
-      const found: Struct = { key: key.empty?.() ?? null, value: emptyItem?.() ?? null };
+      const found: Struct = { key: null, value: null };
       const outer = data.enter();
       while (data.more) {
         const inner = data.varint();
-        if (inner >>> 3 === 1) key.take(data, inner, found);
-        else if (inner >>> 3 === 2) item.take(data, inner, found);
+        if (inner >>> 3 === entry.key.number) key.take(data, inner, found);
+        else if (inner >>> 3 === entry.value.number) item.take(data, inner, found);
         else {
           checkTag(inner);
           data.skip(inner);
@@ -229,12 +232,9 @@ class Compiler {
       }
       data.leave(outer);
       const map = into[field.name];
-      if (map instanceof Map) map.set(found["key"] ?? null, found["value"] ?? null);
+      const foundKey = found["key"] ?? key.empty?.() ?? null;
+      if (map instanceof Map) map.set(foundKey, found["value"] ?? item.empty?.() ?? null);
     };
-  }
-
-  #emptyMessage(message: ProtoMessage, schema: Schema): () => Value {
-    return this.#messageReader(message, schema).empty;
   }
 
   /** The member of a oneof that comes last is the one that counts. */
