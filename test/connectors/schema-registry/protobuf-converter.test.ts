@@ -424,6 +424,26 @@ message Everything {
     });
   });
 
+  it("refuses data that the subject's latest schema does not admit", async () => {
+    const latest = { "auto.register.schemas": "false", "use.latest.version": "true" };
+    registry.add(
+      "strict-value",
+      `syntax = "proto2"; import "google/protobuf/timestamp.proto";
+       message At { optional google.protobuf.Timestamp at = 1; }
+       message Must { required string text = 1; optional Kind kind = 2; enum Kind { SMALL = 1; } }`,
+      { schemaType: "PROTOBUF" },
+    );
+    const kind: Schema = { ...COLOR, type: "INT32" };
+    const cases: readonly (readonly [Schema, Value, RegExp])[] = [
+      [structSchema({ at: DATE_SCHEMA }, "At"), { at: 1 }, /INT32 of Connect does not fit at, which is google/],
+      [structSchema({ text: OPTIONAL_STRING_SCHEMA }, "Must"), { text: null }, /text: null used for a required STRING/],
+      [structSchema({ text: STRING_SCHEMA, kind }, "Must"), { text: "", kind: 7 }, /kind: 7 is no value of Must.Kind/],
+    ];
+    for (const [schema, value, message] of cases) {
+      await assert.rejects(encoded(compile(latest), "strict", { schema, value }), { name: "DataError", message });
+    }
+  });
+
   it("names subjects by messages, and keeps ids", async () => {
     const schema = structSchema({ id: INT32_SCHEMA }, "com.acme.Named");
     const converter = compile({
@@ -492,6 +512,8 @@ message Everything {
       [struct(INT32_SCHEMA), { f: 2 ** 31 }, /field f: Invalid type for INT32/],
       [struct(INT8_SCHEMA), { f: 128 }, /field f: Invalid type for INT8/],
       [struct(STRING_SCHEMA), { f: 1 }, /field f: Invalid type for STRING/],
+      [struct(DATE_SCHEMA), { f: 1.5 }, /a Date is no INT32/],
+      [struct(TIME_SCHEMA), { f: Number.NaN }, /NaN ms is no time of day/],
       [struct(TIMESTAMP_SCHEMA), { f: 10n ** 15n }, /beyond a Timestamp's years/],
       [struct(COLOR), { f: "PINK" }, /field f: "PINK" is no value of R.Color/],
     ];

@@ -12,11 +12,14 @@ import {
   toUnscaled,
   type Value,
 } from "@headrace/sdk";
+import { DATE_MESSAGE, DECIMAL_MESSAGE, TIME_MESSAGE, TIMESTAMP_MESSAGE } from "./names.ts";
 import type { WireReader } from "./wire-reader.ts";
 import { DELIMITED, VARINT, type WireWriter } from "./wire-writer.ts";
 
 /** Connect's logical types as the messages that stand for them. Source: ProtobufData, com.google.protobuf.util.Timestamps, DecimalUtils. */
 export interface Logical {
+  /** Full name of the message. */
+  readonly message: string;
   /** Writes the fields of the message. Throws DataError. */
   write(out: WireWriter, value: Value): void;
   /** Reads the fields of the message to its end. Throws DataError. */
@@ -45,6 +48,7 @@ const FIRST_SECOND = -62_135_596_800n;
 const LAST_SECOND = 253_402_300_799n;
 
 const TIMESTAMP: Logical = {
+  message: TIMESTAMP_MESSAGE,
   write(out, value) {
     if (typeof value !== "bigint") throw new DataError("a Timestamp is no INT64");
     const millis = ((value % 1000n) + 1000n) % 1000n;
@@ -69,8 +73,9 @@ const TIMESTAMP: Logical = {
 };
 
 const DATE: Logical = {
+  message: DATE_MESSAGE,
   write(out, value) {
-    if (typeof value !== "number") throw new DataError("a Date is no INT32");
+    if (typeof value !== "number" || !Number.isInteger(value)) throw new DataError("a Date is no INT32");
     const { year, month, day } = toCivilDate(value);
     if (year < 1 || year > 9999) throw new DataError(`day ${value} is beyond a Date's years`);
     int(out, 1, year);
@@ -91,8 +96,11 @@ const DATE: Logical = {
 const DAY_MS = 86_400_000;
 
 const TIME: Logical = {
+  message: TIME_MESSAGE,
   write(out, value) {
-    if (typeof value !== "number" || value < 0 || value >= DAY_MS) throw new DataError(`${value} ms is no time of day`);
+    if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value >= DAY_MS) {
+      throw new DataError(`${value} ms is no time of day`);
+    }
     int(out, 1, Math.trunc(value / 3_600_000));
     int(out, 2, Math.trunc(value / 60_000) % 60);
     int(out, 3, Math.trunc(value / 1000) % 60);
@@ -111,6 +119,7 @@ const TIME: Logical = {
 /** A decimal says its scale itself; one of another scale is brought to the schema's, if no digit is lost. */
 function decimal(scale: number): Logical {
   return {
+    message: DECIMAL_MESSAGE,
     write(out, value) {
       if (!Buffer.isBuffer(value)) throw new DataError("a Decimal is no BYTES");
       const unscaled = toUnscaled(value);

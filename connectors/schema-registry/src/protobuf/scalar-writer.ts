@@ -39,7 +39,14 @@ function sameNumber(value: Value, fallback: Value): boolean {
 
 /** What writes the values of an enum; null if they do not fit. Throws DataError when it writes a value that the enum does not have. */
 export function enumWriter(given: ProtoEnum, schema: Schema): Write | null {
-  if (schema.type === "INT32") return (out, value) => out.int32(integer(value, schema, 32));
+  if (schema.type === "INT32") {
+    const known = given.closed ? new Set(given.values.values()) : null;
+    return (out, value) => {
+      const number = integer(value, schema, 32);
+      if (known?.has(number) === false) throw new DataError(`${number} is no value of ${given.fullName}`);
+      out.int32(number);
+    };
+  }
   if (schema.type !== "STRING") return null;
   const prefix = `${ENUM_PARAMETER}.`;
   const numbers = new Map<Value, number>(given.values);

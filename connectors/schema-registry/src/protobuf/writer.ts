@@ -1,4 +1,4 @@
-import { DataError, type Schema, type Value } from "@headrace/sdk";
+import { DataError, isStructLike, type Schema, type Value } from "@headrace/sdk";
 import { isUnion } from "./from-connect.ts";
 import { WRAPPED } from "./known-types.ts";
 import { logicalOf } from "./logical.ts";
@@ -61,7 +61,9 @@ class Compiler {
           write(out, struct) {
             const value = fieldValue(struct, name) ?? fallback;
             if (value !== null) write(out, value);
-            else if (!optional) throw new DataError(`null used for a required ${inner.type}`);
+            else if (!optional || field.presence === "required") {
+              throw new DataError(`null used for a required ${inner.type}`);
+            }
           },
         },
       ];
@@ -207,21 +209,21 @@ class Compiler {
   }
 
   #delimited(field: ProtoField, message: ProtoMessage, schema: Schema): Write {
-    const logical = logicalOf(schema);
-    const wrapped = WRAPPED.get(message.fullName);
-    const write =
-      logical !== null
-        ? logical.write
-        : schema.type === "STRUCT"
-          ? this.message(message, schema)
-          : wrapped !== undefined && message.fields[0] !== undefined
-            ? this.field(message.fields[0], schema)
-            : fail(field, schema);
+    const write = this.#inner(message, schema) ?? fail(field, schema);
     return (out, value) => {
       const start = out.open();
       write(out, value);
       out.close(start);
     };
+  }
+
+  /** Writes what is in a message; null if the schema does not fit it. */
+  #inner(message: ProtoMessage, schema: Schema): Write | null {
+    const logical = logicalOf(schema);
+    if (logical !== null) return logical.message === message.fullName ? logical.write : null;
+    if (schema.type === "STRUCT") return this.message(message, schema);
+    const [field] = message.fields;
+    return field !== undefined && WRAPPED.has(message.fullName) ? this.field(field, schema) : null;
   }
 }
 
@@ -246,16 +248,8 @@ function fieldValue(struct: Struct, name: string): Value {
 }
 
 function structOf(value: Value, schema: Schema): Struct {
-  if (
-    typeof value !== "object" ||
-    value === null ||
-    Array.isArray(value) ||
-    value instanceof Map ||
-    Buffer.isBuffer(value)
-  ) {
-    throw mismatch(value, schema);
-  }
-  return value as Struct;
+  if (!isStructLike(value)) throw mismatch(value, schema);
+  return value;
 }
 
 function unfit(field: ProtoField, schema: Schema): DataError {
