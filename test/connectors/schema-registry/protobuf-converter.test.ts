@@ -541,6 +541,11 @@ message Everything {
       [`${p3}import "gone.proto"; message M {}`, "", /imports gone\.proto, which it does not reference/],
       [`${p3}message M { M m = 1; }`, "", /M holds itself/],
       ['syntax = "proto2"; message M { optional group G = 1 { optional int32 a = 2; } }', "", /is a group/],
+      [
+        'edition = "2023"; message M { I i = 1 [features.message_encoding = DELIMITED]; message I { int32 a = 1; } }',
+        "0b08070c",
+        /M\.i is delimited as a group is/,
+      ],
       [`${p3}message S { string s = 1; }`, "0a05", /ends early/],
       [`${p3}message S { string s = 1; }`, "0a01ff", /not UTF-8/],
       [`${p3}message S { string s = 1; }`, "00", /without a number/],

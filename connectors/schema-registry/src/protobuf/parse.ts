@@ -103,6 +103,9 @@ class Translation {
     const { name, id: number } = field;
     const oneof = field.partOf !== null && !isSynthetic(field.partOf) ? field.partOf.name : null;
     const item = this.#type(field.type, field.resolvedType);
+    if (field.delimited && !field.map) {
+      throw new DataError(`${owner}.${name} is delimited as a group is, which has no Connect schema`);
+    }
     const type: ProtoType =
       field instanceof protobuf.MapField ? { kind: "message", message: entryOf(field, item, owner) } : item;
     const presence = presenceOf(field, type, oneof);
