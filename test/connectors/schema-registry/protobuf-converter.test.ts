@@ -370,6 +370,12 @@ message Everything {
     assert.deepEqual(await readAs(messages, "0a02 0807"), { m: new Map([[7, { a: 0 }]]) });
   });
 
+  it("is not slowed down by messages that are in many others", async () => {
+    const text = Array.from({ length: 60 }, (_, n) => `message M${n} { M${n + 1} a = 1; M${n + 1} b = 2; } `).join("");
+    const value = await readAs(`syntax = "proto3"; ${text} message M60 { int32 x = 1; }`, "0a00");
+    assert.deepEqual(value, { a: { a: null, b: null }, b: null });
+  });
+
   it("keeps nulls in maps where it can", async () => {
     const inner = optional(structSchema({ a: INT32_SCHEMA }, "Inner"));
     const texts = structSchema({ m: { ...mapSchema(STRING_SCHEMA, OPTIONAL_STRING_SCHEMA), name: "m" } }, "Texts");

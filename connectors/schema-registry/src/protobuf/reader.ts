@@ -42,12 +42,20 @@ type Take = (data: WireReader, tag: number, into: Struct) => void;
 
 class Compiler {
   readonly #options: ReaderOptions;
+  /** Of messages that are structs, made once each. */
+  readonly #made = new Map<ProtoMessage, MessageReader>();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
   }
 
   message(message: ProtoMessage, schema: Schema): MessageReader {
+    const made = this.#made.get(message) ?? this.#make(message, schema);
+    this.#made.set(message, made);
+    return made;
+  }
+
+  #make(message: ProtoMessage, schema: Schema): MessageReader {
     const inner = new Map((schema.fields ?? []).map((field) => [field.name, field.schema]));
     const takes = new Map<number, Take>();
     /** In the order of the schema, with null for what is not there. */

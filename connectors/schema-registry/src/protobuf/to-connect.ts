@@ -74,6 +74,8 @@ export function isUnwrapped({ fullName }: ProtoMessage, options: ToConnectOption
 class Translation {
   readonly #options: ToConnectOptions;
   readonly #open = new Set<ProtoMessage>();
+  /** Made once each: messages that are in many others do not multiply. */
+  readonly #made = new Map<ProtoMessage, Schema>();
 
   constructor(options: ToConnectOptions) {
     this.#options = options;
@@ -81,6 +83,8 @@ class Translation {
 
   message(message: ProtoMessage): Schema {
     if (isUnwrapped(message, this.#options)) return { type: wrappedType(message), optional: false };
+    const made = this.#made.get(message);
+    if (made !== undefined) return made;
     if (this.#open.has(message)) {
       throw new DataError(`${message.fullName} holds itself; recursive types are not supported`);
     }
@@ -90,7 +94,14 @@ class Translation {
       .filter((field) => field.oneof === null)
       .map((field): Field => ({ name: field.name, schema: this.#field(field) }));
     this.#open.delete(message);
-    return { type: "STRUCT", optional: false, name: this.#name(message), fields: [...unions, ...fields] };
+    const schema: Schema = {
+      type: "STRUCT",
+      optional: false,
+      name: this.#name(message),
+      fields: [...unions, ...fields],
+    };
+    this.#made.set(message, schema);
+    return schema;
   }
 
   #name(named: ProtoMessage | ProtoEnum): string {
