@@ -493,6 +493,14 @@ message Everything {
     );
   });
 
+  it("writes what has a default that other parsers do not read exactly", async () => {
+    const schema = structSchema({ a: withAttributes(optional(INT64_SCHEMA), { default: 2n ** 60n + 1n }) }, "Large");
+    for (const a of [2n ** 60n + 1n, null, 5n]) {
+      const { back } = await there(schema, { a }, {}, "large");
+      assert.deepEqual(back.value, { a: a ?? 2n ** 60n + 1n });
+    }
+  });
+
   it("scrubs names if asked, and refuses them otherwise", async () => {
     const schema = structSchema({ "a-b é": INT32_SCHEMA, _x: INT32_SCHEMA, "9": INT32_SCHEMA }, "com.1a.S c");
     const { text, back } = await there(

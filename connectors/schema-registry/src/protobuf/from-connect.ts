@@ -363,6 +363,8 @@ function wrapperOf(scalar: Scalar): string {
   }
 }
 
-function defaultOf(schema: Schema): Value {
-  return schema.type === "BYTES" ? null : (schema.default ?? null);
+/** What the schema says a field is when it is not there; a number beyond 2^53, which not every parser reads exactly, is always written. */
+function defaultOf({ type, default: given = null }: Schema): Value {
+  const isExact = typeof given !== "bigint" || Number.isSafeInteger(Number(given));
+  return type !== "BYTES" && isExact ? given : null;
 }
