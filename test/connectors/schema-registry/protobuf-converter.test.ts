@@ -501,6 +501,11 @@ message Everything {
     }
   });
 
+  it("names the types of other packages in full, whatever its own is", async () => {
+    const { text } = await there(structSchema({ d: decimalSchema(0) }, "confluent.Price"), { d: fromUnscaled(1n) });
+    assert.match(text, /^ {2}confluent\.type\.Decimal d = 1/m);
+  });
+
   it("scrubs names if asked, and refuses them otherwise", async () => {
     const schema = structSchema({ "a-b é": INT32_SCHEMA, _x: INT32_SCHEMA, "9": INT32_SCHEMA }, "com.1a.S c");
     const { text, back } = await there(

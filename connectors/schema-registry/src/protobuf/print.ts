@@ -7,18 +7,18 @@ import { type ProtoEnum, type ProtoField, type ProtoFile, type ProtoMessage, sim
 export function printProtoFile(file: ProtoFile): string {
   const parts = [`syntax = "proto3";\n${file.package === "" ? "" : `package ${file.package};\n`}`];
   if (file.imports.length > 0) parts.push(file.imports.map((path) => `import "${path}";\n`).join(""));
-  parts.push(file.messages.map((message) => printMessage(message, file.package)).join(""));
+  parts.push(file.messages.map(printMessage).join(""));
   return parts.join("\n");
 }
 
-function printMessage(message: ProtoMessage, own: string): string {
+function printMessage(message: ProtoMessage): string {
   const plain = message.fields.filter((field) => field.oneof === null);
   const oneofs = message.oneofs.map((name) => {
     const members = message.fields.filter((field) => field.oneof === name);
-    return `oneof ${name} {\n${indented(members.map((field) => printField(field, own)).join(""))}}\n`;
+    return `oneof ${name} {\n${indented(members.map(printField).join(""))}}\n`;
   });
-  const nested = [...message.messages.map((each) => printMessage(each, own)), ...message.enums.map(printEnum)];
-  const parts = [plain.map((field) => printField(field, own)), oneofs, nested]
+  const nested = [...message.messages.map(printMessage), ...message.enums.map(printEnum)];
+  const parts = [plain.map(printField), oneofs, nested]
     .filter((part) => part.length > 0)
     .map((part) => `\n${indented(part.join(""))}`);
   return `message ${simpleName(message)} {${parts.join("")}}\n`;
@@ -29,18 +29,17 @@ function printEnum(given: ProtoEnum): string {
   return `enum ${simpleName(given)} {\n${indented(values)}}\n`;
 }
 
-function printField(field: ProtoField, own: string): string {
+function printField(field: ProtoField): string {
   const label = field.presence === "repeated" || field.presence === "optional" ? `${field.presence} ` : "";
   const options = [...metaOf(field.params), ...defaultOf(field)];
   const [only, more] = options;
   const list = only === undefined ? "" : more === undefined ? ` [${only}]` : ` [\n${indented(options.join(",\n"))}]`;
-  return `${label}${typeName(field, own)} ${field.name} = ${field.number}${list};\n`;
+  return `${label}${typeName(field)} ${field.name} = ${field.number}${list};\n`;
 }
 
-function typeName({ type }: ProtoField, own: string): string {
+function typeName({ type }: ProtoField): string {
   if (type.kind === "scalar") return type.scalar;
   const { fullName } = type.kind === "enum" ? type.enum : type.message;
-  if (own !== "" && fullName.startsWith(`${own}.`)) return simpleName({ fullName });
   return isForeign(fullName) ? fullName : simpleName({ fullName });
 }
 
