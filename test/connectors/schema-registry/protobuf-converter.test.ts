@@ -370,6 +370,12 @@ message Everything {
     assert.deepEqual(await readAs(messages, "0a02 0807"), { m: new Map([[7, { a: 0 }]]) });
   });
 
+  it("gives a zero where neither data nor schema know a null", async () => {
+    const text = 'syntax = "proto3"; message M { optional int32 a = 1; }';
+    assert.deepEqual(await readAs(text, "", { "wrapper.for.nullables": "true" }), { a: 0 });
+    assert.deepEqual(await readAs(text, ""), { a: null });
+  });
+
   it("is not slowed down by messages that are in many others", async () => {
     const text = Array.from({ length: 60 }, (_, n) => `message M${n} { M${n + 1} a = 1; M${n + 1} b = 2; } `).join("");
     const value = await readAs(`syntax = "proto3"; ${text} message M60 { int32 x = 1; }`, "0a00");

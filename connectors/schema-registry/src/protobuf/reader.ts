@@ -151,7 +151,8 @@ class Compiler {
         if (value !== null) into[name] = value;
       }
     };
-    const absent = field.presence === "optional" || (field.presence === "legacy" && this.#options.optionalForProto2);
+    const says = field.presence === "optional" || (field.presence === "legacy" && this.#options.optionalForProto2);
+    const absent = says && schema.optional;
     const fallback = this.#fallback(field, schema);
     return { take, empty: absent ? null : () => fallback };
   }
