@@ -127,6 +127,14 @@ export const RECORD_MUTANTS: readonly Mutant[] = [
     tests: SINK,
   },
   {
+    invariant: 3,
+    guard: "records of partitions that went away are passed over when they fail",
+    file: "runtime/src/task/error-handler.ts",
+    find: "if (loop.isWanted?.(fault.index) === false) {",
+    replace: "if (loop.isWanted === null) {",
+    tests: SINK,
+  },
+  {
     invariant: 2,
     guard: "a late answer to a commit is not believed",
     file: "runtime/src/task/sink-commits.ts",
