@@ -70,6 +70,7 @@ const JVM_WORKER_LIFE_MS = 365 * DAY_MS;
 /** A worker's certificate is renewed when less than this is left. */
 const RENEW_WORKER_BEFORE_MS = 30 * DAY_MS;
 const LOOK_AGAIN_MS = 60_000;
+const JAVA_KEYS = [KEYSTORE_P12, TRUSTSTORE_P12, KEYSTORE_PASSWORD];
 
 const STEP_EVENTS = {
   introduce: "A new certificate authority was made; the workers get to trust it beside the present one.",
@@ -193,7 +194,7 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
     signal: AbortSignal,
   ): Promise<string> {
     const kept = pairOf(worker);
-    const isWhole = isJvm(resource) === (worker?.data?.[KEYSTORE_P12] !== undefined);
+    const isWhole = JAVA_KEYS.every((key) => isJvm(resource) === (worker?.data?.[key] !== undefined));
     const usable =
       kept !== null &&
       isWhole &&
@@ -204,7 +205,8 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
       return certificatesMark(kept, authority);
     }
     const pair = usable ? kept : await issueCertificate(authority.signing, subjectOf(resource), now());
-    await kube.apply(Secrets, buildWorkerSecret(resource, pair, authority), signal);
+    const files = isJvm(resource) ? javaFiles(pair, authority, worker) : {};
+    await kube.apply(Secrets, buildWorkerSecret(resource, { ...pemFiles(pair, authority), ...files }), signal);
     return certificatesMark(pair, authority);
   }
 
@@ -293,26 +295,32 @@ function pairOf(secret: Secret | null): KeyPair | null {
   return certificate === "" || key === "" ? null : { certificate, key };
 }
 
-/** `keystore.pem` is key and certificate in one file: the worker reads them in one step. Java's workers get Java's files beside it. */
-function buildWorkerSecret(resource: KafkaConnect, { certificate, key }: KeyPair, { trusted }: Authority): Secret {
+function buildWorkerSecret(resource: KafkaConnect, data: Readonly<Record<string, string>>): Secret {
   return {
     apiVersion: "v1",
     kind: "Secret",
     metadata: objectMeta(resource, restSecretName(resource.metadata.name), undefined),
     type: "kubernetes.io/tls",
-    data: {
-      "tls.crt": encode(certificate),
-      "tls.key": encode(key),
-      "ca.crt": encode(trusted.join("")),
-      "keystore.pem": encode(key + certificate),
-      ...(isJvm(resource) ? javaFiles({ certificate, key }, trusted) : {}),
-    },
+    data,
   };
 }
 
-/** The password is as secret as the key in the same Secret; Java wants one. */
-function javaFiles(pair: KeyPair, trusted: readonly string[]): Readonly<Record<string, string>> {
-  const password = randomBytes(24).toString("base64url");
+/** `keystore.pem` is key and certificate in one file: the worker reads them in one step. */
+function pemFiles({ certificate, key }: KeyPair, { trusted }: Authority): Readonly<Record<string, string>> {
+  return {
+    "tls.crt": encode(certificate),
+    "tls.key": encode(key),
+    "ca.crt": encode(trusted.join("")),
+    "keystore.pem": encode(key + certificate),
+  };
+}
+
+/**
+ * The password is as secret as the key in the same Secret; Java wants one. It stays the one of `former`: a worker reads it once, but the
+ * files also each time that it calls another worker.
+ */
+function javaFiles(pair: KeyPair, { trusted }: Authority, former: Secret | null): Readonly<Record<string, string>> {
+  const password = decode(former?.data?.[KEYSTORE_PASSWORD]) || randomBytes(24).toString("base64url");
   return {
     [KEYSTORE_P12]: toKeyStore(pair, { alias: "worker", password }).toString("base64"),
     [TRUSTSTORE_P12]: toTrustStore(trusted).toString("base64"),

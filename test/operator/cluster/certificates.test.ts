@@ -169,7 +169,7 @@ describe("certificates of a cluster", () => {
   });
 
   it("of JVM workers last a year, and come as Java's files with a password of their own", async () => {
-    const { clock, keep, nextWith, secret, shown, kube } = setUp({ runtime: "Jvm" });
+    const { clock, keep, nextWith, secret, shown, text, kube } = setUp({ runtime: "Jvm" });
     const mark = await keep();
     assert.deepEqual(Object.keys(secret("tls").data ?? {}).toSorted(), [
       "ca.crt",
@@ -181,15 +181,23 @@ describe("certificates of a cluster", () => {
       "truststore.p12",
     ]);
     const { certificate } = shown();
+    const password = text("tls", "keystore.password");
     clock.nowMs += 330 * DAY_MS;
     assert.equal(await nextWith(mark, mark), mark);
     clock.nowMs += 6 * DAY_MS;
     assert.notEqual(await nextWith(mark, mark), mark);
     assert.notEqual(shown().certificate, certificate);
-    const { "keystore.p12": _lost, ...rest } = secret("tls").data ?? {};
-    kube.put(Secrets, { ...secret("tls"), data: rest });
-    await nextWith(mark, mark);
-    assert.ok(secret("tls").data?.["keystore.p12"] !== undefined, "made again");
+    assert.equal(
+      text("tls", "keystore.password"),
+      password,
+      "workers that run read new files with the password they know",
+    );
+    for (const key of ["keystore.p12", "truststore.p12", "keystore.password"]) {
+      const rest = Object.entries(secret("tls").data ?? {}).filter(([name]) => name !== key);
+      kube.put(Secrets, { ...secret("tls"), data: Object.fromEntries(rest) });
+      await nextWith(mark, mark);
+      assert.ok(secret("tls").data?.[key] !== undefined, `${key} made again`);
+    }
   });
 
   it("survive the loss of the authority: what the workers show stays trusted", async () => {
