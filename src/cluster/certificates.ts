@@ -63,6 +63,9 @@ export interface CertificateDeps {
   readonly now: () => number;
 }
 
+/** What a worker shows and trusts; `none`: nothing that others depend on. */
+type Told = NonNullable<SelfInfo["tls"]> | "none" | "unknown";
+
 const DAY_MS = 86_400_000;
 const WORKER_LIFE_MS = 90 * DAY_MS;
 /** Where each new certificate is a roll. */
@@ -158,13 +161,13 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
     const use = { nowMs: now(), renew: seen.renew, trustedByAll: null, switchedByAll: false };
     if (next === null && trusted.length === 1) return use;
     const told = await Promise.all(
-      seen.pods.flatMap(({ ip, ended, certificates }): Promise<NonNullable<SelfInfo["tls"]> | null>[] => {
-        if (certificates !== null) return [Promise.resolve(toTls(certificates))];
-        return ip === null || ended !== null ? [] : [ask(cluster, ip, signal)];
+      seen.pods.map(async ({ ip, ended, certificates }): Promise<Told> => {
+        if (certificates !== null) return toTls(certificates);
+        return ip === null || ended !== null ? "none" : await ask(cluster, ip, signal);
       }),
     );
-    const known = told.flatMap((tls) => (tls === null ? [] : [tls]));
-    if (known.length < told.length) return use;
+    if (told.includes("unknown")) return use;
+    const known = told.filter((tls) => typeof tls === "object");
     const shown = pairOf(seen.worker);
     const switched = shown !== null && isIssuedBy(shown, signing.certificate);
     const current = switched ? fingerprintOf(shown.certificate) : null;
@@ -179,11 +182,13 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
     };
   }
 
-  async function ask(cluster: ObjectKey, ip: string, signal: AbortSignal) {
+  async function ask(cluster: ObjectKey, ip: string, signal: AbortSignal): Promise<Told> {
     try {
-      return (await connect.self({ cluster, ip }, signal)).tls ?? null;
+      return (await connect.self({ cluster, ip }, signal)).tls ?? "unknown";
     } catch (error) {
-      if (isConnectError(error)) return null;
+      // Apache's worker, open: it shows no certificate, and reads whom it trusts each time that it calls another one.
+      if (isConnectError(error, "not-found")) return "none";
+      if (isConnectError(error)) return "unknown";
       throw error;
     }
   }

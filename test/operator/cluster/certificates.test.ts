@@ -26,6 +26,7 @@ function setUp(spec: Partial<KafkaConnectSpec> = {}) {
   const connect = {
     async self({ ip }: Worker): Promise<SelfInfo> {
       const tls = loaded.get(ip);
+      if (spec.runtime === "Jvm") throw new ConnectRestError("not-found", "HTTP 404 Not Found");
       if (tls === undefined) throw new ConnectRestError("unreachable", "nobody answers");
       return { workerId: ip, memberId: "m", podUid: null, draining: false, tls };
     },
@@ -166,6 +167,20 @@ describe("certificates of a cluster", () => {
     assert.deepEqual(last.split(" "), [shown().certificate, ...trusted()].map(fingerprintOf));
     assert.equal(trusted().length, 1);
     assert.equal(await nextWith(last, last), last);
+  });
+
+  it("of open JVM workers, which show none, move to a new authority without waiting for them", async () => {
+    const { kube, keep, next, secret, shown, text, trusted } = setUp({ runtime: "Jvm", rest: { security: "Open" } });
+    await keep();
+    const old = text("ca", "ca.crt");
+    kube.put(Secrets, {
+      ...secret("ca"),
+      metadata: { ...secret("ca").metadata, annotations: { [RENEW_ANNOTATION]: "" } },
+    });
+    for (let step = 0; step < 3; step += 1) await next();
+    assert.notEqual(text("ca", "ca.crt"), old);
+    assert.deepEqual(trusted(), [text("ca", "ca.crt")]);
+    assert.equal(isIssuedBy(shown(), text("ca", "ca.crt")), true);
   });
 
   it("of JVM workers last a year, and come as Java's files with a password of their own", async () => {
