@@ -227,7 +227,12 @@ Producer::Outcome Producer::ProduceOne(const Chunk& chunk, size_t index) {
 
 // Refused on the spot. What was queued before goes its way.
 void Producer::Refuse(uint32_t slot, uint32_t index, rd_kafka_resp_err_t code, const char* message) {
-  ClientError failure;
+  ClientError failure = {code, false, message != nullptr ? message : rd_kafka_err2str(code)};
+  if (code == RD_KAFKA_RESP_ERR__FATAL) {
+    // It has ended, and its thread has not been told yet. This code says nothing.
+    failure = FatalError();
+    message = failure.message.c_str();
+  }
   {
     std::lock_guard<std::mutex> lock(mutex_);
     Batch& batch = *slots_[slot];
@@ -238,7 +243,6 @@ void Producer::Refuse(uint32_t slot, uint32_t index, rd_kafka_resp_err_t code, c
       batch.messages.push_back(message);
     }
     batch.refusals.push_back({static_cast<int32_t>(index), code, text});
-    failure = {code, false, message != nullptr ? message : rd_kafka_err2str(code)};
   }
   outstanding_--;
   if (options_.stop_on_failure) Stop(failure);
@@ -307,7 +311,7 @@ void Producer::Abort() {
   Close();
 }
 
-// Why the client has ended; code 0 if it has not. librdkafka tells whatever it drops from then on by _FATAL, which says nothing.
+// Why the client has ended; code 0 if it has not.
 ClientError Producer::FatalError() {
   char reason[512];
   const rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk_, reason, sizeof reason);
@@ -317,12 +321,7 @@ ClientError Producer::FatalError() {
   return {code, !asked_for, reason};
 }
 
-void Producer::Stop(const ClientError& given) {
-  ClientError failure = given;
-  if (given.code == RD_KAFKA_RESP_ERR__FATAL) {
-    const ClientError fatal = FatalError();
-    if (fatal.code != RD_KAFKA_RESP_ERR_NO_ERROR) failure = fatal;
-  }
+void Producer::Stop(const ClientError& failure) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     // The record that was refused says more than the consequence that librdkafka drew from it.

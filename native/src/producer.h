@@ -93,7 +93,7 @@ class Producer : public Client {
   void ServeError(rd_kafka_event_t* event);
   void Settle(uint32_t slot);
   ClientError FatalError();
-  void Stop(const ClientError& given);
+  void Stop(const ClientError& failure);
   void PurgeQueue();
   void RunTransaction(TransactionStep step);
   TransactionEnd TransactOnce(TransactionStep step);

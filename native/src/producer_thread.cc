@@ -71,7 +71,6 @@ void Producer::ServeReports(rd_kafka_event_t* event) {
   int64_t served = 0;
   bool settled = false;
   ClientError failure;
-  const ClientError fatal = FatalError();
   {
     std::lock_guard<std::mutex> lock(mutex_);
     while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
@@ -83,8 +82,7 @@ void Producer::ServeReports(rd_kafka_event_t* event) {
       batch.outstanding--;
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         // Not rd_kafka_message_produce_errstr: it points into the broker's answer, which librdkafka 2.12 has freed by now.
-        const bool by_end = message->err == RD_KAFKA_RESP_ERR__FATAL && !fatal.message.empty();
-        const char* text = by_end ? fatal.message.c_str() : rd_kafka_err2str(message->err);
+        const char* text = rd_kafka_err2str(message->err);
         if (batch.messages.empty() || batch.messages.back() != text) batch.messages.push_back(text);
         batch.refusals.push_back({static_cast<int32_t>(index), message->err, static_cast<int32_t>(batch.messages.size() - 1)});
         if (failure.code == RD_KAFKA_RESP_ERR_NO_ERROR && !WasPurged(message->err)) {

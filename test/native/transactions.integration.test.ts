@@ -95,6 +95,33 @@ describe("transactions of the native producer", { timeout: 280_000 }, () => {
     assert.deepEqual(await readCommitted(topic, "by its successor"), ["by its successor"]);
   });
 
+  it("tells a fenced producer that goes on sending that it is fenced, and each record why it was dropped", async () => {
+    const topic = await createTopic(kafka.bootstrap);
+    const id = uniqueName("txn");
+    const zombie = await openProducer(id);
+    await transaction(zombie, topic, ["by the zombie"]);
+    await zombie.flush(signal);
+    zombie.takeSettled();
+    await openProducer(id);
+    const dropped: string[] = [];
+    const goOn = async () => {
+      for (;;) {
+        // As fast as it can, so that it hears of its end from librdkafka, too, which refuses the next record.
+        const late = Array.from({ length: 100 }, (_, index) => record(topic, `late ${index}`));
+        await zombie.send(late, signal);
+        for (const { failures } of zombie.takeSettled()) dropped.push(...failures.map(({ message }) => message));
+      }
+    };
+    await assert.rejects(goOn, { code: "fenced" });
+    await eventually("the reports", () => zombie.outstanding() === 0);
+    for (const { failures } of zombie.takeSettled()) dropped.push(...failures.map(({ message }) => message));
+    assert.ok(dropped.length > 0);
+    assert.deepEqual(
+      dropped.filter((message) => /Local: Fatal error/.test(message)),
+      [],
+    );
+  });
+
   it("commits nothing of a transaction with a refused record", async () => {
     const topic = await createTopic(kafka.bootstrap, { config: { "max.message.bytes": "10000" } });
     const producer = await openProducer(uniqueName("txn"));
