@@ -588,6 +588,13 @@ message Everything {
     }
     const rescaled = `${p3}import "confluent/type/decimal.proto"; message D { confluent.type.Decimal d = 1 [(confluent.field_meta) = { params: [{ key: "scale", value: "3" }] }]; }`;
     assert.deepEqual(await readAs(rescaled, "0a050a01051801"), { d: fromUnscaled(500n) });
+    // A message that cannot be used is no trouble to the others of its file.
+    const mixed =
+      'syntax = "proto2"; message S { optional string s = 1; } message G { repeated group P = 1 { optional int32 a = 2; } }';
+    assert.deepEqual(await readAs(mixed, "0a0178"), { s: "x" });
+    const extended =
+      'syntax = "proto2"; message X { optional int32 a = 1; extensions 100 to 200; } extend X { optional string more = 100; }';
+    assert.deepEqual(await readAs(extended, "0801a206016d"), { a: 1 });
     // What is not known, groups too, is passed over.
     assert.deepEqual(await readAs(`${p3}message S { string s = 1; }`, "1b23240a012a1c0a0178"), { s: "x" });
     assert.deepEqual(await readAs(`${p3}message E { enum K { A = 0; } K k = 1; }`, "0807"), {

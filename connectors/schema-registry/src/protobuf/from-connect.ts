@@ -103,7 +103,14 @@ interface Growing extends ProtoMessage {
   readonly enums: ProtoEnum[];
 }
 
-const growing = (fullName: string): Growing => ({ fullName, fields: [], oneofs: [], messages: [], enums: [] });
+const growing = (fullName: string): Growing => ({
+  fullName,
+  fields: [],
+  oneofs: [],
+  messages: [],
+  enums: [],
+  fault: null,
+});
 
 interface FieldPlace {
   readonly name: string;

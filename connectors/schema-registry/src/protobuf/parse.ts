@@ -62,11 +62,17 @@ function typesIn(space: protobuf.ReflectionObject | null): readonly protobuf.Typ
   return space.nestedArray.filter((each) => each instanceof protobuf.Type).filter((each) => !isGroup(each));
 }
 
+/** A message that is not complete yet. */
+interface Growing extends ProtoMessage {
+  readonly fields: ProtoField[];
+  fault: string | null;
+}
+
 /** Messages and enums by the objects of the parser; a message's fields are made at the end, when all messages are there. */
 class Translation {
   readonly #messages = new Map<protobuf.Type, ProtoMessage>();
   readonly #enums = new Map<protobuf.Enum, ProtoEnum>();
-  readonly #unfinished: { readonly type: protobuf.Type; readonly fields: ProtoField[] }[] = [];
+  readonly #unfinished: { readonly type: protobuf.Type; readonly message: Growing }[] = [];
 
   message(type: protobuf.Type): ProtoMessage {
     const known = this.#messages.get(type);
@@ -76,18 +82,23 @@ class Translation {
     const oneofs = type.oneofsArray.filter((each) => !isSynthetic(each)).map((each) => each.name);
     const messages: ProtoMessage[] = [];
     const enums = type.nestedArray.filter((each) => each instanceof protobuf.Enum).map((each) => this.#enum(each));
-    const message: ProtoMessage = { fullName: bare(type), fields, oneofs, messages, enums };
+    const message: Growing = { fullName: bare(type), fields, oneofs, messages, enums, fault: null };
     this.#messages.set(type, message);
-    this.#unfinished.push({ type, fields });
+    this.#unfinished.push({ type, message });
     messages.push(...typesIn(type).map((each) => this.message(each)));
     return message;
   }
 
   finish(): void {
     for (let next = this.#unfinished.pop(); next !== undefined; next = this.#unfinished.pop()) {
-      const { type, fields } = next;
-      const own = type.fieldsArray.filter((field) => field.declaringField === undefined || !field.name.startsWith("."));
-      fields.push(...own.map((field) => this.#field(field, bare(type))));
+      const { type, message } = next;
+      const own = type.fieldsArray.filter((field) => field.declaringField === null || !field.name.startsWith("."));
+      try {
+        message.fields.push(...own.map((field) => this.#field(field, bare(type))));
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        message.fault = error.message; // Told to those that use it.
+      }
     }
   }
 
@@ -175,6 +186,7 @@ function entryOf(field: protobuf.MapField, value: ProtoType, owner: string): Pro
     oneofs: [],
     messages: [],
     enums: [],
+    fault: null,
   };
 }
 

@@ -65,6 +65,8 @@ export interface ProtoMessage {
   readonly oneofs: readonly string[];
   readonly messages: readonly ProtoMessage[];
   readonly enums: readonly ProtoEnum[];
+  /** Why the message cannot be used, others of its file notwithstanding; null: it can. */
+  readonly fault: string | null;
 }
 
 /** One .proto file. */

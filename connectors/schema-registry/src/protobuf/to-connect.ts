@@ -88,6 +88,7 @@ class Translation {
     if (this.#open.has(message)) {
       throw new DataError(`${message.fullName} holds itself; recursive types are not supported`);
     }
+    if (message.fault !== null) throw new DataError(message.fault);
     this.#open.add(message);
     const unions = message.oneofs.flatMap((oneof) => this.#union(message, oneof));
     const fields = message.fields

@@ -46,6 +46,7 @@ class Compiler {
   }
 
   message(message: ProtoMessage, schema: Schema): Write {
+    if (message.fault !== null) throw new DataError(message.fault);
     const named = new Map(message.fields.map((field) => [field.name, field]));
     const fields = (schema.fields ?? []).flatMap(({ name, schema: inner }): readonly FieldWriter[] => {
       if (isUnion(inner)) return this.#union(named, message, name, inner);
