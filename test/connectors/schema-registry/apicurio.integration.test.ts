@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { avroConverter, protobufConverter } from "@headrace/schema-registry";
+import { avroConverter, jsonSchemaConverter, protobufConverter } from "@headrace/schema-registry";
 import {
   decimalSchema,
   fromUnscaled,
@@ -64,6 +64,15 @@ describe("converters with a real Apicurio Registry, by its compatible API", () =
       name: "DataError",
       message: /\(404\)/,
     });
+  });
+
+  it("registers JSON Schema, reads it back, and finds it again", async () => {
+    const json = (config: Record<string, string> = {}) => compileFor(jsonSchemaConverter, server.compatibleUrl, config);
+    const data = { schema: ORDER, value: { id: 2n ** 60n, note: null } };
+    const payload = await encoded(json(), "json-orders", data);
+    assert.deepEqual((await decoded(json(), "json-orders", payload)).value, data.value);
+    const again = await encoded(json({ "auto.register.schemas": "false" }), "json-orders", data);
+    assert.ok(payload !== null && again?.equals(payload) === true);
   });
 
   const protobuf = (config: Record<string, string> = {}) =>
