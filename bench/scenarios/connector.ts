@@ -28,7 +28,7 @@ export interface Place {
     | { readonly command: string; readonly args: readonly string[]; readonly progress: () => Promise<number> };
   /** Of a sink: records that have come. */
   readonly progress?: () => Promise<number> | number;
-  /** Ids of all records that have come: of a sink, or of a client that writes no topic. */
+  /** Ids of all records that have come, read by `idOf`: of a sink, or of a client that writes no topic. */
   readonly ids?: () => Promise<readonly number[]> | readonly number[];
   close(): Promise<void> | void;
 }
@@ -147,9 +147,18 @@ async function check({ bench, work, place, topic, total }: Run, isClient: boolea
   const distinct = new Set(ids);
   if (distinct.size !== total || ids?.length !== total)
     throw new Error(`${ids?.length} records with ${distinct.size} different ids have come instead of ${total}`);
+  if (isTold) return;
+  const misplaced = ids.findIndex((id, index) => id <= (ids[index - 1] ?? -1));
+  if (misplaced !== -1)
+    throw new Error(`record ${ids[misplaced]} of ${topic} came behind record ${ids[misplaced - 1]}`);
 }
 
-const WithId = z.object({ id: z.coerce.number() });
+const Row = z.object({ id: z.coerce.number(), note: z.literal(NOTE) });
+
+/** The id of a record that has come. Throws if it is not as it was written. */
+export function idOf(row: unknown): number {
+  return Row.parse(row).id;
+}
 
 async function idsIn(
   bench: Bench,
@@ -159,7 +168,7 @@ async function idsIn(
   await bench.topics.read(topic, total, (value) => {
     let found: unknown = JSON.parse(String(value));
     for (const name of path) found = z.record(z.string(), z.unknown()).parse(found)[name];
-    ids.push(WithId.parse(found).id);
+    ids.push(idOf(found));
   });
   return ids;
 }

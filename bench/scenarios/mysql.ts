@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { startMariadb } from "#dev/mariadb.ts";
-import { besideClient, NOTE } from "./connector.ts";
+import { besideClient, idOf, NOTE } from "./connector.ts";
 
 /** A topic into a table of a real MariaDB, beside an INSERT per batch; or a table into a topic, beside one streamed SELECT. */
 export const mysql = (role: "sink" | "source", count: number) =>
@@ -32,8 +32,8 @@ export const mysql = (role: "sink" | "source", count: number) =>
             return Number(row?.["n"] ?? 0);
           },
           async ids() {
-            const [rows] = await client.query<RowDataPacket[]>(`SELECT id FROM ${database}.rows_in`);
-            return rows.map(({ id }) => Number(id));
+            const [rows] = await client.query<RowDataPacket[]>(`SELECT id, note FROM ${database}.rows_in`);
+            return rows.map(idOf);
           },
         };
         const source = {

@@ -5,7 +5,7 @@ import { startPostgres } from "#dev/postgres.ts";
 import { postgresBin } from "#dev/setup/postgres.ts";
 import { eventually } from "#support/worker.ts";
 import type { Bench } from "../scenario.ts";
-import { besideClient, NOTE } from "./connector.ts";
+import { besideClient, idOf, NOTE } from "./connector.ts";
 
 /** Rows of a transaction of the captured table. */
 const TRANSACTION = 1_000;
@@ -64,8 +64,8 @@ export const postgresSink = (count: number) =>
             return rows[0]?.n ?? 0;
           },
           async ids() {
-            const { rows } = await client.query<{ id: number }>("SELECT id FROM rows_in");
-            return rows.map(({ id }) => id);
+            const { rows } = await client.query("SELECT id, note FROM rows_in");
+            return rows.map(idOf);
           },
           close: drop,
         };
@@ -137,6 +137,8 @@ export const postgresCapture = (count: number) =>
     },
   });
 
+const INSERTION = /^table public\.rows_out: INSERT: id\[integer\]:(?<id>\d+) note\[text\]:'(?<note>.*)'$/gm;
+
 /** Counts the insertions that pg_recvlogical writes into a file, which may not be there yet. */
 function followChanges(file: string) {
   const fd = openSync(file, "a+");
@@ -157,10 +159,7 @@ function followChanges(file: string) {
       }
       return found;
     },
-    ids: () =>
-      [...readFileSync(file, "utf8").matchAll(/^table public\.rows_out: INSERT: id\[integer\]:(\d+) /gm)].map(
-        ([, id]) => Number(id),
-      ),
+    ids: () => [...readFileSync(file, "utf8").matchAll(INSERTION)].map(({ groups }) => idOf(groups)),
     close: () => closeSync(fd),
   };
 }

@@ -1,13 +1,11 @@
 import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
-import { z } from "zod";
 import { startS3 } from "#dev/s3.ts";
-import { besideClient, NOTE } from "./connector.ts";
+import { besideClient, idOf, NOTE } from "./connector.ts";
 
 /** Objects of a run. */
 const OBJECTS = 20;
 const ACCESS = { accessKey: "bench-key", secretKey: "bench-secret" } as const;
-const Line = z.object({ id: z.number() });
 
 /** A topic into objects of JSON lines on a real S3 server, or such objects into a topic; beside signed requests, one after the other. */
 export const s3 = (role: "sink" | "source", count: number) =>
@@ -42,7 +40,7 @@ export const s3 = (role: "sink" | "source", count: number) =>
               String(bytes)
                 .split("\n")
                 .slice(0, -1)
-                .map((line) => Line.parse(JSON.parse(line)).id),
+                .map((line) => idOf(JSON.parse(line))),
             ),
         };
         const source = {
