@@ -75,6 +75,9 @@ const JVM_STORES: Properties = {
   [`${PREFIX}.truststore.type`]: "PKCS12",
   [`${PREFIX}.truststore.location`]: `${CERTIFICATES_DIR}/${TRUSTSTORE_P12}`,
   [`${PREFIX}.truststore.password`]: PASSWORD,
+  // While the runtime changes they call Headrace's workers by their addresses, which no certificate has. It is enough that one for servers is
+  // the authority's: it signs such for the workers of this cluster only.
+  [`${PREFIX}.endpoint.identification.algorithm`]: "",
   // Some versions of Kafka fail without: they look for the list, which may be empty, among these settings only.
   [`${PREFIX}.cipher.suites`]: "",
 };
