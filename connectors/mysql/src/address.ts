@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { ConfigError } from "@headrace/sdk";
+import type { ConnectionSettings } from "@headrace/sql";
 import { connectionUrl } from "@headrace/sql";
-import type { ConnectionSettings } from "./connection-keys.ts";
 
 /** Ways of TLS: none; where the server has it; without a look at the certificate; its chain; its chain and the host's name. */
 export type TlsMode = "disabled" | "preferred" | "required" | "verify-ca" | "verify-identity";

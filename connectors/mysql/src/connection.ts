@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { connect as connectSocket } from "node:net";
 import { ConfigError, RetriableError } from "@headrace/sdk";
+import type { ConnectionSettings } from "@headrace/sql";
 import { KEEP_ALIVE_MS } from "@headrace/sql";
 import { createConnection, type Connection as Driver, type FieldPacket, type SslOptions } from "mysql2";
 import { type Address, toAddress } from "./address.ts";
-import type { ConnectionSettings } from "./connection-keys.ts";
 import { toRetriable } from "./errors.ts";
 
 /** A value as the driver gives it: text, bytes, or a small number. */

@@ -1,6 +1,5 @@
-import type { Database } from "@headrace/sql";
+import type { ConnectionSettings, Database } from "@headrace/sql";
 import { type Connection, connect, PATIENCE_S } from "./connection.ts";
-import type { ConnectionSettings } from "./connection-keys.ts";
 import { toRetriable } from "./errors.ts";
 import { quote } from "./sql-text.ts";
 

@@ -1,5 +1,7 @@
-import { config, RetriableError } from "@headrace/sdk";
+import { RetriableError } from "@headrace/sdk";
 import {
+  type ConnectionSettings,
+  connectionKeys,
   connectionUrl,
   isNetworkError,
   KEEP_ALIVE_MS,
@@ -8,22 +10,11 @@ import {
   withAbort as withCut,
 } from "@headrace/sql";
 import { Client } from "pg";
-import type { z } from "zod";
 
-/** Keys by which the database is reached, as the JDBC connectors call them. */
-export const CONNECTION_KEYS = config.group("Connection", {
-  "connection.url": config
-    .nonEmpty()
-    .describe("postgresql://host:port/database, or the same with jdbc: before it; ?sslmode=verify-full for TLS."),
-  "connection.user": config.text().optional().describe("User; not given: the URL's."),
-  "connection.password": config.password().optional().describe("Password; not given: the URL's."),
-  "connection.timeout.ms": config
-    .int({ min: 1 })
-    .default(10_000)
-    .describe("Time to connect, ms.")
-    .meta({ importance: "LOW" }),
-});
-type Settings = z.output<z.ZodObject<typeof CONNECTION_KEYS>>;
+/** Keys by which the database is reached. */
+export const CONNECTION_KEYS = connectionKeys(
+  "postgresql://host:port/database, or the same with jdbc: before it; ?sslmode=verify-full for TLS.",
+);
 
 /** What is wrong with a URL, or null. */
 export function urlProblem(url: string): string | null {
@@ -34,7 +25,7 @@ export function urlProblem(url: string): string | null {
  * Connects. Rejects with RetriableError while the database is not there. A query under way is ended when the signal aborts, with its
  * connection. With `replication` the connection takes the commands of PostgreSQL's streaming replication protocol.
  */
-export async function connect(settings: Settings, signal: AbortSignal, replication = false): Promise<Client> {
+export async function connect(settings: ConnectionSettings, signal: AbortSignal, replication = false): Promise<Client> {
   signal.throwIfAborted();
   const options = {
     connectionString: connectionString(settings),
@@ -73,7 +64,7 @@ export async function connect(settings: Settings, signal: AbortSignal, replicati
 const broken = new WeakSet<Client>();
 
 /** The URL with the user and the password that the other keys name: pg would take no heed of them beside a URL. */
-function connectionString(settings: Settings): string {
+function connectionString(settings: ConnectionSettings): string {
   const { "connection.user": user, "connection.password": password } = settings;
   if (user !== undefined || password !== undefined) return connectionUrl(settings).href;
   return settings["connection.url"].trim().replace(/^jdbc:/, "");
@@ -119,7 +110,7 @@ export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
 export const quoteTable = (name: string): string => quoteParts({ quote }, name);
 
 /** What sinks and sources have in common. */
-export const databaseOf = (settings: Settings) => ({
+export const databaseOf = (settings: ConnectionSettings) => ({
   connect: (signal: AbortSignal) => connect(settings, signal),
   isOpen: (client: Client) => !broken.has(client),
   close,

@@ -1,3 +1,5 @@
+export type { ConnectionSettings } from "./connection-keys.ts";
+export { connectionKeys } from "./connection-keys.ts";
 export type { Database } from "./database.ts";
 export {
   connectionProblems,

@@ -1,7 +1,7 @@
 import { ConfigError, DataError } from "@headrace/sdk";
+import type { ConnectionSettings } from "@headrace/sql";
 import { createRowShape, type Operand, type SourceDatabase, type TableName, timestampText } from "@headrace/sql";
 import type { Connection, Raw } from "../connection.ts";
-import type { ConnectionSettings } from "../connection-keys.ts";
 import { databaseOf } from "../database.ts";
 import { quote, textLiteral } from "../sql-text.ts";
 import { columnOf, type FieldInfo, isZoneless, type MysqlColumnRules } from "./column.ts";

@@ -1,4 +1,5 @@
 import { ConfigError } from "@headrace/sdk";
+import type { ConnectionSettings } from "@headrace/sql";
 import {
   type Change,
   type Place,
@@ -11,7 +12,6 @@ import {
   UTC,
 } from "@headrace/sql";
 import type { Connection } from "../connection.ts";
-import type { ConnectionSettings } from "../connection-keys.ts";
 import { databaseOf } from "../database.ts";
 import { errorNumber, isOfRecord } from "../errors.ts";
 import { quote, textLiteral } from "../sql-text.ts";
