@@ -22,9 +22,8 @@ export const NAMESPACE = "inventory";
 const CONNECTORS = 4;
 
 const FIRST_ROWS = 1_000;
-const ROUNDS = 90;
-/** The worker is killed behind this one. */
-const KILL_AFTER = 30;
+/** Transactions before the kill, those that are made at once for it, and after it. */
+const ROUNDS = { before: 30, atOnce: 10, after: 50 } as const;
 const ROUND_PAUSE_MS = 50;
 /** Of everything that is waited for; far more than it takes. */
 const PATIENCE_MS = 480_000;
@@ -72,20 +71,20 @@ export async function runInventory({
     checks.note("the first reading is in all targets", true, `${FIRST_ROWS} rows`);
     say(`\n$ kubectl get kc,kctr\n${(await kubectl(["get", "kc,kctr"])).trimEnd()}`);
 
-    say(`\n── ${ROUNDS} transactions change the items: some come, some change, some go`);
-    let killed: Killed | null = null;
-    for (let round = 1; round <= ROUNDS; round += 1) {
-      await systems.postgres.sql(workload.round(), "shop");
-      if (round === KILL_AFTER) killed = await killWorker({ connectors, workload, say, kubectl });
-      await sleep(ROUND_PAUSE_MS);
-    }
+    const transactions = ROUNDS.before + ROUNDS.atOnce + ROUNDS.after;
+    say(`\n── ${transactions} transactions change the items: some come, some change, some go`);
+    await change(systems, workload, ROUNDS.before);
+    const killed = await killWorker({ connectors, systems, workload, say, kubectl });
+    const underway = `${killed.underway} changes had not come to the service yet`;
+    checks.note("the worker was killed while changes were on their way", killed.underway > 0, underway);
+    await change(systems, workload, ROUNDS.after);
     await complete(systems, workload);
-    if (killed !== null) await comesBack({ killed, connectors, systems, checks });
+    await comesBack({ killed, connectors, systems, checks });
     say(`\n$ kubectl get kc,kctr\n${(await kubectl(["get", "kc,kctr"])).trimEnd()}`);
-    const shown = await kubectl(["get", "kc,kctr,event", "-o", "json"]);
+    const shown = await kubectl(["get", "kc,kctr,event,configmap", "-o", "json"]);
     const leaked = systems.secrets.filter((secret) => shown.includes(secret)).length;
     checks.note(
-      "no password, key or token is in the resources or events",
+      "no password, key or token is in the resources, ConfigMaps or events",
       leaked === 0,
       `${systems.secrets.length} looked for`,
     );
@@ -95,7 +94,7 @@ export async function runInventory({
   return await settle({ systems, workload, checks });
 }
 
-/** The worker that was killed is there again and has its share; meanwhile the other one has done its work. */
+/** What was changed after the kill has come, and the worker that was killed is there again and has its share. */
 async function comesBack({
   killed,
   connectors,
@@ -109,7 +108,7 @@ async function comesBack({
 }): Promise<void> {
   const first = systems.service.requests().find(({ id }) => id === killed.nextId);
   checks.note(
-    "changes made after the kill have come by way of the other worker",
+    "changes made after the kill have come",
     first !== undefined,
     `the first one ${((first?.atMs ?? Number.NaN) - killed.atMs) / 1000} s after it`,
   );
@@ -156,26 +155,45 @@ interface Killed {
   readonly pod: string;
   readonly address: string | undefined;
   readonly atMs: number;
+  /** Changes that the shop had made and the service was not told yet. */
+  readonly underway: number;
   /** The first item that comes afterwards. */
   readonly nextId: number;
 }
 
-/** SIGKILL to the worker that captures the changes, while they go on. */
+async function change({ postgres }: Systems, workload: Workload, rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    await postgres.sql(workload.round(), "shop");
+    await sleep(ROUND_PAUSE_MS);
+  }
+}
+
+/** SIGKILL to the worker that captures the changes, when the first of many have come to the service and others have not. */
 async function killWorker(scene: {
   readonly connectors: ConnectorWatch;
+  readonly systems: Systems;
   readonly workload: Workload;
   readonly say: (line?: string) => void;
   readonly kubectl: (args: readonly string[]) => Promise<string>;
 }): Promise<Killed> {
-  const { connectors, workload, say, kubectl } = scene;
+  const { connectors, systems, workload, say, kubectl } = scene;
+  await complete(systems, workload);
   const address = tasksOf(connectors.get("items"))[0]?.worker;
   const pod = await podAt(kubectl, address);
   const tasks = connectors.all().flatMap(tasksOf);
   const names = tasks.filter(({ worker }) => worker === address).map(({ name }) => name);
   const pid = workerProcess(pod.uid);
   say(`\n── kill -9 of ${pod.name}'s worker process (pid ${pid}), which runs ${names.join(", ")}`);
-  sendSignal(pid, "SIGKILL");
-  return { pod: pod.name, address, atMs: Date.now(), nextId: Math.max(...workload.steps().keys()) + 1 };
+  const before = systems.service.requests().length;
+  const changes = Array.from({ length: ROUNDS.atOnce }, () => workload.round());
+  const kill = async () => {
+    const isComing = () => systems.service.requests().length > before;
+    await until(isComing, () => "no change has come to the service", { timeoutMs: PATIENCE_MS, intervalMs: 5 });
+    sendSignal(pid, "SIGKILL");
+    return account(workload.steps(), toldToService(systems, workload.steps())).missing;
+  };
+  const [underway] = await Promise.all([kill(), systems.postgres.sql(changes.join("\n"), "shop")]);
+  return { pod: pod.name, address, atMs: Date.now(), underway, nextId: Math.max(...workload.steps().keys()) + 1 };
 }
 
 /** Waits until every target has what has happened so far. */
