@@ -226,4 +226,42 @@ describe("LineCutter", () => {
     assert.ok(!later.map(memoryOf).includes(kept));
     assert.ok(second.every(({ value }) => /^b+$/.test(String(value.value))));
   });
+
+  it("keeps lines as they are until they are released, also while blocks are used again", () => {
+    const cutter = new LineCutter(0);
+    const inFlight: { readonly value: Line["text"]; readonly expected: string }[] = [];
+    const blocks = new Set<ArrayBufferLike>();
+    let last: Buffer | null = null;
+    let reads = 0;
+    for (let number = 0, written = 0; written < 10_000_000; ) {
+      const expected: string[] = [];
+      while (expected.length < 300) {
+        number += 1;
+        // Short and long ones, now and then longer than a block, now and then other than ASCII.
+        const length = number % 9_770 === 0 ? 300_000 : (number * 7919) % 1500;
+        expected.push(`${number} ${(number % 5 === 0 ? "ü" : "u").repeat(length)}`);
+      }
+      const bytes = Buffer.from(expected.map((line, index) => `${line}${index % 3 === 0 ? "\r\n" : "\n"}`).join(""));
+      written += bytes.length;
+      const lines: Line[] = [];
+      for (let from = 0; from < bytes.length; ) {
+        const read = bytes.copy(cutter.room(), 0, from);
+        cutter.filled(read);
+        cutter.take(lines, 1_000);
+        from += read;
+      }
+      assert.equal(lines.length, expected.length);
+      for (const [index, { text }] of lines.entries()) {
+        inFlight.push({ value: text, expected: expected[index] ?? "" });
+        if (!(text instanceof Utf8Text)) continue;
+        if (text.bytes !== last) reads += 1;
+        last = text.bytes;
+        blocks.add(text.bytes.buffer);
+      }
+      const released = inFlight.splice(0, Math.max(0, inFlight.length - 2_000));
+      for (const { value, expected: text } of released) assert.equal(value.value, text);
+      cutter.release(released);
+    }
+    assert.ok(blocks.size < reads / 2, `${blocks.size} blocks for ${reads} reads`);
+  });
 });
