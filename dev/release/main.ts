@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, glob, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
@@ -13,6 +13,7 @@ import { readBundleSources } from "../olm/sources.ts";
 import type { Architecture } from "../setup/platform.ts";
 import { artifactsIn, sha256Of, toChecksums, toSignature } from "./checksums.ts";
 import { toProvenance } from "./provenance.ts";
+import { toPublishedLauncher } from "./published-launcher.ts";
 import { changelogSection, disagreements, type VersionPlace } from "./versions.ts";
 
 /**
@@ -72,7 +73,7 @@ for (const { name, reference, digest } of images) console.log(`  crane push ${ou
 console.log(`  helm push ${out}/headrace-${version}.tgz oci://ghcr.io/headrace/charts`);
 console.log(`  helm push ${out}/headrace-crds-${version}.tgz oci://ghcr.io/headrace/charts`);
 console.log(`  docker build -f ${out}/bundle/bundle.Dockerfile -t ghcr.io/headrace/bundle:${version} ${out}/bundle`);
-console.log(`  npm publish FILE   # each npm package: contract, sdk, native, worker, cli, connectors`);
+console.log(`  npm publish FILE   # each npm package: contract, sdk, cli, connectors`);
 if (changes !== "") console.log("\nThe work tree has changes that are in no commit: do not publish this.");
 
 /** Every place that says the version. */
@@ -112,8 +113,39 @@ async function packCharts(): Promise<void> {
   }
 }
 
+/** Those that are for others. Worker and addon are private: they are in the image, since the addon is built for one platform. */
 async function packPackages(): Promise<void> {
-  await run("npm", ["pack", "--workspaces", "--ignore-scripts", `--pack-destination=${out}`], { cwd: repoRoot });
+  const Manifest = z.object({
+    name: z.string(),
+    private: z.boolean().default(false),
+    bin: z.record(z.string(), z.string()).default({}),
+  });
+  const { workspaces } = z
+    .object({ workspaces: z.array(z.string()) })
+    .parse(JSON.parse(await readFile(join(repoRoot, "package.json"), "utf8")));
+  const pack = ["pack", "--ignore-scripts", `--pack-destination=${out}`];
+  const plain: string[] = [];
+  const dir = await mkdtemp(join(tmpdir(), "headrace-release-"));
+  try {
+    for await (const folder of glob(workspaces, { cwd: repoRoot })) {
+      const manifest = Manifest.parse(JSON.parse(await readFile(join(repoRoot, folder, "package.json"), "utf8")));
+      if (manifest.private) continue;
+      if (Object.keys(manifest.bin).length === 0) {
+        plain.push(folder);
+        continue;
+      }
+      const staged = join(dir, folder);
+      await mkdir(staged, { recursive: true });
+      for (const part of ["package.json", "bin", "dist"])
+        await cp(join(repoRoot, folder, part), join(staged, part), { recursive: true });
+      for (const path of new Set(Object.values(manifest.bin)))
+        await writeFile(join(staged, path), toPublishedLauncher(await readFile(join(staged, path), "utf8")));
+      await run("npm", pack, { cwd: staged });
+    }
+    await run("npm", [...pack, ...plain.map((folder) => `--workspace=${folder}`)], { cwd: repoRoot });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
 function toArchitecture(name: string): Architecture {

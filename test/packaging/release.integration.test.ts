@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { generateKeyPairSync, verify } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -24,6 +24,12 @@ const Statement = z.object({
       resolvedDependencies: z.array(z.object({ name: z.string(), digest: z.record(z.string(), z.string()) })),
     }),
   }),
+});
+/** Paths that the manifest of a package names. */
+const Named = z.object({
+  exports: z.record(z.string(), z.union([z.string(), z.object({ types: z.string(), default: z.string() })])).optional(),
+  bin: z.record(z.string(), z.string()).optional(),
+  headrace: z.string().optional(),
 });
 const Index = z.object({ manifests: z.array(z.object({ digest: z.string() })) });
 
@@ -78,7 +84,6 @@ describe("a release", () => {
       "kafkaconnectors.headrace.dev.yaml",
       `headrace-contract-${version}.tgz`,
       `headrace-sdk-${version}.tgz`,
-      `headrace-worker-${version}.tgz`,
       `headrace-cli-${version}.tgz`,
       "bundle/manifests/headrace.clusterserviceversion.yaml",
     ]) {
@@ -125,6 +130,52 @@ describe("a release", () => {
     assert.ok(csv.includes(`name: headrace.v${version}`));
     const changelog = await readFile(join(repoRoot, "CHANGELOG.md"), "utf8");
     assert.ok(changelog.includes((await read("NOTES.md")).trim()));
+  });
+
+  it("has npm packages with everything that their manifests name, none of them sources", async () => {
+    const archives = (await readdir(out)).filter((name) => name.endsWith(".tgz"));
+    let packages = 0;
+    for (const archive of archives) {
+      const { stdout } = await run("tar", ["--list", "--file", join(out, archive)]);
+      const paths = stdout.split("\n");
+      if (!paths.includes("package/package.json")) continue; // A chart.
+      packages += 1;
+      const text = ["--extract", "--to-stdout", "--file", join(out, archive), "package/package.json"];
+      const { exports = {}, bin = {}, headrace } = Named.parse(JSON.parse((await run("tar", text)).stdout));
+      const named = [
+        ...Object.values(exports).flatMap((one) => (typeof one === "string" ? [one] : [one.types, one.default])),
+        ...Object.values(bin),
+        ...(headrace === undefined ? [] : [headrace]),
+      ];
+      assert.ok(named.length > 0, archive);
+      for (const path of named) assert.ok(paths.includes(path.replace(/^\.\//, "package/")), `${archive}: ${path}`);
+      assert.deepEqual(
+        paths.filter((path) => /(?<!\.d)\.ts$/.test(path)),
+        [],
+        archive,
+      );
+    }
+    assert.ok(packages >= 10);
+  });
+
+  it("has a command that runs where it is installed", async () => {
+    const modules = join(dir, "installed/node_modules");
+    for (const name of ["contract", "cli"]) {
+      await mkdir(join(modules, "@headrace", name), { recursive: true });
+      const archive = join(out, `headrace-${name}-${version}.tgz`);
+      await run("tar", [
+        "--extract",
+        "--strip=1",
+        "--file",
+        archive,
+        `--directory=${join(modules, "@headrace", name)}`,
+      ]);
+    }
+    for (const name of ["zod", "yaml", "@marcbachmann"])
+      await symlink(join(repoRoot, "node_modules", name), join(modules, name));
+    const command = join(modules, "@headrace/cli/bin/headrace.js");
+    const { stdout } = await run(command, ["validate", join(repoRoot, "examples/minimal.yaml")]);
+    assert.match(stdout, /minimal\.yaml/);
   });
 
   it("is refused with another version than the repository has, place by place", async () => {
