@@ -119,6 +119,7 @@ function createTask({ config, file, partition, position, log }: TaskParts): Sour
         const room = cutter.room();
         const { bytesRead } = await handle.read(room, 0, room.length, readPosition);
         if (bytesRead === 0) {
+          cutter.shrink();
           await rest(GROWTH_PAUSE_MS, signal);
           return [];
         }

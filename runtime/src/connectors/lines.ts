@@ -9,7 +9,7 @@ export interface Line {
 
 const LF = 10;
 const CR = 13;
-/** Bytes that are read at a time, unless a longer line has begun. */
+/** Bytes that are read at a time, at most. */
 const BLOCK_BYTES = 256 * 1024;
 /** With less room than this, what is left of a block is not read into. */
 const LEAST_ROOM = BLOCK_BYTES / 4;
@@ -52,8 +52,15 @@ export class LineCutter {
 
   /** Room for the bytes that come next, at least one; valid until the next call. */
   room(): Buffer {
-    if (this.#block.bytes.length - this.#end < LEAST_ROOM) this.#openBlock();
-    return this.#block.bytes.subarray(this.#end);
+    const { length } = this.#block.bytes;
+    const outgrown = length > BLOCK_BYTES && this.#end - this.#cursor <= BLOCK_BYTES / 2;
+    if (outgrown || length - this.#end < LEAST_ROOM) this.#openBlock();
+    return this.#block.bytes.subarray(this.#end, this.#end + BLOCK_BYTES);
+  }
+
+  /** Keeps no blocks for later: more is not to be expected soon. */
+  shrink(): void {
+    this.#free.length = 0;
   }
 
   /** The first `count` bytes of the room are the next ones of the stream. */
@@ -90,7 +97,9 @@ export class LineCutter {
         bytes = value.bytes;
         block = this.#blocks.get(bytes.buffer);
       }
-      if (block !== undefined) block.lines -= 1;
+      if (block === undefined) continue;
+      if (block.lines === 0) throw new Error("a line was released twice");
+      block.lines -= 1;
     }
     if (block !== undefined) this.#reuse(block);
   }
