@@ -85,8 +85,10 @@ export interface SourceTask {
   /** Called with records that Kafka has acknowledged (or that were skipped), in order per source partition. */
   committed?(records: readonly CommittedRecord[]): void | Promise<void>;
   /**
-   * Called with what one `poll` gave once the worker will not look at it any more, so that memory it points into can be used again
-   * ({@link Utf8Text}). Not for every batch: what is given up at the end and what goes in transactions is left to the garbage collector.
+   * Called with what one `poll` gave, once at most, when the worker will not look at its keys, values and headers any more, so that memory
+   * they point into can be used again ({@link Utf8Text}). Batches come in any order, also during a `poll` and before `committed` hands the
+   * same records back; never after `close`. Not for every batch: what is given up at the end and what goes in transactions is left to the
+   * garbage collector. What it throws fails the task.
    */
   released?(records: readonly SourceRecord[]): void;
   /** Called once, after the last poll has returned. */

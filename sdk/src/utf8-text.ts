@@ -12,7 +12,11 @@ export class Utf8Text implements SchemaAndValue {
   readonly start: number;
   readonly end: number;
 
+  /** Throws RangeError unless 0 ≤ `start` ≤ `end` ≤ length of `bytes`: nobody else's bytes may get into a record. */
   constructor(schema: Schema | null, bytes: Buffer, start: number, end: number) {
+    if (!(start >= 0 && start <= end && end <= bytes.length)) {
+      throw new RangeError(`text from ${start} to ${end} lies outside of its ${bytes.length} bytes`);
+    }
     this.schema = schema;
     this.bytes = bytes;
     this.start = start;

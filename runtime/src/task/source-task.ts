@@ -112,7 +112,10 @@ async function closeTask(task: SourceTask, options: SourceTaskOptions, control: 
   }
 }
 
-/** Three loops share the work: polling (which alone touches the connector's task), settling and committing; the first that fails ends all. */
+/**
+ * Three loops share the work: polling (which alone touches the connector's task, but for `released`), settling and committing; the first that
+ * fails ends all.
+ */
 class AtLeastOnceRun implements Run {
   readonly #options: SourceTaskOptions;
   readonly #control: TaskControl;
