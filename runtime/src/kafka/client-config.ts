@@ -128,9 +128,12 @@ const PRODUCER_BASE = {
 
 /**
  * Records that a producer may have at once, besides the bytes: a batch of librdkafka's has 10,000 at most. Of what is under way the task keeps
- * the records as well; with more of them they outlive V8's young memory, which costs more time than it saves.
+ * the records as well; with more of them they outlive V8's young memory, which costs more time than it saves. Whoever sets how much waits, or
+ * for how long, gets librdkafka's 100,000: it sends no sooner because its queue is full, so that records that linger would fill it.
  */
-const RDKAFKA_PRODUCING = { "queue.buffering.max.messages": "16384" };
+function mostRecords(given: StringMap): string {
+  return given["buffer.memory"] === undefined && given["linger.ms"] === undefined ? "16384" : "100000";
+}
 
 const MIB = 1024 * 1024;
 
@@ -148,7 +151,7 @@ function producerConfig(client: ConnectorClient, base: StringMap, gapless: boole
   const translated = toLibrdkafka(properties, "producer", trustOf(client.worker));
   const config: Record<string, string> = {
     ...RDKAFKA_BASE,
-    ...RDKAFKA_PRODUCING,
+    "queue.buffering.max.messages": mostRecords(given),
     partitioner: "murmur2_random",
     ...translated.config,
   };

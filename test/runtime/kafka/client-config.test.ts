@@ -63,6 +63,14 @@ describe("source producer", () => {
     }
   });
 
+  it("has room for more records where records linger, or where the memory for them is given", () => {
+    const recordsOf = (worker: Record<string, string>, connector: Record<string, string> = {}) =>
+      sourceProducerConfig(client(worker, connector)).config["queue.buffering.max.messages"];
+    assert.equal(recordsOf({ "producer.batch.size": "1000000" }), "16384");
+    assert.equal(recordsOf({ "producer.linger.ms": "1000" }), "100000");
+    assert.equal(recordsOf({}, { "producer.override.buffer.memory": "67108864" }), "100000");
+  });
+
   it("takes the connector's overrides before the worker's, and those before its own", () => {
     const worker = { "producer.linger.ms": "1", "producer.batch.size": "100", "producer.client.id": "w" };
     const { config } = sourceProducerConfig(client(worker, { "producer.override.linger.ms": "9" }));
