@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Utf8Text } from "@headrace/sdk";
+import { fileSource } from "#runtime/connectors/file-source.ts";
+import { stringConverter } from "#runtime/converters/string.ts";
+import type { DeliveryFailure, OutboundRecord, RecordProducer, SettledBatch } from "#runtime/kafka/record-producer.ts";
+import { createSplittingProducer } from "#runtime/kafka/splitting-producer.ts";
+import { createPluginMetrics } from "#runtime/task/plugin-metrics.ts";
+import { compileSourcePipeline } from "#runtime/task/record-pipeline.ts";
+import { createSourceTask } from "#runtime/task/source-task.ts";
+import { eventually } from "#support/eventually.ts";
+import { createLogRecorder, endTasks, runTask } from "#support/task-run.ts";
+
+const GUILTY = "guilty";
+/** Records that travel together, as Kafka's batches do. */
+const TOGETHER = 7;
+const MOST_OUTSTANDING = 400;
+
+interface Waiting {
+  readonly batch: number;
+  readonly index: number;
+  readonly value: string;
+}
+
+interface Open {
+  readonly number: number;
+  left: number;
+  sealed: boolean;
+  readonly failures: DeliveryFailure[];
+}
+
+/** A Kafka that acknowledges late. As librdkafka's, a client copies what is queued, and ends at what the broker refuses. */
+function createKafka() {
+  const log: string[] = [];
+  let clients = 0;
+
+  function open(together: number, stopOnFailure: boolean): RecordProducer {
+    clients += 1;
+    const queue: Waiting[] = [];
+    const batches = new Map<number, Open>();
+    const settled: SettledBatch[] = [];
+    let sends = 0;
+    let stopped = false;
+    let closed = false;
+
+    function decide({ batch, index }: Waiting, code: string | null): void {
+      const one = batches.get(batch);
+      assert.ok(one !== undefined);
+      one.left -= 1;
+      if (code !== null) one.failures.push({ index, code, message: code });
+      settle(one);
+    }
+
+    function settle(one: Open): void {
+      if (!one.sealed || one.left > 0) return;
+      batches.delete(one.number);
+      settled.push({
+        batch: one.number,
+        failures: one.failures.toSorted((a, b) => a.index - b.index),
+        positions: null,
+      });
+    }
+
+    /** One batch of Kafka's is answered. */
+    function answer(): void {
+      const some = queue.splice(0, together);
+      const refused = some.some(({ value }) => value.startsWith(GUILTY));
+      for (const one of some) {
+        if (!refused) log.push(one.value);
+        decide(one, refused ? "MSG_SIZE_TOO_LARGE" : null);
+      }
+      if (refused && stopOnFailure) stop();
+    }
+
+    function stop(): void {
+      stopped = true;
+      for (const one of queue.splice(0)) decide(one, "_PURGE_QUEUE");
+    }
+
+    async function until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+      for (let turn = 0; !holds(); turn += 1) {
+        signal.throwIfAborted();
+        await nextTurn();
+        if (turn % 3 === 2 && queue.length > 0) answer();
+      }
+    }
+
+    return {
+      async send(records: readonly OutboundRecord[], signal: AbortSignal) {
+        sends += 1;
+        const one: Open = { number: sends, left: records.length, sealed: false, failures: [] };
+        batches.set(one.number, one);
+        let queued = 0;
+        try {
+          for (const [index, { value }] of records.entries()) {
+            if (queue.length >= MOST_OUTSTANDING)
+              await until(() => stopped || queue.length < MOST_OUTSTANDING / 2, signal);
+            if (stopped || closed) throw new Error("the client has stopped");
+            queue.push({ batch: one.number, index, value: value instanceof Utf8Text ? value.value : String(value) });
+            queued += 1;
+          }
+        } finally {
+          for (let index = queued; index < records.length; index += 1) {
+            one.left -= 1;
+            one.failures.push({ index, code: "_PURGE_QUEUE", message: "not queued" });
+          }
+          one.sealed = true;
+          settle(one);
+        }
+        return one.number;
+      },
+      takeSettled: () => settled.splice(0),
+      settled: (signal) =>
+        until(() => {
+          if (settled.length > 0) return true;
+          if (stopped && batches.size === 0) throw new Error("the client has stopped");
+          return false;
+        }, signal),
+      outstanding: () => queue.length,
+      flush: (signal) => until(() => queue.length === 0, signal),
+      async close() {
+        closed = true;
+        stop();
+      },
+    };
+  }
+
+  return { log, open, clients: () => clients };
+}
+
+/** The same file each time: lines of all lengths, of which some are refused; a few bytes are no UTF-8. */
+function createFile(): { readonly bytes: Buffer; readonly lines: readonly string[] } {
+  let state = 7;
+  const next = (below: number) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >>> 8) % below;
+  };
+  const pieces: Buffer[] = [];
+  const lines: string[] = [];
+  const units = ["x", "ü", "馬", "😀"];
+  for (let number = 0; number < 3_000; number += 1) {
+    const long = next(250) === 0 ? next(600_000) : next(20) === 0 ? next(20_000) : next(200);
+    const text = Buffer.from(
+      `${next(400) === 0 ? GUILTY : "line"} ${number} ${(units[next(4)] ?? "").repeat(long / 4)}`,
+    );
+    if (next(300) === 0) text[text.length - 1] = 0xff;
+    const line = next(10) === 0 ? Buffer.alloc(0) : text;
+    pieces.push(line, Buffer.from(["\n", "\n", "\r\n", "\r"][next(4)] ?? "\n"));
+    lines.push(line.toString());
+    // An empty line behind a CR must not make it a CRLF.
+    if (line.length === 0 && pieces.at(-1)?.[0] === 10 && pieces.at(-3)?.toString() === "\r") lines.pop();
+  }
+  pieces.push(Buffer.from("end\n"));
+  lines.push("end");
+  return { bytes: Buffer.concat(pieces), lines };
+}
+
+describe("a file on its way to a Kafka that refuses some of it", () => {
+  let dir: string;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "headrace-file-to-kafka-"));
+  });
+  afterEach(endTasks);
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  it("arrives whole and in order, but for the lines that were refused", async () => {
+    const file = join(dir, "mixed.txt");
+    const { bytes, lines } = createFile();
+    await writeFile(file, bytes);
+    const kafka = createKafka();
+    const text = stringConverter.compile({ "converter.encoding": "UTF-8" }, false);
+    const log = createLogRecorder();
+    const config = fileSource.config.parse({ file, topic: "t", "batch.size": "150" });
+    let stored: unknown = null;
+    const body = createSourceTask({
+      label: "c-0",
+      context: { connector: "c", task: 0, log, metrics: createPluginMetrics().metrics },
+      openTask: async (context, signal) => await fileSource.openTask(config, context, signal),
+      pipeline: compileSourcePipeline({
+        transforms: [],
+        key: { plugin: "string", converter: text },
+        value: { plugin: "string", converter: text },
+        header: {
+          plugin: "none",
+          converter: { encodeHeader: () => null, decodeHeader: () => ({ schema: null, value: null }) },
+        },
+      }),
+      policy: {
+        tolerance: "all",
+        retryTimeoutMs: 0,
+        retryDelayMaxMs: 60_000,
+        logEnable: true,
+        logIncludeMessages: true,
+      },
+      openProducer: async ({ reportPositions, stopOnFailure }) =>
+        createSplittingProducer({
+          open: (batching, options) => kafka.open(batching === "single" ? 1 : TOGETHER, options.stopOnFailure),
+          reportPositions,
+          stopOnFailure,
+          maxRecordBytes: 10_000_000,
+        }),
+      ensureTopic: null,
+      offsets: {
+        read: async () => null,
+        write: async (offsets) => {
+          stored = offsets.at(-1)?.offset["position"];
+        },
+      },
+      exactlyOnce: null,
+      activeTopic: () => {},
+      flushIntervalMs: 5,
+      flushTimeoutMs: 60_000,
+      log,
+      now: () => performance.now(),
+      random: () => 0.5,
+    });
+    runTask(body);
+    await eventually("all is stored", () => stored === bytes.length);
+    const expected = lines.filter((line) => !line.startsWith(GUILTY));
+    const wrong = expected.findIndex((line, index) => kafka.log[index] !== line);
+    assert.equal(wrong, -1, `line ${wrong} is ${kafka.log[wrong]?.slice(0, 60)}, not ${expected[wrong]?.slice(0, 60)}`);
+    assert.equal(kafka.log.length, expected.length);
+    assert.ok(expected.length < lines.length && kafka.clients() > 2, "some were refused");
+  });
+});
