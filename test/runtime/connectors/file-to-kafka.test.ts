@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Utf8Text } from "@headrace/sdk";
-import { fileSource } from "#runtime/connectors/file-source.ts";
-import { stringConverter } from "#runtime/converters/string.ts";
 import type { DeliveryFailure, OutboundRecord, RecordProducer, SettledBatch } from "#runtime/kafka/record-producer.ts";
 import { createSplittingProducer } from "#runtime/kafka/splitting-producer.ts";
-import { createPluginMetrics } from "#runtime/task/plugin-metrics.ts";
-import { compileSourcePipeline } from "#runtime/task/record-pipeline.ts";
-import { createSourceTask } from "#runtime/task/source-task.ts";
-import { eventually } from "#support/eventually.ts";
-import { createLogRecorder, endTasks, runTask } from "#support/task-run.ts";
+import { GUILTY, runFileSource, writeMixedFile } from "#support/file-run.ts";
+import { endTasks } from "#support/task-run.ts";
 
-const GUILTY = "guilty";
 /** Records that travel together, as Kafka's batches do. */
 const TOGETHER = 7;
 const MOST_OUTSTANDING = 400;
@@ -132,33 +126,6 @@ function createKafka() {
   return { log, open, clients: () => clients };
 }
 
-/** The same file each time: lines of all lengths, of which some are refused; a few bytes are no UTF-8. */
-function createFile(): { readonly bytes: Buffer; readonly lines: readonly string[] } {
-  let state = 7;
-  const next = (below: number) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return (state >>> 8) % below;
-  };
-  const pieces: Buffer[] = [];
-  const lines: string[] = [];
-  const units = ["x", "ü", "馬", "😀"];
-  for (let number = 0; number < 3_000; number += 1) {
-    const long = next(250) === 0 ? next(600_000) : next(20) === 0 ? next(20_000) : next(200);
-    const text = Buffer.from(
-      `${next(400) === 0 ? GUILTY : "line"} ${number} ${(units[next(4)] ?? "").repeat(long / 4)}`,
-    );
-    if (next(300) === 0) text[text.length - 1] = 0xff;
-    const line = next(10) === 0 ? Buffer.alloc(0) : text;
-    pieces.push(line, Buffer.from(["\n", "\n", "\r\n", "\r"][next(4)] ?? "\n"));
-    lines.push(line.toString());
-    // An empty line behind a CR must not make it a CRLF.
-    if (line.length === 0 && pieces.at(-1)?.[0] === 10 && pieces.at(-3)?.toString() === "\r") lines.pop();
-  }
-  pieces.push(Buffer.from("end\n"));
-  lines.push("end");
-  return { bytes: Buffer.concat(pieces), lines };
-}
-
 describe("a file on its way to a Kafka that refuses some of it", () => {
   let dir: string;
   before(async () => {
@@ -169,57 +136,15 @@ describe("a file on its way to a Kafka that refuses some of it", () => {
 
   it("arrives whole and in order, but for the lines that were refused", async () => {
     const file = join(dir, "mixed.txt");
-    const { bytes, lines } = createFile();
-    await writeFile(file, bytes);
+    const { size, lines } = await writeMixedFile(file, 3_000);
     const kafka = createKafka();
-    const text = stringConverter.compile({ "converter.encoding": "UTF-8" }, false);
-    const log = createLogRecorder();
-    const config = fileSource.config.parse({ file, topic: "t", "batch.size": "150" });
-    let stored: unknown = null;
-    const body = createSourceTask({
-      label: "c-0",
-      context: { connector: "c", task: 0, log, metrics: createPluginMetrics().metrics },
-      openTask: async (context, signal) => await fileSource.openTask(config, context, signal),
-      pipeline: compileSourcePipeline({
-        transforms: [],
-        key: { plugin: "string", converter: text },
-        value: { plugin: "string", converter: text },
-        header: {
-          plugin: "none",
-          converter: { encodeHeader: () => null, decodeHeader: () => ({ schema: null, value: null }) },
-        },
+    await runFileSource({ file, topic: "t", size }, async (options) =>
+      createSplittingProducer({
+        ...options,
+        open: (batching, { stopOnFailure }) => kafka.open(batching === "single" ? 1 : TOGETHER, stopOnFailure),
+        maxRecordBytes: 10_000_000,
       }),
-      policy: {
-        tolerance: "all",
-        retryTimeoutMs: 0,
-        retryDelayMaxMs: 60_000,
-        logEnable: true,
-        logIncludeMessages: true,
-      },
-      openProducer: async ({ reportPositions, stopOnFailure }) =>
-        createSplittingProducer({
-          open: (batching, options) => kafka.open(batching === "single" ? 1 : TOGETHER, options.stopOnFailure),
-          reportPositions,
-          stopOnFailure,
-          maxRecordBytes: 10_000_000,
-        }),
-      ensureTopic: null,
-      offsets: {
-        read: async () => null,
-        write: async (offsets) => {
-          stored = offsets.at(-1)?.offset["position"];
-        },
-      },
-      exactlyOnce: null,
-      activeTopic: () => {},
-      flushIntervalMs: 5,
-      flushTimeoutMs: 60_000,
-      log,
-      now: () => performance.now(),
-      random: () => 0.5,
-    });
-    runTask(body);
-    await eventually("all is stored", () => stored === bytes.length);
+    );
     const expected = lines.filter((line) => !line.startsWith(GUILTY));
     const wrong = expected.findIndex((line, index) => kafka.log[index] !== line);
     assert.equal(wrong, -1, `line ${wrong} is ${kafka.log[wrong]?.slice(0, 60)}, not ${expected[wrong]?.slice(0, 60)}`);
