@@ -8,6 +8,7 @@ import { createHost } from "#runtime/executor/host.ts";
 import { machineClockMs } from "#runtime/executor/machine-clock.ts";
 import { connectRpc, type Rpc } from "#runtime/executor/rpc.ts";
 import { BUILT_IN_PLUGINS } from "#runtime/plugins/built-in.ts";
+import type { PluginPackage } from "#runtime/plugins/plugin-package.ts";
 import { createPluginStore } from "#runtime/plugins/plugin-store.ts";
 import { canonicalKey } from "#runtime/task/pending-offsets.ts";
 import { eventually } from "#support/eventually.ts";
@@ -137,6 +138,14 @@ const WORKER = {
   "config.providers": "env",
 };
 const setup = { worker: WORKER, workerId: "w", kafkaClusterId: "k", packages: [] };
+const somePackage = (plugin: string): PluginPackage => ({
+  directory: "/plugins/some",
+  name: "some",
+  version: "1.0.0",
+  entry: "/plugins/some/index.js",
+  fingerprint: plugin,
+  plugins: [{ kind: "sink", name: plugin, version: "1.0.0", aliases: [], headers: false }],
+});
 const connectorConfig: StringMap = { name: "c", "connector.class": "counter", topic: `\${env:TOPIC}` };
 const key = { connector: "c", task: 0 };
 const taskStart = (more: StringMap = {}) => {
@@ -163,6 +172,14 @@ describe("executor host", () => {
     assert.ok((await host.call("plugins", null)).some((plugin) => plugin.class === "counter"));
     assert.equal((await host.call("configDef", { plugin: "counter", version: null }))[0]?.name, "topic");
     assert.equal((await host.call("validate", { config: { ...connectorConfig, topic: "" } })).error_count, 1);
+  });
+
+  it("keeps the packages that it was told of while its set-up was on the way", async () => {
+    const host = setUp();
+    host.host.hear({ kind: "packages", packages: [somePackage("newer")] });
+    await host.call("setup", { ...setup, packages: [somePackage("older")] });
+    const names = (await host.call("plugins", null)).map((plugin) => plugin.class);
+    assert.deepEqual([names.includes("newer"), names.includes("older")], [true, false]);
   });
 
   it("runs a connector: RUNNING, PAUSED, RUNNING, UNASSIGNED; plans tasks with raw placeholders and a Java task class", async () => {
