@@ -6,11 +6,11 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Utf8Text } from "@headrace/sdk";
 import type { DeliveryFailure, OutboundRecord, RecordProducer, SettledBatch } from "#runtime/kafka/record-producer.ts";
-import { createSplittingProducer } from "#runtime/kafka/splitting-producer.ts";
+import { type Batching, createSplittingProducer, SMALL_BATCH_BYTES } from "#runtime/kafka/splitting-producer.ts";
 import { GUILTY, runFileSource, writeMixedFile } from "#support/file-run.ts";
 import { endTasks } from "#support/task-run.ts";
 
-/** Records that travel together, as Kafka's batches do. */
+/** Records that travel together at most, as Kafka's batches do. */
 const TOGETHER = 7;
 const MOST_OUTSTANDING = 400;
 
@@ -32,7 +32,16 @@ function createKafka() {
   const log: string[] = [];
   let clients = 0;
 
-  function open(together: number, stopOnFailure: boolean): RecordProducer {
+  /** How many of the queue's first records travel together. A large one travels by itself in small batches. */
+  function together(queue: readonly Waiting[], batching: Batching): number {
+    if (batching === "single") return 1;
+    const large = queue
+      .slice(0, TOGETHER)
+      .findIndex(({ value }) => batching === "small" && Buffer.byteLength(value) > SMALL_BATCH_BYTES);
+    return large === -1 ? TOGETHER : Math.max(1, large);
+  }
+
+  function open(batching: Batching, stopOnFailure: boolean): RecordProducer {
     clients += 1;
     const queue: Waiting[] = [];
     const batches = new Map<number, Open>();
@@ -61,7 +70,7 @@ function createKafka() {
 
     /** One batch of Kafka's is answered. */
     function answer(): void {
-      const some = queue.splice(0, together);
+      const some = queue.splice(0, together(queue, batching));
       const refused = some.some(({ value }) => value.startsWith(GUILTY));
       for (const one of some) {
         if (!refused) log.push(one.value);
@@ -141,7 +150,7 @@ describe("a file on its way to a Kafka that refuses some of it", () => {
     await runFileSource({ file, topic: "t", size }, async (options) =>
       createSplittingProducer({
         ...options,
-        open: (batching, { stopOnFailure }) => kafka.open(batching === "single" ? 1 : TOGETHER, stopOnFailure),
+        open: (batching, { stopOnFailure }) => kafka.open(batching, stopOnFailure),
         maxRecordBytes: 10_000_000,
       }),
     );
