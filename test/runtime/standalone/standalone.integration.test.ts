@@ -89,6 +89,10 @@ describe("a standalone worker", () => {
     try {
       await eventually("only the new line is copied", () => /four\n$/.test(readFileSync(copy, "utf8")));
       assert.equal(readFileSync(copy, "utf8"), "one\ntwo\nthree\nfour\n");
+      // Otherwise the task stores it while it stops, perhaps after the reset.
+      await eventually("the offset of the new line is in the file", () =>
+        readFileSync(join(dir, "offsets"), "latin1").includes('{"position":19}'),
+      );
       // Offsets are altered while the connector is stopped.
       const early = await rest(second.url, "DELETE", "/connectors/lines-source/offsets");
       assert.equal(early.status, 400);
