@@ -12,8 +12,9 @@ export interface Report {
 export interface StatusWriter {
   report(item: Item, report: Report): void;
   /**
-   * The last record in the topic about an item that runs here is `word`. Writes `report`, which is true, over it if it is a late one of a
-   * former owner: this worker does not count it, but those who only look at the last record would believe it. Once per call.
+   * The last record in the topic about an item that runs here is `word`, of another worker. Writes `report`, which is true, over it if it
+   * is a late one of a former owner: this worker does not count it, but those who only look at the last record would believe it. Once per
+   * call.
    */
   answer(item: Item, word: StatusEntry, report: Report): void;
 }
@@ -49,7 +50,7 @@ export function createStatusWriter(options: {
     report: (item, report) => put(item, report, SAFE.has(report.state)),
     answer(item, word, report) {
       // Safe: whoever has it by then knows better, and two that believe to have it must not answer each other.
-      if (isLate(word, { workerId, generation: generation() })) put(item, report, true);
+      if (isLate(word, generation())) put(item, report, true);
     },
   };
 }
@@ -58,7 +59,6 @@ export function createStatusWriter(options: {
  * Whether a status is from before this worker had the item: the writer's generation is older, or it says itself, in this one, that it has
  * let go. Two workers of which each believes to have an item do not take each other's states for late, so they do not go on and on.
  */
-function isLate(word: StatusEntry, own: { readonly workerId: string; readonly generation: number }): boolean {
-  if (word.workerId === own.workerId) return false;
-  return word.generation < own.generation || (word.generation === own.generation && word.state === "UNASSIGNED");
+function isLate(word: StatusEntry, generation: number): boolean {
+  return word.generation < generation || (word.generation === generation && word.state === "UNASSIGNED");
 }
