@@ -7,6 +7,9 @@ const SLOW_MS = 10_000;
 /** What a test says with `t.diagnostic("table | what | how much | result")` is a row of the table at the end. */
 const TABLE_ROW = /^(?:interop|table) \|/;
 
+/** How much of each failure is printed once more at the end. */
+const AGAIN_LINES = 25;
+
 /** The counts of node:test's closing lines, in their order. */
 const COUNTS = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo"] as const;
 
@@ -17,7 +20,7 @@ export interface Report {
   ended(end: FileEnd): void;
   /** The rows that tests have told so far. */
   table(): readonly (readonly string[])[];
-  /** Prints the failures once more, the table and the closing lines. True if something was tested and everything passed. */
+  /** Prints the table, the failures once more, shortened, and the closing lines. True if something was tested and everything passed. */
   close(durationMs: number): boolean;
 }
 
@@ -83,13 +86,21 @@ export function createReport(print: (text: string) => void): Report {
     },
     table: () => table,
     close(durationMs) {
-      if (failures.length > 0) print(`\n${failures.length} failed, again:\n${failures.join("")}`);
       if (table.length > 0) print(`\n${aligned(table)}\n`);
+      // Last, for those who see only the end of a long output.
+      if (failures.length > 0) print(`\n${failures.length} failed, again:\n${failures.map(shortened).join("")}`);
       for (const [name, count] of totals) print(`# ${name} ${count}\n`);
       print(`# duration_ms ${durationMs.toFixed(0)}\n`);
       return (totals.get("tests") ?? 0) > 0 && failures.length === 0 && (totals.get("cancelled") ?? 0) === 0;
     },
   };
+}
+
+/** A failure's first lines, which say what was expected. */
+function shortened(failure: string): string {
+  const lines = failure.trimEnd().split("\n");
+  if (lines.length <= AGAIN_LINES) return failure;
+  return `${lines.slice(0, AGAIN_LINES).join("\n")}\n    … ${lines.length - AGAIN_LINES} more lines above\n`;
 }
 
 const inSeconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;

@@ -38,6 +38,15 @@ describe("the report of a test run", () => {
     assert.match(text, /# tests 1\n.*# fail 1\n/s);
   });
 
+  it("tells long failures shortened at the end, below the table", () => {
+    const text = Array.from({ length: 100 }, (_, line) => `line ${line}`).join("\n");
+    const fail: FileEvent = { kind: "fail", name: "holds", where: "test/a.test.ts:3", text };
+    const row: FileEvent = { kind: "diagnostic", message: "table | failover | 1 s", closing: false };
+    const { text: told } = reportOf({ a: { events: [row, fail, closing("tests 1"), closing("fail 1")] } });
+    assert.equal(told.split("    line 99").length, 2);
+    assert.match(told, /failover {2}1 s\n\n1 failed, again:\n✗ holds [^\n]*\n {4}line 0\n[^#]*… 76 more lines above\n# tests 1\n/);
+  });
+
   it("counts a file that ended without its closing lines, and what had failed in it", () => {
     const fail: FileEvent = { kind: "fail", name: "holds", where: "", text: "Error: no" };
     const { passed, text } = reportOf({ a: { events: [fail], fault: "was killed" }, b: { events: good } });
