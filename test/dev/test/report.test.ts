@@ -44,7 +44,10 @@ describe("the report of a test run", () => {
     const row: FileEvent = { kind: "diagnostic", message: "table | failover | 1 s", closing: false };
     const { text: told } = reportOf({ a: { events: [row, fail, closing("tests 1"), closing("fail 1")] } });
     assert.equal(told.split("    line 99").length, 2);
-    assert.match(told, /failover {2}1 s\n\n1 failed, again:\n✗ holds [^\n]*\n {4}line 0\n[^#]*… 76 more lines above\n# tests 1\n/);
+    assert.match(
+      told,
+      /failover {2}1 s\n\n1 failed, again:\n✗ holds [^\n]*\n {4}line 0\n[^#]*… 76 more lines above\n# tests 1\n/,
+    );
   });
 
   it("counts a file that ended without its closing lines, and what had failed in it", () => {
