@@ -7,7 +7,7 @@ import { ConnectorStateInfo } from "@headrace/contract";
 import kafkajs, { type Admin } from "kafkajs";
 import type { LocalKafka } from "#dev/kafka.ts";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
-import { ownKafka, sharedKafka, uniqueName } from "#support/kafka.ts";
+import { createTopic, ownKafka, sharedKafka, uniqueName } from "#support/kafka.ts";
 import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const {
@@ -46,10 +46,9 @@ describe("workers of a broker with settings of its own, beside a second cluster"
     [broker, other] = await Promise.all([ownKafka({ properties: BROKER, heap: "512m" }), sharedKafka()]);
     admin = new Kafka({ brokers: [broker.bootstrap], logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
-    await admin.createTopics({
-      topics: ["configs", "offsets", "status"].map((kind) => ({ topic: `${group}-${kind}`, numPartitions: 1 })),
-      waitForLeaders: true,
-    });
+    await Promise.all(
+      ["configs", "offsets", "status"].map((kind) => createTopic(broker.bootstrap, `${group}-${kind}`)),
+    );
     const common = { "headrace.metrics.listener": "", "headrace.executors.max": "1" };
     [worker, exact] = await Promise.all([
       startWorker({
@@ -106,10 +105,8 @@ describe("workers of a broker with settings of its own, beside a second cluster"
     readers.push(reader);
     return reader;
   };
-  const createTopic = async (topic: string) => {
-    const configEntries = [{ name: "cleanup.policy", value: "delete" }];
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
-  };
+  const createDeletingTopic = (topic: string) =>
+    createTopic(broker.bootstrap, topic, { config: { "cleanup.policy": "delete" } });
   const policyOf = async (topic: string) => {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
@@ -120,7 +117,7 @@ describe("workers of a broker with settings of its own, beside a second cluster"
 
   it("take topics that were made by hand where compact is the broker's default", async () => {
     for (const kind of ["configs", "offsets", "status"]) assert.equal(await policyOf(`${group}-${kind}`), "compact");
-    await createTopic(`${group}-t`);
+    await createDeletingTopic(`${group}-t`);
     await put(worker, "gen", { "connector.class": "datagen", topic: `${group}-t`, "rate.per.second": "50" });
     await reaches(worker, "gen", "RUNNING RUNNING");
   });
@@ -137,7 +134,7 @@ describe("workers of a broker with settings of its own, beside a second cluster"
 
   it("fail tasks whose predecessors they may not fence, and run them once they may", async () => {
     const topic = `${exactGroup}-t`;
-    await createTopic(topic);
+    await createDeletingTopic(topic);
     const config = { "connector.class": "datagen", topic, "rate.per.second": "20", streams: "2" };
     await put(exact, "fenced", { ...config, "tasks.max": "2" });
     await reaches(exact, "fenced", "RUNNING RUNNING RUNNING");
@@ -235,27 +232,34 @@ describe("workers of a broker with settings of its own, beside a second cluster"
   });
 
   it("tell while the brokers are away that and at what they are stuck, stop their work and take it up again", async () => {
-    await broker.kill();
     const health = (of: TestWorker) => rest(of.url, "GET", "/health");
     const together = (check: (of: TestWorker) => Promise<unknown>) => Promise.all([worker, exact].map(check));
-    await together(async (of) => {
-      const { body } = await eventually(
-        "unhealthy",
-        async () => {
-          const answer = await health(of);
-          return answer.status === 500 && answer;
-        },
-        90_000,
-      );
+    await broker.kill();
+    try {
+      await together(async (of) => {
+        const { body } = await eventually(
+          "unhealthy",
+          async () => {
+            const answer = await health(of);
+            return answer.status === 500 && answer;
+          },
+          90_000,
+        );
+        assert.match(
+          JSON.stringify(body),
+          /Worker was unable to handle this request and may be unable to handle other requests\. The worker is currently \w+/,
+        );
+      });
+      const request = await rest(worker.url, "PUT", "/connectors/gen/pause");
+      assert.equal(request.status, 500);
       assert.match(
-        JSON.stringify(body),
-        /Worker was unable to handle this request and may be unable to handle other requests\. The worker is currently \w+/,
+        JSON.stringify(request.body),
+        /Request timed out\. The worker is currently writing the target state/,
       );
-    });
-    const request = await rest(worker.url, "PUT", "/connectors/gen/pause");
-    assert.equal(request.status, 500);
-    assert.match(JSON.stringify(request.body), /Request timed out\. The worker is currently writing the target state/);
-    broker = await broker.restart();
+    } finally {
+      // Whatever went wrong: who comes after this has a broker.
+      broker = await broker.restart();
+    }
     await together((of) => eventually("healthy", async () => (await health(of)).status === 200, 90_000));
     assert.equal((await rest(worker.url, "PUT", "/connectors/gen/resume")).status, 202);
     await reaches(worker, "gen", "RUNNING RUNNING");

@@ -3,10 +3,9 @@ import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Kafka, logLevel } from "kafkajs";
 import { type JvmWorker, startJvmWorker } from "#dev/kafka.ts";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
-import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { createTopic, sharedKafka, uniqueName } from "#support/kafka.ts";
 import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 /** A JVM worker makes some ten transactions a second, one for each batch. */
@@ -33,10 +32,7 @@ describe("an exactly-once source of Apache Kafka Connect, taken over", { timeout
 
   before(async () => {
     kafka = await sharedKafka();
-    const admin = new Kafka({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
-    await admin.disconnect();
+    await createTopic(kafka.bootstrap, topic);
     lines = openCommittedReader(kafka.bootstrap, topic);
   });
 

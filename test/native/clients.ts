@@ -13,8 +13,7 @@ import type {
   RecordProducerOptions,
   SettledBatch,
 } from "#runtime/kafka/record-producer.ts";
-import { eventually } from "#support/eventually.ts";
-import { uniqueName } from "#support/kafka.ts";
+import { createTopic as createNamedTopic, uniqueName } from "#support/kafka.ts";
 
 /** Creates a topic with a name of its own and resolves with the name. */
 export async function createTopic(
@@ -22,13 +21,7 @@ export async function createTopic(
   options: { readonly partitions?: number; readonly config?: Readonly<Record<string, string>> } = {},
 ): Promise<string> {
   const topic = uniqueName("native");
-  const configEntries = Object.entries(options.config ?? {}).map(([name, value]) => ({ name, value }));
-  const topics = [{ topic, numPartitions: options.partitions ?? 1, configEntries }];
-  await withAdmin(bootstrap, async (admin) => {
-    await admin.createTopics({ topics, waitForLeaders: false });
-    // The broker answers before all of its threads know the topic.
-    await eventually(`${topic} has leaders`, () => admin.fetchTopicOffsets(topic).catch(() => false as const));
-  });
+  await createNamedTopic(bootstrap, topic, options);
   return topic;
 }
 

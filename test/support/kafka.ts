@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import kafkajs from "kafkajs";
 import { type KafkaOptions, type LocalKafka, startKafka } from "#dev/kafka.ts";
+import { eventually } from "#support/eventually.ts";
 
 /**
  * The Kafka of a test that needs no broker of its own: the one that the test runner started (`HEADRACE_KAFKA_BOOTSTRAP`),
@@ -30,6 +32,27 @@ function withCleanup(kafka: LocalKafka): LocalKafka {
     },
     restart: async () => withCleanup(await kafka.restart()),
   };
+}
+
+/**
+ * Creates a topic and resolves when the broker knows who leads its partitions: it answers the request before all of its threads have heard of
+ * the topic, and kafkajs's own `waitForLeaders` takes that for an error.
+ */
+export async function createTopic(
+  bootstrap: string,
+  topic: string,
+  options: { readonly partitions?: number; readonly config?: Readonly<Record<string, string>> } = {},
+): Promise<void> {
+  const configEntries = Object.entries(options.config ?? {}).map(([name, value]) => ({ name, value }));
+  const topics = [{ topic, numPartitions: options.partitions ?? 1, configEntries }];
+  const admin = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    await admin.createTopics({ topics, waitForLeaders: false });
+    await eventually(`${topic} has leaders`, () => admin.fetchTopicOffsets(topic).catch(() => false as const));
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 /** A name that no other test uses. */

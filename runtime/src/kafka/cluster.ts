@@ -4,7 +4,15 @@ import { toAccessError } from "./access-error.ts";
 import { registerCodecs } from "./compression.ts";
 import { connectSocket, tlsOptions } from "./connection.ts";
 import { isConnectionError } from "./errors.ts";
-import { Broker, ConnectionPool, call, createLogger, createTimeoutError, LEVELS } from "./kafkajs.ts";
+import {
+  Broker,
+  ConnectionPool,
+  call,
+  createErrorFromCode,
+  createLogger,
+  createTimeoutError,
+  LEVELS,
+} from "./kafkajs.ts";
 import { saslOptions } from "./sasl.ts";
 import type { KafkaClientSettings } from "./settings.ts";
 
@@ -49,7 +57,7 @@ export interface KafkaCluster {
   any(signal: AbortSignal): Promise<Broker>;
   /** A broker by the address that Kafka advertises. */
   at(address: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<Broker>;
-  /** A broker by its id, as of the last `metadata` or `topic` call. */
+  /** A broker by its id. Rejects with BROKER_NOT_AVAILABLE if the last `metadata` or `topic` call did not name it. */
   node(nodeId: number, signal: AbortSignal): Promise<Broker>;
   /** Asks any broker who coordinates the group and connects to that one. */
   coordinator(groupId: string, signal: AbortSignal): Promise<Broker>;
@@ -74,6 +82,8 @@ interface Entry {
 
 /** Enough for a request on its way. kafkajs's ten seconds would make connections with short sessions authenticate before every request. */
 const REAUTHENTICATION_MS = 2_000;
+/** A broker that is restarting is named as a leader, but is not among the brokers; later metadata has it again. */
+const BROKER_NOT_AVAILABLE = 8;
 /** What a FindCoordinator request asks for. */
 const TRANSACTIONS = 1;
 
@@ -223,7 +233,7 @@ export function createCluster(settings: KafkaClientSettings, log: Logger): Kafka
     at,
     async node(nodeId, signal) {
       const address = nodes.get(nodeId);
-      if (address === undefined) throw new ConnectError("kafka", `Kafka broker ${nodeId} is not known`);
+      if (address === undefined) throw createErrorFromCode(BROKER_NOT_AVAILABLE);
       return at(address, signal);
     },
     async coordinator(groupId, signal) {

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { createBackoff } from "#runtime/kafka/backoff.ts";
-import { parseAddress, unlessAborted, within } from "#runtime/kafka/cluster.ts";
+import { createCluster, parseAddress, unlessAborted, within } from "#runtime/kafka/cluster.ts";
 import { isConnectionError, isRetriable } from "#runtime/kafka/errors.ts";
 import { createErrorFromCode } from "#runtime/kafka/kafkajs.ts";
 import { retrying } from "#runtime/kafka/retry.ts";
 import { createSilentLog } from "#support/silent-log.ts";
+import { kafkaSettings } from "#support/topic-logs.ts";
 
 const never = new Promise<never>(() => {});
 const backoff = { retryBackoffMs: 1, retryBackoffMaxMs: 2 };
@@ -26,6 +27,14 @@ describe("addresses", () => {
       assert.throws(() => parseAddress(server), { code: "config-invalid" });
     });
   }
+});
+
+describe("a cluster", () => {
+  it("rejects with what passes when a broker is away that leads something", async () => {
+    const cluster = createCluster(kafkaSettings("127.0.0.1:1"), createSilentLog());
+    const error = await cluster.node(7, AbortSignal.timeout(10_000)).catch((reason: unknown) => reason);
+    assert.ok(error instanceof Error && !isConnectionError(error) && isRetriable(error));
+  });
 });
 
 describe("waiting", () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { Kafka, logLevel } from "kafkajs";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
-import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { createTopic, sharedKafka, uniqueName } from "#support/kafka.ts";
 import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 describe("exactly-once sources on real workers", { timeout: 560_000 }, () => {
@@ -54,22 +54,6 @@ describe("exactly-once sources on real workers", { timeout: 560_000 }, () => {
   const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
   const append = (file: string, lines: readonly string[]) => appendFileSync(file, `${lines.join("\n")}\n`);
 
-  async function createTopic(topic: string, config: Readonly<Record<string, string>> = {}): Promise<void> {
-    const admin = new Kafka({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-    try {
-      await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: false });
-      // A broker answers that it does not know the topic until it has heard of it.
-      await eventually(
-        `topic ${topic}`,
-        async () => (await admin.fetchTopicMetadata({ topics: [topic] })).topics.length,
-      );
-    } finally {
-      await admin.disconnect();
-    }
-  }
-
   /** A producer with somebody's transactional id and an open transaction. */
   async function openZombie(transactionalId: string, topic: string) {
     const client = new Kafka({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING });
@@ -104,7 +88,7 @@ describe("exactly-once sources on real workers", { timeout: 560_000 }, () => {
     const file = join(dir, `${group}.txt`);
     const total = 6_000;
     append(file, numbered(0, total));
-    await createTopic(topic);
+    await createTopic(kafka.bootstrap, topic);
     const lines = read(topic);
     let survivor = await start(group);
     await start(group);
@@ -135,7 +119,7 @@ describe("exactly-once sources on real workers", { timeout: 560_000 }, () => {
   it("fences former tasks when their number changes, and tells nobody who does not sign", async () => {
     const group = uniqueName("eos-count");
     const topic = `${group}-lines`;
-    await createTopic(topic);
+    await createTopic(kafka.bootstrap, topic);
     const lines = read(topic);
     const { url } = await start(group);
     const config = {
@@ -194,7 +178,7 @@ describe("exactly-once sources on real workers", { timeout: 560_000 }, () => {
     const topic = `${group}-lines`;
     const file = join(dir, `${group}.txt`);
     append(file, numbered(0, 10));
-    await createTopic(topic);
+    await createTopic(kafka.bootstrap, topic);
     const lines = read(topic);
     const { url } = await start(group);
     const own = `${group}-own-offsets`;
