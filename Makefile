@@ -64,4 +64,4 @@ check: node_modules/.package-lock.json ## Format, lint, import boundaries, types
 
 clean: ## Stop the local stack and remove what was built in this folder (the cache stays)
 	@if [ -d node_modules ]; then $(NODE) dev/cli.ts down; fi
-	rm -rf node_modules */node_modules */dist dist native/build build .headrace
+	rm -rf node_modules */node_modules */dist dist native/build runtime/build build .headrace

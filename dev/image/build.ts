@@ -69,10 +69,11 @@ function platformOf(architecture: Architecture): Promise<Platform> {
 }
 
 async function buildImage(recipe: Recipe, { dir, version, platforms, ...how }: Workshop): Promise<BuiltImage> {
+  const bundled = await recipe.bundle();
   const contents: ImageContent[] = [];
   const sizes: number[] = [];
   for (const platform of platforms) {
-    const content = await contentOf({ recipe, version, platform });
+    const content = await contentOf({ recipe, bundled, version, platform });
     contents.push(content);
     sizes.push(await ownBytes(content, platform));
   }
@@ -92,13 +93,14 @@ async function buildImage(recipe: Recipe, { dir, version, platforms, ...how }: W
 /** An image for one architecture. */
 interface Edition {
   readonly recipe: Recipe;
+  readonly bundled: readonly string[];
   readonly version: string;
   readonly platform: Platform;
 }
 
-async function contentOf({ recipe, version, platform }: Edition): Promise<ImageContent> {
+async function contentOf({ recipe, bundled, version, platform }: Edition): Promise<ImageContent> {
   const { name, title, description, command } = recipe;
-  const app = await tracedFiles(recipe, platform);
+  const app = await tracedFiles({ ...recipe, bundled }, platform);
   const parts = await componentsOf(recipe, app, platform);
   const inPackages = ({ path }: ImageFile) => path.startsWith(`${APP_DIR}/node_modules/`);
   return {

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repoRoot } from "../cache.ts";
+import { bundleWorker, WORKER_BUNDLE } from "../worker-bundle.ts";
 import type { TracedProgram } from "./traced-files.ts";
 
 /** An image that we ship. */
-export interface Recipe extends TracedProgram {
+export interface Recipe extends Omit<TracedProgram, "bundled"> {
   readonly name: "operator" | "worker";
   readonly title: string;
   readonly description: string;
@@ -12,8 +13,10 @@ export interface Recipe extends TracedProgram {
   readonly command: string;
   /** Its launcher in the repository, whose first line has Node's options. */
   readonly launcher: string;
-  /** The compiled module that the command runs. */
+  /** The module that the command runs. */
   readonly main: string;
+  /** Makes the entries of what is compiled; resolves with the files that went into them, paths in the repository. */
+  readonly bundle: () => Promise<readonly string[]>;
   /** Files that native addons are in. */
   readonly addons: readonly string[];
   /** Most that it may have beside Node and libc, uncompressed, in MB (10^6 bytes). */
@@ -29,6 +32,7 @@ export const RECIPES: readonly Recipe[] = [
     command: "headrace-operator",
     launcher: "src/bin.js",
     main: "dist/main.js",
+    bundle: async () => [],
     entries: ["dist/main.js"],
     also: ["package.json", "LICENSE"],
     addons: [],
@@ -40,12 +44,14 @@ export const RECIPES: readonly Recipe[] = [
     description: "A Kafka Connect worker without a JVM.",
     command: "headrace-worker",
     launcher: "runtime/bin/headrace-worker.js",
-    main: "runtime/dist/main.js",
+    main: WORKER_BUNDLE.main,
+    bundle: bundleWorker,
     // The worker starts executors by the path of their module.
-    entries: ["runtime/dist/main.js", "runtime/dist/executor/main.js"],
+    entries: Object.values(WORKER_BUNDLE),
     also: [
       "LICENSE",
       "runtime/package.json",
+      "runtime/build/**/*.map",
       "native/build/headrace_native.node",
       // Plugins may import all of these from the worker.
       "sdk/package.json",

@@ -10,22 +10,32 @@ export const APP_DIR = "opt/headrace/app";
 
 /** What a program is made of. */
 export interface TracedProgram {
-  /** Compiled modules that Node is started with, paths in the repository. */
+  /** Modules that Node is started with, paths in the repository. */
   readonly entries: readonly string[];
+  /** Files that are in the entries, so that only the manifests and licences of their packages are needed. */
+  readonly bundled: readonly string[];
   /** Files that are there beside what the entries import, as globs: what plugins may import, and what is read at run time. */
   readonly also: readonly string[];
 }
 
-const NOTICES = /^(licen[cs]e|notice|copying)/i;
+/** What is there of every package, whether its files are or not. */
+const PAPERS = /^(licen[cs]e|notice|copying|package\.json$)/i;
 
 /**
  * The files that the program can load, found by following its imports (`@vercel/nft`), with the manifests and licences of their
  * packages. Development dependencies, types, sources and tests are not among them, since nothing imports them.
  */
-export async function tracedFiles({ entries, also }: TracedProgram, platform: Platform): Promise<readonly ImageFile[]> {
+export async function tracedFiles(
+  { entries, bundled, also }: TracedProgram,
+  platform: Platform,
+): Promise<readonly ImageFile[]> {
   const { fileList } = await nodeFileTrace(
     entries.map((entry) => join(repoRoot, entry)),
-    { base: repoRoot, conditions: ["node", "import", "default"] },
+    {
+      base: repoRoot,
+      conditions: ["node", "import", "default"],
+      analysis: { emitGlobs: false, computeFileReferences: false },
+    },
   );
   const further = also.flatMap((pattern) => {
     const found = globSync(pattern, { cwd: repoRoot });
@@ -33,7 +43,7 @@ export async function tracedFiles({ entries, also }: TracedProgram, platform: Pl
     return found.filter((path) => lstatSync(join(repoRoot, path)).isFile());
   });
   const paths = new Set([...fileList, ...further]);
-  for (const directory of packagesOf(paths)) for (const notice of noticesIn(directory)) paths.add(notice);
+  for (const directory of packagesOf([...paths, ...bundled])) for (const paper of papersIn(directory)) paths.add(paper);
   return platformFiles([...paths], platform).map(toImageFile);
 }
 
@@ -83,9 +93,9 @@ export function packagesOf(paths: Iterable<string>): ReadonlySet<string> {
   return packages;
 }
 
-function noticesIn(directory: string): readonly string[] {
+function papersIn(directory: string): readonly string[] {
   return globSync(`${directory}/*`, { cwd: repoRoot })
-    .filter((path) => NOTICES.test(path.slice(directory.length + 1)))
+    .filter((path) => PAPERS.test(path.slice(directory.length + 1)))
     .filter((path) => lstatSync(join(repoRoot, path)).isFile());
 }
 

@@ -1,4 +1,22 @@
-import { createRequire } from "node:module";
+/// <reference path="./kafkajs-internals.d.ts" />
+import brokerClass from "kafkajs/src/broker/index.js";
+import saslOauthBearer from "kafkajs/src/broker/saslAuthenticator/oauthBearer.js";
+import saslPlain from "kafkajs/src/broker/saslAuthenticator/plain.js";
+import saslScram256 from "kafkajs/src/broker/saslAuthenticator/scram256.js";
+import saslScram512 from "kafkajs/src/broker/saslAuthenticator/scram512.js";
+import errorsModule from "kafkajs/src/errors.js";
+import loggersModule from "kafkajs/src/loggers/index.js";
+import connectionPoolClass from "kafkajs/src/network/connectionPool.js";
+import requestQueueClass from "kafkajs/src/network/requestQueue/index.js";
+import decoderClass from "kafkajs/src/protocol/decoder.js";
+import encoderClass from "kafkajs/src/protocol/encoder.js";
+import protocolErrorModule from "kafkajs/src/protocol/error.js";
+import compressionModule from "kafkajs/src/protocol/message/compression/index.js";
+import messageSetDecoder from "kafkajs/src/protocol/messageSet/decoder.js";
+import recordBatchDecoder from "kafkajs/src/protocol/recordBatch/v0/decoder.js";
+import apiKeyNumbers from "kafkajs/src/protocol/requests/apiKeys.js";
+import fetchV11 from "kafkajs/src/protocol/requests/fetch/v11/request.js";
+import protocolRequests from "kafkajs/src/protocol/requests/index.js";
 
 /**
  * The one door to kafkajs 2.2.4: the parts of it that we use, its internals included, with hand-written types.
@@ -186,28 +204,24 @@ interface RequestQueue {
   scheduleCheckPendingRequests(): void;
 }
 
-const load = createRequire(import.meta.url);
-
 export const Broker: new (options: {
   readonly connectionPool: ConnectionPool;
   readonly logger: KafkaJsLogger;
   readonly nodeId?: number;
   readonly allowAutoTopicCreation: boolean;
   readonly authenticationTimeout: number;
-}) => Broker = load("kafkajs/src/broker");
+}) => Broker = brokerClass;
 
-export const ConnectionPool: new (options: ConnectionPoolOptions) => ConnectionPool = load(
-  "kafkajs/src/network/connectionPool",
-);
+export const ConnectionPool: new (options: ConnectionPoolOptions) => ConnectionPool = connectionPoolClass;
 
-export const Decoder: new (buffer: Buffer) => Decoder = load("kafkajs/src/protocol/decoder");
+export const Decoder: new (buffer: Buffer) => Decoder = decoderClass;
 
 export interface Encoder {
   writeInt32(value: number): Encoder;
   writeString(value: string): Encoder;
 }
 
-const Encoder: new () => Encoder = load("kafkajs/src/protocol/encoder");
+const Encoder: new () => Encoder = encoderClass;
 
 /** A request that kafkajs does not know, with the body that `write` gives it. */
 export function encodeWith(
@@ -225,14 +239,11 @@ export function encodeWith(
 }
 
 /** Reads one record batch (magic 2). Throws KafkaJSPartialMessageError for a cut one. */
-export const decodeRecordBatch: (decoder: Decoder) => Promise<DecodedRecordBatch> = load(
-  "kafkajs/src/protocol/recordBatch/v0/decoder",
-);
+export const decodeRecordBatch: (decoder: Decoder) => Promise<DecodedRecordBatch> = recordBatchDecoder;
 
 /** Reads messages of the formats before record batches (magic 0 and 1). */
-export const decodeMessageSet: (decoder: Decoder, size: number) => Promise<readonly DecodedRecord[]> = load(
-  "kafkajs/src/protocol/messageSet/decoder",
-);
+export const decodeMessageSet: (decoder: Decoder, size: number) => Promise<readonly DecodedRecord[]> =
+  messageSetDecoder;
 
 /** Encodes a Fetch request of version 11, the newest that kafkajs speaks. */
 export const fetchRequestV11: (options: {
@@ -249,7 +260,7 @@ export const fetchRequestV11: (options: {
       readonly maxBytes: number;
     }[];
   }[];
-}) => object = load("kafkajs/src/protocol/requests/fetch/v11/request");
+}) => object = fetchV11;
 
 type Api =
   | "Produce"
@@ -265,11 +276,9 @@ type Api =
   | "EndTxn"
   | "JoinGroup";
 
-const protocol: { readonly requests: Readonly<Record<Api, ProtocolDefinition>> } = load(
-  "kafkajs/src/protocol/requests",
-);
+const protocol: { readonly requests: Readonly<Record<Api, ProtocolDefinition>> } = protocolRequests;
 export const { requests } = protocol;
-export const apiKeys: Readonly<Record<Api, number>> = load("kafkajs/src/protocol/requests/apiKeys");
+export const apiKeys: Readonly<Record<Api, number>> = apiKeyNumbers;
 
 /**
  * Sends a request in the highest version that both sides speak and returns the decoded answer, error codes and all: kafkajs
@@ -285,7 +294,7 @@ export async function call<Decoded>(broker: Broker, api: Api, options: object): 
   });
 }
 
-const protocolErrors: { readonly createErrorFromCode: (code: number) => Error } = load("kafkajs/src/protocol/error");
+const protocolErrors: { readonly createErrorFromCode: (code: number) => Error } = protocolErrorModule;
 /** The exception that kafkajs has for an error code of the protocol. */
 export const { createErrorFromCode } = protocolErrors;
 
@@ -303,13 +312,13 @@ export const saslProviders: {
     readonly oauthBearerProvider: () => Promise<{ readonly value: string; readonly extensions: object }>;
   }>;
 } = {
-  plain: load("kafkajs/src/broker/saslAuthenticator/plain"),
-  "scram-sha-256": load("kafkajs/src/broker/saslAuthenticator/scram256"),
-  "scram-sha-512": load("kafkajs/src/broker/saslAuthenticator/scram512"),
-  oauthbearer: load("kafkajs/src/broker/saslAuthenticator/oauthBearer"),
+  plain: saslPlain,
+  "scram-sha-256": saslScram256,
+  "scram-sha-512": saslScram512,
+  oauthbearer: saslOauthBearer,
 };
 
-const errors: { readonly KafkaJSRequestTimeoutError: new (message: string) => Error } = load("kafkajs/src/errors");
+const errors: { readonly KafkaJSRequestTimeoutError: new (message: string) => Error } = errorsModule;
 
 /** kafkajs's own error for a request that was not answered in time. */
 export function createTimeoutError(message: string): Error {
@@ -322,16 +331,14 @@ const loggers: {
     readonly logCreator: () => (entry: KafkaJsLogEntry) => void;
   }) => KafkaJsLogger;
   readonly LEVELS: { readonly WARN: number };
-} = load("kafkajs/src/loggers");
+} = loggersModule;
 export const { createLogger, LEVELS } = loggers;
 
-const compression: { readonly Codecs: Record<number, () => CompressionCodec> } = load(
-  "kafkajs/src/protocol/message/compression",
-);
+const compression: { readonly Codecs: Record<number, () => CompressionCodec> } = compressionModule;
 /** Codecs by the number that record batches carry. */
 export const compressionCodecs = compression.Codecs;
 
-const RequestQueue: { readonly prototype: RequestQueue } = load("kafkajs/src/network/requestQueue");
+const RequestQueue: { readonly prototype: RequestQueue } = requestQueueClass;
 
 // Its queue schedules a check after every answer, with a negative time if nothing is queued: Node then prints a
 // TimeoutNegativeWarning. Nothing is to be checked in that case.
