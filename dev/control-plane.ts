@@ -47,7 +47,7 @@ export interface ControlPlaneOptions {
    * whose addresses Endpoints refuse.
    */
   readonly network?: ClusterNetwork;
-  /** true: outlives this process. */
+  /** true: outlives this process. Otherwise it ends with it, however that ends. */
   readonly detached?: boolean;
 }
 
@@ -76,7 +76,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       env: { KUBECONFIG: undefined },
       cwd: dir,
       logFile: join(dir, `${name}.log`),
-      ...(options.detached !== undefined && { detached: options.detached }),
+      ...(options.detached === true ? { detached: true } : { signalAtParentsEnd: "SIGKILL" as const }),
     });
     processes.push(started);
     return started;

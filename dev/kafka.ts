@@ -33,6 +33,7 @@ export interface KafkaOptions {
   readonly heap?: string;
   /** Broker properties on top of the defaults. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** true: outlives this process. Otherwise it ends with it, however that ends. */
   readonly detached?: boolean;
   /** Options of the JVM on top of those for a quick start. */
   readonly jvmOptions?: readonly string[];
@@ -111,7 +112,7 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     command: "java",
     args: [...(options.jvmOptions ?? []), ...(await javaArgs(heap, "kafka.Kafka", [config], options.quickStart))],
     logFile,
-    ...(options.detached !== undefined && { detached: options.detached }),
+    ...(options.detached === true ? { detached: true } : { signalAtParentsEnd: "SIGKILL" as const }),
   });
   await waitUntilReady(broker, () => accepts("127.0.0.1", port), { timeoutMs: 180_000 });
   return {

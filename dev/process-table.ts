@@ -30,14 +30,24 @@ export function markedProcesses(variable: string, matches: (value: string) => bo
     });
 }
 
+const KILL_PAUSE_MS = 20;
+
 /** SIGKILLs all processes whose mark satisfies `matches` until there are none. */
 export async function killMarked(variable: string, matches: (value: string) => boolean): Promise<void> {
-  for (;;) {
-    const pids = markedProcesses(variable, matches);
-    if (pids.length === 0) return;
-    for (const pid of pids) sendSignal(pid, "SIGKILL");
-    await sleep(20);
-  }
+  while (killOnce(variable, matches)) await sleep(KILL_PAUSE_MS);
+}
+
+/** As {@link killMarked}, for the end of this process, when nothing can be awaited any more. */
+export function killMarkedNow(variable: string, matches: (value: string) => boolean): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  while (killOnce(variable, matches)) Atomics.wait(pause, 0, 0, KILL_PAUSE_MS);
+}
+
+/** Whether there was one to kill. */
+function killOnce(variable: string, matches: (value: string) => boolean): boolean {
+  const pids = markedProcesses(variable, matches);
+  for (const pid of pids) sendSignal(pid, "SIGKILL");
+  return pids.length > 0;
 }
 
 /** Sends a signal; false if there is no such process. */

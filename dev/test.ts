@@ -10,11 +10,13 @@ import { step } from "./progress.ts";
 import { choose, GROUPS, isIntegration, runsAlone } from "./test/choice.ts";
 import { runTestFile } from "./test/file.ts";
 import { createReport, type Report } from "./test/report.ts";
+import { markRun } from "./test/run-mark.ts";
 
 /**
  * `npm test`: all tests, or those whose path contains one of the given words. Starts one Kafka and one Kubernetes API for the files that
  * share them (`HEADRACE_KAFKA_BOOTSTRAP`, `HEADRACE_KUBECONFIG`), runs each file in a process of its own and ends with node:test's
- * closing lines. Fails if either cannot be started, if no test was found, and if a file does not end or leaves processes behind.
+ * closing lines. Fails if either cannot be started, if no test was found, and if a file does not end or leaves processes behind. Ctrl-C and
+ * SIGTERM end everything that it has started.
  */
 const HELP = `usage: npm test [-- [--unit] [--group GROUP] [WORD…]]
   WORD           run only test files whose path contains it, whatever their group
@@ -51,7 +53,10 @@ async function main(): Promise<number> {
     console.error(`no test file matches ${positionals.length === 0 ? `group ${group}` : positionals.join(" ")}`);
     return 1;
   }
+  markRun();
   const dir = mkdtempSync(join(tmpdir(), "headrace-test-"));
+  const removeDir = () => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  process.once("exit", removeDir);
   let kafka: LocalKafka | undefined;
   let controlPlane: ControlPlane | undefined;
   try {
@@ -86,7 +91,7 @@ async function main(): Promise<number> {
   } finally {
     await kafka?.kill();
     await controlPlane?.stop();
-    rmSync(dir, { recursive: true, force: true });
+    removeDir();
   }
 }
 

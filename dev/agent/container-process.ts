@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { killMarked, markedProcesses, markOf, sendSignal } from "../process-table.ts";
+import { RUN_MARK } from "../test/run-mark.ts";
 
 /** The variable that marks every process of a container; its value is the directory of that run of the container. */
 export const CONTAINER_MARK = "HEADRACE_CONTAINER";
@@ -51,9 +52,10 @@ export async function startContainerProcess(options: {
   mkdirSync(dir, { recursive: true });
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, "a");
+  const run = process.env[RUN_MARK];
   const shim = spawn("/bin/sh", [SHIM, dir, ...command], {
     cwd,
-    env: { ...env, [CONTAINER_MARK]: dir },
+    env: { ...env, [CONTAINER_MARK]: dir, ...(run !== undefined && { [RUN_MARK]: run }) },
     stdio: ["ignore", log, log],
     detached: true,
   });

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { howToUse } from "../stack/how-to-use.ts";
 import type { Stack } from "../stack.ts";
 import { show } from "./show.ts";
-import { perform } from "./stage.ts";
+import { endOnSignals, perform } from "./stage.ts";
 
 /** `make demo`: brings the local stack up, runs the show on it, stops the stack unless it is to be kept. Exit code 1 if anything did not hold. */
 const HELP = `usage: make demo [KEEP=1]
@@ -22,4 +22,5 @@ async function main(): Promise<number> {
   return await perform(show, { keep, farewell: keep ? kept : stopped });
 }
 
+endOnSignals();
 process.exit(await main());

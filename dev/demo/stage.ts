@@ -1,4 +1,4 @@
-import { down, type Stack, up } from "../stack.ts";
+import { abandon, down, type Stack, up } from "../stack.ts";
 import { type CheckList, createCheckList } from "./check-list.ts";
 
 /** A show that runs on the local stack and notes what it checks; throws if it cannot go on. */
@@ -12,7 +12,7 @@ export async function perform(
   show: Show,
   { keep, farewell }: { readonly keep: boolean; readonly farewell: (stack: Stack) => string },
 ): Promise<number> {
-  endWithTheStack();
+  hideTimeoutWarnings();
   const say = (line = "") => console.log(line);
   const checks = createCheckList(say);
   const startedAt = performance.now();
@@ -31,13 +31,16 @@ export async function perform(
   return checks.allHeld() ? 0 : 1;
 }
 
-/** Ctrl-C and SIGTERM stop the stack. */
-function endWithTheStack(): void {
+/** From now on Ctrl-C and SIGTERM end this process and the stack at once, also one that is coming up. */
+export function endOnSignals(): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
-      void down().finally(() => process.exit(1));
+      void abandon().finally(() => process.exit(1));
     });
   }
+}
+
+function hideTimeoutWarnings(): void {
   // kafkajs's request queue: harmless on Node 24, and Node's default listener would print it in the middle of the show.
   process.removeAllListeners("warning");
   process.on("warning", (warning) => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { perform, type Show } from "../demo/stage.ts";
+import { endOnSignals, perform, type Show } from "../demo/stage.ts";
 import { step } from "../progress.ts";
 import { buildConnectors } from "../setup/connectors.ts";
 import { howToUse } from "../stack/how-to-use.ts";
@@ -57,4 +57,5 @@ async function main(): Promise<number> {
   });
 }
 
+endOnSignals();
 process.exit(await main());
