@@ -6,7 +6,7 @@ import { type LoadedGroup, openGroup } from "./group.ts";
 const WORKERS = 3;
 /** A source and a sink each. */
 const PAIRS = 15;
-const ROUNDS = { quick: 2, full: 20 } as const;
+const ROUNDS = { quick: 1, full: 20 } as const;
 
 /**
  * One of three workers is killed, told to end, or deleted as a pod of a set is, with 30 tasks between them. Killed or told to end: another one
