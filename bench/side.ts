@@ -39,6 +39,9 @@ const GRACE_MS = 30_000;
 /** Adds to a file source's configuration what the tuned JVM worker needs to make use of its settings. */
 export const TUNED_SOURCE = { "batch.size": "10000" } as const;
 
+/** As Connect's defaults; tests have more. */
+const PATIENCE = { "session.timeout.ms": "10000", "task.shutdown.graceful.timeout.ms": "5000" } as const;
+
 /** Starts a worker of one side, compiled if it is ours; `group` may have others. */
 export async function startSide(
   side: SideName,
@@ -56,7 +59,7 @@ export async function startSide(
   if (side === "client") throw new Error("a client loop has no worker");
   const dir = join(options.dir, options.group);
   mkdirSync(dir, { recursive: true });
-  const properties = { ...groupProperties(options.bootstrap, options.group), ...options.properties };
+  const properties = { ...groupProperties(options.bootstrap, options.group), ...PATIENCE, ...options.properties };
   const port = options.port === undefined ? {} : { port: options.port };
   const started = performance.now();
   if (side === "headrace") {
