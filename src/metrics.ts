@@ -22,6 +22,11 @@ export interface OperatorMetrics {
 }
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
+/** The buckets of controller-runtime's `controller_runtime_reconcile_time_seconds`. */
+const RECONCILE_SECONDS = [
+  ...[0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5],
+  ...[1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60],
+];
 
 export function createMetrics(): OperatorMetrics {
   const register = new Registry();
@@ -43,7 +48,7 @@ export function createMetrics(): OperatorMetrics {
     name: "controller_runtime_reconcile_time_seconds",
     help: "Duration of reconciles.",
     labelNames: ["controller"],
-    buckets: SECONDS,
+    buckets: RECONCILE_SECONDS,
     registers,
   });
   const active = new Gauge({

@@ -6,7 +6,7 @@ import { createClusterController } from "./cluster/controller.ts";
 import type { ApiConfig, OperatorConfig } from "./config.ts";
 import { createConnectClient } from "./connect-client.ts";
 import { createConnectorController } from "./connector/controller.ts";
-import { withoutSlot } from "./controller/slot.ts";
+import { withoutSlot, withoutSlotAfter } from "./controller/slot.ts";
 import { openClaims, ownedBy } from "./foreign/claims.ts";
 import { isClaimed } from "./foreign/dialect.ts";
 import { reviewedClaims } from "./foreign/reviewed.ts";
@@ -52,6 +52,8 @@ const COMPONENT = "headrace-operator";
 /** Everything that the operator makes for a KafkaConnect carries this label. */
 const OWNED = "headrace.dev/kind=KafkaConnect";
 const METADATA = { metadataOnly: true } as const;
+/** Far more than a call of an API server that is up takes. */
+const HANGING_CALL_MS = 2_000;
 
 /**
  * Runs the operator until `signal` aborts. Stops in the reverse order: reconciles in flight, lease, events, caches, port.
@@ -63,7 +65,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const identity = `${inputs.host}_${randomUUID()}`;
   const metrics = createMetrics();
   const http = createHttp(connection, `${COMPONENT}/${version}`);
-  const calls = { ...API_CALL_DEFAULTS, http, observe: metrics.calls };
+  const calls = { ...API_CALL_DEFAULTS, http, observe: metrics.calls, waiting: hardlyWaiting };
   const api = createApiCaller(calls);
   const unfenced = createKubeClient(api);
   const election = config.leaderElection
@@ -312,6 +314,11 @@ async function together(
   signal.removeEventListener("abort", abort);
   const failure = ends.find((end) => end.status === "rejected");
   if (failure !== undefined) throw failure.reason;
+}
+
+/** The API server is waited for with the slot kept, or everybody would crowd there; a call that hangs holds nobody else up. */
+function hardlyWaiting<R>(wait: () => Promise<R>): Promise<R> {
+  return withoutSlotAfter(HANGING_CALL_MS, wait);
 }
 
 /** The election of an operator that is the only one by configuration. */

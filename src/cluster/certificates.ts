@@ -50,6 +50,8 @@ export interface Certificates {
    * the mark of the certificates that workers which start now are given.
    */
   keep(connect: KafkaConnect, pods: readonly WorkerPod[], signal: AbortSignal): Promise<string>;
+  /** False before `keep` has looked at the cluster's certificates. */
+  isKept(connect: KafkaConnect): boolean;
   /** Clusters other than these are gone. */
   retain(uids: ReadonlySet<string | undefined>): void;
 }
@@ -246,6 +248,7 @@ export function createCertificates({ kube, connect, trust, events, now }: Certif
       looked.set(uid, { cluster, atMs: now(), mark });
       return mark;
     },
+    isKept: ({ metadata }) => looked.has(metadata.uid ?? ""),
     retain(uids) {
       for (const [uid, { cluster }] of looked) {
         if (uids.has(uid)) continue;

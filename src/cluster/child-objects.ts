@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { KubeClient, KubeObject, ResourceType } from "../kube/client.ts";
 import {
   ConfigMaps,
@@ -11,6 +10,7 @@ import {
   Services,
 } from "../kube/resources.ts";
 import { allEnded } from "./all-ended.ts";
+import { type Applied, isFresh, toApplied } from "./applied.ts";
 import type { Desired } from "./desired.ts";
 
 export interface ChildObjectsDeps {
@@ -21,36 +21,27 @@ export interface ChildObjectsDeps {
   readonly now: () => number;
 }
 
-/** What was applied last of one cluster: of equal objects, soon after, nothing would come but work for the API server. */
-export interface AppliedChildren {
-  readonly digest: string;
-  readonly atMs: number;
-}
-
-/** Steps of a roll follow each other in less than this; what somebody else has changed is put right by the next resync at the latest. */
-const FRESH_MS = 10_000;
-
 /** Applies everything that a worker's pod needs before it is made. */
 export interface ChildObjects {
   /**
    * Applies what depends on nothing else at the same time, and answers what to give as `last` the next time. Does nothing if the very
    * same was applied a moment ago. If something fails it throws after the others have ended.
    */
-  apply(desired: Desired, last: AppliedChildren | null, signal: AbortSignal): Promise<AppliedChildren>;
+  apply(desired: Desired, last: Applied | null, signal: AbortSignal): Promise<Applied>;
 }
 
 export function createChildObjects({ kube, networkPolicies = true, now }: ChildObjectsDeps): ChildObjects {
   return {
     async apply(desired, last, signal) {
       const chains = chainsOf(desired, networkPolicies);
-      const digest = digestOf(chains.map((chain) => chain.map(({ object }) => object)));
-      if (last?.digest === digest && now() - last.atMs < FRESH_MS) return last;
+      const objects = chains.map((chain) => chain.map(({ object }) => object));
+      if (last !== null && isFresh(last, toApplied(objects, now()))) return last;
       await allEnded(
         chains.map(async (chain) => {
           for (const { type, object } of chain) await kube.apply(type, object, signal);
         }),
       );
-      return { digest, atMs: now() };
+      return toApplied(objects, now());
     },
   };
 }
@@ -74,8 +65,4 @@ function chainsOf(desired: Desired, networkPolicies: boolean): readonly (readonl
     [{ type: PodDisruptionBudgets, object: desired.disruptionBudget }],
     ...(networkPolicies ? [[{ type: NetworkPolicies, object: desired.networkPolicy }]] : []),
   ];
-}
-
-function digestOf(objects: unknown): string {
-  return createHash("sha256").update(JSON.stringify(objects)).digest("base64");
 }

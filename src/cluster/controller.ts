@@ -13,8 +13,11 @@ export interface ClusterControllerDeps extends ClusterReconcileDeps {
   readonly reachability?: Reachability;
 }
 
-/** More would only wait for each other at the API server. */
-const CONCURRENCY = 6;
+/**
+ * controller-runtime's default. More would only wait for each other at the API server, since one reconcile makes several calls at a time;
+ * one that waits for a worker, or for a call that hangs, is not counted.
+ */
+const CONCURRENCY = 1;
 const RESYNC_MS = 60_000;
 
 /** The controller of KafkaConnects. Its stores must be running and synced before `run`. */

@@ -7,13 +7,13 @@ import { noLaterThan, type Outcome, retryAfter, settled } from "../controller/ou
 import { type KafkaConnect, KafkaConnects } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
-import { ConfigMaps, Pods, StatefulSets } from "../kube/resources.ts";
+import { ConfigMaps, Pods, type StatefulSet, StatefulSets } from "../kube/resources.ts";
 import type { Reachability } from "../reachability.ts";
 import { createStatusWriter, STATUS_WRITES } from "../status-writer.ts";
 import type { WorkerTrust } from "../worker-trust.ts";
-import { allEnded } from "./all-ended.ts";
+import { type Applied, isFresh, toApplied } from "./applied.ts";
 import { createCertificates } from "./certificates.ts";
-import { type AppliedChildren, createChildObjects } from "./child-objects.ts";
+import { createChildObjects } from "./child-objects.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
@@ -68,7 +68,8 @@ interface Memory {
   plugins: { readonly of: string; readonly list: PluginInfo[] } | null;
   /** ConfigMap that was the only one left; null as long as pods change, since they may bring another one. */
   collectedFor: string | null;
-  applied: AppliedChildren | null;
+  children: Applied | null;
+  workload: Applied | null;
   readonly rollout: RolloutMemory;
 }
 
@@ -82,7 +83,10 @@ const READY_LIMIT_MS = 300_000;
 /** How soon to look again for a Secret that is not there. */
 const MISSING_RETRY_MS = 5_000;
 
-/** Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. */
+/**
+ * Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. What is new to a cluster
+ * comes in several reconciles, one after the other: certificates, child objects, pods.
+ */
 export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const { kube, connect, stores, events, defaultImage, now } = deps;
   const statuses = createStatusWriter<KafkaConnectStatus>(kube, KafkaConnects, STATUS_WRITES);
@@ -101,7 +105,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       reported: new Set(),
       plugins: null,
       collectedFor: null,
-      applied: null,
+      children: null,
+      workload: null,
       rollout: createRolloutMemory(),
     };
     memories.set(uid, memory);
@@ -118,8 +123,25 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
   }
 
-  async function applyChildren(desired: Desired, memory: Memory, signal: AbortSignal): Promise<void> {
-    memory.applied = await children.apply(desired, memory.applied, signal);
+  /**
+   * What the pods need before they are made. Answers false after a part that had not been applied in this form before: then the reconcile
+   * ends, and other clusters have their turn at the API server before this one comes to its next part.
+   */
+  async function prepare({ resource, desired, seen, memory }: Subject, signal: AbortSignal): Promise<boolean> {
+    const areNew = !certificates.isKept(resource);
+    await certificates.keep(resource, seen.pods, signal);
+    if (areNew) return false;
+    const last = memory.children;
+    memory.children = await children.apply(desired, last, signal);
+    return memory.children.digest === last?.digest;
+  }
+
+  /** The StatefulSet, unless nobody has changed it since it was applied just so a moment ago. */
+  async function applyWorkload(wanted: StatefulSet, { seen, memory }: Subject, signal: AbortSignal): Promise<void> {
+    const generation = seen.statefulSet?.metadata.generation;
+    if (isFresh(memory.workload, toApplied([wanted, generation], now()))) return;
+    const { metadata } = await kube.apply(StatefulSets, wanted, signal);
+    memory.workload = toApplied([wanted, metadata.generation], now());
   }
 
   async function drain(cluster: ObjectKey, pod: WorkerPod, signal: AbortSignal): Promise<void> {
@@ -159,19 +181,11 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   }
 
   /** Applies what is wanted and takes at most one step that disturbs a worker. */
-  async function bringAbout(
-    {
-      resource,
-      desired,
-      seen,
-      memory,
-    }: { resource: KafkaConnect; desired: Desired; seen: ObservedCluster; memory: Memory },
-    signal: AbortSignal,
-  ): Promise<Attempt> {
+  async function bringAbout(subject: Subject, signal: AbortSignal): Promise<Attempt> {
+    const { resource, desired, seen, memory } = subject;
     const cluster = keyOfResource(resource);
     const { pods, statefulSet, workers } = seen;
     const wanted = resource.spec.replicas;
-    await allEnded<unknown>([certificates.keep(resource, pods, signal), applyChildren(desired, memory, signal)]);
     await passOnRollRequest(kube, cluster, seen, signal);
     const aim = await rollouts.aim({ resource, desired, seen, memory: memory.rollout }, signal);
     const { revision, template } = aim;
@@ -192,7 +206,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 
     const { replicas, drain: leaving } = planScale({ pods, current, wanted, group, drains, nowMs: now() });
     for (const pod of leaving) await drain(cluster, pod, signal);
-    if (template !== null) await kube.apply(StatefulSets, buildStatefulSet(resource, template, replicas), signal);
+    if (template !== null) await applyWorkload(buildStatefulSet(resource, template, replicas), subject, signal);
     else if (replicas !== current) {
       const name = workloadName(cluster.name);
       await kube.patch(StatefulSets, { ...cluster, name }, { spec: { replicas } }, signal);
@@ -222,7 +236,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   /** Removes ConfigMaps of older revisions once no pod can need them. */
   async function collectConfigMaps(
     cluster: ObjectKey,
-    { desired, seen, memory }: { desired: Desired; seen: ObservedCluster; memory: Memory },
+    { desired, seen, memory }: Subject,
     signal: AbortSignal,
   ): Promise<void> {
     const kept = desired.configMap.metadata.name;
@@ -272,10 +286,13 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const around = await surroundings.of(resource, signal);
     const { mark, refusal } = await markOf(resource, seen, signal);
     const desired = desire(resource, defaultImage, { ...around, certificates: mark });
-    const { findings, outcome } = refusal ?? (await attempt({ resource, desired, seen, memory }, signal));
+    const subject = { resource, desired, seen, memory };
+    const taken = refusal ?? (await attempt(subject, signal));
+    if (taken === "preparing") return retryAfter(0);
+    const { findings, outcome } = taken;
     if (isComplete(findings, seen, resource.spec.replicas)) {
       await rollouts.complete({ resource, desired, seen, memory: memory.rollout }, signal);
-      await collectConfigMaps(key, { desired, seen, memory }, signal);
+      await collectConfigMaps(key, subject, signal);
     } else {
       memory.collectedFor = null;
     }
@@ -306,19 +323,24 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
   }
 
-  async function attempt(
-    subject: { resource: KafkaConnect; desired: Desired; seen: ObservedCluster; memory: Memory },
-    signal: AbortSignal,
-  ): Promise<Attempt> {
+  async function attempt(subject: Subject, signal: AbortSignal): Promise<Attempt | "preparing"> {
     const { problems, missing } = subject.desired;
     if (problems.length > 0) return { findings: { kind: "invalid-config", problems }, outcome: settled };
     if (missing.length > 0) return { findings: { kind: "missing", missing }, outcome: retryAfter(MISSING_RETRY_MS) };
     try {
-      return await bringAbout(subject, signal);
+      return (await prepare(subject, signal)) ? await bringAbout(subject, signal) : "preparing";
     } catch (error) {
       return toRefusal(error);
     }
   }
+}
+
+/** One reconcile of one cluster. */
+interface Subject {
+  readonly resource: KafkaConnect;
+  readonly desired: Desired;
+  readonly seen: ObservedCluster;
+  readonly memory: Memory;
 }
 
 /** How the attempt to bring about what is wanted ended. */

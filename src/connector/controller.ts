@@ -32,8 +32,8 @@ export interface ConnectorControllerDeps
   readonly streamRetryMs?: number;
 }
 
-/** More would only wait for each other at the API server: a reconcile that waits for a worker is not counted. */
-const CONCURRENCY = 12;
+/** More would only wait for each other at the API server: one that waits for a worker, or for a call that hangs, is not counted. */
+const CONCURRENCY = 3;
 const PER_CLUSTER = 8;
 /** Clusters that are looked through for connectors that nobody asks for, at a time. */
 const SWEEPS = 4;

@@ -27,7 +27,7 @@ export interface ControllerOptions {
   readonly name: string;
   readonly reconcile: Reconcile;
   readonly log: Logger;
-  /** Reconciles in flight at a time; those that wait for a worker (`withoutSlot`) do not count. */
+  /** Reconciles in flight at a time; those that wait for somebody else (`withoutSlot`) do not count. */
   readonly concurrency: number;
   /** Keys of one group, for instance of one Connect cluster, share `groupConcurrency`; null is a group of its own. */
   readonly groupOf?: (key: ObjectKey) => string | null;

@@ -9,7 +9,7 @@ interface Slot {
 
 const slots = new AsyncLocalStorage<Slot>();
 
-/** How many reconciles are at work, those that wait for a worker left out. */
+/** How many reconciles are at work, those that wait for somebody else left out. */
 export interface Slots {
   atWork(): number;
   /** Runs a reconcile with a slot of its own. */
@@ -39,13 +39,35 @@ export function createSlots(changed: () => void): Slots {
  * Afterwards it goes on at once. Outside of a reconcile it just runs `wait`.
  */
 export async function withoutSlot<R>(wait: () => Promise<R>): Promise<R> {
-  const slot = slots.getStore();
-  if (slot === undefined) return await wait();
-  slot.waits += 1;
-  if (slot.waits === 1) slot.changed();
+  const leave = leaveSlot();
   try {
     return await wait();
   } finally {
-    slot.waits -= 1;
+    leave();
   }
+}
+
+/** As {@link withoutSlot}, but the slot is free only once the wait has taken `patienceMs`. */
+export async function withoutSlotAfter<R>(patienceMs: number, wait: () => Promise<R>): Promise<R> {
+  let leave = () => {};
+  const timer = setTimeout(() => {
+    leave = leaveSlot();
+  }, patienceMs);
+  try {
+    return await wait();
+  } finally {
+    clearTimeout(timer);
+    leave();
+  }
+}
+
+/** Frees the slot of the reconcile that calls this; what it answers takes it again. */
+function leaveSlot(): () => void {
+  const slot = slots.getStore();
+  if (slot === undefined) return () => {};
+  slot.waits += 1;
+  if (slot.waits === 1) slot.changed();
+  return () => {
+    slot.waits -= 1;
+  };
 }

@@ -30,6 +30,8 @@ export interface ApiCallerOptions {
   /** Called right before everything that writes; throws if we may not write any more. */
   readonly fence?: () => void;
   readonly observe?: CallObserver;
+  /** Told of the time in which the API server works on a call. */
+  readonly waiting?: <R>(wait: () => Promise<R>) => Promise<R>;
 }
 
 /** Settings for a real API server. */
@@ -42,7 +44,7 @@ const BUSY: BackOff = { baseMs: 500, maxMs: 5_000 };
  * applies whose connection broke, once, and anything once after a 401, with credentials read anew.
  */
 export function createApiCaller(options: ApiCallerOptions): ApiCaller {
-  const { http, timeoutMs, maxConcurrentCalls, random, fence, observe } = options;
+  const { http, timeoutMs, maxConcurrentCalls, random, fence, observe, waiting = (wait) => wait() } = options;
   const limiter = createLimiter(maxConcurrentCalls);
 
   async function send(request: ApiRequest, signal: AbortSignal): Promise<HttpResponse> {
@@ -69,7 +71,7 @@ export function createApiCaller(options: ApiCallerOptions): ApiCaller {
     let reauthorized = false;
     for (let failures = 1; ; failures += 1) {
       try {
-        return await limiter.run(() => once(request, signal), signal);
+        return await limiter.run(() => waiting(() => once(request, signal)), signal);
       } catch (error) {
         if (!(error instanceof KubeError)) throw error;
         if (error.code === "unauthorized" && !reauthorized) {

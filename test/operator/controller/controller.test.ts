@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Controller, type ControllerOptions, createController } from "#operator/controller/controller.ts";
 import { type Outcome, retryAfter, settled } from "#operator/controller/outcome.ts";
-import { withoutSlot } from "#operator/controller/slot.ts";
+import { withoutSlot, withoutSlotAfter } from "#operator/controller/slot.ts";
 import type { ObjectKey } from "#operator/kube/client.ts";
 import { createLog } from "#operator/log.ts";
 import { eventually } from "#support/eventually.ts";
@@ -112,6 +112,28 @@ describe("controller", () => {
     await eventually("the last has its turn", () => working.seen.includes("c"));
     working.letGo();
     await eventually("all are done", () => working.inside.size === 0);
+    await stop();
+  });
+
+  it("keeps the place of a reconcile that waits a little, and leaves it once that takes long", async () => {
+    const [brief, long] = [gate(), gate()];
+    const seen: string[] = [];
+    const { controller, stop } = start({
+      concurrency: 1,
+      async reconcile(work, signal) {
+        seen.push(work.name);
+        if (work.name === "brief") return await withoutSlotAfter(60_000, () => brief.reconcile(work, signal));
+        if (work.name === "long") return await withoutSlotAfter(1, () => long.reconcile(work, signal));
+        return settled;
+      },
+    });
+    for (const name of ["brief", "long", "next"]) controller.enqueue(key(name));
+    await eventually("the first waits", () => brief.inside.size === 1);
+    assert.deepEqual(seen, ["brief"]);
+    brief.letGo();
+    await eventually("nobody waits for the long one", () => seen.includes("next"));
+    assert.equal(long.inside.size, 1);
+    long.letGo();
     await stop();
   });
 

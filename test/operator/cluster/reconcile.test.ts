@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { createClusterReconcile } from "#operator/cluster/reconcile.ts";
+import { createConnectClient } from "#operator/connect-client.ts";
+import type { Reconcile } from "#operator/controller/controller.ts";
+import { retryAfter } from "#operator/controller/outcome.ts";
+import { KafkaConnects } from "#operator/kinds.ts";
+import type { ResourceType } from "#operator/kube/client.ts";
+import { Pods, RoleBindings, Secrets, Services, StatefulSets } from "#operator/kube/resources.ts";
+import { createLog } from "#operator/log.ts";
+import { createWorkerTrust } from "#operator/worker-trust.ts";
+import { kafkaConnect } from "#support/connect-objects.ts";
+import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
+
+const KEY = { namespace: "ns", name: "my-connect" };
+const signal = AbortSignal.timeout(60_000);
+
+describe("createClusterReconcile", () => {
+  let kube: FakeKube;
+  let applied: string[];
+
+  beforeEach(() => {
+    kube = createFakeKube();
+    kube.put(KafkaConnects, kafkaConnect());
+    applied = [];
+  });
+
+  /** As of an operator that has just started. */
+  function start(): Reconcile {
+    const client: typeof kube.client = {
+      ...kube.client,
+      async apply(type, object, limit) {
+        applied.push(type.kind);
+        return await kube.client.apply(type, object, limit);
+      },
+    };
+    return createClusterReconcile({
+      kube: client,
+      connect: createConnectClient(),
+      trust: createWorkerTrust(client, Date.now),
+      stores: {
+        connects: kube.store(KafkaConnects),
+        statefulSets: kube.store(StatefulSets),
+        pods: kube.store(Pods),
+      },
+      events: kube.recorder,
+      log: createLog("silent"),
+      defaultImage: "headrace/worker:default",
+      now: Date.now,
+    });
+  }
+
+  const made = () => {
+    const types: readonly ResourceType[] = [Secrets, Services, RoleBindings, StatefulSets];
+    return types.map((type) => kube.all(type).length);
+  };
+
+  it("makes certificates, child objects and pods one after the other, and comes again at once in between", async () => {
+    const reconcile = start();
+    assert.deepEqual(await reconcile(KEY, signal), retryAfter(0));
+    assert.deepEqual(made(), [3, 0, 0, 0]);
+    assert.deepEqual(await reconcile(KEY, signal), retryAfter(0));
+    assert.deepEqual(made(), [3, 2, 1, 0]);
+    assert.notDeepEqual(await reconcile(KEY, signal), retryAfter(0));
+    assert.deepEqual(made(), [3, 2, 1, 1]);
+  });
+
+  for (const steps of [1, 2, 3]) {
+    it(`goes on after an operator that ended after ${steps} of its steps`, async () => {
+      const former = start();
+      for (let step = 0; step < steps; step += 1) await former(KEY, signal);
+      const authority = kube.find(Secrets, { namespace: "ns", name: "my-connect-connect-ca" })?.data;
+      const reconcile = start();
+      for (let step = 0; step < 3; step += 1) await reconcile(KEY, signal);
+      assert.deepEqual(made(), [3, 2, 1, 1]);
+      assert.deepEqual(kube.find(Secrets, { namespace: "ns", name: "my-connect-connect-ca" })?.data, authority);
+      assert.equal(kube.find(KafkaConnects, KEY)?.status?.observedGeneration, 1);
+    });
+  }
+
+  it("applies a StatefulSet again only if it, or what is wanted, has changed", async () => {
+    const reconcile = start();
+    for (let step = 0; step < 5; step += 1) await reconcile(KEY, signal);
+    const applications = () => applied.filter((kind) => kind === StatefulSets.kind).length;
+    assert.equal(applications(), 1);
+    const workload = { namespace: "ns", name: "my-connect-connect" };
+    await kube.client.patch(StatefulSets, workload, { spec: { replicas: 7 } }, signal);
+    await reconcile(KEY, signal);
+    assert.equal(kube.find(StatefulSets, workload)?.spec?.replicas, 3);
+    assert.equal(applications(), 2);
+    kube.remove(StatefulSets, workload);
+    await reconcile(KEY, signal);
+    assert.equal(applications(), 3);
+  });
+});
