@@ -24,7 +24,7 @@ import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
 import { rackMissing } from "./rack.ts";
-import { resizePods } from "./resize.ts";
+import { type Resized, resizePods } from "./resize.ts";
 import { readsCertificatesOnce } from "./rest-security.ts";
 import { NO_WAITS, planRoll, type RollAction, type RollWaits, waitsAfter } from "./roll.ts";
 import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
@@ -70,6 +70,7 @@ interface Memory {
   collectedFor: string | null;
   children: Applied | null;
   workload: Applied | null;
+  readonly resized: Resized;
   readonly rollout: RolloutMemory;
 }
 
@@ -107,6 +108,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       collectedFor: null,
       children: null,
       workload: null,
+      resized: new Map(),
       rollout: createRolloutMemory(),
     };
     memories.set(uid, memory);
@@ -212,7 +214,11 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       await kube.patch(StatefulSets, { ...cluster, name }, { spec: { replicas } }, signal);
     }
 
-    await resizePods({ ...deps, pods: stores.pods }, { connect: resource, statefulSet }, signal);
+    await resizePods(
+      { ...deps, pods: stores.pods },
+      { connect: resource, statefulSet, resized: memory.resized },
+      signal,
+    );
 
     const settles = outdated && drains && group?.balanced === true && pods.every(isCalm);
     const starting = settles ? await observeStarting(connect, workers, signal) : 0;

@@ -5,6 +5,7 @@ import type { KafkaConnect } from "../kinds.ts";
 import type { EventRecorder, KubeClient, KubeObject, ObjectKey, Store } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { type Pod, Pods, type StatefulSet } from "../kube/resources.ts";
+import { isOlder } from "../status-writer.ts";
 import { containerName } from "./container.ts";
 import { ROLL_ANNOTATION } from "./manual-roll.ts";
 import { REVISION_ANNOTATION } from "./names.ts";
@@ -55,10 +56,19 @@ export interface ResizeDeps {
   readonly events: EventRecorder;
 }
 
-/** Changes the resources of running workers in place; a worker of which that is not possible is replaced. */
+export interface ResizeSubject {
+  readonly connect: KafkaConnect;
+  readonly statefulSet: StatefulSet | undefined;
+  readonly resized: Resized;
+}
+
+/** Pods by uid, with the version that resizing each of them has made: until the watch tells of it, the pod that is known is a former one. */
+export type Resized = Map<string, string>;
+
+/** Changes the resources of running workers in place, once; a worker of which that is not possible is replaced. */
 export async function resizePods(
   { kube, pods, events }: ResizeDeps,
-  { connect, statefulSet }: { readonly connect: KafkaConnect; readonly statefulSet: StatefulSet | undefined },
+  { connect, statefulSet, resized }: ResizeSubject,
   signal: AbortSignal,
 ): Promise<void> {
   if (!isResizedInPlace(connect)) return;
@@ -80,6 +90,7 @@ export async function resizePods(
   async function resize(pod: Pod): Promise<void> {
     try {
       const after = await kube.resize(keyOf(pod.metadata.name), { [container]: wanted }, signal);
+      resized.set(pod.metadata.uid ?? "", after.metadata.resourceVersion ?? "");
       const { kind } = planResize(after, container, { wanted, patient });
       if (kind === "resize") await replace(pod, "the API server keeps some of the old ones");
       else
@@ -98,8 +109,11 @@ export async function resizePods(
     return { namespace, name };
   }
 
-  for (const pod of podsOf(pods, { namespace, name: cluster })) {
-    const { deletionTimestamp, annotations } = pod.metadata;
+  const own = podsOf(pods, { namespace, name: cluster });
+  for (const uid of resized.keys()) if (own.every(({ metadata }) => metadata.uid !== uid)) resized.delete(uid);
+  for (const pod of own) {
+    const { deletionTimestamp, annotations, uid = "", resourceVersion } = pod.metadata;
+    if (isOlder(resourceVersion, resized.get(uid) ?? "")) continue;
     if (deletionTimestamp !== undefined || annotations?.[REVISION_ANNOTATION] !== revision) continue;
     const step = planResize(pod, container, { wanted, patient });
     if (step.kind === "resize") await resize(pod);

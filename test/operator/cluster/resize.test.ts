@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { planResize, type Resize } from "#operator/cluster/resize.ts";
-import type { Pod } from "#operator/kube/resources.ts";
-import { workerPod } from "#support/connect-objects.ts";
+import { planResize, type Resize, type Resized, resizePods } from "#operator/cluster/resize.ts";
+import { buildStatefulSet } from "#operator/cluster/stateful-set.ts";
+import { type Pod, Pods } from "#operator/kube/resources.ts";
+import { kafkaConnect, workerPod } from "#support/connect-objects.ts";
+import { createFakeKube } from "#support/fake-kube.ts";
 
 const CONTAINER = "my-connect-connect";
 const RESOURCES = { limits: { memory: "1Gi" }, requests: { cpu: "500m" } };
@@ -44,4 +46,28 @@ describe("planResize", () => {
     it(`decides: ${what}`, () =>
       assert.deepEqual(planResize(subject, CONTAINER, { wanted: RESOURCES, patient }), resize));
   }
+});
+
+describe("resizePods", () => {
+  it("resizes a worker once, though the watch tells of it late", async () => {
+    const kube = createFakeKube();
+    const annotations = { "headrace.dev/in-place-resizing": "true" };
+    const connect = kafkaConnect({}, { metadata: { namespace: "ns", name: "my-connect", annotations } });
+    const before = kube.put(Pods, workerPod(0));
+    const resized: Resized = new Map();
+    const resize = (pods: readonly Pod[], cpu: string) => {
+      const container = { name: CONTAINER, resources: { requests: { cpu } } };
+      const { annotations: marks = {} } = before.metadata;
+      const template = { metadata: { annotations: marks }, spec: { containers: [container] } };
+      const statefulSet = buildStatefulSet(connect, template, 1);
+      const deps = { kube: kube.client, events: kube.recorder, pods: { ...kube.store(Pods), list: () => pods } };
+      return resizePods(deps, { connect, statefulSet, resized }, AbortSignal.timeout(60_000));
+    };
+    const times = () => kube.events.filter(({ reason }) => reason === "Resized").length;
+    await resize([before], "100m");
+    await resize([before], "100m");
+    assert.equal(times(), 1);
+    await resize(kube.all(Pods), "200m");
+    assert.equal(times(), 2);
+  });
 });
