@@ -12,6 +12,8 @@ export interface GroupMemberView {
   readonly url: string;
   readonly draining: boolean;
   readonly assignment: Assignment;
+  /** What it was told to stop in this round, and may still be stopping; only the leader knows. */
+  readonly leaving?: Assignment;
 }
 
 export interface GroupView {

@@ -93,7 +93,10 @@ function leadCooperatively(state: AssignorState, input: LeaderInput): LeaderResu
       const delayMs = Math.ceil(result.delayMs);
       return toWire(input, memberId, { ...emptyRound(input), assigned, revoked, delayMs });
     }),
-    members: input.members.map((member) => toView(member, shareOf(member.memberId).holds)),
+    members: input.members.map((member) => {
+      const { holds, revoked } = shareOf(member.memberId);
+      return { ...toView(member, holds), leaving: revoked };
+    }),
     balanced: result.balanced,
     state: result.state,
   };

@@ -3,7 +3,7 @@ import type { GroupMember } from "../group/group.ts";
 import { pause } from "../pause.ts";
 import { createLanes } from "./lanes.ts";
 import type { RequestScope } from "./request-scope.ts";
-import { type StableView, stableView } from "./stable-view.ts";
+import { type StableView, stableView, tasksStopped } from "./stable-view.ts";
 
 /** A request's end here, or the worker that has to do it: the leader, or the owner of a task. */
 export type Outcome<T> =
@@ -21,6 +21,8 @@ export interface LeaderSteps {
    * step that a rebalance interrupts is repeated after it.
    */
   asLeader<T>(connector: string, scope: RequestScope, step: () => Promise<T>): Promise<Outcome<T>>;
+  /** Waits until nobody runs a task of this connector any more, nor is stopping one, as far as the leader knows; holds up no other step. */
+  tasksStopped(connector: string, scope: RequestScope): Promise<void>;
 }
 
 /** Pause before a membership that could not be confirmed is asked for again. */
@@ -35,6 +37,10 @@ export function createLeaderSteps(member: () => Pick<GroupMember, "view" | "onVi
   };
   return {
     group,
+    tasksStopped(connector, scope) {
+      scope.enter(`waiting for the tasks of connector ${connector} to stop`);
+      return tasksStopped(member(), connector, scope.signal);
+    },
     inOrder: (connector, step) => lanes.enter(connector, step),
     asLeader: (connector, scope, step) =>
       lanes.enter(connector, async () => {

@@ -34,7 +34,7 @@ export interface OffsetCommandsOptions {
     "connectorType" | "alterSourceOffsets" | "sinkOffsets" | "sinkProgress" | "alterSinkOffsets"
   >;
   readonly catalog: () => Pick<Catalog, "connectorType">;
-  readonly steps: Pick<LeaderSteps, "asLeader">;
+  readonly steps: Pick<LeaderSteps, "asLeader" | "tasksStopped">;
   /** Fences tasks of a source connector that may still be writing; needed where offsets are written in transactions. */
   readonly fence: (connector: string, scope: RequestScope) => Promise<void>;
 }
@@ -71,17 +71,27 @@ export function createOffsetCommands(options: OffsetCommandsOptions): OffsetComm
     return settled;
   };
 
-  const change = (
+  /** The connector, if its offsets may be modified. */
+  const requireStopped = async (name: string, scope: RequestScope) => {
+    // Any worker resumes a connector, so the leader may not know it yet.
+    scope.enter("reading to the end of the config topic");
+    await configStore.readToEnd(scope.signal);
+    const found = await find(name, scope.signal);
+    if (!isStopped(found.entry)) throw notStopped(name);
+    return found;
+  };
+
+  const change = async (
     name: string,
     wanted: readonly RequestedOffset[] | null,
     scope: RequestScope,
-  ): Promise<Outcome<OffsetsMessage>> =>
-    steps.asLeader(name, scope, async () => {
-      // Any worker resumes a connector, so the leader may not know it yet.
-      scope.enter("reading to the end of the config topic");
-      await configStore.readToEnd(scope.signal);
-      const { entry, type } = await find(name, scope.signal);
-      requireStopped(name, entry);
+  ): Promise<Outcome<OffsetsMessage>> => {
+    const checked = await steps.asLeader(name, scope, () => requireStopped(name, scope));
+    if (checked.kind === "forward") return checked;
+    // Its tasks may still be on their way out: the last commit of one must not undo what is written here.
+    await steps.tasksStopped(name, scope);
+    return await steps.asLeader(name, scope, async () => {
+      const { entry, type } = await requireStopped(name, scope);
       scope.enter(`modifying offsets for connector ${name}`);
       const owner = { connector: name, config: entry.config };
       const settled =
@@ -92,6 +102,7 @@ export function createOffsetCommands(options: OffsetCommandsOptions): OffsetComm
               .catch((error: unknown) => explain(name, wanted === null ? "reset" : "alter", error));
       return { message: messageOf(settled, wanted === null ? "reset" : "altered") };
     });
+  };
 
   return {
     async offsets(name, scope) {
@@ -112,9 +123,12 @@ export function createOffsetCommands(options: OffsetCommandsOptions): OffsetComm
   };
 }
 
-function requireStopped(name: string, entry: ConnectorEntry): void {
-  if (entry.targetState === "STOPPED" && (entry.tasks?.length ?? 0) === 0 && !entry.inconsistent) return;
-  throw new ConnectError(
+function isStopped({ targetState, tasks, inconsistent }: ConnectorEntry): boolean {
+  return targetState === "STOPPED" && (tasks?.length ?? 0) === 0 && !inconsistent;
+}
+
+function notStopped(name: string): ConnectError {
+  return new ConnectError(
     "bad-request",
     "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the specified " +
       `connector by issuing a 'PUT' request to the '/connectors/${name}/stop' endpoint`,

@@ -12,15 +12,42 @@ const REBALANCE = "Cannot complete request because of a conflicting operation (e
  * Resolves when no rebalance is running and the leader is known: at once, or as soon as that is so. Rejects with the contract's 409
  * when `signal` aborts before (§5.1).
  */
-export function stableView(member: Pick<GroupMember, "view" | "onView">, signal: AbortSignal): Promise<StableView> {
-  const present = asStable(member.view());
+export function stableView(member: Viewed, signal: AbortSignal): Promise<StableView> {
+  const late = () => new ConnectError("rebalance", member.view().leaderUrl === null ? NO_LEADER : REBALANCE);
+  return awaitView(member, { pick: asStable, late }, signal);
+}
+
+/**
+ * Resolves when no member of the group runs a task of the connector any more, nor is stopping one: what members were told to stop has stopped
+ * once they have joined the next round. Only the leader can tell; anywhere else it resolves at once. Rejects when `signal` aborts before.
+ */
+export async function tasksStopped(member: Viewed, connector: string, signal: AbortSignal): Promise<void> {
+  const late = () =>
+    new ConnectError(
+      "internal",
+      `Tasks of connector ${connector} are still running or stopping, so that their last commits could undo a change of its offsets. ` +
+        "Repeat the request; if that does not help, restart the workers that they run on.",
+    );
+  const pick = (view: GroupView) => (asStable(view) === null || hasTasksOf(connector, view) ? null : view);
+  await awaitView(member, { pick, late }, signal);
+}
+
+type Viewed = Pick<GroupMember, "view" | "onView">;
+
+/** The first view, the present one or a later one, of which `pick` makes something. */
+function awaitView<T>(
+  member: Viewed,
+  { pick, late }: { readonly pick: (view: GroupView) => T | null; readonly late: () => ConnectError },
+  signal: AbortSignal,
+): Promise<T> {
+  const present = pick(member.view());
   if (present !== null) return Promise.resolve(present);
-  const { promise, resolve, reject } = Promise.withResolvers<StableView>();
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
   const unsubscribe = member.onView((view) => {
-    const stable = asStable(view);
-    if (stable !== null) resolve(stable);
+    const picked = pick(view);
+    if (picked !== null) resolve(picked);
   });
-  const giveUp = () => reject(new ConnectError("rebalance", member.view().leaderUrl === null ? NO_LEADER : REBALANCE));
+  const giveUp = () => reject(late());
   signal.addEventListener("abort", giveUp, { once: true });
   if (signal.aborted) giveUp();
   return promise.finally(() => {
@@ -31,4 +58,11 @@ export function stableView(member: Pick<GroupMember, "view" | "onView">, signal:
 
 function asStable(view: GroupView): StableView | null {
   return view.rebalancing || view.leaderUrl === null ? null : { ...view, leaderUrl: view.leaderUrl };
+}
+
+function hasTasksOf(connector: string, { isLeader, members }: GroupView): boolean {
+  if (!isLeader) return false;
+  return members.some(({ assignment, leaving }) =>
+    [...assignment.tasks, ...(leaving?.tasks ?? [])].some((task) => task.connector === connector),
+  );
 }
