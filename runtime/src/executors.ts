@@ -46,12 +46,12 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
   };
   const setup = async (): Promise<ExecutorSetup> => {
     const kafkaClusterId = await options.clusterId();
-    return { worker: properties, workerId, kafkaClusterId, packages: options.packages() };
+    return { worker: properties, workerId, kafkaClusterId };
   };
   const memoryMaxMb = config["headrace.executor.memory.max.mb"];
   const pool = createExecutorPool({
-    start: (onNotice) =>
-      startExecutor({
+    start(onNotice) {
+      const supervisor = startExecutor({
         script: EXECUTOR_MAIN,
         execArgv: [...options.execArgv, YOUNG_MEMORY],
         setup: setup(),
@@ -60,7 +60,11 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
         blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
         memoryMaxBytes: memoryMaxMb === null ? null : memoryMaxMb * 1024 * 1024,
         log,
-      }),
+      });
+      // From now on the pool tells it of changes: no list can come after a newer one.
+      supervisor.rpc.notify({ kind: "packages", packages: options.packages() });
+      return supervisor;
+    },
     isolation: config["headrace.isolation"],
     maxShared: config["headrace.executors.max"] ?? availableParallelism(),
     idleMs: config["headrace.executor.idle.ms"],
@@ -87,7 +91,7 @@ export function createWorkerInventory(
       script: EXECUTOR_MAIN,
       execArgv: [...execArgv, YOUNG_MEMORY],
       memoryMaxBytes: null,
-      setup: { worker: properties, workerId: "probe", kafkaClusterId: "", packages: [] },
+      setup: { worker: properties, workerId: "probe", kafkaClusterId: "" },
       handlers: {
         readOffsets: unavailable,
         offsetKeys: unavailable,

@@ -60,11 +60,7 @@ export async function forkExecutor(worker: StringMap): Promise<ExecutorProcess> 
       for (const listener of listeners) listener();
     },
   });
-  await rpc.call(
-    "setup",
-    { worker, workerId: "test:8083", kafkaClusterId: "test", packages: [] },
-    AbortSignal.timeout(60_000),
-  );
+  await rpc.call("setup", { worker, workerId: "test:8083", kafkaClusterId: "test" }, AbortSignal.timeout(60_000));
 
   async function until<T>(look: () => T | null): Promise<T> {
     const found = Promise.withResolvers<T>();

@@ -21,14 +21,12 @@ export interface TaskKey {
   readonly task: number;
 }
 
-/** What an executor needs to run anything. Sent once, first. */
+/** What an executor needs to run anything. Sent once, as the first call after a ping. */
 export interface ExecutorSetup {
   /** The worker's whole configuration, as in its properties file with its own placeholders resolved. */
   readonly worker: StringMap;
   readonly workerId: string;
   readonly kafkaClusterId: string;
-  /** The packages of `plugin.path` that can be loaded. */
-  readonly packages: readonly PluginPackage[];
 }
 
 export interface ConnectorStart {
@@ -218,7 +216,7 @@ export type WorkerNotice =
    * unread does not count from its reading), unless renewed. 0: stop at once.
    */
   | { readonly kind: "lease"; readonly ttlMs: number; readonly sentAtMs: number }
-  /** These are the packages of `plugin.path` from now on. */
+  /** These are the packages of `plugin.path` from now on. The first is on its way before the set-up. */
   | { readonly kind: "packages"; readonly packages: readonly PluginPackage[] };
 
 export interface ChannelError {

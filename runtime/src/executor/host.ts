@@ -90,8 +90,6 @@ class Host implements ExecutorHost {
   readonly #lease: RenewableLease;
   #environment: TaskEnvironment | null = null;
   #resolver: ConfigResolver | null = null;
-  /** The packages were told already: what the set-up has of them may be older. */
-  #knowsPackages = false;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -147,7 +145,6 @@ class Host implements ExecutorHost {
 
   hear(notice: WorkerNotice): void {
     if (notice.kind === "packages") {
-      this.#knowsPackages = true;
       this.#options.plugins.use(notice.packages);
       return;
     }
@@ -177,7 +174,6 @@ class Host implements ExecutorHost {
     const { plugins, env, given, hide, now, random } = this.#options;
     const log = createNoticeLog((notice) => this.#notify(notice), {});
     const clients = this.#options.createClients(setup);
-    if (!this.#knowsPackages) plugins.use(setup.packages);
     const warn = (fields: object, message: string) => log.warn(fields, message);
     const resolver = createConfigResolver(forConnectors(setup.worker), { env, warn, ...(given && { given }) });
     this.#resolver = resolver;

@@ -36,7 +36,6 @@ describe("executor pool", () => {
             worker: { setup: options.setup ?? "" },
             workerId: "w",
             kafkaClusterId: "k",
-            packages: [],
           })),
           handlers: {
             readOffsets: ({ partitions }) => partitions.map(() => ({ o: 42 })),

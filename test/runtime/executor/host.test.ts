@@ -137,7 +137,7 @@ const WORKER = {
   "offset.flush.interval.ms": "5",
   "config.providers": "env",
 };
-const setup = { worker: WORKER, workerId: "w", kafkaClusterId: "k", packages: [] };
+const setup = { worker: WORKER, workerId: "w", kafkaClusterId: "k" };
 const somePackage = (plugin: string): PluginPackage => ({
   directory: "/plugins/some",
   name: "some",
@@ -174,10 +174,12 @@ describe("executor host", () => {
     assert.equal((await host.call("validate", { config: { ...connectorConfig, topic: "" } })).error_count, 1);
   });
 
-  it("keeps the packages that it was told of while its set-up was on the way", async () => {
+  it("knows the packages that it was told of last, before its set-up and after it", async () => {
     const host = setUp();
+    host.host.hear({ kind: "packages", packages: [somePackage("older")] });
+    await host.call("setup", setup);
+    assert.ok((await host.call("plugins", null)).some((plugin) => plugin.class === "older"));
     host.host.hear({ kind: "packages", packages: [somePackage("newer")] });
-    await host.call("setup", { ...setup, packages: [somePackage("older")] });
     const names = (await host.call("plugins", null)).map((plugin) => plugin.class);
     assert.deepEqual([names.includes("newer"), names.includes("older")], [true, false]);
   });

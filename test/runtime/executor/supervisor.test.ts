@@ -28,7 +28,7 @@ describe("an executor that is too slow to be set up", () => {
       const supervisor = startExecutor({
         script,
         execArgv: [],
-        setup: { worker: {}, workerId: "w", kafkaClusterId: "k", packages: [] },
+        setup: { worker: {}, workerId: "w", kafkaClusterId: "k" },
         setupTimeoutMs: code === DEAF ? 3_000 : 200,
         handlers: {
           readOffsets: unasked,
