@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { ApiMetrics } from "./api/handler.ts";
 import type { ConnectorMetrics } from "./connector/metrics.ts";
 import type { ControllerMetrics } from "./controller/metrics.ts";
+import { createControllersMetrics, SECONDS } from "./controller-metrics.ts";
 import type { CallObserver } from "./kube/api-call.ts";
 import { createResourceMetrics, type ResourceMetrics } from "./resource-metrics.ts";
 import type { WebhookMetrics } from "./webhook/metrics.ts";
@@ -21,61 +22,11 @@ export interface OperatorMetrics {
   readonly contentType: string;
 }
 
-const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
-/** The buckets of controller-runtime's `controller_runtime_reconcile_time_seconds`. */
-const RECONCILE_SECONDS = [
-  ...[0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5],
-  ...[1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60],
-];
-
 export function createMetrics(): OperatorMetrics {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
-  const total = new Counter({
-    name: "controller_runtime_reconcile_total",
-    help: "Reconciles by result.",
-    labelNames: ["controller", "result"],
-    registers,
-  });
-  const errors = new Counter({
-    name: "controller_runtime_reconcile_errors_total",
-    help: "Reconciles that failed.",
-    labelNames: ["controller"],
-    registers,
-  });
-  const duration = new Histogram({
-    name: "controller_runtime_reconcile_time_seconds",
-    help: "Duration of reconciles.",
-    labelNames: ["controller"],
-    buckets: RECONCILE_SECONDS,
-    registers,
-  });
-  const active = new Gauge({
-    name: "controller_runtime_active_workers",
-    help: "Reconciles in flight.",
-    labelNames: ["controller"],
-    registers,
-  });
-  const adds = new Counter({
-    name: "workqueue_adds_total",
-    help: "Requests for a reconcile.",
-    labelNames: ["name"],
-    registers,
-  });
-  const depth = new Gauge({
-    name: "workqueue_depth",
-    help: "Keys that are due and wait.",
-    labelNames: ["name"],
-    registers,
-  });
-  const queued = new Histogram({
-    name: "workqueue_queue_duration_seconds",
-    help: "Time from due to started.",
-    labelNames: ["name"],
-    buckets: SECONDS,
-    registers,
-  });
+  const controllers = createControllersMetrics(register);
   const requests = new Counter({
     name: "rest_client_requests_total",
     help: "Calls of the Kubernetes API by method and status; <error> without an answer.",
@@ -135,61 +86,16 @@ export function createMetrics(): OperatorMetrics {
     registers,
   });
 
-  const labelNames = ["kind", "namespace", "selector"] as const;
-  const reconciliations = new Counter({
-    name: "strimzi_reconciliations_total",
-    help: "Reconciliations of resources, under Strimzi's name.",
-    labelNames,
-    registers,
-  });
-  const succeeded = new Counter({
-    name: "strimzi_reconciliations_successful_total",
-    help: "Reconciliations that succeeded.",
-    labelNames,
-    registers,
-  });
-  const failedOnes = new Counter({
-    name: "strimzi_reconciliations_failed_total",
-    help: "Reconciliations that failed.",
-    labelNames,
-    registers,
-  });
-  const durations = new Histogram({
-    name: "strimzi_reconciliations_duration_seconds",
-    help: "Duration of reconciliations.",
-    labelNames,
-    buckets: SECONDS,
-    registers,
-  });
   const strimziRestarts = new Counter({
     name: "strimzi_auto_restarts_total",
     help: "Automatic restarts of connectors and their tasks, under Strimzi's name.",
-    labelNames,
+    labelNames: ["kind", "namespace", "selector"],
     registers,
   });
 
-  const RESULTS = { settled: "success", "retry-after": "requeue_after", failed: "error" } as const;
-
   return {
     resources: createResourceMetrics(register),
-    controller: (name, kind) => ({
-      added: () => adds.inc({ name }),
-      started(queuedMs) {
-        queued.observe({ name }, queuedMs / 1000);
-        active.inc({ controller: name });
-      },
-      ended(result, durationMs, { namespace }) {
-        const labels = { kind, namespace, selector: "" };
-        reconciliations.inc(labels);
-        (result === "failed" ? failedOnes : succeeded).inc(labels);
-        durations.observe(labels, durationMs / 1000);
-        active.dec({ controller: name });
-        total.inc({ controller: name, result: RESULTS[result] });
-        if (result === "failed") errors.inc({ controller: name });
-        duration.observe({ controller: name }, durationMs / 1000);
-      },
-      depth: (keys) => depth.set({ name }, keys),
-    }),
+    controller: controllers.of,
     calls: (method, status) => requests.inc({ method, code: status === null ? "<error>" : String(status) }),
     connectors: {
       autoRestarted({ namespace, name }, instances) {

@@ -61,6 +61,7 @@ export function createController(options: ControllerOptions): Controller {
   const inFlight = new Set<Promise<void>>();
   let wake: (() => void) | null = null;
   const slots = createSlots(() => wake?.());
+  metrics?.limit(concurrency);
 
   async function attempt({ key, failures }: Work, signal: AbortSignal): Promise<WorkResult> {
     try {
@@ -75,7 +76,7 @@ export function createController(options: ControllerOptions): Controller {
 
   async function runOne(work: Work, signal: AbortSignal): Promise<void> {
     const startedAt = now();
-    metrics?.started(startedAt - work.dueAtMs);
+    metrics?.started(startedAt - work.dueAtMs, work.key);
     const result = await slots.run(() => withReconcileId(randomUUID(), () => attempt(work, signal)));
     metrics?.ended(result.kind, now() - startedAt, work.key);
     queue.done(work, result, now());
@@ -109,7 +110,10 @@ export function createController(options: ControllerOptions): Controller {
   }
 
   function enqueueAll(spreadMs: number): void {
-    for (const key of resync?.keys() ?? []) queue.add(key, now() + random() * spreadMs);
+    for (const key of resync?.keys() ?? []) {
+      if (spreadMs > 0) metrics?.resynced(key);
+      queue.add(key, now() + random() * spreadMs);
+    }
     wake?.();
   }
 

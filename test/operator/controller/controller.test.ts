@@ -242,8 +242,10 @@ describe("controller", () => {
     const told: string[] = [];
     const { controller, stop } = start({
       metrics: {
+        limit: (reconciles) => told.push(`at most ${reconciles}`),
         added: () => told.push("added"),
-        started: () => told.push("started"),
+        resynced: () => undefined,
+        started: (_queuedMs, { name }) => told.push(`started ${name}`),
         ended: (result) => told.push(result),
         depth: () => undefined,
       },
@@ -254,7 +256,7 @@ describe("controller", () => {
     });
     controller.enqueue(key("a"));
     await eventually("it settled", () => told.includes("settled"));
-    assert.deepEqual(told, ["added", "started", "failed", "started", "settled"]);
+    assert.deepEqual(told, ["at most 4", "added", "started a", "failed", "started a", "settled"]);
     await stop();
   });
 });
