@@ -269,6 +269,31 @@ describe("cluster controller", () => {
     await eventually("one ConfigMap is left", () => configs().length === 1);
   });
 
+  it("ends a roll in progress at a new change, and brings every worker to that", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    const first = revisionOf(pods()[0]);
+    changeSpec({ config: { a: 1 } });
+    const second = await eventually("one worker is new, the others are not", () => {
+      obeyDrains();
+      return pods()
+        .map(revisionOf)
+        .find((revision) => revision !== first);
+    });
+    changeSpec({ config: { a: 2 } });
+    await eventually("every worker has the last change", () => {
+      obeyDrains();
+      const revisions = new Set(pods().map(revisionOf));
+      const [revision] = revisions;
+      return (
+        revisions.size === 1 && revision !== first && revision !== second && condition("Ready")?.reason === "Ready"
+      );
+    });
+    // The worker that was new when the change came, perhaps one more that was on its way, and each of the three once more.
+    assert.ok(sets.deleted.length <= 5, sets.deleted.join());
+    await eventually("one ConfigMap is left", () => configs().length === 1);
+  });
+
   it("touches no worker for a configuration that its check refuses, and picks a fix up at once", async () => {
     kube.put(KafkaConnects, kafkaConnect());
     await ready("Ready");
