@@ -61,6 +61,8 @@ export interface ClusterReconcileDeps {
 
 /** What is kept between reconciles of one cluster; losing it costs repeated calls, never a wrong step. */
 interface Memory {
+  /** Its first status was written, or was to be. */
+  announced: boolean;
   waits: RollWaits;
   /** Ended containers that the group knows of. */
   readonly reported: Set<string>;
@@ -86,7 +88,7 @@ const MISSING_RETRY_MS = 5_000;
 
 /**
  * Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. What is new to a cluster
- * comes in several reconciles, one after the other: certificates, child objects, pods.
+ * comes in several reconciles, one after the other: a status, certificates, child objects, pods.
  */
 export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const { kube, connect, stores, events, defaultImage, now } = deps;
@@ -102,6 +104,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   function memoryOf(resource: KafkaConnect): Memory {
     const uid = resource.metadata.uid ?? "";
     const memory = memories.get(uid) ?? {
+      announced: false,
       waits: NO_WAITS,
       reported: new Set(),
       plugins: null,
@@ -289,6 +292,11 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
     const memory = memoryOf(resource);
     const seen = observe(stores, key);
+    if (resource.status?.conditions === undefined && !memory.announced) {
+      memory.announced = true;
+      await announce(resource, seen, signal);
+      return retryAfter(0);
+    }
     const around = await surroundings.of(resource, signal);
     const { mark, refusal } = await markOf(resource, seen, signal);
     const desired = desire(resource, defaultImage, { ...around, certificates: mark });
@@ -314,6 +322,13 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const isUntold = (observed === undefined || !told) && seen.workers.length > 0;
     return noLaterThan(lookAgain(outcome, { isUntold, isUnready: pods.some((pod) => !pod.ready) }), writableInMs);
   };
+
+  /** Without a status it would count as done by kstatus's rules: that it is not is said before anything else. */
+  async function announce(connect: KafkaConnect, { pods }: ObservedCluster, signal: AbortSignal): Promise<void> {
+    const nothing = { plugins: undefined, warnings: [], lostBecause: null } as const;
+    const status = toClusterStatus({ connect, findings: { kind: "new" }, pods, ...nothing, nowMs: now() });
+    await statuses.write(connect, status, signal);
+  }
 
   /** What the template says of certificates that are read once: they are kept before anything is built from them. */
   async function markOf(

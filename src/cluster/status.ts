@@ -9,6 +9,8 @@ import type { WorkerPod } from "./worker-pod.ts";
 
 /** What one reconcile of a cluster found out. */
 export type ClusterFindings =
+  /** It is new: nothing has been looked at yet. */
+  | { readonly kind: "new" }
   /** `spec.config` cannot be used; nothing was changed. */
   | { readonly kind: "invalid-config"; readonly problems: readonly ConfigValueProblem[] }
   /** Something that the workers need is not there; nothing was changed. `missing`: sentences. */
@@ -56,6 +58,8 @@ export function toClusterStatus(inputs: ClusterStatusInputs): KafkaConnectStatus
 
 function assess({ connect, findings, pods, lostBecause }: ClusterStatusInputs): Assessment {
   switch (findings.kind) {
+    case "new":
+      return reconciling("Preparing", "What the workers need is being made.");
     case "invalid-config": {
       const list = findings.problems.map(({ key, message }) => `${key} ${message}`).join("; ");
       return stalled("InvalidConfig", `spec.config cannot be used: ${list}.`);

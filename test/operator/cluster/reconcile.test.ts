@@ -11,6 +11,7 @@ import { createLog } from "#operator/log.ts";
 import { createWorkerTrust } from "#operator/worker-trust.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
+import { kstatusOf } from "#support/kstatus.ts";
 
 const KEY = { namespace: "ns", name: "my-connect" };
 const signal = AbortSignal.timeout(60_000);
@@ -55,8 +56,12 @@ describe("createClusterReconcile", () => {
     return types.map((type) => kube.all(type).length);
   };
 
-  it("makes certificates, child objects and pods one after the other, and comes again at once in between", async () => {
+  it("says that it is on its way, then makes certificates, child objects and pods, and comes again at once in between", async () => {
     const reconcile = start();
+    assert.equal(kstatusOf(kube.find(KafkaConnects, KEY) ?? assert.fail()), "Current", "so it counts without a status");
+    assert.deepEqual(await reconcile(KEY, signal), retryAfter(0));
+    assert.equal(kstatusOf(kube.find(KafkaConnects, KEY) ?? assert.fail()), "InProgress");
+    assert.deepEqual(made(), [0, 0, 0, 0]);
     assert.deepEqual(await reconcile(KEY, signal), retryAfter(0));
     assert.deepEqual(made(), [3, 0, 0, 0]);
     assert.deepEqual(await reconcile(KEY, signal), retryAfter(0));
@@ -65,22 +70,23 @@ describe("createClusterReconcile", () => {
     assert.deepEqual(made(), [3, 2, 1, 1]);
   });
 
-  for (const steps of [1, 2, 3]) {
+  for (const steps of [1, 2, 3, 4]) {
     it(`goes on after an operator that ended after ${steps} of its steps`, async () => {
       const former = start();
       for (let step = 0; step < steps; step += 1) await former(KEY, signal);
       const authority = kube.find(Secrets, { namespace: "ns", name: "my-connect-connect-ca" })?.data;
       const reconcile = start();
-      for (let step = 0; step < 3; step += 1) await reconcile(KEY, signal);
+      for (let step = 0; step < 4; step += 1) await reconcile(KEY, signal);
       assert.deepEqual(made(), [3, 2, 1, 1]);
-      assert.deepEqual(kube.find(Secrets, { namespace: "ns", name: "my-connect-connect-ca" })?.data, authority);
+      const kept = kube.find(Secrets, { namespace: "ns", name: "my-connect-connect-ca" })?.data;
+      if (steps > 1) assert.deepEqual(kept, authority, "the authority that there was is kept");
       assert.equal(kube.find(KafkaConnects, KEY)?.status?.observedGeneration, 1);
     });
   }
 
   it("applies a StatefulSet again only if it, or what is wanted, has changed", async () => {
     const reconcile = start();
-    for (let step = 0; step < 5; step += 1) await reconcile(KEY, signal);
+    for (let step = 0; step < 6; step += 1) await reconcile(KEY, signal);
     const applications = () => applied.filter((kind) => kind === StatefulSets.kind).length;
     assert.equal(applications(), 1);
     const workload = { namespace: "ns", name: "my-connect-connect" };
