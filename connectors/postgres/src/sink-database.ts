@@ -28,11 +28,19 @@ export function sinkDatabaseOf(
   };
 }
 
+/** A value that is cast to one of these with its length would be cut to it silently; without, it is refused when it comes to the column. */
+const CUT_BY_CASTS = "{bpchar,varchar,bit,varbit,_bpchar,_varchar,_bit,_varbit}";
+
 async function readTable(client: Client, name: string): Promise<Table | null> {
   const { rows } = await client.query<{ name: string; type: string }>(
-    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
-     WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
-    [quoteTable(name)],
+    `WITH RECURSIVE columns AS (
+       SELECT attnum, attname AS name, atttypid AS type, atttypmod AS modifier FROM pg_attribute
+       WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
+       UNION ALL SELECT attnum, name, typbasetype, typtypmod FROM columns JOIN pg_type ON oid = type WHERE typtype = 'd'
+     )
+     SELECT name, format_type(type, CASE WHEN type::regtype = ANY ($2::regtype[]) THEN -1 ELSE modifier END) AS type
+     FROM columns JOIN pg_type ON oid = type WHERE typtype <> 'd' ORDER BY attnum`,
+    [quoteTable(name), CUT_BY_CASTS],
   );
   if (rows.length === 0) return null;
   const types = new Map(rows.map((row) => [row.name, row.type]));
