@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type Kafka, type Producer } from "kafkajs";
 import { registerCodecs } from "#runtime/kafka/compression.ts";
-import { eventually } from "#support/worker.ts";
+import { eventually } from "#support/eventually.ts";
 
 /** Topics of a benchmark, looked at from outside. */
 export interface Topics {

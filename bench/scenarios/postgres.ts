@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Client } from "pg";
 import { startPostgres } from "#dev/postgres.ts";
 import { postgresBin } from "#dev/setup/postgres.ts";
-import { eventually } from "#support/worker.ts";
+import { eventually } from "#support/eventually.ts";
 import type { Bench } from "../scenario.ts";
 import { besideClient, idOf, NOTE } from "./connector.ts";
 

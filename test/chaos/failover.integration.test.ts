@@ -7,8 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GroupInfo } from "@headrace/contract";
 import { consumeAll, type LocalKafka } from "#dev/kafka.ts";
 import { type ProgressMonitor, startProgressMonitor } from "#dev/progress-monitor.ts";
+import { eventually } from "#support/eventually.ts";
 import { ownKafka } from "#support/kafka.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const PAIRS = 6;
 const SESSION_MS = 20_000;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { allMove, type ChaosCluster, openChaosCluster } from "#support/chaos-cluster.ts";
-import { eventually } from "#support/worker.ts";
+import { eventually } from "#support/eventually.ts";
 
 const PAIRS = 3;
 /** The least that a broker takes by default. */

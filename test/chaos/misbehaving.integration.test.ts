@@ -6,8 +6,9 @@ import { after, before, describe, it } from "node:test";
 import { ConnectorStateInfo } from "@headrace/contract";
 import { Kafka, logLevel } from "kafkajs";
 import { repoRoot } from "#dev/cache.ts";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 describe("a worker with connectors that misbehave", () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-misbehaving-"));
@@ -82,7 +83,8 @@ describe("a worker with connectors that misbehave", () => {
     try {
       return await eventually(`topic ${topic}`, async () => {
         const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-        return topics[0]?.partitions.length;
+        const count = topics[0]?.partitions.length ?? 0;
+        return count > 0 && count;
       });
     } finally {
       await admin.disconnect();

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { allMove, type ChaosCluster, openChaosCluster } from "#support/chaos-cluster.ts";
+import { eventually } from "#support/eventually.ts";
 import { numbersIn } from "#support/numbered-lines.ts";
-import { eventually, rest, type TestWorker } from "#support/worker.ts";
+import { rest, type TestWorker } from "#support/worker.ts";
 
 const PAIRS = 3;
 const CHAOS_MS = 25_000;

@@ -7,9 +7,10 @@ import { pathToFileURL } from "node:url";
 import { PKCS12_PASSWORD } from "#dev/kafka/certificates.ts";
 import { type SecuredKafka, startSecuredKafka } from "#dev/kafka/secured.ts";
 import { freePorts } from "#dev/process.ts";
+import { eventually, Stop } from "#support/eventually.ts";
 import { uniqueName } from "#support/kafka.ts";
 import { startTokenEndpoint, type TokenEndpoint, unsignedToken } from "#support/token-endpoint.ts";
-import { eventually, groupProperties, rest, Stop, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const PLAIN_PASSWORD = "plain;canary";
 const SCRAM_PASSWORD = "scram-canary";

@@ -7,8 +7,9 @@ import { ConnectorStateInfo } from "@headrace/contract";
 import kafkajs, { type Admin } from "kafkajs";
 import type { LocalKafka } from "#dev/kafka.ts";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
+import { eventually } from "#support/eventually.ts";
 import { createTopic, ownKafka, sharedKafka, uniqueName } from "#support/kafka.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const {
   AclOperationTypes,

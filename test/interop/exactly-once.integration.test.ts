@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type JvmWorker, startJvmWorker } from "#dev/kafka.ts";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
+import { eventually } from "#support/eventually.ts";
 import { createTopic, sharedKafka, uniqueName } from "#support/kafka.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 /** A JVM worker makes some ten transactions a second, one for each batch. */
 const SHARE = 1_000;

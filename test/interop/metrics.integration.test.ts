@@ -10,8 +10,9 @@ import { startJvmWorker } from "#dev/kafka.ts";
 import { freePorts } from "#dev/process.ts";
 import { kafkaLibs } from "#dev/setup/kafka.ts";
 import { FAMILIES } from "#runtime/metrics/families.ts";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { createConnector, eventually, groupProperties, rest, startWorker } from "#support/worker.ts";
+import { createConnector, groupProperties, rest, startWorker } from "#support/worker.ts";
 
 const MBEANS = fileURLToPath(new URL("./MBeans.java", import.meta.url));
 

@@ -6,9 +6,10 @@ import { after, before, describe, it } from "node:test";
 import { ConnectorStateInfo, GroupInfo } from "@headrace/contract";
 import { z } from "zod";
 import { consumeAll, type JvmWorker, startJvmWorker } from "#dev/kafka.ts";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { follow } from "#support/numbered-lines.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const SOURCES = ["s0", "s1", "s2", "s3"];
 /** Its consumer group is named after it, and Kafka is shared with other tests. */

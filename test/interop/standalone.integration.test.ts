@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { consumeAll, startJvmWorker } from "#dev/kafka.ts";
 import { decodeJavaMap } from "#runtime/standalone/java-map.ts";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { startStandalone } from "#support/standalone.ts";
-import { eventually, rest } from "#support/worker.ts";
+import { rest } from "#support/worker.ts";
 
 describe("standalone workers of Headrace and of Apache Kafka Connect", () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-standalone-interop-"));

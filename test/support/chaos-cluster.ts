@@ -9,11 +9,12 @@ import type { LogRecord } from "#runtime/kafka/fetch-response.ts";
 import { createLeaders } from "#runtime/kafka/leaders.ts";
 import { createTopicReader } from "#runtime/kafka/topic-reader.ts";
 import { connectorKey, readStatusRecord, taskKey } from "#runtime/store/status-records.ts";
+import { eventually } from "./eventually.ts";
 import { ownKafka } from "./kafka.ts";
 import { follow, type GrowingFile, growFile, numbersIn, type Passage } from "./numbered-lines.ts";
 import { createSilentLog } from "./silent-log.ts";
 import { kafkaSettings } from "./topic-logs.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "./worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "./worker.ts";
 
 /** Workers as real processes with pairs of connectors: a file that grows → `source-N` → topic → `sink-N` → file. */
 export interface ChaosCluster {

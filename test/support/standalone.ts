@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repoRoot } from "#dev/cache.ts";
 import { freePorts, type LocalProcess, logTail, startProcess } from "#dev/process.ts";
-import { eventually, Stop } from "./worker.ts";
+import { eventually, Stop } from "./eventually.ts";
 
 export interface StandaloneRun {
   readonly dir: string;

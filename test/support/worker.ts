@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { repoRoot } from "#dev/cache.ts";
 import { freePorts, type LocalProcess, logTail, startProcess } from "#dev/process.ts";
+import { eventually, Stop } from "./eventually.ts";
 
 /** A real Headrace worker as a process of its own. */
 export interface TestWorker {
@@ -38,7 +39,7 @@ export function groupProperties(bootstrap: string, group: string): Record<string
 const START_MS = 180_000;
 
 /** Node's arguments for a worker as tests run it: from its sources. */
-const FROM_SOURCES: readonly string[] = ["--conditions=source", join(repoRoot, "runtime/src/main.ts")];
+export const FROM_SOURCES: readonly string[] = ["--conditions=source", join(repoRoot, "runtime/src/main.ts")];
 
 /** Starts a worker and resolves when it is a healthy member of its group. Fails with the end of its log otherwise. */
 export async function startWorker(options: {
@@ -81,34 +82,6 @@ export async function startWorker(options: {
     throw new Error(`worker did not start:\n${logTail(process_.logFile, 60)}`, { cause: error });
   });
   return { url, workerId: `127.0.0.1:${port}`, process: process_ };
-}
-
-/** Ends {@link eventually} at once, with this message. */
-export class Stop extends Error {}
-
-/**
- * Waits until `condition` returns something truthy and resolves with it; an exception counts as "not yet". Fails after `timeoutMs` with
- * what was awaited and the last exception.
- */
-export async function eventually<T>(
-  what: string,
-  condition: () => Promise<T | false | null | undefined> | T | false | null | undefined,
-  timeoutMs = 60_000,
-  intervalMs = 50,
-): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
-  let last: unknown;
-  for (;;) {
-    try {
-      const result = await condition();
-      if (result) return result;
-    } catch (error) {
-      if (error instanceof Stop) throw error;
-      last = error;
-    }
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause: last });
-    await sleep(intervalMs);
-  }
 }
 
 /** One REST call; resolves with status and parsed body (null if there is none). */

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ConnectorOffsets, ConnectorStateInfo, StreamEvent, TaskInfo } from "@headrace/contract";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { openLog, record } from "#support/topic-logs.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 /** What a compacted config topic may look like, and what else may lie in a topic. */
 const COMPACTED = (dir: string) => [

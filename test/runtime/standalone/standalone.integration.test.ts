@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { freePorts } from "#dev/process.ts";
 import { decodeJavaMap } from "#runtime/standalone/java-map.ts";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { runStandalone, startStandalone, startStandaloneFile } from "#support/standalone.ts";
-import { eventually, rest } from "#support/worker.ts";
+import { rest } from "#support/worker.ts";
 
 describe("a standalone worker", () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-standalone-"));

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { Kafka, logLevel } from "kafkajs";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
+import { eventually } from "#support/eventually.ts";
 import { createTopic, sharedKafka, uniqueName } from "#support/kafka.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 describe("exactly-once sources on real workers", { timeout: 560_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-exactly-once-"));

@@ -9,8 +9,9 @@ import { ConnectorStateInfo, ErrorMessage } from "@headrace/contract";
 import fc from "fast-check";
 import { Kafka, logLevel, type Producer } from "kafkajs";
 import { z } from "zod";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { eventually, groupProperties, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, startWorker, type TestWorker } from "#support/worker.ts";
 import { hostileRequest, urlOf } from "../rest/hostile-requests.ts";
 import { garbage, type RawRecord, type StateTopic } from "../store/garbage.ts";
 

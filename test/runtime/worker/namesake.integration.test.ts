@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import kafkajs, { type Producer } from "kafkajs";
 import { createTopicAdmin, type TopicAdmin } from "#runtime/kafka/topic-admin.ts";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { createSilentLog } from "#support/silent-log.ts";
 import { kafkaSettings } from "#support/topic-logs.ts";
-import { eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 /** A Connect cluster of one worker, with a sink that writes its own topic's lines into its own file. */
 interface Cluster {
