@@ -1,24 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openWorkerRun, until } from "@headrace/sdk/testing";
+import { until } from "@headrace/sdk/testing";
 import { freePorts } from "#dev/process.ts";
-import { buildConnectors } from "#dev/setup/connectors.ts";
-import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { uniqueName } from "#support/kafka.ts";
+import { openPluginWorker } from "#support/plugin-worker.ts";
 import { openTestServer } from "./http/test-server.ts";
-import { WORKER_COMMAND } from "./worker-command.ts";
 
 describe("the http package in a worker", () => {
   it("moves records from Kafka to a server and from senders to Kafka, through a kill", {
     timeout: 480_000,
   }, async () => {
-    const kafka = await sharedKafka();
     const bodies: string[] = [];
     const server = await openTestServer(({ body }, response) => {
       bodies.push(body);
       response.end();
     });
-    const pluginPath = await buildConnectors(["http"]);
-    const worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
+    const worker = await openPluginWorker("http");
     try {
       const topic = uniqueName("http");
       const [port = 0] = await freePorts(1);
@@ -65,7 +62,6 @@ describe("the http package in a worker", () => {
     } finally {
       await worker.close();
       await server.close();
-      await kafka.stop();
     }
   });
 });

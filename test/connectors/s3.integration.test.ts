@@ -1,22 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openWorkerRun, until, type WorkerRun } from "@headrace/sdk/testing";
-import { buildConnectors } from "#dev/setup/connectors.ts";
-import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { until } from "@headrace/sdk/testing";
+import { uniqueName } from "#support/kafka.ts";
+import { openPluginWorker } from "#support/plugin-worker.ts";
 import { startS3 } from "./s3/s3-server.ts";
-import { WORKER_COMMAND } from "./worker-command.ts";
 
 describe("the s3 package in a worker", () => {
   it("moves records from Kafka to a bucket and from there to Kafka, each once, through a kill", {
     timeout: 480_000,
   }, async () => {
-    const kafka = await sharedKafka();
+    const worker = await openPluginWorker("s3");
     const server = await startS3();
     const bucket = await server.createBucket();
-    const pluginPath = await buildConnectors(["s3"]);
-    let worker: WorkerRun | null = null;
     try {
-      worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
       const topic = uniqueName("s3");
       const text = { "value.converter": "org.apache.kafka.connect.storage.StringConverter" };
       const values = Array.from({ length: 50 }, (_, n) => `v${n}`);
@@ -54,10 +50,9 @@ describe("the s3 package in a worker", () => {
       });
       assert.deepEqual(await worker.read(back, 50), values);
     } finally {
-      await worker?.close();
+      await worker.close();
       await server.stop();
       await bucket.close();
-      await kafka.stop();
     }
   });
 });

@@ -3,12 +3,11 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { postgresCdcSource } from "@headrace/postgres";
 import type { SourceRecord, Value } from "@headrace/sdk";
-import { createMemoryOffsets, openWorkerRun, type SourceRun, sourceAcceptance, until } from "@headrace/sdk/testing";
+import { createMemoryOffsets, type SourceRun, sourceAcceptance, until } from "@headrace/sdk/testing";
 import { z } from "zod";
-import { buildConnectors } from "#dev/setup/connectors.ts";
 import { openCommittedReader } from "#support/committed-reader.ts";
-import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { WORKER_COMMAND } from "../worker-command.ts";
+import { uniqueName } from "#support/kafka.ts";
+import { openPluginWorker } from "#support/plugin-worker.ts";
 import { configOf, eventOf, type Plain, plain, streaming, withDatabase } from "./capture-run.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 
@@ -370,14 +369,12 @@ describe("change capture from PostgreSQL", () => {
   it("loses no row, and acknowledges none early, in a worker that is killed at random points", {
     timeout: 600_000,
   }, async () => {
-    const kafka = await sharedKafka();
+    const worker = await openPluginWorker("postgres");
     const database = await server.createDatabase();
     await database.client.query("CREATE TABLE lines (id serial PRIMARY KEY, n int NOT NULL)");
     await database.client.query("INSERT INTO lines (n) SELECT 0 FROM generate_series(1, 5000)");
-    const pluginPath = await buildConnectors(["postgres"]);
-    const worker = await openWorkerRun({ bootstrap: kafka.bootstrap, pluginPath, command: WORKER_COMMAND });
     const prefix = uniqueName("cdc");
-    const closing: (() => Promise<void>)[] = [() => worker.close(), () => database.close(), () => kafka.stop()];
+    const closing: (() => Promise<void>)[] = [() => worker.close(), () => database.close()];
     try {
       const name = uniqueName("capture");
       await worker.start(
@@ -388,11 +385,10 @@ describe("change capture from PostgreSQL", () => {
           "max.batch.size": "250",
         }),
       );
-      await until(120_000, "the first rows are in Kafka", async () => {
-        const answer = await fetch(`${worker.url}/connectors/${name}/offsets`, { signal: AbortSignal.timeout(20_000) });
-        return (await answer.text()).includes("snapshot");
-      });
-      const reader = openCommittedReader(kafka.bootstrap, `${prefix}.public.lines`);
+      await until(120_000, "the first rows are in Kafka", async () =>
+        (await worker.offsets(name)).includes("snapshot"),
+      );
+      const reader = openCommittedReader(worker.bootstrap, `${prefix}.public.lines`);
       closing.unshift(() => reader.close());
       const Line = z.object({ after: z.object({ id: z.number(), n: z.number() }) });
       const have = new Map<number, number>();

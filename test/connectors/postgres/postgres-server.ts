@@ -1,27 +1,21 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "pg";
+import { Client, type QueryResult } from "pg";
 import { startPostgres as startLocal } from "#dev/postgres.ts";
 import { openOutageProxy } from "../outage-proxy.ts";
+import type { SqlDatabase, SqlRow, SqlServer } from "../sql/sql-server.ts";
 
-/** A real PostgreSQL of the test's own, on a free loopback port. */
-export interface PostgresServer {
-  readonly port: number;
-  /** A new, empty database; `connection.url` of it, and a client. */
+/** A real PostgreSQL of the test's own. */
+export interface PostgresServer extends SqlServer {
   createDatabase(): Promise<Database>;
-  stop(): Promise<void>;
 }
 
-export interface Database {
+export interface Database extends SqlDatabase {
+  /** What `run` and `rows` go by. */
   readonly client: Client;
-  readonly name: string;
-  /** Goes through a proxy that can be cut. */
-  readonly url: string;
   /** Of the proxy, on loopback. */
   readonly proxyPort: number;
-  readonly outage: { begin(): Promise<void>; end(): Promise<void> };
-  close(): Promise<void>;
 }
 
 /** Starts a server. */
@@ -29,9 +23,13 @@ export async function startPostgres(): Promise<PostgresServer> {
   const dir = mkdtempSync(join(tmpdir(), "headrace-postgres-"));
   const server = await startLocal({ dir });
   const { port } = server;
-  const direct = (database: string) => `postgresql://headrace@127.0.0.1:${port}/${database}`;
-  const admin = new Client({ connectionString: direct("postgres") });
-  await admin.connect();
+  const connect = async (database: string) => {
+    const client = new Client({ connectionString: `postgresql://headrace@127.0.0.1:${port}/${database}` });
+    await client.connect();
+    await client.query("SET timezone = 'UTC'");
+    return client;
+  };
+  const admin = await connect("postgres");
   let made = 0;
   let creating: Promise<unknown> = Promise.resolve();
   return {
@@ -41,17 +39,23 @@ export async function startPostgres(): Promise<PostgresServer> {
       const name = `test_${made}`;
       creating = creating.then(() => admin.query(`CREATE DATABASE ${name}`));
       await creating;
-      const client = new Client({ connectionString: direct(name) });
-      await client.connect();
+      const client = await connect(name);
+      const clients = [client];
       const proxy = await openOutageProxy(port);
       return {
+        ...sessionOf(client),
         client,
         name,
         proxyPort: proxy.port,
         url: `postgresql://headrace@127.0.0.1:${proxy.port}/${name}`,
         outage: proxy.outage,
+        async connect() {
+          const another = await connect(name);
+          clients.push(another);
+          return sessionOf(another);
+        },
         async close() {
-          await client.end();
+          for (const each of clients) await each.end();
           await proxy.outage.begin();
         },
       };
@@ -60,6 +64,16 @@ export async function startPostgres(): Promise<PostgresServer> {
       await admin.end();
       await server.stop();
       rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function sessionOf(client: Client) {
+  return {
+    run: async (statements: string) => void (await client.query(statements)),
+    rows: async (statement: string) => {
+      const { rows }: QueryResult<SqlRow> = await client.query(statement);
+      return rows;
     },
   };
 }
