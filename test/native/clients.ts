@@ -13,6 +13,7 @@ import type {
   RecordProducerOptions,
   SettledBatch,
 } from "#runtime/kafka/record-producer.ts";
+import { eventually } from "#support/eventually.ts";
 import { createTopic as createNamedTopic, uniqueName } from "#support/kafka.ts";
 
 /** Creates a topic with a name of its own and resolves with the name. */
@@ -27,7 +28,10 @@ export async function createTopic(
 
 /** The number of records that a topic has room for by its offsets, over all partitions. */
 export async function endOffset(bootstrap: string, topic: string): Promise<number> {
-  const offsets = await withAdmin(bootstrap, (admin) => admin.fetchTopicOffsets(topic));
+  // A broker that was away has its partitions again a moment after it answers.
+  const offsets = await withAdmin(bootstrap, (admin) =>
+    eventually(`${topic} has leaders`, () => admin.fetchTopicOffsets(topic)),
+  );
   return offsets.reduce((sum, { high }) => sum + Number(high), 0);
 }
 
@@ -165,21 +169,30 @@ export function copyRecords(batch: InboundBatch): readonly ReadRecord[] {
   }));
 }
 
+/** Reads on until there are so many records; takes what partitions come and go. */
+export async function readRecords(
+  consumer: RecordConsumer,
+  count: number,
+  signal: AbortSignal,
+): Promise<readonly ReadRecord[]> {
+  const records: ReadRecord[] = [];
+  while (records.length < count) {
+    const event = await nextEvent(consumer, signal);
+    if (event.kind === "batch") records.push(...copyRecords(event.batch));
+    else consumer.acknowledge();
+  }
+  return records;
+}
+
 /** Reads a topic from the beginning until its end of now, by a group of its own. */
 export async function readTopic(bootstrap: string, topic: string, signal: AbortSignal): Promise<readonly ReadRecord[]> {
   const end = await endOffset(bootstrap, topic);
   const consumer = openConsumer(bootstrap, topic);
-  const records: ReadRecord[] = [];
   try {
-    while (records.length < end) {
-      const event = await nextEvent(consumer, signal);
-      if (event.kind === "batch") records.push(...copyRecords(event.batch));
-      else if (event.kind !== "idle") consumer.acknowledge();
-    }
+    return await readRecords(consumer, end, signal);
   } finally {
     await consumer.close(signal);
   }
-  return records;
 }
 
 export const textOf = (records: readonly ReadRecord[]) => records.map(({ value }) => value?.toString() ?? null);

@@ -49,7 +49,7 @@ export async function createTopic(
   await admin.connect();
   try {
     await admin.createTopics({ topics, waitForLeaders: false });
-    await eventually(`${topic} has leaders`, () => admin.fetchTopicOffsets(topic).catch(() => false as const));
+    await eventually(`${topic} has leaders`, () => admin.fetchTopicOffsets(topic));
   } finally {
     await admin.disconnect();
   }
