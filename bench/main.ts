@@ -5,11 +5,12 @@ import { parseArgs } from "node:util";
 import { exitOnSignals } from "#dev/process.ts";
 import { step } from "#dev/progress.ts";
 import { compileWorker } from "./compiled.ts";
+import { type End, toText, withEnds } from "./end.ts";
 import { describeMachine, machineText } from "./machine.ts";
 import { openBench } from "./open-bench.ts";
 import { mergeReports, REPORT_FILE, readReport, writeReport } from "./report.ts";
 import { compare, type Result } from "./result.ts";
-import type { Bench, Scenario } from "./scenario.ts";
+import type { Scenario, TestBed } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
 import { simulate, toSimulationTable } from "./simulation/simulations.ts";
 import { toTable } from "./table.ts";
@@ -67,7 +68,7 @@ async function main(): Promise<number> {
           keep();
         } catch (error) {
           // The others are worth their time all the same; it is told again at the end.
-          failures.push(`${scenario.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+          failures.push(`${scenario.name}: ${toText(error)}`);
           console.error(`✗ ${failures.at(-1)}`);
         }
       }
@@ -79,24 +80,26 @@ async function main(): Promise<number> {
   return failures.length === 0 ? 0 : 1;
 }
 
-async function withBench(options: Pick<Bench, "scale" | "full">, work: (bench: Bench) => Promise<void>): Promise<void> {
+async function withBench(
+  options: Pick<TestBed, "scale" | "full">,
+  work: (bench: TestBed) => Promise<void>,
+): Promise<void> {
   await step("compile the worker", compileWorker);
   const dir = mkdtempSync(join(tmpdir(), "headrace-bench-"));
-  const { bench, close } = await openBench({ dir, ...options });
-  try {
+  const ends: End[] = [() => rmSync(dir, { recursive: true, force: true })];
+  await withEnds(ends, async () => {
+    const { bench, close } = await openBench({ dir, ...options });
+    ends.push(close);
     await work(bench);
-  } finally {
-    await close();
-    rmSync(dir, { recursive: true, force: true });
-  }
+  });
 }
 
-async function measure(scenario: Scenario, bench: Bench, wantedRuns: number): Promise<Result> {
+async function measure(scenario: Scenario, bench: TestBed, wantedRuns: number): Promise<Result> {
   const runs = Math.min(wantedRuns, scenario.maxRuns ?? wantedRuns);
-  const deferred: (() => Promise<void>)[] = [];
-  const own = { ...bench, defer: (end: () => Promise<void>) => void deferred.push(end) };
+  const deferred: End[] = [];
+  const own = { ...bench, defer: (end: End) => void deferred.push(end) };
   const done: Result["runs"] = [];
-  try {
+  await withEnds(deferred, async () => {
     const run = await step(`${scenario.name}: prepare`, () => scenario.prepare(own));
     for (let round = 1; round <= runs; round += 1) {
       for (const side of scenario.sides) {
@@ -104,9 +107,7 @@ async function measure(scenario: Scenario, bench: Bench, wantedRuns: number): Pr
         done.push({ side, measured: await step(title, () => run(side)) });
       }
     }
-  } finally {
-    for (const end of deferred.toReversed()) await end();
-  }
+  });
   const result = { scenario: scenario.name, at: new Date().toISOString(), runs: done };
   console.log(toTable(compare(result)));
   return result;

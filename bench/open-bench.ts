@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { startKafka } from "#dev/kafka.ts";
-import type { Bench } from "./scenario.ts";
+import type { TestBed } from "./scenario.ts";
 import { openTopics } from "./topic.ts";
 
 /** Starts a Kafka of its own for scenarios, with the JVM's own defaults; its data and all else goes into `dir`. */
 export async function openBench(
-  options: Pick<Bench, "dir" | "scale" | "full">,
-): Promise<{ readonly bench: Bench; readonly close: () => Promise<void> }> {
+  options: Pick<TestBed, "dir" | "scale" | "full">,
+): Promise<{ readonly bench: TestBed; readonly close: () => Promise<void> }> {
   const kafka = await startKafka({ dir: join(options.dir, "kafka"), heap: "2g", quickStart: false });
   const topics = await openTopics(kafka.bootstrap);
   let names = 0;
@@ -14,12 +14,9 @@ export async function openBench(
     names += 1;
     return `${prefix}-${names}`;
   };
-  const deferred: (() => Promise<void>)[] = [];
-  const defer = (end: () => Promise<void>) => void deferred.push(end);
   return {
-    bench: { ...options, bootstrap: kafka.bootstrap, topics, name, defer },
+    bench: { ...options, bootstrap: kafka.bootstrap, topics, name },
     async close() {
-      for (const end of deferred.toReversed()) await end();
       await topics.close();
       await kafka.kill();
     },

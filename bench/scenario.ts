@@ -1,3 +1,4 @@
+import type { End } from "./end.ts";
 import type { Figure } from "./figure.ts";
 import type { SideName } from "./side.ts";
 import type { Topics } from "./topic.ts";
@@ -6,7 +7,7 @@ import type { Topics } from "./topic.ts";
 export type Measurement = Readonly<Partial<Record<Figure, number>>>;
 
 /** Where scenarios run. */
-export interface Bench {
+export interface TestBed {
   readonly bootstrap: string;
   readonly dir: string;
   readonly topics: Topics;
@@ -16,8 +17,12 @@ export interface Bench {
   readonly full: boolean;
   /** A name that no other run uses. */
   name(prefix: string): string;
+}
+
+/** Where one scenario runs. */
+export interface Bench extends TestBed {
   /** `end` is called when the scenario is over, whatever became of it; what was deferred last comes first. */
-  defer(end: () => Promise<void>): void;
+  defer(end: End): void;
 }
 
 /** Something that each side does, again and again in turn. */

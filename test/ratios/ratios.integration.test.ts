@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { compileWorker } from "../../bench/compiled.ts";
+import { type End, withEnds } from "../../bench/end.ts";
 import { openBench } from "../../bench/open-bench.ts";
 import { compare, type Result } from "../../bench/result.ts";
-import type { Bench, Scenario } from "../../bench/scenario.ts";
+import type { Scenario, TestBed } from "../../bench/scenario.ts";
 import { fileSink } from "../../bench/scenarios/file-sink.ts";
 import { fileSource } from "../../bench/scenarios/file-source.ts";
 
@@ -20,7 +21,7 @@ const TRIES = 3;
 /** Guards the benchmark's ratios against regressions; `make bench` measures them. */
 describe("beside the JVM worker", { timeout: 600_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), "headrace-ratios-"));
-  let bench: Bench;
+  let bench: TestBed;
   let close: () => Promise<void>;
 
   before(async () => {
@@ -40,17 +41,20 @@ describe("beside the JVM worker", { timeout: 600_000 }, () => {
     { scenario: fileSink({ name: "sink", count: 600_000, bytes: 100, quick: true }), limits: SINK },
   ]) {
     it(`the file ${scenario.name} moves ${limits.rate} times as many records, for ${limits.cpu} of the CPU time each`, async (t) => {
-      const run = await scenario.prepare(bench);
-      const runs: Result["runs"] = [];
-      for (let turn = 1; ; turn += 1) {
-        for (const side of SIDES) runs.push({ side, measured: await run(side) });
-        const { rate, cpu } = bestRatios(scenario, runs);
-        t.diagnostic(
-          `table | file ${scenario.name}, 100 B | ${rate.toFixed(1)} × the records, ${cpu.toFixed(2)} × the CPU time`,
-        );
-        if (rate >= limits.rate && cpu <= limits.cpu) break;
-        assert.ok(turn < TRIES, `${rate} times the records per second, ${cpu} of the CPU time per record`);
-      }
+      const ends: End[] = [];
+      await withEnds(ends, async () => {
+        const run = await scenario.prepare({ ...bench, defer: (end) => void ends.push(end) });
+        const runs: Result["runs"] = [];
+        for (let turn = 1; ; turn += 1) {
+          for (const side of SIDES) runs.push({ side, measured: await run(side) });
+          const { rate, cpu } = bestRatios(scenario, runs);
+          t.diagnostic(
+            `table | file ${scenario.name}, 100 B | ${rate.toFixed(1)} × the records, ${cpu.toFixed(2)} × the CPU time`,
+          );
+          if (rate >= limits.rate && cpu <= limits.cpu) break;
+          assert.ok(turn < TRIES, `${rate} times the records per second, ${cpu} of the CPU time per record`);
+        }
+      });
     });
   }
 });
