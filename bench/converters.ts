@@ -20,7 +20,7 @@ import { whenReady } from "../test/connectors/schema-registry/converting.ts";
 
 /**
  * `npm run bench-converters`: what one record of ten fields costs in a converter, without Kafka: bytes, and CPU time of the one thread that
- * converts. Prints a Markdown table of medians.
+ * converts. Prints a Markdown table of medians; with --json, the medians of the one that --only names.
  */
 const SCHEMA = structSchema(
   {
@@ -87,18 +87,25 @@ const CONVERTERS: Readonly<Record<string, () => Converter>> = {
     ),
 };
 
-/** Thousands of records per second of CPU time; the median of the rounds. */
-function rate(rounds: number, count: number, convert: (index: number) => void): number {
-  const rates = Array.from({ length: rounds }, () => {
+/** Microseconds of CPU time per record; the median of the rounds. */
+function cost(rounds: number, count: number, convert: (index: number) => void): number {
+  const costs = Array.from({ length: rounds }, () => {
     const before = process.threadCpuUsage();
     for (let index = 0; index < count; index += 1) convert(index);
     const { user, system } = process.threadCpuUsage(before);
-    return (count * 1000) / (user + system);
+    return (user + system) / count;
   });
-  return rates.toSorted((left, right) => left - right)[Math.floor(rounds / 2)] ?? 0;
+  return costs.toSorted((left, right) => left - right)[Math.floor(rounds / 2)] ?? 0;
 }
 
-async function measure(name: string, converter: Converter, count: number, rounds: number): Promise<string> {
+/** Of one record: its bytes, and what writing and reading it costs. */
+interface Costs {
+  readonly bytes: number;
+  readonly encodeMicros: number;
+  readonly decodeMicros: number;
+}
+
+async function measure(converter: Converter, count: number, rounds: number): Promise<Costs> {
   const records = Array.from({ length: 1000 }, (_, index) => record(index));
   const payloads: Buffer[] = [];
   for (const each of records) {
@@ -116,14 +123,27 @@ async function measure(name: string, converter: Converter, count: number, rounds
     decode(index);
   }
   const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0) / payloads.length;
-  const rates = [rate(rounds, count, encode), rate(rounds, count, decode)].map((each) => `${each.toFixed(0)} k/s`);
+  return { bytes, encodeMicros: cost(rounds, count, encode), decodeMicros: cost(rounds, count, decode) };
+}
+
+function toRow(name: string, { bytes, ...costs }: Costs): string {
+  const rates = [costs.encodeMicros, costs.decodeMicros].map((micros) => `${(1000 / micros).toFixed(0)} k/s`);
   return `| ${name} | ${bytes.toFixed(0)} | ${rates.join(" | ")} |`;
 }
 
 const { values } = parseArgs({
-  options: { count: { type: "string", default: "100000" }, rounds: { type: "string", default: "5" } },
+  options: {
+    count: { type: "string", default: "100000" },
+    rounds: { type: "string", default: "5" },
+    only: { type: "string" },
+    json: { type: "boolean", default: false },
+  },
 });
-console.log("| converter | bytes | written | read |\n|---|---|---|---|");
-for (const [name, make] of Object.entries(CONVERTERS)) {
-  console.log(await measure(name, make(), Number(values.count), Number(values.rounds)));
+const { only, json } = values;
+const wanted = Object.entries(CONVERTERS).filter(([name]) => only === undefined || name === only);
+if (wanted.length === 0) throw new Error(`no converter ${only}: there are ${Object.keys(CONVERTERS).join(", ")}`);
+if (!json) console.log("| converter | bytes | written | read |\n|---|---|---|---|");
+for (const [name, make] of wanted) {
+  const costs = await measure(make(), Number(values.count), Number(values.rounds));
+  console.log(json ? JSON.stringify(costs) : toRow(name, costs));
 }

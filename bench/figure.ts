@@ -6,6 +6,9 @@ export const FIGURES = {
   idleBytes: { title: "memory, idle", unit: "bytes", better: "less" },
   bytesPerConnector: { title: "memory per idle connector", unit: "bytes", better: "less" },
   growthBytes: { title: "memory, growth", unit: "bytes", better: "less" },
+  encodedBytes: { title: "bytes of a record", unit: "length", better: "less" },
+  encodeMicros: { title: "CPU per record written", unit: "micros", better: "less" },
+  decodeMicros: { title: "CPU per record read", unit: "micros", better: "less" },
   slopeBytes: { title: "memory, slope per hour", unit: "bytes", better: "less" },
   readyMs: { title: "start to REST ready", unit: "ms", better: "less" },
   firstRecordMs: { title: "start to first record", unit: "ms", better: "less" },
@@ -30,7 +33,7 @@ export type Figure = keyof typeof FIGURES;
 
 interface FigureKind {
   readonly title: string;
-  readonly unit: "rate" | "micros" | "bytes" | "ms";
+  readonly unit: "rate" | "micros" | "bytes" | "length" | "ms";
   readonly better: "more" | "less";
 }
 
@@ -44,6 +47,8 @@ export function formatFigure(figure: Figure, value: number): string {
       return `${value.toFixed(2)} µs`;
     case "bytes":
       return `${(value / 2 ** 20).toFixed(Math.abs(value) < 10 * 2 ** 20 ? 2 : 0)} MiB`;
+    case "length":
+      return `${value.toFixed(0)} B`;
     case "ms":
       return value < 1000 ? `${value.toFixed(value < 10 ? 1 : 0)} ms` : `${(value / 1000).toFixed(2)} s`;
     default:

@@ -1,4 +1,5 @@
 import type { Scenario } from "../scenario.ts";
+import { converters } from "./converters.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { failover } from "./failover.ts";
 import { fileSink } from "./file-sink.ts";
@@ -8,12 +9,13 @@ import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import { manyConnectors } from "./many-connectors.ts";
 import { mysql } from "./mysql.ts";
-import { postgresCapture, postgresSink } from "./postgres.ts";
+import { postgresCapture, postgresQuery, postgresSink } from "./postgres.ts";
 import { rebalance } from "./rebalance.ts";
 import { rollingUpdate } from "./rolling-update.ts";
 import { s3 } from "./s3.ts";
 import { start } from "./start.ts";
 import { statusLatency } from "./status-latency.ts";
+import { webhook } from "./webhook.ts";
 
 const JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter";
 const json = (schemas: boolean) => ({
@@ -113,12 +115,15 @@ export const SCENARIOS: readonly Scenario[] = [
     }),
   ),
   deadLetters("dead-letters", 200_000),
+  ...converters(100_000),
   mysql("sink", 300_000),
   mysql("source", 300_000),
   postgresSink(300_000),
+  postgresQuery(300_000),
   postgresCapture(300_000),
   http("sink", 300_000),
   http("source", 300_000),
+  webhook(50_000),
   s3("sink", 300_000),
   s3("source", 300_000),
   latency("latency-file-to-file", "file"),

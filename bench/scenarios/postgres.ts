@@ -73,6 +73,36 @@ export const postgresSink = (count: number) =>
     },
   });
 
+/** A table into a topic by a query, beside one COPY of it. */
+export const postgresQuery = (count: number) =>
+  besideClient({
+    name: "postgres-query-source",
+    package: "postgres",
+    role: "source",
+    count,
+    async start(bench, total) {
+      const databases = await openDatabases(bench);
+      return async (topic) => {
+        const { client, url, drop } = await databases.create();
+        await client.query("CREATE TABLE rows_out (id int PRIMARY KEY, note text NOT NULL)");
+        await client.query(`INSERT INTO rows_out SELECT id, $1 FROM generate_series(1, ${total}) AS id`, [NOTE]);
+        return {
+          connector: {
+            "connector.class": "postgres-query-source",
+            "connection.url": url,
+            mode: "incrementing",
+            "incrementing.column.name": "id",
+            query: "SELECT * FROM rows_out",
+            "topic.prefix": topic,
+            "batch.max.rows": "3000",
+          },
+          client: { script: "postgres-client.ts", options: { url } },
+          close: drop,
+        };
+      };
+    },
+  });
+
 /** The changes of a table that wait in a replication slot into a topic, beside pg_recvlogical, which writes what test_decoding says into a file. */
 export const postgresCapture = (count: number) =>
   besideClient({
