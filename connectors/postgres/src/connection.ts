@@ -9,7 +9,7 @@ import {
   retriable,
   withAbort as withCut,
 } from "@headrace/sql";
-import { Client } from "pg";
+import { Client, type QueryConfig } from "pg";
 
 /** Keys by which the database is reached. */
 export const CONNECTION_KEYS = connectionKeys(
@@ -79,6 +79,22 @@ export const cut = (client: Client): void => void close(client);
 /** Runs something on a connection; it is cut when the signal aborts, which ends what it waits for. */
 export async function withAbort<T>(client: Client, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   return await withCut({ cut }, client, run, signal);
+}
+
+/** A query of which PostgreSQL takes no second statement, whatever text is put into it. */
+export interface OneStatement extends QueryConfig {
+  /** What @types/pg does not have. */
+  readonly queryMode: "extended";
+}
+
+/** As {@link withAbort}, with several connections. */
+export async function withAbortOfAll<T>(
+  clients: readonly Client[],
+  signal: AbortSignal,
+  run: () => Promise<T>,
+): Promise<T> {
+  const nested = clients.reduce<() => Promise<T>>((inner, client) => () => withAbort(client, signal, inner), run);
+  return await nested();
 }
 
 /** The five characters of PostgreSQL's error codes; null for other errors. Source: PostgreSQL, Appendix A. */

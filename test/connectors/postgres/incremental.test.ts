@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createLogRecorder } from "@headrace/sdk/testing";
 import type { Client } from "pg";
+import { BlockingSnapshot } from "../../../connectors/postgres/src/blocking/blocking-snapshot.ts";
 import { Changes } from "../../../connectors/postgres/src/capture/changes.ts";
 import { Follower } from "../../../connectors/postgres/src/capture/follower.ts";
 import { Heartbeat } from "../../../connectors/postgres/src/capture/heartbeat.ts";
@@ -18,8 +19,9 @@ import {
   stopped,
   toEntries,
 } from "../../../connectors/postgres/src/incremental/progress.ts";
-import { parseSignal } from "../../../connectors/postgres/src/incremental/signal.ts";
 import { SeenTransactions, Window } from "../../../connectors/postgres/src/incremental/window.ts";
+import { parseSignal } from "../../../connectors/postgres/src/signals/signal.ts";
+import { Signals } from "../../../connectors/postgres/src/signals/signals.ts";
 import { createTypeCatalog } from "../../../connectors/postgres/src/types/pg-type.ts";
 
 describe("signals", () => {
@@ -31,6 +33,7 @@ describe("signals", () => {
     };
     assert.deepEqual(parseSignal("execute-snapshot", JSON.stringify(data)), {
       kind: "execute",
+      blocking: false,
       tables: [
         { pattern: "public[.]a", filter: null },
         { pattern: "public.b", filter: "n > 1" },
@@ -45,7 +48,8 @@ describe("signals", () => {
   const unusable: readonly (readonly [string, string | null, RegExp])[] = [
     ["execute-snapshot", null, /data-collections/],
     ["execute-snapshot", '{"data-collections":[]}', /names no table/],
-    ["execute-snapshot", '{"data-collections":["a"],"type":"blocking"}', /only incremental/],
+    ["execute-snapshot", '{"data-collections":["a"],"type":"full"}', /incremental or blocking/],
+    ["stop-snapshot", '{"type":"blocking"}', /only incremental/],
     ["execute-snapshot", '{"data-collections":["a"],"surrogate-key":"x"}', /primary key/],
     ["execute-snapshot", '{"data-collections":["("]}', /./],
     ["execute-snapshot", "{", /JSON/],
@@ -214,6 +218,16 @@ describe("Follower", () => {
     const types = createTypeCatalog();
     const retention = new Retention(settings, log, true);
     const incremental = new IncrementalSnapshot({ settings, types, log, progress: IDLE, now: Date.now });
+    const blocking = new BlockingSnapshot({
+      settings,
+      types,
+      log,
+      tables: [],
+      now: Date.now,
+      open: () => Promise.reject(new Error("no connection is wanted")),
+      close: async () => {},
+    });
+    const signals = new Signals({ settings, log, incremental, blocking });
     const control = brokenOnce();
     let position = { commit: 10n, event: 0, part: 0 };
     async function follow(): Promise<void> {
@@ -235,6 +249,8 @@ describe("Follower", () => {
         control,
         retention,
         incremental,
+        blocking,
+        signals,
         heartbeat,
         push,
       };

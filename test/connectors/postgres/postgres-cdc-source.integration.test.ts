@@ -340,6 +340,69 @@ describe("change capture from PostgreSQL", () => {
         },
       ));
 
+    it("have the keys, the columns, the rows and the replica identities that are asked for", () =>
+      withDatabase(
+        server,
+        `CREATE TABLE a (id int PRIMARY KEY, part text NOT NULL, note text, hidden int); CREATE TABLE b (id int PRIMARY KEY);
+         INSERT INTO a VALUES (1, 'x', 'long', 1), (2, 'x', 'long', 1), (3, 'y', 'long', 1); INSERT INTO b VALUES (1);
+         CREATE TABLE signals (id text PRIMARY KEY, type text NOT NULL, data text);`,
+        async ({ query, open }) => {
+          const overrides = "snapshot.select.statement.overrides";
+          const run = await open({
+            "table.include.list": "public[.][ab]",
+            "column.exclude.list": "public[.]a[.]hidden",
+            "column.truncate.to.2.chars": "public[.]a[.]note",
+            "message.key.columns": "public.a:part",
+            "replica.identity.autoset.values": "public.a:FULL",
+            "skip.messages.without.change": "true",
+            "snapshot.include.collection.list": "public[.]a",
+            [overrides]: "public.a",
+            [`${overrides}.public.a`]: "SELECT * FROM public.a WHERE id > 1",
+            "database.initial.statements": "SET search_path TO public; SET statement_timeout TO '60s'",
+            "signal.data.collection": "public.signals",
+            "topic.transaction": "ends",
+            "provide.transaction.metadata": "true",
+          });
+          const shown = (record: SourceRecord) => {
+            const event = eventOf(record);
+            return [record.topic, plain(record.key?.value), event && [event.op, event.before, event.after]];
+          };
+          const row = (id: number, part: string, note = "lo") => ({ id, part, note });
+          const first = await takeSnapshot(run, 2);
+          assert.deepEqual(first.map(shown), [
+            ["db.public.a", { part: "x" }, ["r", null, row(2, "x")]],
+            ["db.public.a", { part: "y" }, ["r", null, row(3, "y")]],
+          ]);
+          const taking = run.take(1);
+          await streaming(run);
+          await query("UPDATE a SET hidden = 2 WHERE id = 1");
+          await query("UPDATE a SET note = 'new' WHERE id = 1");
+          await query("DELETE FROM a WHERE id = 2");
+          await query(
+            `INSERT INTO signals VALUES ('1', 'execute-snapshot', '{"data-collections": ["public.[ab]"]}'); INSERT INTO a VALUES (4, 'x', NULL, 1)`,
+          );
+          const records = [...(await taking)];
+          const events = () => records.filter(({ topic }) => topic !== "db.ends");
+          while (events().length < 8) records.push(...(await run.take(1)));
+          assert.deepEqual(events().slice(0, 4).map(shown), [
+            ["db.public.a", { part: "x" }, ["u", row(1, "x"), row(1, "x", "ne")]],
+            ["db.public.a", { part: "x" }, ["d", row(2, "x"), null]],
+            ["db.public.a", { part: "x" }, null],
+            ["db.public.a", { part: "x" }, ["c", null, { ...row(4, "x"), note: null }]],
+          ]);
+          // Rows of one key are rows of their own.
+          const read = events()
+            .slice(4)
+            .map((record) => [record.topic, idOf(record)]);
+          assert.deepEqual(read, [
+            ["db.public.a", 1],
+            ["db.public.a", 3],
+            ["db.public.a", 4],
+            ["db.public.b", 1],
+          ]);
+        },
+      ));
+
     it("of heartbeats let PostgreSQL forget what is of no interest", () =>
       withDatabase(
         server,

@@ -9,18 +9,22 @@ import {
   type SourceTaskContext,
 } from "@headrace/sdk";
 import type { Client } from "pg";
-import { toRetriable, withAbort } from "../connection.ts";
+import { BlockingSnapshot, tablesOf } from "../blocking/blocking-snapshot.ts";
+import { close, toRetriable, withAbort, withAbortOfAll } from "../connection.ts";
 import { IncrementalSnapshot } from "../incremental/incremental-snapshot.ts";
 import { fromEntries, IDLE } from "../incremental/progress.ts";
+import { Signals } from "../signals/signals.ts";
 import { createTypeCatalog } from "../types/pg-type.ts";
 import { Changes } from "./changes.ts";
-import { ensurePublication, listPublished, openClient, readServer, readSlot, type TableId } from "./database.ts";
+import { listPublished, nameOf, openClient, readServer, readSlot, type TableId } from "./database.ts";
+import { isRead } from "./filter.ts";
 import { Follower } from "./follower.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { fromStreamOffset, isUnfinishedReading, type StreamPosition, toStreamOffset } from "./offset.ts";
+import { ensurePublication, ensureReplicaIdentities } from "./publication.ts";
 import { createSlot, openStream, type ReplicationStream } from "./replication.ts";
 import { Retention } from "./retention.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, selectOverride, withoutEffect } from "./settings.ts";
 import { createSnapshot, importView, labelled, openFreshView, type Snapshot, snapshotPartition } from "./snapshot.ts";
 import { planStart } from "./start-plan.ts";
 
@@ -46,6 +50,9 @@ interface Streaming {
   readonly control: Client;
 }
 
+/** The first version of PostgreSQL whose stream can have logical messages. */
+const FIRST_WITH_MESSAGES = 140_000;
+
 const DROP_SLOT = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1";
 
 /** Copies a slot to one that lasts, at the same place. */
@@ -70,6 +77,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   let phase: Phase = { kind: "starting" };
   let clients: Client[] = [];
   let database = "";
+  let version = 0;
   let slotStart = 0n;
   /**
    * Name of the slot while tables are read anew though an offset of the stream is stored: it is made to last only when that offset is another,
@@ -86,7 +94,21 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     progress: stored === null ? IDLE : fromEntries(stored),
     now: Date.now,
   });
+  const blocking = new BlockingSnapshot({
+    settings,
+    types,
+    log: context.log,
+    tables: stored === null ? [] : tablesOf(stored),
+    now: Date.now,
+    open,
+    async close(client) {
+      clients = clients.filter((each) => each !== client);
+      await close(client);
+    },
+  });
+  const signals = new Signals({ settings, log: context.log, incremental, blocking });
 
+  for (const { key, reason } of withoutEffect(settings)) context.log.warn({ key, reason }, "a key has no effect");
   reportLag(context.metrics, { bytes: () => (phase.kind === "streaming" ? retention.bytes() : 0) });
 
   async function open(signal: AbortSignal, replication = false): Promise<Client> {
@@ -101,7 +123,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     const all = clients;
     clients = [];
     // They may be broken already; what was not acknowledged comes again.
-    await Promise.all(all.map((client) => client.end().catch(() => {})));
+    await Promise.all(all.map(close));
   }
 
   function push(records: readonly SourceRecord[]): void {
@@ -117,9 +139,10 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     const control = await open(signal);
     await withAbort(control, signal, async () => {
       const server = await readServer(control);
-      ({ database } = server);
+      ({ database, version } = server);
       retention.saw(server.end);
       await ensurePublication(control, settings);
+      await ensureReplicaIdentities(control, settings);
       const name = settings["slot.name"];
       const slot = await readSlot(control, name);
       const mode = settings["snapshot.mode"];
@@ -153,6 +176,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       hasLast = false;
       position = null;
       incremental.forget();
+      blocking.forget();
       await control.query(DROP_SLOT, [name]);
       provisional = (await context.offset(partition)) === null ? null : `${name.slice(0, 56)}_anew`;
       const replication = await open(signal, true);
@@ -160,11 +184,12 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       view = (await createSlot(replication, slot, signal)).snapshot;
     }
     slotStart = (await readSlot(control, provisional ?? name))?.confirmed ?? 0n;
-    const tables = await unread(await listPublished(control, settings));
+    const captured = await listPublished(control, settings);
+    const tables = await unread(captured.filter(({ schema, table }) => isRead(settings, schema, table)));
     const readers: Client[] = [];
     for (let index = 0; index < Math.min(settings["snapshot.max.threads"], Math.max(tables.length, 1)); index += 1)
       readers.push(await open(signal));
-    await withAll(readers, signal, async () => {
+    await withAbortOfAll(readers, signal, async () => {
       for (const reader of readers) {
         if (view === null) view = await openFreshView(reader, signal);
         else await importView(reader, view);
@@ -177,6 +202,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       types,
       view: { database, lsn: slotStart, micros, done },
       tables,
+      rowsOf: (table) => selectOverride(settings, nameOf(table)),
       clients: readers,
       now: Date.now,
     });
@@ -188,7 +214,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   async function unread(tables: readonly TableId[]): Promise<readonly TableId[]> {
     const left: TableId[] = [];
     for (const table of tables) {
-      const name = `${table.schema}.${table.table}`;
+      const name = nameOf(table);
       if (read.has(name)) continue;
       const own = snapshotPartition(settings["topic.prefix"], table);
       const offset = settings["snapshot.mode"] === "always" ? null : await context.offset(own);
@@ -204,15 +230,20 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     hasRead = true;
     position ??= { commit: slotStart, event: 0, part: 0 };
     const replication = await open(signal, true);
-    const stream = openStream(replication, settings["slot.name"], settings["publication.name"]);
+    const stream = openStream(replication, {
+      slot: settings["slot.name"],
+      publication: settings["publication.name"],
+      messages: version >= FIRST_WITH_MESSAGES,
+    });
     incremental.restart();
+    blocking.restart();
     const changes = new Changes({
       rules: settings,
       database,
       position,
       now: Date.now,
-      entries: () => incremental.entries(),
-      onEvent: (table, key) => incremental.changed(table, key),
+      entries: () => ({ ...incremental.entries(), ...blocking.entries() }),
+      onChange: (table, row) => incremental.changed(table, row),
     });
     timer = setInterval(() => retention.tell(stream), settings["status.update.interval.ms"]);
     const follower = new Follower({
@@ -224,6 +255,8 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       control,
       retention,
       incremental,
+      blocking,
+      signals,
       heartbeat,
       push,
     });
@@ -233,7 +266,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
 
   async function readTables(snapshot: Snapshot): Promise<void> {
     const { records, done } = await snapshot.next(settings["max.batch.size"]);
-    for (const { schema, table } of snapshot.finished()) read.add(`${schema}.${table}`);
+    for (const table of snapshot.finished()) read.add(nameOf(table));
     const all = held === null ? [...records] : [held, ...records];
     held = all.pop() ?? null;
     push(all);
@@ -304,7 +337,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
         return await start(signal);
       case "reading": {
         const { snapshot } = phase;
-        return await withAll(clients, signal, () => readTables(snapshot));
+        return await withAbortOfAll(clients, signal, () => readTables(snapshot));
       }
       case "settling":
         return await settle(signal);
@@ -343,10 +376,4 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       await disconnect();
     },
   };
-}
-
-/** As {@link withAbort}, with several connections. */
-async function withAll<T>(clients: readonly Client[], signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-  const nested = clients.reduce<() => Promise<T>>((inner, client) => () => withAbort(client, signal, inner), run);
-  return await nested();
 }

@@ -8,18 +8,42 @@ import {
   type Value,
   valuesEqual,
 } from "@headrace/sdk";
-import { type ChangeSource, envelope, type Operation, TRANSACTION_KEY_SCHEMA, TRANSACTION_SCHEMA } from "./envelope.ts";
+import { type BinaryMode, binaryForm } from "./column.ts";
+import {
+  type ChangeSource,
+  envelope,
+  MESSAGE_KEY_SCHEMA,
+  messageSchema,
+  type Operation,
+  sourceBlock,
+  TRANSACTION_KEY_SCHEMA,
+  TRANSACTION_SCHEMA,
+} from "./envelope.ts";
+import { isMessageCaptured, type MessageRules } from "./filter.ts";
 import { isBehind, type StreamPosition, toStreamOffset } from "./offset.ts";
-import type { Message, OldRow, Row } from "./pgoutput.ts";
-import { type CapturedTable, type DecodedRow, decodeKeyRow, decodeRow, keyOf, loosened } from "./table.ts";
+import type { LogicalMessage, Message, OldRow, Row } from "./pgoutput.ts";
+import {
+  type CapturedTable,
+  type DecodedRow,
+  decodeKeyRow,
+  decodeRow,
+  identityOf,
+  keyOf,
+  loosened,
+  type RowValue,
+  shownRow,
+} from "./table.ts";
 
-export interface ChangeRules {
+export interface ChangeRules extends MessageRules {
   readonly "topic.prefix": string;
   readonly "topic.delimiter": string;
   readonly "tombstones.on.delete": boolean;
   readonly "provide.transaction.metadata": boolean;
   readonly "unavailable.value.placeholder": string;
   readonly "skipped.operations": readonly string[];
+  readonly "skip.messages.without.change": boolean;
+  readonly "topic.transaction": string;
+  readonly "binary.handling.mode": BinaryMode;
 }
 
 export interface ChangesOptions {
@@ -31,9 +55,18 @@ export interface ChangesOptions {
   readonly now: () => number;
   /** Goes into every offset, besides what the stream says. */
   readonly entries?: () => OffsetMap;
-  /** Is told of each event by its key, those that were given before included; null: of all rows, or of one without a key. */
-  readonly onEvent?: (table: CapturedTable, key: SchemaAndValue | null) => void;
+  /** Is told of each row that changes, those that were given before included. */
+  readonly onChange?: (table: CapturedTable, row: ChangedRow) => void;
 }
+
+/** Which row: by {@link identityOf}; unknown: one of the table, but not which. */
+export type ChangedRow = { readonly kind: "one"; readonly identity: string } | { readonly kind: "all" | "unknown" };
+
+/**
+ * Places at the commit of a transaction before its first change: a stream that has passed the log up to there, a message that ends there and
+ * belongs to no transaction, and the word that the transaction begins.
+ */
+const [MESSAGE_PART, BEGIN_PART] = [1, 2] as const;
 
 interface Transaction {
   readonly commitLsn: bigint;
@@ -112,10 +145,11 @@ export class Changes {
     switch (message.kind) {
       case "begin": {
         const { commitLsn, committedAt, xid } = message;
-        this.#transaction = { commitLsn, committedAt, xid, event: 0, total: 0, tables: new Map() };
+        const transaction = { commitLsn, committedAt, xid, event: 0, total: 0, tables: new Map() };
+        this.#transaction = transaction;
         this.#micros = committedAt;
         this.#xid = xid;
-        return [];
+        return this.#begin(transaction, lsn);
       }
       case "commit": {
         const transaction = this.#open();
@@ -135,12 +169,57 @@ export class Changes {
         const drafts = relations.flatMap((relation) => this.#change(transaction, lsn, relation, message));
         return this.#place(transaction, lsn, drafts);
       }
+      case "message":
+        return this.#message(lsn, message);
       case "relation":
       case "other":
         return [];
       default:
         throw new Error(`unreachable: ${message satisfies never}`);
     }
+  }
+
+  #message(lsn: bigint, message: LogicalMessage): readonly SourceRecord[] {
+    const isWanted = isMessageCaptured(this.#options.rules, message.prefix);
+    if (message.transactional) {
+      const transaction = this.#open();
+      transaction.event += 1;
+      return this.#place(transaction, lsn, isWanted ? this.#messageEvents(transaction, lsn, message) : []);
+    }
+    const position = { commit: lsn, event: 0, part: MESSAGE_PART };
+    if (!isWanted || !isBehind(this.#position, position.commit, position.event, position.part)) return [];
+    this.#position = position;
+    return this.#messageEvents(null, lsn, message).map((draft) => this.#toRecord(draft, lsn));
+  }
+
+  #messageEvents(transaction: Transaction | null, lsn: bigint, { prefix, content }: LogicalMessage): readonly Draft[] {
+    const { rules, database, now } = this.#options;
+    const block = this.#count(transaction, lsn, "LOGICAL_DECODING_MESSAGE");
+    const form = binaryForm(rules["binary.handling.mode"]);
+    const source: ChangeSource = {
+      prefix: rules["topic.prefix"],
+      database,
+      schema: "",
+      table: "",
+      snapshot: "false",
+      micros: transaction?.committedAt ?? BigInt(now()) * 1_000n,
+      xid: transaction?.xid ?? null,
+      lsn,
+      lastCommit: this.#lastCommit,
+    };
+    const value = {
+      op: "m",
+      ts_ms: BigInt(now()),
+      source: sourceBlock(source),
+      transaction: block,
+      message: { prefix, content: form.show(content) },
+    };
+    const draft = {
+      topic: `${rules["topic.prefix"]}.message`,
+      key: { schema: MESSAGE_KEY_SCHEMA, value: { prefix } },
+      value: { schema: messageSchema(form.schema), value },
+    };
+    return [draft];
   }
 
   #open(): Transaction {
@@ -186,7 +265,7 @@ export class Changes {
       case "delete":
         return skipped.includes("d") ? [] : this.#remove(change, message.before, []);
       case "truncate":
-        return skipped.includes("t") ? [] : this.#event(change, "t", null, { before: null, after: null }, []);
+        return skipped.includes("t") ? [] : this.#empty(change);
       default:
         throw new Error(`unreachable: ${message satisfies never}`);
     }
@@ -203,22 +282,37 @@ export class Changes {
       const wasOld: Header = { key: "__debezium.oldkey", ...oldKey };
       return [...this.#remove(change, before, [isNew]), ...this.#write(change, "c", null, after, [wasOld], before)];
     }
-    return this.#event(change, "u", newKey, { before: before?.complete === true ? old : null, after: row }, []);
+    const whole = before?.complete === true ? old : null;
+    // A column that is not captured may be all that has changed.
+    const isSame = whole !== null && valuesEqual(whole, row);
+    if (isSame && this.#options.rules["skip.messages.without.change"]) return [];
+    if (before !== null) this.#tell(change, before.row);
+    this.#tell(change, after);
+    return this.#event(change, "u", newKey, { before: whole, after: row }, []);
+  }
+
+  /** Says which row a change is of. */
+  #tell({ relation }: Change, row: Row): void {
+    const table = this.#table(relation);
+    const identity = identityOf(table, row);
+    this.#options.onChange?.(table, identity === null ? { kind: "unknown" } : { kind: "one", identity });
   }
 
   #write(
     change: Change,
     op: Operation,
-    before: Value,
+    before: RowValue | null,
     after: Row,
     headers: readonly Header[],
     old: OldRow | null = null,
   ): readonly Draft[] {
+    this.#tell(change, after);
     const row = this.#decode(change.relation, after, old?.complete === true ? old.row : null);
     return this.#event(change, op, keyOf(this.#table(change.relation), row), { before, after: row }, headers);
   }
 
   #remove(change: Change, before: OldRow, headers: readonly Header[]): readonly Draft[] {
+    this.#tell(change, before.row);
     const row = this.#decodeOld(change.relation, before);
     const key = keyOf(this.#table(change.relation), row);
     const drafts = this.#event(change, "d", key, { before: row, after: null }, headers);
@@ -226,25 +320,22 @@ export class Changes {
     return [...drafts, { topic: this.#table(change.relation).topic, key, value: NULL_VALUE, headers }];
   }
 
+  #empty(change: Change): readonly Draft[] {
+    this.#options.onChange?.(this.#table(change.relation), { kind: "all" });
+    return this.#event(change, "t", null, { before: null, after: null }, []);
+  }
+
   #event(
     change: Change,
     op: Operation,
     key: SchemaAndValue | null,
-    rows: { readonly before: Value; readonly after: Value },
+    rows: { readonly before: RowValue | null; readonly after: RowValue | null },
     headers: readonly Header[],
   ): readonly Draft[] {
     const { transaction, lsn } = change;
     const table = this.#table(change.relation);
     const { rules, database, now } = this.#options;
-    this.#options.onEvent?.(table, key);
-    const collection = `${table.schema}.${table.table}`;
-    const first = transaction.total === 0;
-    transaction.total += 1;
-    const order = (transaction.tables.get(collection) ?? 0) + 1;
-    transaction.tables.set(collection, order);
-    const id = `${transaction.xid}:${lsn}`;
-    const withMetadata = rules["provide.transaction.metadata"];
-    const block = { id, total_order: BigInt(transaction.total), data_collection_order: BigInt(order) };
+    const block = this.#count(transaction, lsn, `${table.schema}.${table.table}`);
     const source: ChangeSource = {
       prefix: rules["topic.prefix"],
       database,
@@ -256,14 +347,33 @@ export class Changes {
       lsn,
       lastCommit: this.#lastCommit,
     };
-    const value = envelope({ ...rows, source, transaction: withMetadata ? block : null, op, now: now() });
-    const draft = { topic: table.topic, key, value: { schema: table.envelope, value }, headers };
-    if (!withMetadata || !first) return [draft];
-    return [this.#boundary("BEGIN", id, transaction, null), draft];
+    const before = rows.before === null ? null : shownRow(table, rows.before);
+    const after = rows.after === null ? null : shownRow(table, rows.after);
+    const value = envelope({ before, after, source, transaction: block, op, now: now() });
+    return [{ topic: table.topic, key, value: { schema: table.envelope, value }, headers }];
+  }
+
+  /** Counts an event of a transaction, and gives what it says of its place. */
+  #count(transaction: Transaction | null, lsn: bigint, collection: string): Value {
+    if (transaction === null) return null;
+    transaction.total += 1;
+    const order = (transaction.tables.get(collection) ?? 0) + 1;
+    transaction.tables.set(collection, order);
+    if (!this.#options.rules["provide.transaction.metadata"]) return null;
+    const id = `${transaction.xid}:${lsn}`;
+    return { id, total_order: BigInt(transaction.total), data_collection_order: BigInt(order) };
+  }
+
+  #begin(transaction: Transaction, lsn: bigint): readonly SourceRecord[] {
+    const position = { commit: transaction.commitLsn, event: 0, part: BEGIN_PART };
+    const isNew = isBehind(this.#position, position.commit, position.event, position.part);
+    if (!this.#options.rules["provide.transaction.metadata"] || !isNew) return [];
+    this.#position = position;
+    return [this.#toRecord(this.#boundary("BEGIN", `${transaction.xid}:${lsn}`, transaction, null), lsn)];
   }
 
   #end(transaction: Transaction, endLsn: bigint): readonly Draft[] {
-    if (!this.#options.rules["provide.transaction.metadata"] || transaction.total === 0) return [];
+    if (!this.#options.rules["provide.transaction.metadata"]) return [];
     const collections = [...transaction.tables].map(([name, count]) => ({
       data_collection: name,
       event_count: BigInt(count),
@@ -281,7 +391,7 @@ export class Changes {
       ts_ms: transaction.committedAt / 1_000n,
     };
     return {
-      topic: `${rules["topic.prefix"]}${rules["topic.delimiter"]}transaction`,
+      topic: `${rules["topic.prefix"]}${rules["topic.delimiter"]}${rules["topic.transaction"]}`,
       key: { schema: TRANSACTION_KEY_SCHEMA, value: { id } },
       value: { schema: TRANSACTION_SCHEMA, value },
     };
@@ -293,14 +403,14 @@ export class Changes {
     return table;
   }
 
-  #decodeOld(relation: number, old: OldRow): Readonly<Record<string, Value>> {
+  #decodeOld(relation: number, old: OldRow): RowValue {
     return old.complete
       ? this.#decode(relation, old.row, null)
       : guarded(this.#table(relation), (table) => decodeKeyRow(table, old.row));
   }
 
   /** A table may have rows from before a column became NOT NULL: then its schema admits null until the stream describes it anew. */
-  #decode(relation: number, row: Row, old: Row | null): Readonly<Record<string, Value>> {
+  #decode(relation: number, row: Row, old: Row | null): RowValue {
     const { rules } = this.#options;
     const placeholder = rules["unavailable.value.placeholder"];
     const decoded: DecodedRow = guarded(this.#table(relation), (table) => decodeRow(table, row, placeholder, old));

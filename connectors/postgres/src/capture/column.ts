@@ -32,8 +32,10 @@ export interface ColumnRules {
   readonly "time.precision.mode": "adaptive" | "adaptive_time_microseconds" | "connect";
   readonly "interval.handling.mode": "numeric" | "string";
   readonly "hstore.handling.mode": "json" | "map";
-  readonly "binary.handling.mode": "bytes" | "base64" | "base64-url-safe" | "hex";
+  readonly "binary.handling.mode": BinaryMode;
 }
+
+export type BinaryMode = "bytes" | "base64" | "base64-url-safe" | "hex";
 
 const POINT = structSchema(
   {
@@ -158,21 +160,29 @@ function moneyOf(mode: DecimalMode): Column {
   return { schema: decimalSchema(MONEY_SCALE), decode: (text) => fromDecimalText(plain(text), MONEY_SCALE) };
 }
 
-function binaryOf(mode: ColumnRules["binary.handling.mode"]): Column {
-  const bytes = (text: string) => Buffer.from(text.slice(2), "hex");
+function binaryOf(mode: BinaryMode): Column {
+  const { schema, show } = binaryForm(mode);
+  return { schema, decode: (text) => show(Buffer.from(text.slice(2), "hex")) };
+}
+
+/** What bytes become. */
+export function binaryForm(mode: BinaryMode): { readonly schema: Schema; show(bytes: Buffer): Value } {
   switch (mode) {
     case "bytes":
-      return { schema: BYTES_SCHEMA, decode: bytes };
+      return { schema: BYTES_SCHEMA, show: (bytes) => bytes };
     case "hex":
-      return { schema: STRING_SCHEMA, decode: (text) => text.slice(2) };
+      return { schema: STRING_SCHEMA, show: (bytes) => bytes.toString("hex") };
     case "base64":
-      return { schema: STRING_SCHEMA, decode: (text) => bytes(text).toString("base64") };
+      return { schema: STRING_SCHEMA, show: (bytes) => bytes.toString("base64") };
     case "base64-url-safe":
-      return { schema: STRING_SCHEMA, decode: (text) => bytes(text).toString("base64url") };
+      return { schema: STRING_SCHEMA, show: base64Url };
     default:
       throw new Error(`unreachable: ${mode satisfies never}`);
   }
 }
+
+/** As java.util.Base64's encoder for URLs, which pads. */
+const base64Url = (bytes: Buffer): string => bytes.toString("base64").replaceAll("+", "-").replaceAll("/", "_");
 
 function hstoreOf(mode: ColumnRules["hstore.handling.mode"]): Column {
   if (mode === "map") {

@@ -1,15 +1,31 @@
 import { ConfigError, RetriableError } from "@headrace/sdk";
 import type { Client } from "pg";
-import { connect, quote, toRetriable } from "../connection.ts";
+import { close, connect, quote, toRetriable, withAbort } from "../connection.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import { columnOf } from "./column.ts";
+import { rewritesOf, rewritingOf } from "./column-rewrite.ts";
+import { isCaptured, isColumnCaptured } from "./filter.ts";
 import { parseLsn } from "./lsn.ts";
+import { messageKeyOf } from "./message-key.ts";
 import type { Relation } from "./pgoutput.ts";
-import { connectionOf, isCaptured, isColumnCaptured, isFollowed, type Settings } from "./settings.ts";
-import { type CapturedTable, createTable, topicOf } from "./table.ts";
+import { connectionOf, type Settings } from "./settings.ts";
+import { type CapturedTable, createTable, type TableColumn, topicOf } from "./table.ts";
 
 /** Connects; `prefer` takes TLS where the server has it. */
 export async function openClient(settings: Settings, signal: AbortSignal, replication = false): Promise<Client> {
+  const client = await connectClient(settings, signal, replication);
+  const statements = settings["database.initial.statements"];
+  if (statements === "" || replication) return client;
+  try {
+    await withAbort(client, signal, () => client.query(statements));
+  } catch (error) {
+    await close(client);
+    throw toRetriable(error);
+  }
+  return client;
+}
+
+async function connectClient(settings: Settings, signal: AbortSignal, replication: boolean): Promise<Client> {
   const mode = settings["database.sslmode"];
   if (mode !== "prefer") return await connect(connectionOf(settings, mode), signal, replication);
   try {
@@ -30,8 +46,11 @@ export interface TableId {
   readonly isRoot: boolean;
 }
 
+/** As the configuration names it. */
+export const nameOf = ({ schema, table }: Pick<TableId, "schema" | "table">): string => `${schema}.${table}`;
+
 /** All tables, in a steady order; of a partitioned table itself (`viaRoot`) or its partitions. */
-async function listTables(client: Client, viaRoot: boolean): Promise<readonly TableId[]> {
+export async function listTables(client: Client, viaRoot: boolean): Promise<readonly TableId[]> {
   const { rows } = await client.query<TableId & { isPartition: boolean }>(
     `SELECT c.oid::int8::float8 AS oid, nspname AS schema, relname AS table, relkind = 'p' AS "isRoot", relispartition AS "isPartition"
      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
@@ -110,28 +129,48 @@ export async function describeRelation(
     client,
     relation.columns.map(({ type }) => type),
   );
-  const columns = relation.columns.map(({ name, type, modifier, isKey }, index) => {
+  const rewrites = rewritesOf(settings);
+  const columns = relation.columns.map(({ name, type, modifier, isKey }, index): TableColumn => {
     const fact = facts.find((each) => each.name === name);
     // A table that is gone has no key any more, but its replica identity mostly was it.
     const fallback = facts.length === 0 && isKey && relation.identity !== "f" ? index : -1;
     const keyPlace = fact === undefined ? fallback : (fact.keyPlace ?? -1);
-    const column = columnOf(types.get(type), modifier, settings);
-    return { name, index, column, keyPlace, required: (fact?.required ?? false) || keyPlace >= 0 };
+    const pgType = types.get(type);
+    const column = columnOf(pgType, modifier, settings);
+    const own = modifier < 0 ? pgType.modifier : modifier;
+    const length = own < VARIABLE_HEADER ? null : own - VARIABLE_HEADER;
+    const facets = { name: `${schema}.${table}.${name}`, type: pgType.kind === "other" ? pgType.name : "", length };
+    const rewriting = rewritingOf(facets, rewrites);
+    return { name, index, column, keyPlace, required: (fact?.required ?? false) || keyPlace >= 0, rewriting };
   });
+  const captured = columns.filter(
+    ({ name, keyPlace }) => keyPlace >= 0 || isColumnCaptured(settings, schema, table, name),
+  );
+  const names = captured.map(({ name }) => name);
   const prefix = settings["topic.prefix"];
   return createTable({
     prefix,
     topic: topicOf(prefix, schema, table, settings["topic.delimiter"]),
     schema,
     table,
-    columns: columns.filter(({ name, keyPlace }) => keyPlace >= 0 || isColumnCaptured(settings, schema, table, name)),
+    columns: captured,
+    messageKey: messageKeyOf(settings["message.key.columns"], `${schema}.${table}`, names),
   });
 }
 
-/** The statement that reads all rows of a table as {@link describeTable} has it; of an inheritance tree only those of its own. */
-export async function selectStatement(client: Client, { oid, schema, table, isRoot }: TableId): Promise<string> {
+/** What the modifier of a type of characters has on top of the length. Source: PostgreSQL, VARHDRSZ. */
+const VARIABLE_HEADER = 4;
+
+/**
+ * The statement that reads all rows of a table as {@link describeTable} has it; of an inheritance tree only those of its own. `rows` is a SELECT
+ * that gives them in place of the table; null: the table does.
+ */
+export async function selectStatement(client: Client, id: TableId, rows: string | null = null): Promise<string> {
+  const { oid, schema, table, isRoot } = id;
   const names = (await readColumns(client, oid)).map(({ name }) => quote(name));
-  return `SELECT ${names.join(", ")} FROM ${isRoot ? "" : "ONLY "}${quote(schema)}.${quote(table)}`;
+  const source =
+    rows === null ? `${isRoot ? "" : "ONLY "}${quote(schema)}.${quote(table)}` : `(${rows}) AS headrace_rows`;
+  return `SELECT ${names.join(", ")} FROM ${source}`;
 }
 
 /** What the server says of the slot. */
@@ -161,42 +200,31 @@ export async function readSlot(client: Client, name: string): Promise<Slot | nul
   return { confirmed: parseLsn(found.confirmed), isLost: found.status === "lost" };
 }
 
-/** Name of the database, and where its log ends. Throws ConfigError if it cannot be captured. */
-export async function readServer(client: Client): Promise<{ readonly database: string; readonly end: bigint }> {
-  const { rows } = await client.query<{ database: string; level: string; end: string; standby: boolean }>(
+/** What a server says of itself. */
+export interface ServerFacts {
+  readonly database: string;
+  /** Where its log ends. */
+  readonly end: bigint;
+  /** As `server_version_num`: 150004. */
+  readonly version: number;
+}
+
+/** Throws ConfigError if the server cannot be captured. */
+export async function readServer(client: Client): Promise<ServerFacts> {
+  const { rows } = await client.query<{
+    readonly database: string;
+    readonly level: string;
+    readonly end: string;
+    readonly standby: boolean;
+    readonly version: number;
+  }>(
     `SELECT current_database() AS database, current_setting('wal_level') AS level, pg_is_in_recovery() AS standby,
+       current_setting('server_version_num')::int AS version,
        (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_insert_lsn() END)::text AS end`,
   );
   const [found] = rows;
   if (found === undefined) throw new Error("the server says nothing of itself");
   if (found.level !== "logical") throw new ConfigError(`the server needs wal_level=logical, and has ${found.level}`);
   if (found.standby) throw new ConfigError("the server is a standby, which has no changes of its own to capture");
-  return { database: found.database, end: parseLsn(found.end) };
-}
-
-/** Creates the publication, or brings it up to date, as the settings say. */
-export async function ensurePublication(client: Client, settings: Settings): Promise<void> {
-  const name = settings["publication.name"];
-  const mode = settings["publication.autocreate.mode"];
-  const { rows } = await client.query<{ all: boolean }>(
-    `SELECT puballtables AS "all" FROM pg_publication WHERE pubname = $1`,
-    [name],
-  );
-  const [found] = rows;
-  if (found === undefined && mode === "disabled")
-    throw new ConfigError(`publication ${name} does not exist, and publication.autocreate.mode is disabled`);
-  if (found !== undefined && (mode !== "filtered" || found.all)) return;
-  const viaRoot = settings["publish.via.partition.root"];
-  const all = mode === "filtered" ? await listTables(client, viaRoot) : [];
-  const tables = all.filter(({ schema, table }) => isFollowed(settings, schema, table));
-  const list = tables.map(({ schema, table }) => `${quote(schema)}.${quote(table)}`).join(", ");
-  if (mode === "filtered" && tables.length === 0) throw new ConfigError("no table is captured: see table.include.list");
-  const root = `WITH (publish_via_partition_root = ${viaRoot})`;
-  const target = { all_tables: "FOR ALL TABLES ", filtered: `FOR TABLE ${list} `, no_tables: "", disabled: "" }[mode];
-  try {
-    if (found === undefined) await client.query(`CREATE PUBLICATION ${quote(name)} ${target}${root}`);
-    else await client.query(`ALTER PUBLICATION ${quote(name)} SET TABLE ${list}`);
-  } catch (error) {
-    throw toRetriable(error);
-  }
+  return { database: found.database, end: parseLsn(found.end), version: found.version };
 }

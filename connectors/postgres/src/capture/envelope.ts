@@ -96,6 +96,30 @@ export const TRANSACTION_SCHEMA = withAttributes(
   { version: 1 },
 );
 
+export const MESSAGE_KEY_SCHEMA = withAttributes(
+  structSchema({ prefix: OPTIONAL_STRING_SCHEMA }, "io.debezium.connector.postgresql.MessageKey"),
+  { version: 1 },
+);
+
+/** The value of a logical message; `content` is the schema of what it carries. */
+export function messageSchema(content: Schema): Schema {
+  const block = withAttributes(
+    structSchema(
+      { prefix: OPTIONAL_STRING_SCHEMA, content: optional(content) },
+      "io.debezium.connector.postgresql.Message",
+    ),
+    { version: 1 },
+  );
+  const fields = {
+    op: STRING_SCHEMA,
+    ts_ms: OPTIONAL_INT64,
+    source: SOURCE_SCHEMA,
+    transaction: BLOCK_SCHEMA,
+    message: block,
+  };
+  return withAttributes(structSchema(fields, "io.debezium.connector.postgresql.MessageValue"), { version: 1 });
+}
+
 /** Where and when a change happened. */
 export interface ChangeSource {
   readonly prefix: string;

@@ -1,14 +1,17 @@
 import type { SourceRecord } from "@headrace/sdk";
 import type { Client } from "pg";
+import type { BlockingSnapshot } from "../blocking/blocking-snapshot.ts";
 import type { IncrementalSnapshot } from "../incremental/incremental-snapshot.ts";
+import type { Signals } from "../signals/signals.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import type { Changes } from "./changes.ts";
 import { describeRelation } from "./database.ts";
+import { isCaptured } from "./filter.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { Message } from "./pgoutput.ts";
-import type { ReplicationStream } from "./replication.ts";
+import type { Frame, ReplicationStream } from "./replication.ts";
 import type { Retention } from "./retention.ts";
-import { isCaptured, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 
 export interface FollowerOptions {
   readonly settings: Settings;
@@ -20,12 +23,14 @@ export interface FollowerOptions {
   readonly control: Client;
   readonly retention: Retention;
   readonly incremental: IncrementalSnapshot;
+  readonly blocking: BlockingSnapshot;
+  readonly signals: Signals;
   readonly heartbeat: Heartbeat;
   /** Takes records in the order of the stream. */
   readonly push: (records: readonly SourceRecord[]) => void;
 }
 
-/** Longest wait while rows of an incremental snapshot wait for the stream. */
+/** Longest wait while rows of a snapshot wait for the stream. */
 const CHUNK_WAIT_MS = 20;
 
 /** Makes records of what the stream of a slot brings, and of the rows that are read beside it. */
@@ -33,6 +38,10 @@ export class Follower {
   readonly #options: FollowerOptions;
   /** The signal table, as the stream numbers it. */
   #signalRelation: number | null = null;
+  /** The beginning of a transaction that has to wait for a blocking snapshot. */
+  #held: Frame | null = null;
+  /** All transactions that commit before this place were given. */
+  #place = 0n;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -40,23 +49,47 @@ export class Follower {
 
   /** Takes what is there, up to about `limit` records; waits for the first for `waitMs`. */
   async next(limit: number, waitMs: number, signal: AbortSignal): Promise<void> {
-    const { stream, changes, control, retention, incremental, heartbeat, push } = this.#options;
-    await incremental.advance(control);
-    // A quiet server says where it is when it is asked.
-    if (incremental.isWaiting()) retention.tell(stream);
+    const { database, changes, control, retention, stream, incremental, blocking, heartbeat, push } = this.#options;
+    if (!changes.isInTransaction() && blocking.isUnprepared()) await blocking.prepare(database, signal);
+    if (blocking.isDue(this.#place)) {
+      await blocking.read(limit, (row) => push([changes.standing(row)]), signal);
+    } else {
+      await incremental.advance(control);
+      // A quiet server says where it is when it is asked.
+      if (this.#isWaiting()) retention.tell(stream);
+      await this.#follow(limit, waitMs, signal);
+    }
+    if (!heartbeat.isDue(performance.now())) return;
+    push([changes.standing(heartbeat.record(Date.now()))]);
+    const sql = this.#options.settings["heartbeat.action.query"];
+    if (sql !== "") await control.query(sql);
+  }
+
+  /** Whether rows that were read, or are to be, wait for the stream. */
+  #isWaiting(): boolean {
+    const { incremental, blocking } = this.#options;
+    return incremental.isWaiting() || blocking.isWaiting();
+  }
+
+  async #follow(limit: number, waitMs: number, signal: AbortSignal): Promise<void> {
+    const { stream, changes, retention, blocking } = this.#options;
     let given = 0;
     let waited = false;
     while (given < limit) {
-      const frame = stream.read();
+      if (!changes.isInTransaction() && (blocking.isUnprepared() || blocking.isDue(this.#place))) return;
+      const frame = this.#held ?? stream.read();
+      this.#held = null;
       if (frame === null) {
-        if (waited || given > 0 || signal.aborted) break;
-        await stream.ready(incremental.isWaiting() ? Math.min(waitMs, CHUNK_WAIT_MS) : waitMs, signal);
+        if (waited || given > 0 || signal.aborted) return;
+        await stream.ready(this.#isWaiting() ? Math.min(waitMs, CHUNK_WAIT_MS) : waitMs, signal);
         waited = true;
         continue;
       }
       retention.saw(frame.end);
       if (frame.kind === "message") {
-        given += await this.#take(frame.lsn, frame.message);
+        if (frame.message.kind === "begin") this.#place = frame.message.commitLsn;
+        if (blocking.isDue(this.#place)) this.#held = frame;
+        else given += await this.#take(frame.lsn, frame.message);
         continue;
       }
       if (!changes.isInTransaction()) {
@@ -65,15 +98,11 @@ export class Follower {
       }
       if (frame.replyNow) retention.tell(stream, false);
     }
-    if (!heartbeat.isDue(performance.now())) return;
-    push([changes.standing(heartbeat.record(Date.now()))]);
-    const sql = this.#options.settings["heartbeat.action.query"];
-    if (sql !== "") await control.query(sql);
   }
 
   /** One message of the stream; gives the number of records. */
   async #take(lsn: bigint, message: Message): Promise<number> {
-    const { changes, incremental, control, retention, push } = this.#options;
+    const { changes, incremental, signals, control, retention, push } = this.#options;
     switch (message.kind) {
       case "relation": {
         const { settings, types } = this.#options;
@@ -92,13 +121,14 @@ export class Follower {
     const isSignal = message.kind === "insert" && message.relation === this.#signalRelation && changes.isNextNew();
     // Before anything has passed it: if it fails, it comes again. The offset of its own record, if there is one, knows of it.
     if (isSignal) {
-      const before = JSON.stringify(incremental.entries());
-      if (await incremental.signal(message.after, control)) retention.hold(before);
+      const before = this.#entries();
+      if (await signals.follow(message.after, control)) retention.hold(before);
     }
     const records = changes.next(lsn, message);
     push(records);
     if (isSignal) changes.pass();
     if (message.kind === "commit") return records.length + this.#passed(message.endLsn);
+    if (message.kind === "message" && !message.transactional) return records.length + this.#passed(lsn);
     return records.length;
   }
 
@@ -106,11 +136,18 @@ export class Follower {
   #passed(end: bigint): number {
     const { changes, incremental, database, retention, push } = this.#options;
     let given = 0;
+    this.#place = end;
     for (const row of incremental.take(end, { database, lsn: changes.position().commit })) {
       push([changes.standing(row)]);
       given += 1;
     }
-    retention.mark(end, () => JSON.stringify(incremental.entries()));
+    retention.mark(end, () => this.#entries());
     return given;
+  }
+
+  /** What the next offset says besides the place in the stream. */
+  #entries(): string {
+    const { incremental, blocking } = this.#options;
+    return JSON.stringify({ ...incremental.entries(), ...blocking.entries() });
   }
 }

@@ -33,7 +33,17 @@ export type Message =
   | { readonly kind: "update"; readonly relation: number; readonly before: OldRow | null; readonly after: Row }
   | { readonly kind: "delete"; readonly relation: number; readonly before: OldRow }
   | { readonly kind: "truncate"; readonly relations: readonly number[] }
+  | LogicalMessage
   | { readonly kind: "other" };
+
+/** What pg_logical_emit_message has put into the log. */
+export interface LogicalMessage {
+  readonly kind: "message";
+  /** Part of the transaction under way; otherwise it counts by itself, and whatever becomes of its transaction. */
+  readonly transactional: boolean;
+  readonly prefix: string;
+  readonly content: Buffer;
+}
 
 /** What the change says of the row before it: all of it, or only the columns of its key. */
 export interface OldRow {
@@ -84,9 +94,13 @@ export function decodeMessage(data: Buffer): Message {
       reader.uint8(); // CASCADE, RESTART IDENTITY: the tables are listed in any case.
       return { kind: "truncate", relations: Array.from({ length: count }, () => reader.uint32()) };
     }
+    case "M": {
+      const transactional = (reader.uint8() & 1) === 1;
+      reader.uint64(); // Its place, which the frame has as well.
+      return { kind: "message", transactional, prefix: reader.text(), content: reader.bytes(reader.uint32()) };
+    }
     case "O":
     case "Y":
-    case "M":
       return { kind: "other" };
     default:
       throw new Error(`pgoutput has no message ${type}`);

@@ -1,4 +1,5 @@
 import { ConfigError, defineSource } from "@headrace/sdk";
+import { tablesOf } from "../blocking/blocking-snapshot.ts";
 import { fromEntries } from "../incremental/progress.ts";
 import { createCaptureTask } from "./capture-task.ts";
 import { openClient, readServer } from "./database.ts";
@@ -45,6 +46,7 @@ export const postgresCdcSource = defineSource({
       if (offset === null || partition["table"] !== undefined) continue;
       fromStreamOffset(offset);
       fromEntries(offset);
+      tablesOf(offset);
     }
     return true;
   },

@@ -60,13 +60,22 @@ interface WithBoth {
 /** Frames held in memory until they are read; the server waits meanwhile. */
 const HELD_FRAMES = 512;
 
+/** What a stream is to bring. */
+export interface StreamOptions {
+  readonly slot: string;
+  readonly publication: string;
+  /** Logical messages as well, which PostgreSQL has from 14 on. */
+  readonly messages: boolean;
+}
+
 /** Starts the stream of a slot at the place up to which it was acknowledged. Whoever closes the client ends it. */
-export function openStream(client: Client, slot: string, publication: string): ReplicationStream {
+export function openStream(client: Client, { slot, publication, messages }: StreamOptions): ReplicationStream {
   const { both } = copyStreams as unknown as WithBoth;
   // One text that is a literal in the command and an identifier in the list.
   const names = quote(publication).replaceAll("'", "''");
+  const options = `proto_version '1', publication_names '${names}'${messages ? ", messages 'true'" : ""}`;
   const copy = client.query(
-    both(`START_REPLICATION SLOT ${quote(slot)} LOGICAL 0/0 (proto_version '1', publication_names '${names}')`, {
+    both(`START_REPLICATION SLOT ${quote(slot)} LOGICAL 0/0 (${options})`, {
       alignOnCopyDataFrame: true,
       readableObjectMode: true,
       readableHighWaterMark: HELD_FRAMES,

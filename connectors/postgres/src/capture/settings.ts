@@ -1,5 +1,9 @@
 import { config } from "@headrace/sdk";
 import { z } from "zod";
+import { isRewriteKey, parseRewrite } from "./column-rewrite.ts";
+import { idleKeys, refusedKeys, type UnusedKey } from "./debezium-keys.ts";
+import { parseMessageKeys } from "./message-key.ts";
+import { type IdentityRule, parseIdentityRule } from "./replica-identity.ts";
 
 /** Regular expressions that a whole name has to match, separated by commas. */
 const patterns = () =>
@@ -30,6 +34,12 @@ const KEYS = {
     "database.sslcert": config.text().optional().describe("File with the client's certificate."),
     "database.sslkey": config.text().optional().describe("File with its key."),
     "database.connect.timeout.ms": config.int({ min: 1 }).default(10_000).describe("Time to connect, ms."),
+    "database.initial.statements": config
+      .text()
+      .default("")
+      .describe(
+        "SQL that each connection begins with, but for the one of the stream; statements end with a semicolon.",
+      ),
   }),
   ...config.group("Replication", {
     "plugin.name": config.oneOf("pgoutput").default("pgoutput").describe("Output plugin; PostgreSQL's own only."),
@@ -47,6 +57,21 @@ const KEYS = {
       .int({ min: 100 })
       .default(10_000)
       .describe("Time between messages that tell PostgreSQL what Kafka has, ms."),
+    "replica.identity.autoset.values": config
+      .list()
+      .transform((texts, context): readonly IdentityRule[] =>
+        texts.flatMap((text) => {
+          const rule = parseIdentityRule(text);
+          if (rule !== null) return [rule];
+          const message = `${text} is not of the form schema.table:FULL, DEFAULT, NOTHING or INDEX name`;
+          context.addIssue({ code: "custom", message, input: text });
+          return [];
+        }),
+      )
+      .default([])
+      .describe(
+        "Replica identities that captured tables are given: regular expression of schema.table, colon, identity.",
+      ),
     "slot.lag.alarm.bytes": config
       .long({ min: 1 })
       .default(2 ** 30)
@@ -63,6 +88,10 @@ const KEYS = {
       .default([])
       .describe("Columns, as regular expressions of schema.table.column; empty: all. The key stays in any case."),
     "column.exclude.list": patterns().default([]).describe("Columns that are left out."),
+    "message.prefix.include.list": patterns()
+      .default([])
+      .describe("Prefixes of logical messages, as regular expressions; empty: all."),
+    "message.prefix.exclude.list": patterns().default([]).describe("Prefixes of logical messages that are left out."),
   }),
   ...config.group("Snapshot", {
     "snapshot.mode": config
@@ -71,10 +100,19 @@ const KEYS = {
       .describe(
         "When tables are read: at first, at first and nothing else, not at all, also when the slot is lost, or at each start.",
       ),
+    "snapshot.include.collection.list": patterns()
+      .default([])
+      .describe(
+        "Captured tables that the first reading is to read, as regular expressions of schema.table; empty: all.",
+      ),
+    "snapshot.select.statement.overrides": config
+      .list()
+      .default([])
+      .describe("Tables that have a SELECT of their own, in snapshot.select.statement.overrides.<schema.table>."),
     "signal.data.collection": config
       .text()
       .default("")
-      .describe("Table whose new rows (id, type, data) ask for incremental snapshots, as schema.table; empty: none."),
+      .describe("Table whose new rows (id, type, data) ask for snapshots, as schema.table; empty: none."),
     "incremental.snapshot.chunk.size": config
       .int({ min: 1 })
       .default(1_024)
@@ -84,6 +122,18 @@ const KEYS = {
   ...config.group("Events", {
     "topic.prefix": config.nonEmpty().describe("Name of this source: the first part of topic and schema names."),
     "topic.delimiter": config.text().default(".").describe("What separates the parts of a topic's name."),
+    "message.key.columns": config
+      .text()
+      .transform((text, context) => {
+        const keys = parseMessageKeys(text);
+        if (keys !== null) return keys;
+        context.addIssue({ code: "custom", message: "not of the form schema.table:column,column;…", input: text });
+        return z.NEVER;
+      })
+      .default([])
+      .describe(
+        "Columns of keys in place of the primary key: regular expression of schema.table, colon, columns; more after ;.",
+      ),
     "tombstones.on.delete": config
       .boolean()
       .default(true)
@@ -92,10 +142,18 @@ const KEYS = {
       .listOf("c", "u", "d", "t", "none")
       .default(["t"])
       .describe("Changes that are left out: c (insert), u, d, t (truncate); none: none."),
+    "skip.messages.without.change": config
+      .boolean()
+      .default(false)
+      .describe("Leave out updates that change no captured column; of tables with REPLICA IDENTITY FULL only."),
     "provide.transaction.metadata": config
       .boolean()
       .default(false)
       .describe("Tell of each event its place in the transaction, and of transactions their ends."),
+    "topic.transaction": config
+      .nonEmpty()
+      .default("transaction")
+      .describe("Topic of these ends: topic.prefix, the delimiter and this."),
     "unavailable.value.placeholder": config
       .text()
       .default("__debezium_unavailable_value")
@@ -133,17 +191,45 @@ const KEYS = {
   }),
 };
 
-/** The configuration of change capture. */
-export const SETTINGS = z.object(KEYS).superRefine((given, context) => {
+/** Statements of tables. */
+const OVERRIDES = "snapshot.select.statement.overrides";
+
+/** The configuration of change capture; keys with names of columns or tables in them are not in its shape. */
+export const SETTINGS = z.looseObject(KEYS).superRefine((given, context) => {
   const complain = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
   if (!/^[a-z0-9_]{1,63}$/.test(given["slot.name"]))
     complain("slot.name", "a slot's name has lower-case letters, digits and underscores, 63 at the most");
-  for (const kind of ["schema", "table", "column"] as const) {
+  for (const { key, reason } of refusedKeys(given)) complain(key, reason);
+  for (const [key, value] of Object.entries(given)) {
+    if (!isRewriteKey(key)) continue;
+    try {
+      parseRewrite(key, String(value));
+    } catch (error) {
+      complain(key, error instanceof Error ? error.message : String(error));
+    }
+  }
+  for (const table of given[OVERRIDES]) {
+    if (selectOverride(given, table) === null)
+      complain(`${OVERRIDES}.${table}`, "the statement of this table is missing");
+  }
+  for (const kind of ["schema", "table", "column", "message.prefix"] as const) {
     if (given[`${kind}.include.list`].length > 0 && given[`${kind}.exclude.list`].length > 0)
       complain(`${kind}.exclude.list`, `${kind}.include.list and ${kind}.exclude.list exclude one another`);
   }
 });
 export type Settings = z.output<typeof SETTINGS>;
+
+/** The statement that reads a table in place of all of its rows; null: there is none. */
+export function selectOverride(given: Readonly<Record<string, unknown>>, table: string): string | null {
+  const statement = given[`${OVERRIDES}.${table}`];
+  return typeof statement === "string" && statement.trim() !== "" ? statement.trim().replace(/;$/, "") : null;
+}
+
+/** Keys that are given and have no effect. */
+export function withoutEffect(settings: Settings): readonly UnusedKey[] {
+  const isOverride = (key: string) => settings[OVERRIDES].some((table) => key === `${OVERRIDES}.${table}`);
+  return idleKeys(settings, (key) => key in KEYS || isRewriteKey(key) || isOverride(key));
+}
 
 /** What {@link import("../connection.ts").connect} needs, for one way of TLS. */
 export function connectionOf(settings: Settings, sslmode: string) {
@@ -166,29 +252,4 @@ export function connectionOf(settings: Settings, sslmode: string) {
     "connection.password": settings["database.password"],
     "connection.timeout.ms": settings["database.connect.timeout.ms"],
   };
-}
-
-/** Whether a table is captured. */
-export function isCaptured(settings: Settings, schema: string, table: string): boolean {
-  if (/^(pg_|information_schema$)/.test(schema)) return false;
-  return (
-    admits(settings["schema.include.list"], settings["schema.exclude.list"], schema) &&
-    admits(settings["table.include.list"], settings["table.exclude.list"], `${schema}.${table}`)
-  );
-}
-
-/** Whether changes of a table are to be published: it is captured, or tells of signals. */
-export function isFollowed(settings: Settings, schema: string, table: string): boolean {
-  return isCaptured(settings, schema, table) || settings["signal.data.collection"] === `${schema}.${table}`;
-}
-
-/** Whether a column's values are in the events. */
-export function isColumnCaptured(settings: Settings, schema: string, table: string, column: string): boolean {
-  const name = `${schema}.${table}.${column}`;
-  return admits(settings["column.include.list"], settings["column.exclude.list"], name);
-}
-
-function admits(include: readonly RegExp[], exclude: readonly RegExp[], name: string): boolean {
-  if (exclude.some((pattern) => pattern.test(name))) return false;
-  return include.length === 0 || include.some((pattern) => pattern.test(name));
 }

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataError, type OffsetMap, RetriableError, type SourceRecord, type Value } from "@headrace/sdk";
 import type { Client, QueryArrayConfig } from "pg";
+import type { OneStatement } from "../connection.ts";
 import { AS_TEXT } from "../types/as-text.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import { describeTable, selectStatement, type TableId } from "./database.ts";
 import { type ChangeSource, envelope } from "./envelope.ts";
 import type { Row } from "./pgoutput.ts";
 import type { Settings } from "./settings.ts";
-import { type CapturedTable, decodeRow, keyOf } from "./table.ts";
+import { type CapturedTable, decodeRow, keyOf, shownRow } from "./table.ts";
 
 /** What all tables of one reading have in common. */
 export interface SnapshotView {
@@ -25,6 +26,8 @@ export interface SnapshotOptions {
   readonly types: TypeCatalog;
   readonly view: SnapshotView;
   readonly tables: readonly TableId[];
+  /** The SELECT that gives the rows of a table; null: all of them. */
+  readonly rowsOf: (table: TableId) => string | null;
   /** Connections with transactions that all see the same; each reads one table at a time. */
   readonly clients: readonly Client[];
   readonly now: () => number;
@@ -36,6 +39,8 @@ export interface Snapshot {
   next(limit: number): Promise<{ readonly records: readonly SourceRecord[]; readonly done: boolean }>;
   /** What has been read to its end since the last call. */
   finished(): readonly TableId[];
+  /** The table whose reading has failed; null: none has. */
+  failed(): TableId | null;
 }
 
 const CURSOR = "headrace_snapshot";
@@ -59,11 +64,18 @@ export function createSnapshot(options: SnapshotOptions): Snapshot {
   const waiting = [...options.tables];
   const readings = new Map<Client, Reading>();
   let finished: TableId[] = [];
+  let failed: TableId | null = null;
   let first = true;
 
   async function begin(client: Client, id: TableId): Promise<Reading> {
     const table = await describeTable(client, types, settings, id);
-    await client.query(`DECLARE ${CURSOR} NO SCROLL CURSOR FOR ${await selectStatement(client, id)}`);
+    const statement = await selectStatement(client, id, options.rowsOf(id));
+    // PostgreSQL takes no second statement behind it then, whoever has given the first.
+    const declare: OneStatement = {
+      text: `DECLARE ${CURSOR} NO SCROLL CURSOR FOR ${statement}`,
+      queryMode: "extended",
+    };
+    await client.query(declare);
     return { id, table, held: null, given: 0 };
   }
 
@@ -81,7 +93,8 @@ export function createSnapshot(options: SnapshotOptions): Snapshot {
       lastCommit: null,
     };
     const after = decodeWholeRow(table, row);
-    const value = envelope({ before: null, after, source, transaction: null, op: "r", now: options.now() });
+    const shown = shownRow(table, after);
+    const value = envelope({ before: null, after: shown, source, transaction: null, op: "r", now: options.now() });
     return {
       topic: table.topic,
       key: keyOf(table, after),
@@ -91,16 +104,25 @@ export function createSnapshot(options: SnapshotOptions): Snapshot {
     };
   }
 
+  async function attributed<T>(id: TableId, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      failed ??= id;
+      throw error;
+    }
+  }
+
   async function read(client: Client, limit: number): Promise<readonly SourceRecord[]> {
     let reading = readings.get(client);
     if (reading === undefined) {
       const id = waiting.shift();
       if (id === undefined) return [];
-      reading = await begin(client, id);
+      reading = await attributed(id, begin(client, id));
       readings.set(client, reading);
     }
     const query: QueryArrayConfig = { text: `FETCH ${limit} FROM ${CURSOR}`, rowMode: "array", types: AS_TEXT };
-    const { rows } = await client.query<(string | null)[]>(query);
+    const { rows } = await attributed(reading.id, client.query<(string | null)[]>(query));
     const isEnd = rows.length < limit;
     const all = reading.held === null ? rows : [reading.held, ...rows];
     const given = isEnd ? all : all.slice(0, -1);
@@ -134,6 +156,7 @@ export function createSnapshot(options: SnapshotOptions): Snapshot {
       finished = [];
       return all;
     },
+    failed: () => failed,
   };
 }
 

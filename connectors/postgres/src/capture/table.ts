@@ -1,5 +1,14 @@
-import { type Field, optional, type Schema, type SchemaAndValue, structSchema, type Value } from "@headrace/sdk";
+import {
+  type Field,
+  optional,
+  type Schema,
+  type SchemaAndValue,
+  structSchema,
+  type Value,
+  withAttributes,
+} from "@headrace/sdk";
 import type { Column } from "@headrace/sql";
+import type { Rewriting } from "./column-rewrite.ts";
 import { envelopeSchema } from "./envelope.ts";
 import type { Row } from "./pgoutput.ts";
 
@@ -10,9 +19,14 @@ export interface TableColumn {
   readonly index: number;
   readonly column: Column;
   readonly required: boolean;
-  /** Its place in the key, from 0; -1: it is not part of it. */
+  /** Its place in the primary key, from 0; -1: it is not part of it. */
   readonly keyPlace: number;
+  /** How events show its values; null: as they are. Keys have them as they are in any case. */
+  readonly rewriting: Rewriting | null;
 }
+
+/** A decoded row. */
+export type RowValue = Readonly<Record<string, Value>>;
 
 /** A captured table, ready to make records of its rows. */
 export interface CapturedTable {
@@ -21,8 +35,10 @@ export interface CapturedTable {
   readonly topic: string;
   readonly columns: readonly TableColumn[];
   readonly valueSchema: Schema;
-  /** null: the table has no primary key. */
+  /** null: the table has no primary key, and no other was asked for. */
   readonly keySchema: Schema | null;
+  /** Names of the columns of the records' keys, in place of the primary key; null: that. */
+  readonly messageKey: readonly string[] | null;
   readonly envelope: Schema;
 }
 
@@ -32,20 +48,24 @@ export interface TableDescription {
   readonly schema: string;
   readonly table: string;
   readonly columns: readonly TableColumn[];
+  readonly messageKey: readonly string[] | null;
 }
 
 /** The schemas of a table's records. Source: Debezium 3.4, "Data change events". */
-export function createTable({ prefix, topic, schema, table, columns }: TableDescription): CapturedTable {
+export function createTable({ prefix, topic, schema, table, columns, messageKey }: TableDescription): CapturedTable {
   const name = [prefix, schema, table].map(sanitized).join(".");
   const fields = columns.map(
-    ({ name: field, column, required }): Field => ({
-      name: field,
-      schema: required ? column.schema : optional(column.schema),
+    (column): Field => ({
+      name: column.name,
+      schema: column.rewriting === null ? fieldSchema(column) : marked(fieldSchema(column), column.rewriting),
     }),
   );
   const valueSchema: Schema = { type: "STRUCT", optional: true, name: `${name}.Value`, fields };
-  const key = columns.filter(({ keyPlace }) => keyPlace >= 0).toSorted((a, b) => a.keyPlace - b.keyPlace);
-  const keyFields = Object.fromEntries(key.map((each) => [each.name, each.column.schema]));
+  const key =
+    messageKey === null
+      ? primaryKeyOf(columns)
+      : messageKey.flatMap((wanted) => columns.filter((column) => column.name === wanted));
+  const keyFields = Object.fromEntries(key.map((each) => [each.name, fieldSchema(each)]));
   return {
     schema,
     table,
@@ -53,8 +73,33 @@ export function createTable({ prefix, topic, schema, table, columns }: TableDesc
     columns,
     valueSchema,
     keySchema: key.length === 0 ? null : structSchema(keyFields, `${name}.Key`),
+    messageKey,
     envelope: envelopeSchema(name, valueSchema),
   };
+}
+
+const fieldSchema = ({ column, required }: TableColumn): Schema => (required ? column.schema : optional(column.schema));
+
+const marked = (schema: Schema, { parameters }: Rewriting): Schema =>
+  withAttributes(schema, { parameters: { ...schema.parameters, ...parameters } });
+
+/** The columns of the primary key, in its order; none: there is no such key. */
+export function primaryKeyOf(columns: readonly TableColumn[]): readonly TableColumn[] {
+  return columns.filter(({ keyPlace }) => keyPlace >= 0).toSorted((a, b) => a.keyPlace - b.keyPlace);
+}
+
+/** By which a row is told from others of its table: its primary key as PostgreSQL's texts. null: the row, or the table, does not have it. */
+export function identityOf({ columns }: CapturedTable, row: Row): string | null {
+  const key = primaryKeyOf(columns).map(({ index }) => row[index] ?? null);
+  return key.length === 0 || key.includes(null) ? null : JSON.stringify(key);
+}
+
+/** A row as events show it. */
+export function shownRow({ columns }: CapturedTable, row: RowValue): RowValue {
+  const changed = columns.filter(({ rewriting }) => rewriting !== null);
+  if (changed.length === 0) return row;
+  const entries = changed.map(({ name, rewriting }) => [name, rewriting?.apply(row[name] ?? null) ?? null]);
+  return { ...row, ...Object.fromEntries(entries) };
 }
 
 /** The same table with columns that admit null, because there is a row that has none. */
@@ -75,7 +120,7 @@ export function topicOf(prefix: string, schema: string, table: string, delimiter
 
 /** A decoded row, and which of its required columns have no value. */
 export interface DecodedRow {
-  readonly value: Readonly<Record<string, Value>>;
+  readonly value: RowValue;
   readonly missing: ReadonlySet<string>;
 }
 
@@ -96,7 +141,7 @@ export function decodeRow(table: CapturedTable, row: Row, placeholder: string, o
 }
 
 /** A row of which only the key is known; what is required besides has an empty value, as with Debezium. */
-export function decodeKeyRow(table: CapturedTable, row: Row): Readonly<Record<string, Value>> {
+export function decodeKeyRow(table: CapturedTable, row: Row): RowValue {
   return Object.fromEntries(
     table.columns.map(({ name, index, column, required }): [string, Value] => {
       const cell = row[index] ?? null;
@@ -106,8 +151,8 @@ export function decodeKeyRow(table: CapturedTable, row: Row): Readonly<Record<st
   );
 }
 
-/** The key of a row; null for a table without one. */
-export function keyOf(table: CapturedTable, value: Readonly<Record<string, Value>>): SchemaAndValue | null {
+/** The key of a row's records; null for a table without one. */
+export function keyOf(table: CapturedTable, value: RowValue): SchemaAndValue | null {
   const schema = table.keySchema;
   if (schema === null) return null;
   return { schema, value: Object.fromEntries((schema.fields ?? []).map(({ name }) => [name, value[name] ?? null])) };

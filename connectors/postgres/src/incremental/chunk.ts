@@ -1,10 +1,11 @@
 import type { Client, QueryArrayConfig } from "pg";
 import { describeTable, selectStatement, type TableId } from "../capture/database.ts";
+import { OWN_MESSAGES } from "../capture/filter.ts";
 import { parseLsn } from "../capture/lsn.ts";
 import type { Row } from "../capture/pgoutput.ts";
 import type { Settings } from "../capture/settings.ts";
-import type { CapturedTable, TableColumn } from "../capture/table.ts";
-import { quote } from "../connection.ts";
+import { type CapturedTable, primaryKeyOf, type TableColumn } from "../capture/table.ts";
+import { type OneStatement, quote } from "../connection.ts";
 import { AS_TEXT } from "../types/as-text.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import type { Progress, QueuedTable } from "./progress.ts";
@@ -34,7 +35,7 @@ export async function readChunk(
   const { rows: views } = await client.query<{ snapshot: string }>("SELECT pg_current_snapshot()::text AS snapshot");
   const snapshot = views[0]?.snapshot ?? "";
   const table = await describeTable(client, types, settings, id);
-  const key = keyColumns(table);
+  const key = primaryKeyOf(table.columns);
   if (key.length === 0) {
     await client.query("ROLLBACK");
     return null;
@@ -45,20 +46,10 @@ export async function readChunk(
   await client.query("COMMIT");
   // Its commit is flushed, and with it all that lies before: the stream is going to pass it.
   const { rows: marks } = await client.query<{ lsn: string }>(
-    "SELECT pg_logical_emit_message(true, 'headrace', 'chunk')::text AS lsn",
+    "SELECT pg_logical_emit_message(true, $1, 'chunk')::text AS lsn",
+    [OWN_MESSAGES],
   );
   return { table, rows, greatest: end, snapshot, until: parseLsn(marks[0]?.lsn ?? "") };
-}
-
-/** What a signal gives is a condition: PostgreSQL takes no second statement behind it then. */
-interface OneStatement extends QueryArrayConfig {
-  /** What @types/pg does not have. */
-  readonly queryMode: "extended";
-}
-
-/** In the order of the primary key. */
-function keyColumns(table: CapturedTable): readonly TableColumn[] {
-  return table.columns.filter(({ keyPlace }) => keyPlace >= 0).toSorted((a, b) => a.keyPlace - b.keyPlace);
 }
 
 const listOf = (key: readonly TableColumn[]) => key.map(({ name }) => quote(name));
@@ -72,7 +63,7 @@ async function readGreatest(
   const where = filter === null ? "" : ` WHERE (${filter})`;
   const order = listOf(key).map((name) => `${name} DESC`);
   const text = `${statement}${where} ORDER BY ${order.join(", ")} LIMIT 1`;
-  const query: OneStatement = { text, queryMode: "extended", rowMode: "array", types: AS_TEXT };
+  const query: QueryArrayConfig & OneStatement = { text, queryMode: "extended", rowMode: "array", types: AS_TEXT };
   const { rows } = await client.query<(string | null)[]>(query);
   return rows[0] === undefined ? null : keyOfRow(key, rows[0]);
 }
@@ -96,7 +87,13 @@ async function readRows(client: Client, { key, statement, filter, last, end }: R
   const limit = settings["incremental.snapshot.chunk.size"];
   const text = `${statement} WHERE ${conditions.join(" AND ")} ORDER BY ${list} LIMIT ${limit}`;
   const values = [...end, ...(last ?? [])];
-  const query: OneStatement = { text, values, queryMode: "extended", rowMode: "array", types: AS_TEXT };
+  const query: QueryArrayConfig & OneStatement = {
+    text,
+    values,
+    queryMode: "extended",
+    rowMode: "array",
+    types: AS_TEXT,
+  };
   const { rows } = await client.query<(string | null)[]>(query);
   return rows.map((row) => ({ row, key: keyOfRow(key, row) }));
 }

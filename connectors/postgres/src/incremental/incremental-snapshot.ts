@@ -1,16 +1,16 @@
-import { config, type OffsetMap, type SchemaAndValue, type SourceTaskContext, toJsonText } from "@headrace/sdk";
+import type { OffsetMap, SchemaAndValue, SourceTaskContext } from "@headrace/sdk";
 import type { Client } from "pg";
-import { listPublished, type TableId } from "../capture/database.ts";
+import type { ChangedRow } from "../capture/changes.ts";
+import { listPublished, nameOf } from "../capture/database.ts";
 import { envelope } from "../capture/envelope.ts";
 import type { Row } from "../capture/pgoutput.ts";
 import type { Settings } from "../capture/settings.ts";
 import { decodeWholeRow } from "../capture/snapshot.ts";
-import { type CapturedTable, keyOf } from "../capture/table.ts";
-import { sqlState } from "../connection.ts";
+import { type CapturedTable, keyOf, shownRow } from "../capture/table.ts";
+import { isConditionsFault } from "../signals/signals.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
-import { advanced, IDLE, type Progress, queued, stopped, toEntries } from "./progress.ts";
-import { parseSignal } from "./signal.ts";
+import { advanced, IDLE, type Progress, type QueuedTable, queued, stopped, toEntries } from "./progress.ts";
 import { type ChunkRow, SeenTransactions, Window } from "./window.ts";
 
 export interface IncrementalOptions {
@@ -91,53 +91,41 @@ export class IncrementalSnapshot {
     this.#seen.add(xid);
   }
 
-  /** The stream has an event of this key; null: of all rows. */
-  changed({ schema, table }: CapturedTable, key: SchemaAndValue | null): void {
+  /** The stream has an event of a row. */
+  changed({ schema, table }: CapturedTable, row: ChangedRow): void {
     const chunk = this.#chunk;
     if (chunk === null || chunk.table.schema !== schema || chunk.table.table !== table) return;
-    chunk.window.changed(key === null ? null : toJsonText(key));
+    switch (row.kind) {
+      case "one":
+        chunk.window.changed(row.identity);
+        break;
+      case "all":
+        chunk.window.changed(null);
+        break;
+      case "unknown":
+        // Any of its rows may be older than the event: they are read again.
+        this.#chunk = null;
+        break;
+      default:
+        throw new Error(`unreachable: ${row satisfies never}`);
+    }
   }
 
-  /** A row of the signal table. Whether that has changed the progress, which no offset has yet. */
-  async signal([id = null, type = null, data = null]: Row, client: Client): Promise<boolean> {
-    const { log } = this.#options;
-    const signal = parseSignal(type ?? "", data);
-    switch (signal.kind) {
-      case "execute": {
-        const all = (await listPublished(client, this.#options.settings)).map(nameOf);
-        const tables = signal.tables.flatMap(({ pattern, filter }) => {
-          const expression = config.fullMatch(pattern);
-          const matching = all.filter((name) => expression.test(name));
-          if (matching.length === 0) log.warn({ signal: id, table: pattern }, "no captured table has this name");
-          return matching.map((name) => ({ name, filter }));
-        });
-        log.info({ signal: id, tables: tables.map(({ name }) => name) }, "an incremental snapshot was asked for");
-        this.#set(queued(this.#progress, tables));
-        return tables.length > 0;
-      }
-      case "stop": {
-        this.#set(stopped(this.#progress, signal.patterns));
-        log.info({ signal: id, tables: signal.patterns }, "the incremental snapshot was stopped");
-        return true;
-      }
-      case "pause":
-      case "resume":
-        if (this.#progress.tables.length === 0) {
-          log.warn({ signal: id, type }, "there is no incremental snapshot");
-          return false;
-        }
-        this.#set({ ...this.#progress, paused: signal.kind === "pause" });
-        log.info({ signal: id, type }, "incremental snapshot");
-        return true;
-      case "log":
-        log.info({ signal: id }, signal.message);
-        return false;
-      case "unusable":
-        log.warn({ signal: id, type, reason: signal.reason }, "a signal cannot be followed");
-        return false;
-      default:
-        throw new Error(`unreachable: ${signal satisfies never}`);
-    }
+  /** More tables to be read. */
+  queue(tables: readonly QueuedTable[]): void {
+    this.#set(queued(this.#progress, tables));
+  }
+
+  /** Tables that one of the patterns matches are not to be read any more; without patterns none are. */
+  stop(patterns: readonly string[]): void {
+    this.#set(stopped(this.#progress, patterns));
+  }
+
+  /** Whether there was something to be paused, or resumed. */
+  pause(paused: boolean): boolean {
+    if (this.#progress.tables.length === 0) return false;
+    this.#set({ ...this.#progress, paused });
+    return true;
   }
 
   /** Reads the next chunk, unless one waits or nothing is to be read. Between transactions of the stream or within one. */
@@ -151,7 +139,7 @@ export class IncrementalSnapshot {
     try {
       if (id !== undefined) chunk = await readChunk(client, { types, settings }, id, wanted, this.#progress);
     } catch (error) {
-      if (wanted.filter === null || !CONDITIONS_FAULT.test(sqlState(error) ?? "")) throw error;
+      if (wanted.filter === null || !isConditionsFault(error)) throw error;
       // It will never be another one: whoever has signalled it could not even take it back, if it ended the task.
       await client.query("ROLLBACK");
       reason = `its condition cannot be evaluated: ${error instanceof Error ? error.message : String(error)}`;
@@ -166,7 +154,7 @@ export class IncrementalSnapshot {
     if (!this.#seen.areVisibleIn(chunk.snapshot)) return;
     const { table, rows, greatest, until } = chunk;
     this.#set({ ...this.#progress, greatest });
-    const waiting = rows.map((each): ChunkRow<typeof each> => ({ key: rowKey(table, each.row), row: each }));
+    const waiting = rows.map((each): ChunkRow<typeof each> => ({ key: JSON.stringify(each.key), row: each }));
     this.#chunk = {
       table,
       window: new Window(waiting, until),
@@ -208,7 +196,8 @@ export class IncrementalSnapshot {
       lsn,
       lastCommit: null,
     };
-    const value = envelope({ before: null, after, source, transaction: null, op: "r", now: now() });
+    const shown = shownRow(table, after);
+    const value = envelope({ before: null, after: shown, source, transaction: null, op: "r", now: now() });
     return { topic: table.topic, key: keyOf(table, after), value: { schema: table.envelope, value } };
   }
 
@@ -225,14 +214,4 @@ export class IncrementalSnapshot {
     this.#progress = progress;
     this.#entries = toEntries(progress);
   }
-}
-
-/** Data exceptions, writing in a transaction that only reads, syntax and names. Source: PostgreSQL, Appendix A. */
-const CONDITIONS_FAULT = /^(22|25006|42)/;
-
-const nameOf = ({ schema, table }: Pick<TableId, "schema" | "table">): string => `${schema}.${table}`;
-
-function rowKey(table: CapturedTable, row: Row): string {
-  const key = keyOf(table, decodeWholeRow(table, row));
-  return key === null ? "" : toJsonText(key);
 }

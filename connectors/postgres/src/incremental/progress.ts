@@ -54,16 +54,29 @@ function names(tables: readonly QueuedTable[]): readonly string[] {
   return tables.map(({ name }) => name);
 }
 
-/** What goes into each offset while it lasts; the list of tables has Debezium's form. */
-export function toEntries({ tables, last, greatest, paused }: Progress): OffsetMap {
-  if (tables.length === 0) return {};
+/** A list of tables in an offset, in Debezium's form. */
+export function toCollections(tables: readonly QueuedTable[]): string {
   const collections = tables.map(({ name, filter }) => ({
     incremental_snapshot_collections_id: name,
     incremental_snapshot_collections_additional_condition: filter,
     incremental_snapshot_collections_surrogate_key: null,
   }));
+  return JSON.stringify(collections);
+}
+
+/** Reads such a list. Throws for what is none. */
+export function fromCollections(text: string): readonly QueuedTable[] {
+  return COLLECTIONS.parse(JSON.parse(text)).map((each) => ({
+    name: each.incremental_snapshot_collections_id,
+    filter: each.incremental_snapshot_collections_additional_condition ?? null,
+  }));
+}
+
+/** What goes into each offset while it lasts. */
+export function toEntries({ tables, last, greatest, paused }: Progress): OffsetMap {
+  if (tables.length === 0) return {};
   return {
-    incremental_snapshot_collections: JSON.stringify(collections),
+    incremental_snapshot_collections: toCollections(tables),
     ...(last !== null && { incremental_snapshot_last: JSON.stringify(last) }),
     ...(greatest !== null && { incremental_snapshot_greatest: JSON.stringify(greatest) }),
     ...(paused && { incremental_snapshot_paused: true }),
@@ -87,10 +100,7 @@ export function fromEntries(offset: OffsetMap): Progress {
   const collections = text("collections");
   if (collections === null) return IDLE;
   try {
-    const tables = COLLECTIONS.parse(JSON.parse(collections)).map((each) => ({
-      name: each.incremental_snapshot_collections_id,
-      filter: each.incremental_snapshot_collections_additional_condition ?? null,
-    }));
+    const tables = fromCollections(collections);
     const [last, greatest] = [text("last"), text("greatest")];
     return {
       tables,

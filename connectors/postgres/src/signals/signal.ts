@@ -5,13 +5,13 @@ import { z } from "zod";
 export interface WantedTable {
   /** `schema.table`, or a regular expression for such names. */
   readonly pattern: string;
-  /** A condition in SQL; null: all rows. */
+  /** A condition in SQL, or, of a blocking snapshot, a whole SELECT; null: all rows. */
   readonly filter: string | null;
 }
 
 /** What a row of the signal table asks for. Source: Debezium 3.4, "Sending signals to a Debezium connector". */
 export type Signal =
-  | { readonly kind: "execute"; readonly tables: readonly WantedTable[] }
+  | { readonly kind: "execute"; readonly blocking: boolean; readonly tables: readonly WantedTable[] }
   /** No patterns: everything. */
   | { readonly kind: "stop"; readonly patterns: readonly string[] }
   | { readonly kind: "pause" }
@@ -22,12 +22,15 @@ export type Signal =
 
 const incremental = z
   .string()
-  .regex(/^incremental$/i, "only incremental snapshots are there; to read all anew reset the connector's offsets")
+  .regex(/^incremental$/i, "only incremental snapshots can be stopped, paused and resumed")
   .default("incremental");
 const names = z.array(z.string().min(1)).min(1, "names no table");
 const EXECUTE = z.looseObject({
   "data-collections": names,
-  type: incremental,
+  type: z
+    .string()
+    .regex(/^(incremental|blocking)$/i, "snapshots are incremental or blocking")
+    .default("incremental"),
   "additional-conditions": z.array(z.looseObject({ "data-collection": z.string(), filter: z.string() })).default([]),
   "surrogate-key": z
     .undefined({ error: "surrogate-key is not there: tables are read by their primary key" })
@@ -76,7 +79,7 @@ function execute(wanted: z.output<typeof EXECUTE>): Signal {
     const condition = conditions.find(({ "data-collection": name }) => name === pattern);
     return { pattern, filter: condition?.filter ?? null };
   });
-  return { kind: "execute", tables };
+  return { kind: "execute", blocking: /^blocking$/i.test(wanted.type), tables };
 }
 
 /** Throws for what is no regular expression. */

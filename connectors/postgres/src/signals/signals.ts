@@ -1,0 +1,83 @@
+import { config, type SourceTaskContext } from "@headrace/sdk";
+import type { Client } from "pg";
+import { listPublished, nameOf } from "../capture/database.ts";
+import type { Row } from "../capture/pgoutput.ts";
+import type { Settings } from "../capture/settings.ts";
+import { sqlState } from "../connection.ts";
+import type { QueuedTable } from "../incremental/progress.ts";
+import { parseSignal, type WantedTable } from "./signal.ts";
+
+/** What reads tables when it is asked. */
+export interface Queue {
+  queue(tables: readonly QueuedTable[]): void;
+}
+
+export interface SignalsOptions {
+  readonly settings: Settings;
+  readonly log: SourceTaskContext["log"];
+  readonly incremental: Queue & { stop(patterns: readonly string[]): void; pause(paused: boolean): boolean };
+  readonly blocking: Queue;
+}
+
+/** Follows what rows of the signal table ask for. */
+export class Signals {
+  readonly #options: SignalsOptions;
+
+  constructor(options: SignalsOptions) {
+    this.#options = options;
+  }
+
+  /** A row of the signal table. Whether something is to be read now, or not any more, that no offset knows of yet. */
+  async follow([id = null, type = null, data = null]: Row, client: Client): Promise<boolean> {
+    const { log, incremental, blocking } = this.#options;
+    const signal = parseSignal(type ?? "", data);
+    switch (signal.kind) {
+      case "execute": {
+        const tables = await this.#find(id, signal.tables, client);
+        const kind = signal.blocking ? "a blocking snapshot" : "an incremental snapshot";
+        log.info({ signal: id, tables: tables.map(({ name }) => name) }, `${kind} was asked for`);
+        (signal.blocking ? blocking : incremental).queue(tables);
+        return tables.length > 0;
+      }
+      case "stop":
+        incremental.stop(signal.patterns);
+        log.info({ signal: id, tables: signal.patterns }, "the incremental snapshot was stopped");
+        return true;
+      case "pause":
+      case "resume":
+        if (!incremental.pause(signal.kind === "pause")) {
+          log.warn({ signal: id, type }, "there is no incremental snapshot");
+          return false;
+        }
+        log.info({ signal: id, type }, "incremental snapshot");
+        return true;
+      case "log":
+        log.info({ signal: id }, signal.message);
+        return false;
+      case "unusable":
+        log.warn({ signal: id, type, reason: signal.reason }, "a signal cannot be followed");
+        return false;
+      default:
+        throw new Error(`unreachable: ${signal satisfies never}`);
+    }
+  }
+
+  async #find(id: string | null, wanted: readonly WantedTable[], client: Client): Promise<readonly QueuedTable[]> {
+    const { settings, log } = this.#options;
+    const all = (await listPublished(client, settings)).map(nameOf);
+    return wanted.flatMap(({ pattern, filter }) => {
+      const expression = config.fullMatch(pattern);
+      const matching = all.filter((name) => expression.test(name));
+      if (matching.length === 0) log.warn({ signal: id, table: pattern }, "no captured table has this name");
+      return matching.map((name) => ({ name, filter }));
+    });
+  }
+}
+
+/**
+ * Whether an error is the fault of what a signal has given: data exceptions, writing in a transaction that only reads, syntax and names. Source:
+ * PostgreSQL, Appendix A.
+ */
+export function isConditionsFault(error: unknown): boolean {
+  return /^(22|25006|42)/.test(sqlState(error) ?? "");
+}
