@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { SchemaAndValue } from "./schema.ts";
+import type { Schema, SchemaAndValue } from "./schema.ts";
 import type { Utf8Text } from "./utf8-text.ts";
 
 /**
@@ -13,6 +13,8 @@ export interface Converter {
   decode(topic: string, payload: Buffer | null): SchemaAndValue;
   /** `encode` gives every string as it is, whatever its schema: it is not asked for text that is UTF-8 already ({@link Utf8Text}). */
   readonly keepsText?: boolean;
+  /** `decode` gives every payload that is UTF-8 as the string it is, with this schema: it is not asked where a sink takes {@link Utf8Text}. */
+  readonly textSchema?: Schema;
 }
 
 /** A compiled header converter: as {@link Converter}, with the header's key. */

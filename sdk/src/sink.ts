@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Header, SchemaAndValue } from "./schema.ts";
 import type { ConnectorContext, ConnectorInstance, RawConfig, TaskContext } from "./source.ts";
+import type { Utf8Text } from "./utf8-text.ts";
 
 /** One record on its way from Kafka to an external system. */
 export interface SinkRecord {
@@ -83,6 +84,11 @@ export interface SinkDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly version: string;
   readonly aliases?: readonly string[];
   readonly config: S;
+  /**
+   * Tasks take text as {@link Utf8Text}, where neither a transform nor the converter needs the string: its bytes are valid until `put` has
+   * returned, a batch that comes again has strings. Default: text is always a string.
+   */
+  readonly takesUtf8Text?: boolean;
   validate?(config: z.output<S>, signal: AbortSignal): Promise<Readonly<Record<string, readonly string[]>>>;
   open?(config: z.output<S>, context: ConnectorContext, signal: AbortSignal): Promise<ConnectorInstance>;
   /** Default: `maxTasks` tasks, all alike. */

@@ -1,8 +1,8 @@
 import type { Schema, SchemaAndValue } from "./schema.ts";
 
 /**
- * Text that is still the bytes it was read as: decoded for whoever reads `value`, written to Kafka as it is where only a converter would
- * have read it that writes text as UTF-8. For sources that bring much text.
+ * Text that is still the bytes it was read as: decoded for whoever reads `value`, handed on as it is where only a converter would
+ * have read it that writes or reads text as UTF-8. For sources that bring much text, and sinks that write it as bytes (`takesUtf8Text`).
  *
  * Assumptions: `bytes` from `start` to `end` is valid UTF-8 (`isUtf8` of node:buffer), and nobody writes to it any more.
  */

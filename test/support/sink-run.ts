@@ -29,6 +29,7 @@ export interface SinkSetup {
   readonly flushIntervalMs?: number;
   readonly flushTimeoutMs?: number;
   readonly task?: Partial<SinkTask>;
+  readonly takesUtf8Text?: boolean;
   readonly deadLetters?: (log: string[]) => Partial<DeadLetters>;
   /** In place of one whose events are the test's. */
   readonly consumer?: RecordConsumer;
@@ -63,15 +64,18 @@ export function setUpSink(setup: SinkSetup = {}) {
       context = given;
       return task;
     },
-    pipeline: compileSinkPipeline({
-      transforms: setup.transforms ?? [],
-      key: { plugin: "bytes", converter: byteArrayConverter.compile({}, true) },
-      value: { plugin: "value", converter: setup.json === true ? json : text },
-      header: {
-        plugin: "bytes",
-        converter: { encodeHeader: () => null, decodeHeader: () => ({ schema: null, value: null }) },
+    pipeline: compileSinkPipeline(
+      {
+        transforms: setup.transforms ?? [],
+        key: { plugin: "bytes", converter: byteArrayConverter.compile({}, true) },
+        value: { plugin: "value", converter: setup.json === true ? json : text },
+        header: {
+          plugin: "bytes",
+          converter: { encodeHeader: () => null, decodeHeader: () => ({ schema: null, value: null }) },
+        },
       },
-    }),
+      setup.takesUtf8Text,
+    ),
     policy: setup.policy ?? STRICT,
     openConsumer: async () => setup.consumer ?? consumer,
     removeMember: async (memberId) => void log.push(`remove ${memberId}`),

@@ -47,6 +47,7 @@ function compileString(config: z.output<typeof CONFIG>): Converter & HeaderConve
     encode,
     decode,
     keepsText: encoding === "utf8",
+    ...(encoding === "utf8" && { textSchema: OPTIONAL_STRING_SCHEMA }),
     encodeHeader: (topic, _key, data) => encode(topic, data),
     decodeHeader: (topic, _key, payload) => decode(topic, payload),
   };

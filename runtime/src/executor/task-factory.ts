@@ -229,7 +229,7 @@ function buildSink(
     label,
     context: { connector, task, log, metrics: prepared.metrics },
     openTask: (context, signal) => definition.openTask(taskConfig, context, signal),
-    pipeline: compileSinkPipeline(pipelineOf(environment, owner)),
+    pipeline: compileSinkPipeline(pipelineOf(environment, owner), definition.takesUtf8Text),
     policy: policyOf(common),
     metricSettings: prepared.metricSettings,
     async openConsumer(signal) {

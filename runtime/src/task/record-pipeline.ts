@@ -1,9 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import {
   type ConnectRecord,
   type Converter,
   type Header,
   type HeaderConverter,
   NULL_VALUE,
+  type Schema,
   type SinkRecord,
   type SourceRecord,
   type TransformFunction,
@@ -150,11 +152,12 @@ function toConnectRecord(source: SourceRecord, keepsText: boolean): ConnectRecor
   };
 }
 
-/** Sink order: key, value and headers are converted, then transforms. */
-export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
+/** Sink order: key, value and headers are converted, then transforms. `takesUtf8Text`: text may stay the bytes of its batch. */
+export function compileSinkPipeline(parts: PipelineParts, takesUtf8Text = false): SinkPipeline {
   const { transforms } = parts;
   const keyConverter = parts.key.converter;
   const valueConverter = parts.value.converter;
+  const textSchema = (takesUtf8Text && transforms.length === 0 && valueConverter.textSchema) || null;
 
   function decodeHeaders(topic: string, headers: readonly InboundHeader[], at: Position): readonly Header[] {
     at.stage = "HEADER_CONVERTER";
@@ -165,7 +168,7 @@ export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
     }));
   }
 
-  function decode(batch: InboundBatch, index: number, at: Position): SinkRecord {
+  function decode(batch: InboundBatch, index: number, at: Position, isText: boolean): SinkRecord {
     const topic = batch.topics[batch.topicIndex[index] ?? 0] ?? "";
     const partition = batch.partitions[index] ?? 0;
     const offset = batch.offsets[index] ?? 0n;
@@ -174,7 +177,8 @@ export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
     const key = keyConverter.decode(topic, payloadOf(batch.data, batch.keys, index));
     at.stage = "VALUE_CONVERTER";
     at.plugin = parts.value.plugin;
-    const value = valueConverter.decode(topic, payloadOf(batch.data, batch.values, index));
+    const text = isText ? textOf(batch, index, textSchema) : null;
+    const value = text ?? valueConverter.decode(topic, payloadOf(batch.data, batch.values, index));
     const raw = batch.headers(index);
     const headers = raw === null ? NO_HEADERS : decodeHeaders(topic, raw, at);
     const timestamp = batch.timestamps[index] ?? -1;
@@ -193,11 +197,12 @@ export function compileSinkPipeline(parts: PipelineParts): SinkPipeline {
   return {
     run(batch, from, out) {
       const at: Position = { stage: "KEY_CONVERTER", plugin: parts.key.plugin };
+      const isText = textSchema !== null && isUtf8(batch.data);
       let index = from;
       try {
         for (; index < batch.count; index += 1) {
           const wholeDoubles = WholeDouble.made;
-          const record = decode(batch, index, at);
+          const record = decode(batch, index, at, isText);
           const transformed = transforms.length === 0 ? record : transform(transforms, record, at);
           if (transformed === null) continue;
           const sinkRecord = transformed === record ? record : toSinkRecord(transformed, record);
@@ -229,6 +234,18 @@ function toPlainRecord(record: SinkRecord): SinkRecord {
     value: toPlain(record.value),
     headers: record.headers.map((header) => ({ key: header.key, ...toPlain(header) })),
   };
+}
+
+/** A value as text, if a batch that is all UTF-8 has not cut it within a character; null for others. */
+function textOf({ data, values }: InboundBatch, index: number, schema: Schema | null): Utf8Text | null {
+  const start = values[2 * index] ?? -1;
+  const end = values[2 * index + 1] ?? start;
+  if (start < 0 || isWithinCharacter(data, start) || isWithinCharacter(data, end)) return null;
+  return new Utf8Text(schema, data, start, end);
+}
+
+function isWithinCharacter(text: Buffer, at: number): boolean {
+  return ((text[at] ?? 0) & 0xc0) === 0x80;
 }
 
 /** A view on the bytes of a key or value column. */

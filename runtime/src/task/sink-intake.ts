@@ -1,5 +1,6 @@
 import type { SinkRecord } from "@headrace/sdk";
 import type { InboundBatch, Partition, PartitionOffset } from "../kafka/record-consumer.ts";
+import { toKept } from "./kept-records.ts";
 import { partitionKey } from "./sink-positions.ts";
 import { settlesWithin } from "./waiting.ts";
 
@@ -99,7 +100,7 @@ export class SinkIntake {
 }
 
 class Waiting implements Conversion {
-  readonly records: SinkRecord[] = [];
+  records: SinkRecord[] = [];
   #batch: InboundBatch;
   #ends: readonly PartitionOffset[];
   readonly #cancelled = new AbortController();
@@ -143,6 +144,7 @@ class Waiting implements Conversion {
   /** The consumer goes on: the batch needs memory of its own. */
   keep(): void {
     this.#batch = this.#batch.copy();
+    this.records = [...toKept(this.records)];
   }
 
   drop(partitions: ReadonlySet<string>): void {

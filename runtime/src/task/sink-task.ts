@@ -4,6 +4,7 @@ import type { ConsumerEvent, InboundBatch, Partition, RecordConsumer } from "../
 import type { DeadLetters } from "./dead-letter.ts";
 import { createErrantRecords, type ErrantRecords } from "./errant-records.ts";
 import { ErrorHandler, type FailedRecord } from "./error-handler.ts";
+import { toKept } from "./kept-records.ts";
 import { DEFAULT_METRIC_SETTINGS, type MetricSettings } from "./metric-window.ts";
 import { describeRaw, rawRecordOf } from "./raw-record.ts";
 import type { SinkPipeline } from "./record-pipeline.ts";
@@ -254,8 +255,9 @@ class SinkRun {
   }
 
   /** Puts a batch behind what waits to be delivered. */
-  #line({ batch, records, ends }: Converted): void {
+  #line({ batch, records: converted, ends }: Converted): void {
     const { errants, flow, options } = this.#parts;
+    const records = toKept(converted);
     errants?.delivering(batch);
     this.#redelivery =
       this.#redelivery === null
@@ -282,7 +284,7 @@ class SinkRun {
       const now = options.now();
       const askedAt = requests.takeTimeout();
       const delayMs = redeliveryDelay(options, attempts, askedAt === null ? null : askedAt - now);
-      this.#redelivery = { records, ends, attempts: attempts + 1, dueAt: now + delayMs };
+      this.#redelivery = { records: toKept(records), ends, attempts: attempts + 1, dueAt: now + delayMs };
       flow.hold("redelivery");
       options.log.warn({ task: options.label, error: error.message, attempts: attempts + 1 }, "put failed, retrying");
       return;

@@ -143,6 +143,68 @@ describe("compilePipeline", () => {
     ]);
   });
 
+  it("leaves text as the bytes that it is only for sinks that take it, without transforms, and if it is UTF-8", () => {
+    const string = { "value.converter": "org.apache.kafka.connect.storage.StringConverter" };
+    const latin = { ...string, "value.converter.converter.encoding": "ISO-8859-1" };
+    const half = Buffer.from("ü");
+    const rows: readonly [
+      Record<string, string>,
+      boolean,
+      readonly (string | Buffer | null)[],
+      readonly [boolean, unknown][],
+    ][] = [
+      [
+        string,
+        true,
+        ["grüße", null, ""],
+        [
+          [true, "grüße"],
+          [false, null],
+          [true, ""],
+        ],
+      ],
+      [string, false, ["grüße"], [[false, "grüße"]]],
+      [latin, true, [Buffer.from([0xfc])], [[false, "ü"]]],
+      [{}, true, ['"a"'], [[false, "a"]]],
+      [{ ...connector, ...string }, true, ["a"], [[false, "Struct"]]],
+      [
+        string,
+        true,
+        ["a", Buffer.from([0xff])],
+        [
+          [false, "a"],
+          [false, "\ufffd"],
+        ],
+      ],
+      // The batch is UTF-8 though its records are not.
+      [
+        string,
+        true,
+        [half.subarray(0, 1), half.subarray(1), "a"],
+        [
+          [false, "\ufffd"],
+          [false, "\ufffd"],
+          [true, "a"],
+        ],
+      ],
+    ];
+    for (const [config, takes, values, wanted] of rows) {
+      const pipeline = compileSinkPipeline(compilePipeline(registry, worker, config), takes);
+      const out: Parameters<typeof pipeline.run>[2] = [];
+      assert.equal(
+        pipeline.run(inboundBatch(values.map((value, index) => ({ offset: BigInt(index), value }))), 0, out),
+        null,
+      );
+      assert.deepEqual(
+        out.map(({ value }) => [
+          value instanceof Utf8Text,
+          typeof value.value === "object" && value.value !== null ? "Struct" : value.value,
+        ]),
+        wanted,
+      );
+    }
+  });
+
   it("gives sinks plain numbers, and transforms what was written", () => {
     const cast = {
       transforms: "cast",

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, describe, it } from "node:test";
-import { DataError, NotReady, RetriableError } from "@headrace/sdk";
+import { DataError, NotReady, RetriableError, Utf8Text } from "@headrace/sdk";
 import type { TransformStep } from "#runtime/task/record-pipeline.ts";
 import { eventually } from "#support/eventually.ts";
+import { inboundBatch } from "#support/fake-record-consumer.ts";
 import { at, STRICT, setUpSink, show } from "#support/sink-run.ts";
 import { endTasks, runTask } from "#support/task-run.ts";
 
@@ -263,6 +264,32 @@ describe("sink task", () => {
     assert.deepEqual(sink.log.slice(2), ["pause t-0", "resume t-0"]);
     await run.runner.stop(1_000);
     assert.equal(sink.consumer.committed.get("t-0"), 2n);
+  });
+
+  it("keeps what text says of batches that wait for redelivery, though their memory is filled again", async () => {
+    const batches = [inboundBatch([at(0n, "a"), at(1n, "b")]), inboundBatch([at(2n, "c")])];
+    let tookBytes: boolean | null = null;
+    const sink = setUpSink({
+      takesUtf8Text: true,
+      task: {
+        async put(records) {
+          if (records.length === 0) return;
+          if (tookBytes === null) {
+            tookBytes = records.every(({ value }) => value instanceof Utf8Text);
+            throw new RetriableError("busy");
+          }
+          for (const { data } of batches) data.fill("x");
+          sink.log.push(`put ${show(records)}`);
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    for (const batch of batches) sink.consumer.push({ kind: "batch", batch });
+    await eventually("the redelivery", () => sink.log.includes("put 0:0=a 0:1=b 0:2=c"));
+    assert.equal(tookBytes, true);
+    await run.runner.stop(1_000);
+    assert.equal(sink.consumer.committed.get("t-0"), 3n);
   });
 
   it("drops a revoked partition from a batch that waits for redelivery, and does not commit it (invariants 2, 3; guard: #dropWaiting)", async () => {
