@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { z } from "zod";
 import { repoRoot } from "../cache.ts";
 import { arm64Platform } from "../setup/arm64.ts";
+import { linkedArchives } from "../setup/librdkafka.ts";
 import { buildNative } from "../setup/native.ts";
 import { type Architecture, hostPlatform, type Platform } from "../setup/platform.ts";
 import { type Component, npmComponents, toBillOfMaterials } from "./bill-of-materials.ts";
@@ -61,7 +62,8 @@ export async function buildImages(
   return images;
 }
 
-function platformOf(architecture: Architecture): Promise<Platform> {
+/** What images for an architecture are built with on this machine. Throws if they cannot be. */
+export function platformOf(architecture: Architecture): Promise<Platform> {
   const host = hostPlatform();
   if (architecture === host.architecture) return Promise.resolve(host);
   if (architecture === "arm64") return arm64Platform();
@@ -145,12 +147,10 @@ async function componentsOf(
   const packages = packagesOf(app.map(({ path }) => path.slice(APP_DIR.length + 1)));
   const node = process.versions.node;
   const libraries = await librariesOf([platform.node, ...addonsOf(recipe.addons, platform)], platform);
+  const archives = recipe.addons.length === 0 ? [] : await linkedArchives(platform);
   return [
     { type: "application", name: "node", version: node, purl: `pkg:generic/node@${node}`, licence: "MIT" },
-    ...(await debianComponents(
-      libraries.map(({ path }) => path),
-      platform,
-    )),
+    ...(await debianComponents([...libraries.map(({ path }) => path), ...archives], platform)),
     ...npmComponents(packages, platform.packages),
   ];
 }

@@ -7,11 +7,25 @@ import type { Component } from "./bill-of-materials.ts";
 const run = promisify(execFile);
 const Ended = z.object({ code: z.union([z.number(), z.string()]), stdout: z.string() });
 
-/** The packages that shared libraries come from, by dpkg's lists (those of the sysroot, if there is one); libraries that it does not know, and all on machines without it, by their names. */
+/** The packages that files come from, each once, in order. */
 export async function debianComponents(
   paths: readonly string[],
-  { sysroot }: Pick<Platform, "sysroot">,
+  platform: Pick<Platform, "sysroot">,
 ): Promise<readonly Component[]> {
+  const components = (await debianOwners(paths, platform)).values();
+  return [...new Map([...components].map((component) => [component.purl, component])).values()].toSorted(
+    (left, right) => (left.purl < right.purl ? -1 : 1),
+  );
+}
+
+/**
+ * The package of each file by dpkg's lists (those of the sysroot, if there is one, where paths begin); files that it does not know, and all on
+ * machines without it, by their names.
+ */
+export async function debianOwners(
+  paths: readonly string[],
+  { sysroot }: Pick<Platform, "sysroot">,
+): Promise<ReadonlyMap<string, Component>> {
   const query = (args: readonly string[]) =>
     dpkgQuery(sysroot === "" ? args : [`--admindir=${sysroot}/var/lib/dpkg`, ...args]);
   // Packages name the place of a file below /usr or without it.
@@ -19,13 +33,12 @@ export async function debianComponents(
   const owners = parseOwners(await query(["--search", ...places]));
   const names = [...new Set(owners.values())];
   const versions = names.length === 0 ? new Map() : parseVersions(await query(["--show", ...names]));
-  const components = paths.map((path) => {
-    const name = owners.get(path) ?? owners.get(`/usr${path}`) ?? owners.get(path.slice(4));
-    const version = name === undefined ? undefined : versions.get(name);
-    return name === undefined || version === undefined ? unknownLibrary(path) : debianPackage(name, version);
-  });
-  return [...new Map(components.map((component) => [component.purl, component])).values()].toSorted((left, right) =>
-    left.purl < right.purl ? -1 : 1,
+  return new Map(
+    paths.map((path) => {
+      const name = owners.get(path) ?? owners.get(`/usr${path}`) ?? owners.get(path.slice(4));
+      const version = name === undefined ? undefined : versions.get(name);
+      return [path, name === undefined || version === undefined ? unknownLibrary(path) : debianPackage(name, version)];
+    }),
   );
 }
 

@@ -15,7 +15,8 @@ export const NODE_PATH = "usr/local/bin/node";
 export const USER = "1001:0";
 
 const PASSWD = `root:x:0:0:root:/root:/sbin/nologin\nheadrace:x:1001:0:headrace:/tmp:/sbin/nologin\n`;
-const CERTIFICATES = "etc/ssl/certs/ca-certificates.crt";
+/** The authorities of the public internet, below `/`. */
+export const CERTIFICATES = "etc/ssl/certs/ca-certificates.crt";
 /** libc and what is built with it; everything else that is linked counts into an image's own size. */
 const LIBC = /\/(ld-linux[^/]*|libc|libm|libdl|libpthread|librt|libresolv|libgcc_s|libstdc\+\+)\.so(\.[\d.]+)?$/;
 

@@ -3,7 +3,6 @@ import { cp, glob, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { parse } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "../cache.ts";
 import { openHelm } from "../helm.ts";
@@ -11,10 +10,12 @@ import { type BuiltImage, buildImages } from "../image/build.ts";
 import { toBundle } from "../olm/bundle.ts";
 import { readBundleSources } from "../olm/sources.ts";
 import type { Architecture } from "../setup/platform.ts";
-import { artifactsIn, sha256Of, toChecksums, toSignature } from "./checksums.ts";
+import { artifactsIn, toChecksums, toSignature } from "./checksums.ts";
+import { releaseInputs } from "./inputs.ts";
 import { toProvenance } from "./provenance.ts";
 import { toPublishedLauncher } from "./published-launcher.ts";
-import { changelogSection, disagreements, type VersionPlace } from "./versions.ts";
+import { versionPlaces } from "./version-places.ts";
+import { changelogSection, disagreements } from "./versions.ts";
 
 /**
  * `make release VERSION=1.2.3`: everything that a release has, in `build/release/VERSION`: images for both architectures, charts, npm packages,
@@ -36,7 +37,7 @@ if (version === undefined || !/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(version))
   process.exit(2);
 }
 
-const problems = disagreements(version, await versionPlaces());
+const problems = disagreements(version, versionPlaces(repoRoot));
 if (problems.length > 0) {
   console.error(`${problems.join("\n")}\nSet the version in these files and run \`npm run generate\`.`);
   process.exit(1);
@@ -46,6 +47,7 @@ const out = values.out === undefined ? join(repoRoot, "build/release", version) 
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 
+const architectures = values.platforms.split(",").map(toArchitecture);
 const { stdout: commit } = await run("git", ["rev-parse", "HEAD"], { cwd: repoRoot });
 const { stdout: changes } = await run("git", ["status", "--porcelain"], { cwd: repoRoot });
 const images = await packImages();
@@ -76,24 +78,9 @@ console.log(`  docker build -f ${out}/bundle/bundle.Dockerfile -t ghcr.io/headra
 console.log(`  npm publish FILE   # each npm package: contract, sdk, cli, connectors`);
 if (changes !== "") console.log("\nThe work tree has changes that are in no commit: do not publish this.");
 
-/** Every place that says the version. */
-async function versionPlaces(): Promise<readonly VersionPlace[]> {
-  const Named = z.looseObject({ version: z.string().optional(), workspaces: z.array(z.string()).default([]) });
-  const read = async (file: string) => Named.parse(parse(await readFile(join(repoRoot, file), "utf8")));
-  const listed = (await readdir(join(repoRoot, "connectors"))).map((name) => `connectors/${name}/package.json`);
-  const packages = ["", "contract/", "sdk/", "native/", "runtime/", "cli/"].map((folder) => `${folder}package.json`);
-  const charts = ["charts/headrace/Chart.yaml", "charts/headrace-crds/Chart.yaml"];
-  const said = await Promise.all(
-    [...packages, ...listed, ...charts].map(async (file) => ({ file, version: (await read(file)).version })),
-  );
-  const config = await readFile(join(repoRoot, "src/config.ts"), "utf8");
-  const worker = /ghcr\.io\/headrace\/worker:([^"]+)/.exec(config)?.[1];
-  return [...said, { file: "src/config.ts", version: worker }];
-}
-
 async function packImages(): Promise<readonly BuiltImage[]> {
   const dir = join(repoRoot, "build/images");
-  const built = await buildImages(dir, values.platforms.split(",").map(toArchitecture));
+  const built = await buildImages(dir, architectures);
   for (const { name } of built) {
     await cp(join(dir, name), join(out, name), { recursive: true });
     await cp(join(dir, `${name}.tar`), join(out, `headrace-${name}-image.tar`));
@@ -170,11 +157,11 @@ async function packBundle(): Promise<void> {
 }
 
 async function writeProvenance(released: string): Promise<void> {
-  const locks = ["package-lock.json", "dev/helm/go.sum", "dev/kubernetes/go.sum"];
   const statement = toProvenance({
     version: released,
     commit: commit.trim(),
-    locks: await Promise.all(locks.map(async (name) => ({ name, sha256: await sha256Of(join(repoRoot, name)) }))),
+    architectures,
+    inputs: await releaseInputs(repoRoot, architectures),
     made: [
       ...(await artifactsIn(out)),
       ...images.map(({ reference, digest }) => ({ name: reference, sha256: digest.slice("sha256:".length) })),

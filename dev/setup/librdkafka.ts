@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, normalize } from "node:path";
 import { promisify } from "node:util";
 import { cacheDir, repoRoot } from "../cache.ts";
 import { withLock } from "../lock.ts";
@@ -109,6 +109,12 @@ export async function buildLibrdkafka(platform: Platform = hostPlatform()): Prom
     linkFlags,
     withStaticSsl: archives["STATIC_LIB_libssl"] !== undefined,
   };
+}
+
+/** The archives that {@link buildLibrdkafka} links into the addon, by their paths below the platform's root. */
+export async function linkedArchives(platform: Platform): Promise<readonly string[]> {
+  const { linkFlags } = await buildLibrdkafka(platform);
+  return linkFlags.filter(isAbsolute).map((path) => normalize(path).slice(platform.sysroot.length));
 }
 
 async function installMissing(platform: Platform): Promise<void> {

@@ -21,7 +21,13 @@ const Statement = z.object({
   predicate: z.object({
     buildDefinition: z.object({
       externalParameters: z.object({ version: z.string() }),
-      resolvedDependencies: z.array(z.object({ name: z.string(), digest: z.record(z.string(), z.string()) })),
+      resolvedDependencies: z.array(
+        z.object({
+          name: z.string().optional(),
+          uri: z.string().optional(),
+          digest: z.record(z.string(), z.string().regex(/^[0-9a-f]{40,}$/)),
+        }),
+      ),
     }),
   }),
 });
@@ -102,6 +108,19 @@ describe("a release", () => {
     assert.equal(resolvedDependencies[0]?.digest["gitCommit"], commit.trim());
     const lock = resolvedDependencies.find(({ name }) => name === "package-lock.json");
     assert.equal(lock?.digest["sha256"], await sha256Of(join(repoRoot, "package-lock.json")));
+    // npm's packages, librdkafka's sources in one of them; Go modules; what comes from the machine.
+    const uris = new Set(resolvedDependencies.map(({ uri }) => uri?.replace(/@[^@]*$/, "")));
+    for (const uri of [
+      "pkg:npm/node-rdkafka",
+      "pkg:npm/zod",
+      "pkg:generic/node",
+      "pkg:deb/debian/libc6",
+      "pkg:deb/debian/libssl-dev",
+    ])
+      assert.ok(uris.has(uri), uri);
+    const names = new Set(resolvedDependencies.map(({ name }) => name));
+    for (const name of ["dev/helm/go.sum", "dev/kubernetes/go.sum", "/etc/ssl/certs/ca-certificates.crt"])
+      assert.ok(names.has(name), name);
     const named = new Map(subject.map(({ name, digest }) => [name, digest.sha256]));
     for (const image of ["operator", "worker"]) {
       const { manifests } = Index.parse(JSON.parse(await read(`${image}/index.json`)));
@@ -132,7 +151,7 @@ describe("a release", () => {
     assert.ok(changelog.includes((await read("NOTES.md")).trim()));
   });
 
-  it("has npm packages with everything that their manifests name, none of them sources", async () => {
+  it("has npm packages with everything that their manifests name, none of them sources, nor what the compiler keeps for itself", async () => {
     const archives = (await readdir(out)).filter((name) => name.endsWith(".tgz"));
     let packages = 0;
     for (const archive of archives) {
@@ -150,7 +169,7 @@ describe("a release", () => {
       assert.ok(named.length > 0, archive);
       for (const path of named) assert.ok(paths.includes(path.replace(/^\.\//, "package/")), `${archive}: ${path}`);
       assert.deepEqual(
-        paths.filter((path) => /(?<!\.d)\.ts$/.test(path)),
+        paths.filter((path) => /(?<!\.d)\.ts$|\.tsbuildinfo$/.test(path)),
         [],
         archive,
       );
