@@ -23,12 +23,20 @@ export interface Choice {
 /** Groups whose files measure how long things take, or need the machine for themselves. */
 const ALONE_GROUPS: ReadonlySet<Group> = new Set(["chaos", "scale", "ratios", "e2e"]);
 
-/** Files that take longest: started first, so that they do not run last and alone. */
-const LONG: readonly string[] = [
-  "test/dev/demo/demo.integration.test.ts",
+/** Files of each group that take longest: started first, so that they do not run last and alone. */
+export const LONG: readonly string[] = [
   "test/native/group.integration.test.ts",
+  "test/runtime/group/rebalance.integration.test.ts",
+  "test/dev/demo/demo.integration.test.ts",
   "test/runtime/worker/command-line.integration.test.ts",
   "test/integration/operator.integration.test.ts",
+  "test/interop/jvm-runtime.integration.test.ts",
+  "test/interop/broker-settings.integration.test.ts",
+  "test/interop/mixed-group.integration.test.ts",
+  "test/connectors/inventory-lab.integration.test.ts",
+  "test/clusters/secured-cluster.integration.test.ts",
+  "test/packaging/chart.integration.test.ts",
+  "test/packaging/arm64.integration.test.ts",
 ];
 
 /** Whether a file needs Kafka or Kubernetes. */

@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
+import { globSync } from "node:fs";
 import { describe, it } from "node:test";
-import { choose, groupOf } from "#dev/test/choice.ts";
+import { repoRoot } from "#dev/cache.ts";
+import { choose, groupOf, LONG } from "#dev/test/choice.ts";
 
 describe("the choice of test files", () => {
+  it("knows only long files that are there", () => {
+    const there = globSync("test/**/*.test.ts", { cwd: repoRoot });
+    assert.deepEqual(
+      LONG.filter((file) => !there.includes(file)),
+      [],
+    );
+  });
+
   const files = [
     "test/runtime/a.test.ts",
     "test/interop/b.integration.test.ts",
