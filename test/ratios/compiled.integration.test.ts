@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { repoRoot } from "#dev/cache.ts";
 import { WORKER_BUNDLE } from "#dev/worker-bundle.ts";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { eventually, groupProperties, startWorker } from "#support/worker.ts";
+import { groupProperties, startWorker } from "#support/worker.ts";
 import { COMPILED_WORKER, compileWorker } from "../../bench/compiled.ts";
 import { createConnector, waitForTasks } from "../../bench/connect.ts";
 

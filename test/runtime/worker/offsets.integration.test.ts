@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { repoRoot } from "#dev/cache.ts";
+import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
-import { createConnector, eventually, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
+import { createConnector, groupProperties, rest, startWorker, type TestWorker } from "#support/worker.ts";
 
 const PLUGIN = "slow-to-commit";
 
