@@ -4,24 +4,20 @@ import { repoRoot } from "../cache.ts";
 import { type ControlPlane, startControlPlane } from "../control-plane.ts";
 import { file } from "../image/file.ts";
 import { writeImage } from "../image/oci-layout.ts";
-import { type LocalKafka, startKafka } from "../kafka.ts";
-import { freePorts } from "../process.ts";
 import { step } from "../progress.ts";
 import { buildContainerd } from "../setup/containerd.ts";
 import { buildNode } from "../setup/node.ts";
 import { nodePackages } from "../setup/node-packages.ts";
 import { hostPlatform } from "../setup/platform.ts";
 import { startDns } from "./dns.ts";
+import { type ReachableKafka, startReachableKafka } from "./kafka.ts";
 import { HOST_ADDRESS, makeNetwork, nodeNetworks, POD_CIDR } from "./network.ts";
 import { type E2eNode, startNode } from "./node.ts";
 import { FEATURE_GATES, PAUSE_IMAGE } from "./node-config.ts";
 
 /** A cluster with real nodes within namespaces of this machine, and a Kafka that its pods reach. */
-export interface E2eCluster {
+export interface E2eCluster extends ReachableKafka {
   readonly controlPlane: ControlPlane;
-  readonly kafka: LocalKafka;
-  /** `host:port`, the same for pods and for this process. */
-  readonly bootstrap: string;
   readonly nodes: readonly E2eNode[];
   readonly auditLog: string;
 }
@@ -44,18 +40,7 @@ export async function startCluster(
   const networks = nodeNetworks(NODE_COUNT);
   await makeNetwork(networks);
 
-  const [port = 0, controllerPort = 0] = await freePorts(2);
-  const bootstrap = `${HOST_ADDRESS}:${port}`;
-  const starting = startKafka({
-    dir: join(dir, "kafka"),
-    port,
-    controllerPort,
-    heap: "512m",
-    properties: {
-      listeners: `PLAINTEXT://0.0.0.0:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-      "advertised.listeners": `PLAINTEXT://${bootstrap}`,
-    },
-  });
+  const starting = startReachableKafka(join(dir, "kafka"), HOST_ADDRESS);
   starting.catch(() => {}); // Awaited below; what fails first is told.
 
   const auditLog = join(dir, "audit.log");
@@ -88,7 +73,7 @@ export async function startCluster(
     return started;
   });
   chmodSync(dir, 0o755);
-  return { controlPlane, kafka: await starting, bootstrap, nodes, auditLog };
+  return { controlPlane, ...(await starting), nodes, auditLog };
 }
 
 /** Answers the path of the image's archive. */

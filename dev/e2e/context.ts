@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 
+/** Where the images are that the chart names by default. */
+export const OWN_REGISTRY = "ghcr.io/headrace";
+
+/** The namespaces that the tests make: of the release, and of what it works on. */
+export const NAMESPACES = ["headrace", "streams"] as const;
+
 /** Variable that names the file with the {@link E2eContext}. */
 export const CONTEXT_VARIABLE = "HEADRACE_E2E";
 
@@ -10,6 +16,8 @@ const Context = z.object({
   kubectl: z.string(),
   /** Kafka, for pods and tests: an IPv4 address and a port. */
   bootstrap: z.string(),
+  /** What the names of the images `operator` and `worker` begin with. */
+  registry: z.string(),
   /** Tag of the images that the chart names by default. */
   version: z.string(),
   /** Tag under which all nodes have the same images once more, to upgrade to. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { repoRoot } from "../cache.ts";
 import { exitOnSignals, logTail } from "../process.ts";
 import { startCluster } from "./cluster.ts";
-import type { E2eContext } from "./context.ts";
+import { type E2eContext, OWN_REGISTRY } from "./context.ts";
 import { writePluginImage } from "./plugin-image.ts";
 import { nextTag, runTests } from "./run-tests.ts";
 
@@ -22,7 +22,7 @@ async function main(): Promise<number> {
   const { controlPlane, bootstrap, auditLog, nodes } = cluster;
   for (const node of nodes) {
     for (const name of images)
-      await node.tagImage(`ghcr.io/headrace/${name}:${version}`, `ghcr.io/headrace/${name}:${nextVersion}`);
+      await node.tagImage(`${OWN_REGISTRY}/${name}:${version}`, `${OWN_REGISTRY}/${name}:${nextVersion}`);
     await node.tagImage(plugin.reference, plugin.pinned);
   }
   const dataDir = join(dir, "data");
@@ -32,6 +32,7 @@ async function main(): Promise<number> {
     kubeconfig: controlPlane.adminKubeconfig,
     kubectl: controlPlane.kubectlPath,
     bootstrap,
+    registry: OWN_REGISTRY,
     version,
     nextVersion,
     pluginImage: plugin.pinned,

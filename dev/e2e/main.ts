@@ -15,6 +15,7 @@ import { buildNode } from "../setup/node.ts";
 import { nodePackages } from "../setup/node-packages.ts";
 import { leftCgroups, makeCgroups, removeCgroups } from "./cgroups.ts";
 import { NODE_COUNT } from "./cluster.ts";
+import { cleanGiven, type GivenCluster, givenCluster, givenObstacles } from "./given-cluster.ts";
 import { nodeNetworks } from "./network.ts";
 import { lookAtMachine, obstacles } from "./requirements.ts";
 import { nextTag, runTests } from "./run-tests.ts";
@@ -29,13 +30,15 @@ const PREFIX = "headrace-e2e-";
 const LIMIT_MS = 1_800_000;
 
 async function main(words: readonly string[], ifAble: boolean): Promise<number> {
-  const given = process.env["HEADRACE_KUBECONFIG"];
-  if (given !== undefined && given !== "") return await onGivenCluster(given, words);
+  const given = givenCluster(process.env);
+  if (given !== null) {
+    if ("kubeconfig" in given) return await onGivenCluster(given, words);
+    return refuse("HEADRACE_KUBECONFIG is set, and it needs more", given);
+  }
   const reasons = obstacles(await lookAtMachine(PREFIX));
   if (reasons.length > 0) {
-    const verdict = ifAble ? "E2E WAS NOT RUN: this machine" : "make e2e: this machine";
-    console.error(`${verdict} cannot have nodes:\n${reasons.map((reason) => `  - ${reason}`).join("\n")}`);
-    return ifAble ? 0 : 1;
+    const code = refuse(`${ifAble ? "E2E WAS NOT RUN: " : ""}this machine cannot have nodes`, reasons);
+    return ifAble ? 0 : code;
   }
   // Within the namespaces nothing can be downloaded.
   await kafkaLibs();
@@ -63,34 +66,28 @@ async function main(words: readonly string[], ifAble: boolean): Promise<number> 
   }
 }
 
-/** Where a cluster that was given keeps what the tests look at. */
-const GIVEN = {
-  HEADRACE_E2E_KAFKA: "host:port of a Kafka that pods and this machine reach; the host is an IPv4 address",
-  HEADRACE_E2E_PLUGIN_IMAGE: "an image that all nodes have, as dev/e2e/plugin-image.ts makes it",
-  HEADRACE_E2E_DATA_DIR: "a directory of this machine that all nodes have under the same path, writable for everybody",
-  HEADRACE_E2E_AUDIT_LOG: "the API server's audit log, with all requests of ServiceAccounts",
-} as const;
-
-/** The tests on a cluster whose nodes have the images under both tags, or can pull them. */
-async function onGivenCluster(kubeconfig: string, words: readonly string[]): Promise<number> {
-  const missing = Object.entries(GIVEN).filter(([name]) => (process.env[name] ?? "") === "");
-  if (missing.length > 0) {
-    console.error(`HEADRACE_KUBECONFIG is set; make e2e needs as well:`);
-    for (const [name, meaning] of missing) console.error(`  ${name}: ${meaning}`);
-    return 1;
-  }
-  const { HEADRACE_E2E_KAFKA: bootstrap = "", HEADRACE_E2E_DATA_DIR: dataDir = "" } = process.env;
-  const { HEADRACE_E2E_AUDIT_LOG: auditLog = "", HEADRACE_E2E_PLUGIN_IMAGE: pluginImage = "" } = process.env;
+/** The tests on a cluster whose nodes have the images under both tags, or can pull them. What they leave is removed if they have succeeded. */
+async function onGivenCluster(given: GivenCluster, words: readonly string[]): Promise<number> {
+  await kafkaLibs();
+  await buildHelm();
   const { kubectl } = await buildKubernetes();
   const version = ownVersion();
-  const dir = mkdtempSync(join(tmpdir(), PREFIX));
+  const dir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   try {
-    const nextVersion = nextTag(version);
-    const context = { kubeconfig, kubectl, bootstrap, version, nextVersion, pluginImage, dataDir, auditLog, dir };
-    return await runTests(context, words);
+    const context = { ...given, kubectl, version, nextVersion: nextTag(version), dir };
+    const problems = await givenObstacles(context);
+    if (problems.length > 0) return refuse("the cluster of HEADRACE_KUBECONFIG cannot be taken", problems);
+    const code = await runTests(context, words);
+    if (code === 0) await cleanGiven(context);
+    return code;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+function refuse(what: string, reasons: readonly string[]): number {
+  console.error(`make e2e: ${what}:\n${reasons.map((reason) => `  - ${reason}`).join("\n")}`);
+  return 1;
 }
 
 function ownVersion(): string {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
-import type { E2eContext } from "#dev/e2e/context.ts";
+import { type E2eContext, NAMESPACES } from "#dev/e2e/context.ts";
 import { type Helm, openHelm } from "#dev/helm.ts";
 import { createKubectl, type Kubectl } from "#dev/kubectl.ts";
 import { openKubernetesApi } from "#dev/kubernetes-api.ts";
@@ -78,7 +78,12 @@ const Lease = z.object({ spec: z.object({ holderIdentity: z.string().nullish() }
 /** Pods that have not ended. */
 const LIVING = "status.phase!=Succeeded,status.phase!=Failed";
 /** Kinds that come and go without anybody's doing, or are read from the others. */
-const BOOKKEEPING = /^(Event|Lease|Node|APIService|ComponentStatus|CSINode|NodeMetrics|PodMetrics|IPAddress) /;
+const BOOKKEEPING =
+  /^(Event|CertificateSigningRequest|Lease|Node|APIService|ComponentStatus|CSINode|NodeMetrics|PodMetrics|IPAddress) /;
+/** What controllers make in other namespaces, under names of their choice: it comes and goes when a node is drained. */
+const OTHERS = new RegExp(
+  `^(Pod|ReplicaSet|ControllerRevision|Job|Endpoints|EndpointSlice) (?!(${NAMESPACES.join("|")})/)`,
+);
 
 /** Opens the cluster of `make e2e`. */
 export async function openInstallation({ kubeconfig, kubectl: binary, dir }: E2eContext): Promise<Installation> {
@@ -133,7 +138,7 @@ export async function openInstallation({ kubeconfig, kubectl: binary, dir }: E2e
         text
           .trim()
           .split("\n")
-          .filter((line) => !BOOKKEEPING.test(line)),
+          .filter((line) => !BOOKKEEPING.test(line) && !OTHERS.test(line)),
       );
     },
     close() {

@@ -3,12 +3,12 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { parse, stringify } from "yaml";
-import { type E2eContext, readContext } from "#dev/e2e/context.ts";
+import { type E2eContext, NAMESPACES, OWN_REGISTRY, readContext } from "#dev/e2e/context.ts";
 import { outsideService } from "#dev/e2e/dns.ts";
 import { consumeAll } from "#dev/kafka.ts";
 import { numbersIn } from "#support/numbered-lines.ts";
 import { count } from "./counted.ts";
-import { countRequests, deniedRequests } from "./denied-requests.ts";
+import { countRequests, deniedRequests, type Requests } from "./denied-requests.ts";
 import { CHART, type Installation, isReady, openInstallation, type Pod } from "./installation.ts";
 import { DEADLINE_MS, patiently } from "./patience.ts";
 import { reaches } from "./reach.ts";
@@ -39,6 +39,12 @@ const ELSEWHERE = "default";
 /** The file that `sink` writes, as pods see it. */
 const FILE = "numbers.txt";
 
+/** None where the chart's own images are. */
+const imageFlags = (registry: string): readonly string[] =>
+  registry === OWN_REGISTRY
+    ? []
+    : [`--set=image.repository=${registry}/operator`, `--set=workerImage.repository=${registry}/worker`];
+
 /**
  * The release's life on real nodes, in order: each test begins where the one before it ended, while records flow from a source through Kafka
  * to a sink. They are counted at the end.
@@ -51,11 +57,13 @@ describe("the release on real nodes", { concurrency: false }, () => {
   let atFirst: ReadonlySet<string>;
   /** What ServiceAccounts were refused while the release was installed; undefined before its end. */
   let refused: readonly string[] | undefined;
+  let requests: Requests;
   /** The first test that failed: nothing is done after it, so that what it saw can be looked at. */
   let failed: string | undefined;
 
   before(async () => {
     context = readContext();
+    requests = { auditLog: context.auditLog, namespaces: NAMESPACES, since: new Date() };
     cluster = await openInstallation(context);
     states = watchStates(context.kubeconfig, process.env["HEADRACE_E2E_STATES"]);
     await cluster.apply(restrictedNamespace(OPERATOR_NAMESPACE), restrictedNamespace(NAMESPACE));
@@ -131,6 +139,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
       CHART,
       `--namespace=${OPERATOR_NAMESPACE}`,
       "--set=replicas=2",
+      ...imageFlags(context.registry),
       `--set-json=networkPolicy.metricsFrom=${JSON.stringify([metricsFrom(NAMESPACE)])}`,
       "--wait",
       "--timeout=5m",
@@ -157,7 +166,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     });
     assert.ok(new Set(pods.map(({ spec }) => spec.nodeName)).size >= 2, "they are on several nodes");
     const images = new Set(pods.flatMap(({ spec }) => spec.containers.map(({ image }) => image)));
-    assert.deepEqual([...images], [`ghcr.io/headrace/worker:${context.version}`]);
+    assert.deepEqual([...images], [`${context.registry}/worker:${context.version}`]);
   });
 
   it("lets records flow", async () => {
@@ -187,7 +196,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   it("lets nobody but the operator and the workers reach REST, and everybody their metrics", async () => {
     const { kubectl } = cluster;
-    const image = `ghcr.io/headrace/worker:${context.version}`;
+    const image = `${context.registry}/worker:${context.version}`;
     // The second one calls itself an operator, but is not where operators are.
     await cluster.apply(stranger(NAMESPACE, image), stranger(ELSEWHERE, image, { "headrace.dev/kind": "operator" }));
     for (const namespace of [NAMESPACE, ELSEWHERE])
@@ -262,11 +271,18 @@ describe("the release on real nodes", { concurrency: false }, () => {
     const { kubectl } = cluster;
     await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "logger", "unknown", "invalid", "failing"]);
 
-    await cluster.apply(kafkaConnect("kafka.nowhere.svc:9092", { name: "wrong", replicas: 1 }));
+    await cluster.apply(
+      kafkaConnect("kafka.nowhere.svc:9092", { name: "wrong", replicas: 1 }),
+      kafkaConnect(bootstrap, { name: "crashing", replicas: 1, statusTopic: TOPIC }),
+    );
     await cluster.untilReady("kc", NAMESPACE, "wrong", /^False Workers(NotReady|Failing)/);
     await cluster.kubectl(["--namespace", NAMESPACE, "scale", "kafkaconnect", "wrong", "--replicas=0"]);
     await cluster.untilReady("kc", NAMESPACE, "wrong", /^True ScaledToZero/);
-    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "wrong"]);
+    // Why it ended is told as a sentence, not as the line of its log.
+    const crash =
+      /^False WorkersFailing 0 of 1 workers are ready; crashing-connect-0: the worker ended with code 1: worker failed: Topic 'numbers' supplied via the 'status\.storage\.topic' property is required to have 'cleanup\.policy=compact'[^{}]*$/;
+    await cluster.untilReady("kc", NAMESPACE, "crashing", crash);
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "wrong", "crashing"]);
     await untilAllIsWell();
   });
 
@@ -405,7 +421,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await patiently("only the sink is left", async () => (await callRest(kubectl, call)).body === '["sink"]');
     await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "--all", "--timeout=5m"]);
     // Its pods may end after its rights.
-    refused = deniedRequests(context.auditLog, [OPERATOR_NAMESPACE, NAMESPACE]);
+    refused = deniedRequests(requests);
     await helm(["uninstall", "headrace", `--namespace=${OPERATOR_NAMESPACE}`, "--wait", "--timeout=5m"]);
     const definitions = ["kafkaconnects", "kafkaconnectors"].map(
       (name) => `CustomResourceDefinition /${name}.headrace.dev`,
@@ -421,7 +437,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
   });
 
   it("was refused nothing by the API server until it was uninstalled", () => {
-    assert.ok(countRequests(context.auditLog, [OPERATOR_NAMESPACE, NAMESPACE]) > 100);
+    assert.ok(countRequests(requests) > 100);
     assert.deepEqual(refused, []);
   });
 

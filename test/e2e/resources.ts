@@ -1,6 +1,7 @@
+import { NAMESPACES } from "#dev/e2e/context.ts";
+
 /** Everything that the release's tests apply. Names within the cluster of `make e2e`. */
-export const OPERATOR_NAMESPACE = "headrace";
-export const NAMESPACE = "streams";
+export const [OPERATOR_NAMESPACE, NAMESPACE] = NAMESPACES;
 export const CLUSTER = "moving";
 /** Label that all workers of {@link CLUSTER} have. */
 export const WORKERS = `headrace.dev/name=${CLUSTER}-connect`;
@@ -8,6 +9,7 @@ export const TOPIC = "numbers";
 /** Sequences that the source counts by itself: record n belongs to sequence n modulo this. */
 export const STREAMS = 6;
 const CLAIM = "data";
+const VOLUME = "headrace-e2e";
 
 /** A namespace that refuses pods which do not keep to the restricted Pod Security Standard. */
 export const restrictedNamespace = (name: string): object => ({
@@ -22,7 +24,7 @@ export function sharedVolume(path: string): readonly object[] {
     {
       apiVersion: "v1",
       kind: "PersistentVolume",
-      metadata: { name: CLAIM },
+      metadata: { name: VOLUME },
       spec: {
         capacity: { storage: "1Gi" },
         accessModes: ["ReadWriteMany"],
@@ -39,7 +41,7 @@ export function sharedVolume(path: string): readonly object[] {
       spec: {
         accessModes: ["ReadWriteMany"],
         storageClassName: "",
-        volumeName: CLAIM,
+        volumeName: VOLUME,
         resources: { requests: { storage: "1Gi" } },
       },
     },
@@ -52,13 +54,15 @@ export interface ClusterWishes {
   readonly replicas?: number;
   /** A setting that can be changed to roll the workers. */
   readonly flushMs?: number;
+  /** A topic that is not its own. */
+  readonly statusTopic?: string;
   /** An image with a plugin. */
   readonly pluginImage?: string;
 }
 
 /** A Connect cluster; its topics and its group have its name. */
 export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {}): object {
-  const { name = CLUSTER, replicas = 3, flushMs = 1_000, pluginImage } = wishes;
+  const { name = CLUSTER, replicas = 3, flushMs = 1_000, statusTopic = `${name}-status`, pluginImage } = wishes;
   return {
     apiVersion: "headrace.dev/v1",
     kind: "KafkaConnect",
@@ -69,7 +73,7 @@ export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {
       groupId: name,
       configStorageTopic: `${name}-configs`,
       offsetStorageTopic: `${name}-offsets`,
-      statusStorageTopic: `${name}-status`,
+      statusStorageTopic: statusTopic,
       config: {
         "config.storage.replication.factor": -1,
         "offset.storage.replication.factor": -1,
