@@ -1,50 +1,37 @@
 import { DataError, type Value } from "@headrace/sdk";
+import { GrowingBuffer } from "./growing-buffer.ts";
 
-const FIRST_SIZE = 4096;
-/** What a number above it costs is given back after use. */
-const KEPT_SIZE = 1 << 20;
-
-/** A buffer that grows, with Avro's primitive encodings. Source: Apache Avro 1.12 specification, "Binary Encoding". */
+/** Avro's primitive encodings in a buffer that grows. Source: Apache Avro 1.12 specification, "Binary Encoding". */
 export class ByteWriter {
-  #buffer = Buffer.allocUnsafeSlow(FIRST_SIZE);
-  #at = 0;
+  readonly #out = new GrowingBuffer();
 
   /** Forgets what was written. */
   reset(): void {
-    this.#at = 0;
-    if (this.#buffer.length > KEPT_SIZE) this.#buffer = Buffer.allocUnsafeSlow(FIRST_SIZE);
+    this.#out.reset();
   }
 
   /** A copy of what was written. */
   take(): Buffer {
-    const bytes = Buffer.allocUnsafe(this.#at);
-    this.#buffer.copy(bytes, 0, 0, this.#at);
-    return bytes;
+    return this.#out.take();
   }
 
   /** Bytes so far. */
   get length(): number {
-    return this.#at;
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
-    this.#buffer.copy(larger, 0, 0, this.#at);
-    this.#buffer = larger;
+    return this.#out.at;
   }
 
   byte(value: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#at] = value;
-    this.#at += 1;
+    const out = this.#out;
+    out.reserve(1);
+    out.bytes[out.at] = value;
+    out.at += 1;
   }
 
   /** Big-endian. */
   int32(value: number): void {
-    this.#reserve(4);
-    this.#at = this.#buffer.writeInt32BE(value, this.#at);
+    const out = this.#out;
+    out.reserve(4);
+    out.at = out.bytes.writeInt32BE(value, out.at);
   }
 
   boolean(value: boolean): void {
@@ -53,76 +40,73 @@ export class ByteWriter {
 
   /** Zig-zag, at most 32 bits. */
   int(value: number): void {
-    this.#reserve(5);
-    const buffer = this.#buffer;
+    const out = this.#out;
+    out.reserve(5);
+    const { bytes } = out;
     let rest = ((value << 1) ^ (value >> 31)) >>> 0;
-    let at = this.#at;
+    let at = out.at;
     while (rest > 0x7f) {
-      buffer[at] = (rest & 0x7f) | 0x80;
+      bytes[at] = (rest & 0x7f) | 0x80;
       at += 1;
       rest >>>= 7;
     }
-    buffer[at] = rest;
-    this.#at = at + 1;
+    bytes[at] = rest;
+    out.at = at + 1;
   }
 
   /** Zig-zag, 64 bits. Throws DataError for more. */
   long(value: bigint): void {
     const small = Number(value);
-    this.#reserve(10);
     if (small >= -0x80000000 && small <= 0x7fffffff) {
       this.int(small);
       return;
     }
+    const out = this.#out;
+    out.reserve(10);
     if (small > -(2 ** 52) && small < 2 ** 52) {
       let rest = small < 0 ? -small * 2 - 1 : small * 2;
       while (rest > 0x7f) {
-        this.#buffer[this.#at] = (rest % 0x80) | 0x80;
-        this.#at += 1;
+        out.bytes[out.at] = (rest % 0x80) | 0x80;
+        out.at += 1;
         rest = Math.floor(rest / 0x80);
       }
-      this.#buffer[this.#at] = rest;
-      this.#at += 1;
+      out.bytes[out.at] = rest;
+      out.at += 1;
       return;
     }
     if (BigInt.asIntN(64, value) !== value) throw new DataError(`${value} does not fit 64 bits`);
     let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
     while (rest > 0x7fn) {
-      this.#buffer[this.#at] = Number(rest & 0x7fn) | 0x80;
-      this.#at += 1;
+      out.bytes[out.at] = Number(rest & 0x7fn) | 0x80;
+      out.at += 1;
       rest >>= 7n;
     }
-    this.#buffer[this.#at] = Number(rest);
-    this.#at += 1;
+    out.bytes[out.at] = Number(rest);
+    out.at += 1;
   }
 
   float(value: number): void {
-    this.#reserve(4);
-    this.#at = this.#buffer.writeFloatLE(value, this.#at);
+    this.#out.float(value);
   }
 
   double(value: number): void {
-    this.#reserve(8);
-    this.#at = this.#buffer.writeDoubleLE(value, this.#at);
+    this.#out.double(value);
   }
 
   bytes(value: Buffer): void {
     this.int(value.length);
-    this.raw(value);
+    this.#out.raw(value);
   }
 
   string(value: string): void {
     const size = Buffer.byteLength(value);
     this.int(size);
-    this.#reserve(size);
-    this.#at += this.#buffer.write(value, this.#at, size, "utf8");
+    this.#out.utf8(value, size);
   }
 
   /** Bytes as they are. */
   raw(value: Uint8Array): void {
-    this.#reserve(value.length);
-    this.#buffer.set(value, this.#at);
-    this.#at += value.length;
+    this.#out.raw(value);
   }
 }
 

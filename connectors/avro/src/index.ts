@@ -4,6 +4,7 @@ export type { AvroCodec, CodecOptions } from "./codec.ts";
 export { createAvroCodec } from "./codec.ts";
 export type { FromConnectOptions } from "./from-connect.ts";
 export { avroSchemaText } from "./from-connect.ts";
+export { GrowingBuffer } from "./growing-buffer.ts";
 export { ByteReader, compileReader } from "./reader.ts";
 export type { ToConnectOptions } from "./to-connect.ts";
 export { connectSchemaOf } from "./to-connect.ts";

@@ -1,6 +1,4 @@
-const FIRST_SIZE = 4096;
-/** What a message above it costs is given back after use. */
-const KEPT_SIZE = 1 << 20;
+import { GrowingBuffer } from "@headrace/avro";
 
 /** How a field's value stands on the wire. */
 export const VARINT = 0;
@@ -12,50 +10,37 @@ export type WireType = typeof VARINT | typeof FIXED64 | typeof DELIMITED | typeo
 /** A text of so many characters has a length of one byte, whatever they are. */
 const SHORT_TEXT = 42;
 
-/** A buffer that grows, with protobuf's encodings. Source: the Protocol Buffers documentation, "Encoding". */
+/** Protobuf's encodings in a buffer that grows. Source: the Protocol Buffers documentation, "Encoding". */
 export class WireWriter {
-  #buffer = Buffer.allocUnsafeSlow(FIRST_SIZE);
-  #at = 0;
+  readonly #out = new GrowingBuffer();
 
   /** Forgets what was written. */
   reset(): void {
-    this.#at = 0;
-    if (this.#buffer.length > KEPT_SIZE) this.#buffer = Buffer.allocUnsafeSlow(FIRST_SIZE);
+    this.#out.reset();
   }
 
   /** A copy of what was written. */
   take(): Buffer {
-    const bytes = Buffer.allocUnsafe(this.#at);
-    this.#buffer.copy(bytes, 0, 0, this.#at);
-    return bytes;
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
-    this.#buffer.copy(larger, 0, 0, this.#at);
-    this.#buffer = larger;
+    return this.#out.take();
   }
 
   /** Bytes as they are. */
   raw(value: Uint8Array): void {
-    this.#reserve(value.length);
-    this.#buffer.set(value, this.#at);
-    this.#at += value.length;
+    this.#out.raw(value);
   }
 
   /** Unsigned, at most 32 bits. */
   varint(value: number): void {
-    this.#reserve(5);
+    const out = this.#out;
+    out.reserve(5);
     let rest = value >>> 0;
     while (rest > 0x7f) {
-      this.#buffer[this.#at] = (rest & 0x7f) | 0x80;
-      this.#at += 1;
+      out.bytes[out.at] = (rest & 0x7f) | 0x80;
+      out.at += 1;
       rest >>>= 7;
     }
-    this.#buffer[this.#at] = rest;
-    this.#at += 1;
+    out.bytes[out.at] = rest;
+    out.at += 1;
   }
 
   /** Signed, 32 bits; below zero as long as 64 bits are. */
@@ -82,38 +67,39 @@ export class WireWriter {
   }
 
   #varint64(low: number, high: number): void {
-    this.#reserve(10);
+    const out = this.#out;
+    out.reserve(10);
     let [rest, upper] = [low, high];
     while (upper !== 0 || rest > 0x7f) {
-      this.#buffer[this.#at] = (rest & 0x7f) | 0x80;
-      this.#at += 1;
+      out.bytes[out.at] = (rest & 0x7f) | 0x80;
+      out.at += 1;
       rest = ((rest >>> 7) | (upper << 25)) >>> 0;
       upper >>>= 7;
     }
-    this.#buffer[this.#at] = rest;
-    this.#at += 1;
+    out.bytes[out.at] = rest;
+    out.at += 1;
   }
 
   /** The low 32 bits, little-endian. */
   fixed32(value: number): void {
-    this.#reserve(4);
-    this.#at = this.#buffer.writeInt32LE(value | 0, this.#at);
+    const out = this.#out;
+    out.reserve(4);
+    out.at = out.bytes.writeInt32LE(value | 0, out.at);
   }
 
   /** The low 64 bits, little-endian. */
   fixed64(value: bigint): void {
-    this.#reserve(8);
-    this.#at = this.#buffer.writeBigUInt64LE(BigInt.asUintN(64, value), this.#at);
+    const out = this.#out;
+    out.reserve(8);
+    out.at = out.bytes.writeBigUInt64LE(BigInt.asUintN(64, value), out.at);
   }
 
   float(value: number): void {
-    this.#reserve(4);
-    this.#at = this.#buffer.writeFloatLE(value, this.#at);
+    this.#out.float(value);
   }
 
   double(value: number): void {
-    this.#reserve(8);
-    this.#at = this.#buffer.writeDoubleLE(value, this.#at);
+    this.#out.double(value);
   }
 
   bool(value: boolean): void {
@@ -123,45 +109,47 @@ export class WireWriter {
   /** Length and bytes. */
   bytes(value: Uint8Array): void {
     this.varint(value.length);
-    this.raw(value);
+    this.#out.raw(value);
   }
 
   /** Length and UTF-8. */
   string(value: string): void {
+    const out = this.#out;
     if (value.length <= SHORT_TEXT) {
-      this.#reserve(1 + 3 * value.length);
-      const size = this.#buffer.write(value, this.#at + 1, "utf8");
-      this.#buffer[this.#at] = size;
-      this.#at += 1 + size;
+      out.reserve(1 + 3 * value.length);
+      const size = out.bytes.write(value, out.at + 1, "utf8");
+      out.bytes[out.at] = size;
+      out.at += 1 + size;
       return;
     }
     const size = Buffer.byteLength(value);
     this.varint(size);
-    this.#reserve(size);
-    this.#at += this.#buffer.write(value, this.#at, size, "utf8");
+    this.#out.utf8(value, size);
   }
 
   /** Starts something whose length stands before it; gives what {@link close} needs. */
   open(): number {
-    this.#reserve(1);
-    this.#at += 1;
-    return this.#at;
+    const out = this.#out;
+    out.reserve(1);
+    out.at += 1;
+    return out.at;
   }
 
   /** Ends what {@link open} started there. */
   close(start: number): void {
-    const size = this.#at - start;
+    const out = this.#out;
+    const size = out.at - start;
     if (size <= 0x7f) {
-      this.#buffer[start - 1] = size;
+      out.bytes[start - 1] = size;
       return;
     }
     let more = 0;
     for (let rest = size >>> 7; rest > 0; rest >>>= 7) more += 1;
-    this.#reserve(more);
-    this.#buffer.copyWithin(start + more, start, this.#at);
-    const end = this.#at + more;
-    this.#at = start - 1;
+    out.reserve(more);
+    out.bytes.copyWithin(start + more, start, out.at);
+    const end = out.at + more;
+    out.at = start - 1;
     this.varint(size);
-    this.#at = end;
+    out.at = end;
   }
 }
