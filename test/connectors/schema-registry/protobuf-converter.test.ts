@@ -300,12 +300,12 @@ message Everything {
     const read = (hex: string, config = {}) =>
       decoded(compile(config), "people", Buffer.concat([frame, Buffer.from(hex.replaceAll(" ", ""), "hex")]));
     const { schema, value } = await read(
-      "088180 04 1003 1a030a0158 22080100000002000000 25ffffffff 2a08 0a016b 12030a0159 3007 40ffffffff0f 7a00",
+      "08ffff01 1003 1a030a0158 22080100000002000000 25ffffffff 2a08 0a016b 12030a0159 3007 40ffffffff0f 7a00",
     );
     assert.deepEqual(value, {
       contact_0: { mail: null, phone: 4_294_967_295n, post: null },
       more_1: null,
-      id: 1,
+      id: 32_767,
       age: -2n,
       home: { city: "X" },
       codes: [1n, 2n, 4_294_967_295n],
@@ -524,6 +524,29 @@ message Everything {
     assert.deepEqual(back.value, { a_b__C3_A9: 1, x_x: 2, x9: 3 });
     assert.equal(back.schema?.name, "S_c");
     await assert.rejects(there(schema, {}), { name: "DataError", message: /"1a" is no protobuf name/ });
+  });
+
+  it("refuses a number beyond the int8 or int16 that connect.type says, and reads those at its bounds", async () => {
+    const typed = (type: string) => `[(confluent.field_meta).params = { key: "connect.type" value: "${type}" }]`;
+    const text = `syntax = "proto3"; import "confluent/meta.proto"; message Small {
+      int32 a = 1 ${typed("int8")}; sint32 b = 2 ${typed("int16")}; sfixed32 c = 3 ${typed("int8")}; repeated int32 d = 4 ${typed("int8")}; }`;
+    const id = registry.add("small-value", text, { schemaType: "PROTOBUF" });
+    const read = async (hex: string) => {
+      const frame = Buffer.alloc(6);
+      frame.writeInt32BE(id, 1);
+      return (await decoded(compile(), "small", Buffer.concat([frame, Buffer.from(hex, "hex")]))).value;
+    };
+    const minus128 = "80ffffffffffffffff01";
+    assert.deepEqual(await read(`087f10feff031d80ffffff2201${"7f"}`), { a: 127, b: 32767, c: -128, d: [127] });
+    assert.deepEqual(await read(`08${minus128}`), { a: -128, b: 0, c: 0, d: [] });
+    for (const [hex, message] of [
+      ["088001", /field a: 128 does not fit int8/],
+      ["10808004", /field b: 32768 does not fit int16/],
+      ["1d7fffffff", /field c: -129 does not fit int8/],
+      ["2202ac02", /field d: 300 does not fit int8/],
+    ] as const) {
+      await assert.rejects(read(hex), { name: "DataError", message }, hex);
+    }
   });
 
   it("refuses what has no protobuf form, as an error of the record", async () => {

@@ -106,7 +106,7 @@ class Compiler {
   wrapped(message: ProtoMessage, schema: Schema): MessageReader {
     const scalar = WRAPPED.get(message.fullName);
     if (scalar === undefined) throw new DataError(`${message.fullName} is no wrapper`);
-    const [wire, read] = scalarReader(scalar, schema);
+    const [wire, read] = scalarReader(scalar, schema, "value");
     const zero = zeroOf(scalar);
     return {
       empty: () => zero,
@@ -183,7 +183,7 @@ class Compiler {
 
   #scalar(field: ProtoField, schema: Schema): readonly [WireType, (data: WireReader) => Value] {
     const { type } = field;
-    if (type.kind === "scalar") return scalarReader(type.scalar, schema);
+    if (type.kind === "scalar") return scalarReader(type.scalar, schema, field.name);
     if (type.kind === "enum") return [VARINT, enumReader(type.enum, schema)];
     throw new Error(`${field.name} is a message`);
   }

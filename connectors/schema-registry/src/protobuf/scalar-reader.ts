@@ -1,4 +1,4 @@
-import type { Schema, Value } from "@headrace/sdk";
+import { DataError, type Schema, type Value } from "@headrace/sdk";
 import { type ProtoEnum, type Scalar, simpleName } from "./proto-schema.ts";
 import type { WireReader } from "./wire-reader.ts";
 import { DELIMITED, FIXED32, FIXED64, VARINT, type WireType } from "./wire-writer.ts";
@@ -37,11 +37,25 @@ export function zeroOf(scalar: Scalar): Value {
   }
 }
 
-/** What reads values of a schema from a scalar, and the wire type that they have. */
-export function scalarReader(scalar: Scalar, schema: Schema): readonly [WireType, (data: WireReader) => Value] {
+/**
+ * What reads values of a schema from a scalar, and the wire type that they have; `name` is the field's. It throws DataError for a number that
+ * does not fit INT8 or INT16: protobuf's own types do not bound what others write there.
+ */
+export function scalarReader(
+  scalar: Scalar,
+  schema: Schema,
+  name: string,
+): readonly [WireType, (data: WireReader) => Value] {
   const narrow = schema.type === "INT8" ? 24 : schema.type === "INT16" ? 16 : 0;
-  const small = (read: (data: WireReader) => number): ((data: WireReader) => Value) =>
-    narrow === 0 ? read : (data) => (read(data) << narrow) >> narrow;
+  const small = (read: (data: WireReader) => number): ((data: WireReader) => Value) => {
+    if (narrow === 0) return read;
+    return (data) => {
+      const value = read(data);
+      if ((value << narrow) >> narrow === value) return value;
+      const word = schema.type.toLowerCase();
+      throw new DataError(`field ${name}: ${value} does not fit ${word}, which the schema has as its connect.type`);
+    };
+  };
   switch (scalar) {
     case "double":
       return [FIXED64, (data) => data.double()];
