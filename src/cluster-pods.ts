@@ -1,7 +1,7 @@
 import { API_GROUP, CLUSTER_LABEL } from "@headrace/contract";
-import type { Worker } from "./connect-client.ts";
 import type { ObjectKey, ObjectMeta, Store } from "./kube/client.ts";
 import type { Pod } from "./kube/resources.ts";
+import type { Worker } from "./worker/connect-client.ts";
 
 /** On a worker pod: the scheme of its REST API, if that is not http. */
 export const REST_SCHEME_ANNOTATION = `${API_GROUP}/rest-scheme`;

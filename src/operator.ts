@@ -4,7 +4,6 @@ import type { Logger } from "pino";
 import { createApi } from "./api/api.ts";
 import { createClusterController } from "./cluster/controller.ts";
 import type { ApiConfig, OperatorConfig } from "./config.ts";
-import { createConnectClient } from "./connect-client.ts";
 import { createConnectorController } from "./connector/controller.ts";
 import { withoutSlot, withoutSlotAfter } from "./controller/slot.ts";
 import { openClaims, ownedBy } from "./foreign/claims.ts";
@@ -24,13 +23,14 @@ import { createKubeClient } from "./kube/rest-client.ts";
 import { createReviews } from "./kube/reviews.ts";
 import { createStore, type RunningStore } from "./kube/store.ts";
 import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { createReachability } from "./reachability.ts";
 import { createWebhookCertificates } from "./webhook/certificates.ts";
 import { ownGroup } from "./webhook/reviewed-group.ts";
 import { createWebhook } from "./webhook/webhook.ts";
-import { createWorkerEndpoint } from "./worker-endpoint.ts";
-import { createWorkerTrust } from "./worker-trust.ts";
+import { createConnectClient } from "./worker/connect-client.ts";
+import { createWorkerEndpoint } from "./worker/endpoint.ts";
+import { createWorkerTrust } from "./worker/trust.ts";
 
 /** What `main.ts` gives the operator. */
 export interface OperatorInputs {

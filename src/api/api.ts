@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import type { ApiConfig } from "../config.ts";
-import type { Endpoint, Worker } from "../connect-client.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Reviews } from "../kube/reviews.ts";
-import { createWorkerFetch } from "../worker-fetch.ts";
+import type { Endpoint, Worker } from "../worker/connect-client.ts";
+import { createWorkerFetch } from "../worker/fetch.ts";
 import { createFileCertificate, createOwnCertificate } from "./certificate.ts";
 import type { ClusterGroup } from "./clusters.ts";
 import { createDoorkeeper } from "./doorkeeper.ts";

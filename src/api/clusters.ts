@@ -1,8 +1,8 @@
 import type { RestAccess } from "@headrace/contract";
 import { readyWorkers } from "../cluster-pods.ts";
-import type { Worker } from "../connect-client.ts";
 import type { KubeObject, ObjectKey, ResourceType, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
+import type { Worker } from "../worker/connect-client.ts";
 
 /** KafkaConnects of one API group that are ours, and the pods of their workers. */
 export interface ClusterGroup {

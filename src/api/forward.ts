@@ -1,6 +1,6 @@
-import type { Endpoint, Worker } from "../connect-client.ts";
 import { withDeadline } from "../deadline.ts";
-import type { WorkerFetch } from "../worker-fetch.ts";
+import type { Endpoint, Worker } from "../worker/connect-client.ts";
+import type { WorkerFetch } from "../worker/fetch.ts";
 import { ApiError } from "./errors.ts";
 
 /** How workers are reached: with the operator's own certificate. */

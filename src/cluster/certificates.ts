@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { API_GROUP, type SelfInfo } from "@headrace/contract";
 import { workloadName } from "../cluster-pods.ts";
-import { type ConnectClient, isConnectError } from "../connect-client.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { KubeError } from "../kube/errors.ts";
@@ -28,7 +27,8 @@ import {
   splitCertificates,
 } from "../pki/certificate.ts";
 import { toKeyStore, toTrustStore } from "../pki/pkcs12.ts";
-import { authoritySecretName, type WorkerTrust, workerServerName } from "../worker-trust.ts";
+import { type ConnectClient, isConnectError } from "../worker/connect-client.ts";
+import { authoritySecretName, type WorkerTrust, workerServerName } from "../worker/trust.ts";
 import { allEnded } from "./all-ended.ts";
 import { objectMeta, podDomain, restSecretName } from "./names.ts";
 import { KEYSTORE_P12, KEYSTORE_PASSWORD, TRUSTSTORE_P12 } from "./rest-security.ts";

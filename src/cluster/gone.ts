@@ -1,6 +1,6 @@
 import type { GroupInfo } from "@headrace/contract";
-import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../connect-client.ts";
 import type { ObjectKey } from "../kube/client.ts";
+import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../worker/connect-client.ts";
 import { hostOf } from "./handover.ts";
 import type { WorkerPod } from "./worker-pod.ts";
 

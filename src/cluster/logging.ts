@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
 import { isReady, podsOf } from "../cluster-pods.ts";
-import { type ConnectClient, isConnectError } from "../connect-client.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
+import { type ConnectClient, isConnectError } from "../worker/connect-client.ts";
 import { containerName } from "./container.ts";
 import { type LogLevels, planLogLevels } from "./log-levels.ts";
 

@@ -1,9 +1,9 @@
 import type { GroupInfo } from "@headrace/contract";
 import { podsOf, readyWorkers, workloadName } from "../cluster-pods.ts";
-import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../connect-client.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod, StatefulSet } from "../kube/resources.ts";
+import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../worker/connect-client.ts";
 import { toGroup } from "./jvm-group.ts";
 import { containerName } from "./stateful-set.ts";
 import { toWorkerPod, type WorkerPod } from "./worker-pod.ts";

@@ -1,7 +1,6 @@
 import type { KafkaConnectStatus, PluginInfo } from "@headrace/contract";
 import type { Logger } from "pino";
 import { labelSelector, podsOf, workloadName } from "../cluster-pods.ts";
-import { type ConnectClient, firstAnswer, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
 import { noLaterThan, type Outcome, retryAfter, settled } from "../controller/outcome.ts";
 import { type KafkaConnect, KafkaConnects } from "../kinds.ts";
@@ -10,7 +9,8 @@ import { isKubeError } from "../kube/errors.ts";
 import { ConfigMaps, Pods, type StatefulSet, StatefulSets } from "../kube/resources.ts";
 import type { Reachability } from "../reachability.ts";
 import { createStatusWriter, STATUS_WRITES } from "../status-writer.ts";
-import type { WorkerTrust } from "../worker-trust.ts";
+import { type ConnectClient, firstAnswer, isConnectError } from "../worker/connect-client.ts";
+import type { WorkerTrust } from "../worker/trust.ts";
 import { type Applied, isFresh, toApplied } from "./applied.ts";
 import { createCertificates } from "./certificates.ts";
 import { createChildObjects } from "./child-objects.ts";

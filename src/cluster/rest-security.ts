@@ -1,6 +1,6 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
 import type { KafkaConnect } from "../kinds.ts";
-import { workerServerName } from "../worker-trust.ts";
+import { workerServerName } from "../worker/trust.ts";
 import { OWN_PROVIDER } from "./kafka-access.ts";
 import { LOOPBACK_PORT, podDomain, REST_PORT } from "./names.ts";
 

@@ -1,8 +1,8 @@
-import type { ConnectClient } from "../connect-client.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey, Store } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { ConfigMaps, type Pod, Pods } from "../kube/resources.ts";
+import type { ConnectClient } from "../worker/connect-client.ts";
 import { PROPERTIES_FILE } from "./config-map.ts";
 import type { Desired } from "./desired.ts";
 import { fromLastGoodMap, type LastGood, lastGoodName, toLastGoodMap } from "./last-good.ts";

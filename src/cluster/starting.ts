@@ -1,5 +1,5 @@
 import type { ExpandedConnectors } from "@headrace/contract";
-import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../connect-client.ts";
+import { type ConnectClient, firstAnswer, isConnectError, type Worker } from "../worker/connect-client.ts";
 
 /** How many connectors and tasks have been given to somebody, or are about to be, and do not run yet. */
 export function countStarting(expanded: ExpandedConnectors): number {

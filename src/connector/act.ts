@@ -1,6 +1,6 @@
 import type { TargetState } from "@headrace/contract";
-import { type ConnectClient, type ConnectRestError, isConnectError, type Worker } from "../connect-client.ts";
 import type { KafkaConnector } from "../kinds.ts";
+import { type ConnectClient, type ConnectRestError, isConnectError, type Worker } from "../worker/connect-client.ts";
 import type { Echo } from "./echo.ts";
 import type { InstanceId } from "./instances.ts";
 import type { LiveCluster } from "./observe.ts";

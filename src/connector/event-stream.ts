@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StreamEvent } from "@headrace/contract";
 import type { Logger } from "pino";
-import { type ConnectClient, ConnectRestError, isConnectError, type Worker } from "../connect-client.ts";
 import type { ObjectKey } from "../kube/client.ts";
+import { type ConnectClient, ConnectRestError, isConnectError, type Worker } from "../worker/connect-client.ts";
 import { type ConnectorMap, foldEvent } from "./cluster-view.ts";
 import { snapshotStream } from "./snapshot-stream.ts";
 

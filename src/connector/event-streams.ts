@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import { clusterOf, readyWorkers } from "../cluster-pods.ts";
-import type { ConnectClient } from "../connect-client.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
+import type { ConnectClient } from "../worker/connect-client.ts";
 import { type ClusterView, createEventStream, type EventStream, type ViewChange } from "./event-stream.ts";
 
 export interface EventStreamsOptions {

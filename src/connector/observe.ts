@@ -1,8 +1,8 @@
 import { type ConnectorSnapshot, clusterKeyOf, connectorNameOf } from "@headrace/contract";
 import { isPaused } from "../annotations.ts";
-import type { Worker } from "../connect-client.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
+import type { Worker } from "../worker/connect-client.ts";
 import type { Claim } from "./claims.ts";
 import type { ClusterView } from "./event-stream.ts";
 

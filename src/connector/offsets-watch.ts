@@ -1,10 +1,10 @@
 import { connectorNameOf } from "@headrace/contract";
 import type { Logger } from "pino";
-import { type ConnectClient, isConnectError } from "../connect-client.ts";
 import { createController } from "../controller/controller.ts";
 import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
 import type { KafkaConnector } from "../kinds.ts";
 import type { ObjectKey } from "../kube/client.ts";
+import { type ConnectClient, isConnectError } from "../worker/connect-client.ts";
 import { type ConnectorStores, type LiveCluster, type ObserveInputs, observe } from "./observe.ts";
 import { OffsetsError, parseOffsets } from "./offsets-json.ts";
 import { keepTime, type OffsetsSummary, summarizeLag, summarizeOffsets } from "./offsets-summary.ts";

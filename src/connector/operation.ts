@@ -1,8 +1,8 @@
 import { connectorNameOf, type KafkaConnectorStatus } from "@headrace/contract";
-import type { ConnectClient, Worker } from "../connect-client.ts";
-import { isConnectError } from "../connect-client.ts";
 import type { KafkaConnector } from "../kinds.ts";
 import type { KubeObject } from "../kube/client.ts";
+import type { ConnectClient, Worker } from "../worker/connect-client.ts";
+import { isConnectError } from "../worker/connect-client.ts";
 import { formatOffsets, type OffsetEntry, OffsetsError, parseOffsets } from "./offsets-json.ts";
 import type { OffsetsStore } from "./offsets-store.ts";
 import { operationOf, type Request } from "./requests.ts";

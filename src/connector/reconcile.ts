@@ -1,13 +1,13 @@
 import { CONNECTOR_FINALIZER, type KafkaConnectorStatus } from "@headrace/contract";
 import type { Logger } from "pino";
 import { toConditions } from "../conditions.ts";
-import { type ConnectClient, isConnectError } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
 import { noLaterThan, type Outcome, retryAfter, settled } from "../controller/outcome.ts";
 import { type KafkaConnector, KafkaConnectors } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
 import { addFinalizer, removeFinalizer } from "../kube/finalizer.ts";
 import { createStatusWriter, STATUS_WRITES } from "../status-writer.ts";
+import { type ConnectClient, isConnectError } from "../worker/connect-client.ts";
 import { type ActResult, act } from "./act.ts";
 import { BEING_MADE, type Findings } from "./assessment.ts";
 import { forgetRestarts, keepBook, noteRestarts, planRestarts, toRestartPolicy } from "./auto-restart.ts";

@@ -1,8 +1,8 @@
-import type { ConnectRestError } from "../connect-client.ts";
-import { isConnectError } from "../connect-client.ts";
 import { type KafkaConnector, KafkaConnectors } from "../kinds.ts";
 import type { EventRecorder, KubeClient } from "../kube/client.ts";
 import { isOlder } from "../status-writer.ts";
+import type { ConnectRestError } from "../worker/connect-client.ts";
+import { isConnectError } from "../worker/connect-client.ts";
 import type { Memory } from "./memory.ts";
 import type { ConnectorMetrics } from "./metrics.ts";
 import type { OffsetsStore } from "./offsets-store.ts";

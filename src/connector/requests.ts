@@ -1,6 +1,6 @@
 import { type Annotation, findAnnotation, findAnnotations } from "../annotations.ts";
-import type { RestartScope } from "../connect-client.ts";
 import type { KafkaConnector } from "../kinds.ts";
+import type { RestartScope } from "../worker/connect-client.ts";
 
 /** Something that a user asks for once, by an annotation, as Strimzi's users do. */
 export type Request = {

@@ -1,5 +1,5 @@
 import type { StreamEvent } from "@headrace/contract";
-import { type ConnectClient, isConnectError, type Worker } from "../connect-client.ts";
+import { type ConnectClient, isConnectError, type Worker } from "../worker/connect-client.ts";
 import { isAtRest, toSnapshots } from "./snapshots.ts";
 
 export interface SnapshotStreamOptions {

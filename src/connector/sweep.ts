@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
-import type { ConnectClient } from "../connect-client.ts";
 import type { Reconcile } from "../controller/controller.ts";
 import { type Outcome, retryAfter, settled } from "../controller/outcome.ts";
 import { type KafkaConnect, KafkaConnectors } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey, Store } from "../kube/client.ts";
 import { apiVersionOf } from "../kube/resources.ts";
+import type { ConnectClient } from "../worker/connect-client.ts";
 import type { Claims } from "./claims.ts";
 import type { ClusterView } from "./event-stream.ts";
 import { createOffsetsStore } from "./offsets-store.ts";

@@ -1,5 +1,5 @@
 import type { ConfigInfos, ConfigValueProblem, StringMap } from "@headrace/contract";
-import { type ConnectClient, isConnectError, type Worker } from "../connect-client.ts";
+import { type ConnectClient, isConnectError, type Worker } from "../worker/connect-client.ts";
 
 /** What the workers, or the operator for them, do not accept. */
 export type Refusal =

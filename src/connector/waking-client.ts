@@ -1,5 +1,5 @@
-import type { ConnectClient, Worker } from "../connect-client.ts";
 import type { ObjectKey } from "../kube/client.ts";
+import type { ConnectClient, Worker } from "../worker/connect-client.ts";
 
 /** The same client, which calls `wake` after each change of a connector: news are to be expected from that cluster. */
 export function wakeAfterChanges(connect: ConnectClient, wake: (cluster: ObjectKey) => void): ConnectClient {

@@ -1,7 +1,7 @@
 import type { ObjectKey } from "../kube/client.ts";
 import type { WorkResult } from "./queue.ts";
 
-/** What a controller tells about itself; `src/metrics.ts` turns it into controller-runtime's series. Times are milliseconds. */
+/** What a controller tells about itself; `src/metrics/` turns it into controller-runtime's series. Times are milliseconds. */
 export interface ControllerMetrics {
   /** So many reconciles may be at work at a time. */
   limit(reconciles: number): void;

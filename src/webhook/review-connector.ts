@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { CONNECTOR_FIELDS, type ConfigValueProblem, clusterKeyOf } from "@headrace/contract";
 import { readyWorkers } from "../cluster-pods.ts";
-import { type ConnectClient, firstAnswer, isConnectError } from "../connect-client.ts";
 import { isAllowed, type NamespaceLabels } from "../connector/claims.ts";
 import { foreignReferences, hasPlaceholder, sourceProviders } from "../connector/sources.ts";
 import { type Refusal, validateConfig } from "../connector/validation.ts";
@@ -9,6 +8,7 @@ import { toWanted, type WantedConnector } from "../connector/wanted.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
+import { type ConnectClient, firstAnswer, isConnectError } from "../worker/connect-client.ts";
 import { FINE, type FieldError, type Verdict } from "./admission-review.ts";
 
 export interface ConnectorReviewDeps {

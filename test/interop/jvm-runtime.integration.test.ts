@@ -13,8 +13,8 @@ import { debeziumArchive } from "#dev/setup/debezium.ts";
 import { down, type Stack, up } from "#dev/stack.ts";
 import { decode } from "#operator/pki/authority.ts";
 import { createAuthority, issueCertificate } from "#operator/pki/certificate.ts";
-import { createWorkerFetch } from "#operator/worker-fetch.ts";
-import { type WorkerTls, workerServerName } from "#operator/worker-trust.ts";
+import { createWorkerFetch } from "#operator/worker/fetch.ts";
+import { type WorkerTls, workerServerName } from "#operator/worker/trust.ts";
 import { type CommittedReader, openCommittedReader } from "#support/committed-reader.ts";
 import { eventually } from "#support/eventually.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { Condition, KafkaConnectStatus } from "@headrace/contract";
 import { createClusterController } from "#operator/cluster/controller.ts";
-import { createConnectClient } from "#operator/connect-client.ts";
 import { type KafkaConnect, KafkaConnects } from "#operator/kinds.ts";
 import { type Pod, Pods, StatefulSets } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
-import { createWorkerTrust } from "#operator/worker-trust.ts";
+import { createConnectClient } from "#operator/worker/connect-client.ts";
+import { createWorkerTrust } from "#operator/worker/trust.ts";
 import { eventually } from "./eventually.ts";
 import { createFakeConnect, type FakeConnect } from "./fake-connect.ts";
 import { createFakeKube, type FakeKube } from "./fake-kube.ts";

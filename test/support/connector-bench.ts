@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { Condition, KafkaConnectorStatus } from "@headrace/contract";
-import { createConnectClient, type Worker } from "#operator/connect-client.ts";
 import { type ConnectorControllerDeps, createConnectorController } from "#operator/connector/controller.ts";
 import { type KafkaConnector, KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
 import type { ObjectKey } from "#operator/kube/client.ts";
 import { Pods } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
+import { createConnectClient, type Worker } from "#operator/worker/connect-client.ts";
 import { kafkaConnect, workerPod } from "./connect-objects.ts";
 import { eventually } from "./eventually.ts";
 import { createFakeConnect, type FakeConnect } from "./fake-connect.ts";

@@ -10,7 +10,7 @@ import type {
   StringMap,
   TargetState,
 } from "@headrace/contract";
-import type { Endpoint, Worker } from "#operator/connect-client.ts";
+import type { Endpoint, Worker } from "#operator/worker/connect-client.ts";
 
 /** A connector of the fake cluster. */
 interface FakeConnector {

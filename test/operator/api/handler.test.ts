@@ -10,7 +10,7 @@ import { parseForeignApi } from "#operator/foreign/dialect.ts";
 import { KafkaConnects } from "#operator/kinds.ts";
 import { Pods } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
-import { createWorkerFetch } from "#operator/worker-fetch.ts";
+import { createWorkerFetch } from "#operator/worker/fetch.ts";
 import { kafkaConnect, workerPod } from "#support/connect-objects.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeKube } from "#support/fake-kube.ts";

@@ -3,12 +3,12 @@ import { describe, it } from "node:test";
 import type { KafkaConnectSpec, SelfInfo } from "@headrace/contract";
 import { createCertificates, RENEW_ANNOTATION } from "#operator/cluster/certificates.ts";
 import { toWorkerPod } from "#operator/cluster/worker-pod.ts";
-import { ConnectRestError, isConnectError, type Worker } from "#operator/connect-client.ts";
 import { isKubeError } from "#operator/kube/errors.ts";
 import { type Secret, Secrets } from "#operator/kube/resources.ts";
 import { decode } from "#operator/pki/authority.ts";
 import { fingerprintOf, isIssuedBy, splitCertificates } from "#operator/pki/certificate.ts";
-import { createWorkerTrust } from "#operator/worker-trust.ts";
+import { ConnectRestError, isConnectError, type Worker } from "#operator/worker/connect-client.ts";
+import { createWorkerTrust } from "#operator/worker/trust.ts";
 import { kafkaConnect, workerPod } from "#support/connect-objects.ts";
 import { createFakeKube } from "#support/fake-kube.ts";
 

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { createClusterReconcile } from "#operator/cluster/reconcile.ts";
-import { createConnectClient } from "#operator/connect-client.ts";
 import type { Reconcile } from "#operator/controller/controller.ts";
 import { retryAfter } from "#operator/controller/outcome.ts";
 import { KafkaConnects } from "#operator/kinds.ts";
 import type { ResourceType } from "#operator/kube/client.ts";
 import { Pods, RoleBindings, Secrets, Services, StatefulSets } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
-import { createWorkerTrust } from "#operator/worker-trust.ts";
+import { createConnectClient } from "#operator/worker/connect-client.ts";
+import { createWorkerTrust } from "#operator/worker/trust.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
 import { kstatusOf } from "#support/kstatus.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ExpandedConnectors } from "@headrace/contract";
 import { countStarting, observeStarting } from "#operator/cluster/starting.ts";
-import { ConnectRestError } from "#operator/connect-client.ts";
+import { ConnectRestError } from "#operator/worker/connect-client.ts";
 
 type State = "RUNNING" | "UNASSIGNED" | "RESTARTING" | "FAILED" | "PAUSED";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { createClusterController } from "#operator/cluster/controller.ts";
-import { createConnectClient } from "#operator/connect-client.ts";
 import { type KafkaConnect, KafkaConnects } from "#operator/kinds.ts";
 import { ConfigMaps, Pods, StatefulSets } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
-import { createWorkerTrust } from "#operator/worker-trust.ts";
+import { createConnectClient } from "#operator/worker/connect-client.ts";
+import { createWorkerTrust } from "#operator/worker/trust.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { eventually } from "#support/eventually.ts";
 import { createFakeConnect, type FakeConnect } from "#support/fake-connect.ts";

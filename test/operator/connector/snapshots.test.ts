@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ExpandedConnectors, InstanceState } from "@headrace/contract";
-import { ConnectRestError } from "#operator/connect-client.ts";
 import { snapshotStream } from "#operator/connector/snapshot-stream.ts";
 import { isAtRest, toSnapshots } from "#operator/connector/snapshots.ts";
+import { ConnectRestError } from "#operator/worker/connect-client.ts";
 
 function expanded(tasks: readonly InstanceState[], connector: InstanceState, count = tasks.length): ExpandedConnectors {
   const worker_id = "10.0.0.1:8083";

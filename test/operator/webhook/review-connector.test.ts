@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ConfigInfos } from "@headrace/contract";
-import { type ConnectClient, ConnectRestError } from "#operator/connect-client.ts";
 import { type KafkaConnect, type KafkaConnector, KafkaConnects } from "#operator/kinds.ts";
 import { Pods } from "#operator/kube/resources.ts";
 import { reviewCluster } from "#operator/webhook/review-cluster.ts";
 import { reviewConnector } from "#operator/webhook/review-connector.ts";
+import { type ConnectClient, ConnectRestError } from "#operator/worker/connect-client.ts";
 import { kafkaConnect, kafkaConnector, workerPod } from "#support/connect-objects.ts";
 import { createFakeKube } from "#support/fake-kube.ts";
 

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { ControllerMetrics } from "./controller/metrics.ts";
-import type { ObjectKey } from "./kube/client.ts";
+import type { ControllerMetrics } from "../controller/metrics.ts";
+import type { ObjectKey } from "../kube/client.ts";
 import { createRecentMax, type RecentMax } from "./recent-max.ts";
 
 /** Buckets of durations, in seconds. */

@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from "prom-client";
-import type { KubeObject } from "./kube/client.ts";
+import type { KubeObject } from "../kube/client.ts";
 
 interface Measured extends KubeObject {
   readonly status?: {

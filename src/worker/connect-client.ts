@@ -13,12 +13,12 @@ import {
   type StringMap,
 } from "@headrace/contract";
 import { z } from "zod";
-import { withDeadline } from "./deadline.ts";
-import type { ObjectKey } from "./kube/client.ts";
-import { createLimiter, type Limiter } from "./kube/limiter.ts";
+import { withDeadline } from "../deadline.ts";
+import type { ObjectKey } from "../kube/client.ts";
+import { createLimiter, type Limiter } from "../kube/limiter.ts";
+import { createWorkerFetch, type WorkerFetch } from "./fetch.ts";
 import { serverSentEvents } from "./server-sent-events.ts";
-import { createWorkerFetch, type WorkerFetch } from "./worker-fetch.ts";
-import type { WorkerTls } from "./worker-trust.ts";
+import type { WorkerTls } from "./trust.ts";
 
 /** One worker of one Connect cluster, by its pod's address. */
 export interface Worker {

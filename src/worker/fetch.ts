@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
-import type { WorkerTls } from "./worker-trust.ts";
+import type { WorkerTls } from "./trust.ts";
 
 /** A request to a worker. */
 export interface WorkerRequest {

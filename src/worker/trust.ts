@@ -1,9 +1,9 @@
-import { workloadName } from "./cluster-pods.ts";
+import { workloadName } from "../cluster-pods.ts";
+import type { KubeClient, ObjectKey } from "../kube/client.ts";
+import { Secrets } from "../kube/resources.ts";
+import { type Authority, fromSecretData } from "../pki/authority.ts";
+import { issueCertificate, lifeOf } from "../pki/certificate.ts";
 import { ConnectRestError } from "./connect-client.ts";
-import type { KubeClient, ObjectKey } from "./kube/client.ts";
-import { Secrets } from "./kube/resources.ts";
-import { type Authority, fromSecretData } from "./pki/authority.ts";
-import { issueCertificate, lifeOf } from "./pki/certificate.ts";
 
 /** What a connection to a worker is made with: whom to trust, under which name, and the operator's own certificate. */
 export interface WorkerTls {

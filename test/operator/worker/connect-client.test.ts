@@ -10,7 +10,7 @@ import {
   firstAnswer,
   plainEndpoint,
   type Worker,
-} from "#operator/connect-client.ts";
+} from "#operator/worker/connect-client.ts";
 
 const WORKER: Worker = { cluster: { namespace: "ns", name: "c" }, ip: "10.0.0.1" };
 const GROUP = { generation: 1, leaderUrl: null, rebalancing: false, balanced: true, delayMs: 0, members: [] };

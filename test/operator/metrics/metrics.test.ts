@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Registry } from "prom-client";
-import { createControllersMetrics } from "#operator/controller-metrics.ts";
-import { createMetrics } from "#operator/metrics.ts";
+import { createControllersMetrics } from "#operator/metrics/controller-metrics.ts";
+import { createMetrics } from "#operator/metrics/metrics.ts";
 import { kafkaConnector } from "#support/connect-objects.ts";
 
 describe("metrics", () => {

@@ -1,11 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { ApiMetrics } from "./api/handler.ts";
-import type { ConnectorMetrics } from "./connector/metrics.ts";
-import type { ControllerMetrics } from "./controller/metrics.ts";
+import type { ApiMetrics } from "../api/handler.ts";
+import type { ConnectorMetrics } from "../connector/metrics.ts";
+import type { ControllerMetrics } from "../controller/metrics.ts";
+import type { CallObserver } from "../kube/api-call.ts";
+import type { WebhookMetrics } from "../webhook/metrics.ts";
 import { createControllersMetrics, SECONDS } from "./controller-metrics.ts";
-import type { CallObserver } from "./kube/api-call.ts";
 import { createResourceMetrics, type ResourceMetrics } from "./resource-metrics.ts";
-import type { WebhookMetrics } from "./webhook/metrics.ts";
 
 /** The operator's series, under controller-runtime's and client-go's names, so that existing dashboards fit. */
 export interface OperatorMetrics {

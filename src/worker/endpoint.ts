@@ -1,8 +1,8 @@
-import { podsOf, REST_SCHEME_ANNOTATION } from "./cluster-pods.ts";
+import { podsOf, REST_SCHEME_ANNOTATION } from "../cluster-pods.ts";
+import type { Store } from "../kube/client.ts";
+import type { Pod } from "../kube/resources.ts";
 import { type Endpoint, plainEndpoint, secureEndpoint, type Worker } from "./connect-client.ts";
-import type { Store } from "./kube/client.ts";
-import type { Pod } from "./kube/resources.ts";
-import type { WorkerTrust } from "./worker-trust.ts";
+import type { WorkerTrust } from "./trust.ts";
 
 /** How workers are reached: by their pods' addresses, in the scheme that their pod was made with. */
 export function createWorkerEndpoint(
