@@ -3,7 +3,7 @@ import type { GroupMember } from "../group/group.ts";
 import { pause } from "../pause.ts";
 import { createLanes } from "./lanes.ts";
 import type { RequestScope } from "./request-scope.ts";
-import { type StableView, stableView, tasksStopped } from "./stable-view.ts";
+import { hasTasksOf, type StableView, stableView, tasksStopped } from "./stable-view.ts";
 
 /** A request's end here, or the worker that has to do it: the leader, or the owner of a task. */
 export type Outcome<T> =
@@ -21,7 +21,9 @@ export interface LeaderSteps {
    * step that a rebalance interrupts is repeated after it.
    */
   asLeader<T>(connector: string, scope: RequestScope, step: () => Promise<T>): Promise<Outcome<T>>;
-  /** Waits until nobody runs a task of this connector any more, nor is stopping one, as far as the leader knows; holds up no other step. */
+  /** Whether somebody runs a task of this connector, or is stopping one; false where only the leader can tell. */
+  hasTasks(connector: string): boolean;
+  /** Waits until no rebalance is running and {@link hasTasks} is false; holds up no other step. */
   tasksStopped(connector: string, scope: RequestScope): Promise<void>;
 }
 
@@ -37,6 +39,7 @@ export function createLeaderSteps(member: () => Pick<GroupMember, "view" | "onVi
   };
   return {
     group,
+    hasTasks: (connector) => hasTasksOf(connector, member().view()),
     tasksStopped(connector, scope) {
       scope.enter(`waiting for the tasks of connector ${connector} to stop`);
       return tasksStopped(member(), connector, scope.signal);

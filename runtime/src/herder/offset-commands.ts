@@ -34,7 +34,7 @@ export interface OffsetCommandsOptions {
     "connectorType" | "alterSourceOffsets" | "sinkOffsets" | "sinkProgress" | "alterSinkOffsets"
   >;
   readonly catalog: () => Pick<Catalog, "connectorType">;
-  readonly steps: Pick<LeaderSteps, "asLeader" | "tasksStopped">;
+  readonly steps: Pick<LeaderSteps, "asLeader" | "hasTasks" | "tasksStopped">;
   /** Fences tasks of a source connector that may still be writing; needed where offsets are written in transactions. */
   readonly fence: (connector: string, scope: RequestScope) => Promise<void>;
 }
@@ -81,27 +81,38 @@ export function createOffsetCommands(options: OffsetCommandsOptions): OffsetComm
     return found;
   };
 
+  const modify = async (
+    name: string,
+    { entry, type }: Awaited<ReturnType<typeof find>>,
+    wanted: readonly RequestedOffset[] | null,
+    scope: RequestScope,
+  ): Promise<OffsetsMessage> => {
+    scope.enter(`modifying offsets for connector ${name}`);
+    const owner = { connector: name, config: entry.config };
+    const settled =
+      type === "source"
+        ? await changeSource(owner, wanted?.map(readSourceOffset) ?? null, scope)
+        : await pool
+            .alterSinkOffsets({ ...owner, offsets: wanted?.map(readSinkOffset) ?? null }, scope.signal)
+            .catch((error: unknown) => explain(name, wanted === null ? "reset" : "alter", error));
+    return { message: messageOf(settled, wanted === null ? "reset" : "altered") };
+  };
+
   const change = async (
     name: string,
     wanted: readonly RequestedOffset[] | null,
     scope: RequestScope,
   ): Promise<Outcome<OffsetsMessage>> => {
-    const checked = await steps.asLeader(name, scope, () => requireStopped(name, scope));
-    if (checked.kind === "forward") return checked;
-    // Its tasks may still be on their way out: the last commit of one must not undo what is written here.
-    await steps.tasksStopped(name, scope);
-    return await steps.asLeader(name, scope, async () => {
-      const { entry, type } = await requireStopped(name, scope);
-      scope.enter(`modifying offsets for connector ${name}`);
-      const owner = { connector: name, config: entry.config };
-      const settled =
-        type === "source"
-          ? await changeSource(owner, wanted?.map(readSourceOffset) ?? null, scope)
-          : await pool
-              .alterSinkOffsets({ ...owner, offsets: wanted?.map(readSinkOffset) ?? null }, scope.signal)
-              .catch((error: unknown) => explain(name, wanted === null ? "reset" : "alter", error));
-      return { message: messageOf(settled, wanted === null ? "reset" : "altered") };
-    });
+    for (;;) {
+      const outcome = await steps.asLeader(name, scope, async () => {
+        const found = await requireStopped(name, scope);
+        return steps.hasTasks(name) ? null : await modify(name, found, wanted, scope);
+      });
+      if (outcome.kind === "forward") return outcome;
+      if (outcome.value !== null) return { kind: "done", value: outcome.value };
+      // Its tasks are still on their way out: the last commit of one must not undo what is written here.
+      await steps.tasksStopped(name, scope);
+    }
   };
 
   return {

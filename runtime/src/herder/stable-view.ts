@@ -18,9 +18,17 @@ export function stableView(member: Viewed, signal: AbortSignal): Promise<StableV
 }
 
 /**
- * Resolves when no member of the group runs a task of the connector any more, nor is stopping one: what members were told to stop has stopped
- * once they have joined the next round. Only the leader can tell; anywhere else it resolves at once. Rejects when `signal` aborts before.
+ * Whether a member of the group runs a task of the connector, or is stopping one: what members were told to stop has stopped once they have
+ * joined the next round. Only the leader can tell; anywhere else it is false.
  */
+export function hasTasksOf(connector: string, { isLeader, members }: GroupView): boolean {
+  if (!isLeader) return false;
+  return members.some(({ assignment, leaving }) =>
+    [...assignment.tasks, ...(leaving?.tasks ?? [])].some((task) => task.connector === connector),
+  );
+}
+
+/** Resolves when no rebalance is running and {@link hasTasksOf} is false. Rejects when `signal` aborts before. */
 export async function tasksStopped(member: Viewed, connector: string, signal: AbortSignal): Promise<void> {
   const late = () =>
     new ConnectError(
@@ -58,11 +66,4 @@ function awaitView<T>(
 
 function asStable(view: GroupView): StableView | null {
   return view.rebalancing || view.leaderUrl === null ? null : { ...view, leaderUrl: view.leaderUrl };
-}
-
-function hasTasksOf(connector: string, { isLeader, members }: GroupView): boolean {
-  if (!isLeader) return false;
-  return members.some(({ assignment, leaving }) =>
-    [...assignment.tasks, ...(leaving?.tasks ?? [])].some((task) => task.connector === connector),
-  );
 }

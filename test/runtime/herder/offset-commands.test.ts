@@ -110,6 +110,60 @@ describe("createOffsetCommands", () => {
     assert.equal(stored.size, 1);
   });
 
+  it("waits again for a task that was started and told to stop while it came to its turn", async () => {
+    other(NOTHING, TASK);
+    let ended = false;
+    const reset = commands.resetOffsets(NAME, scope()).finally(() => {
+      ended = true;
+    });
+    await idle();
+    let turns = 0;
+    member.onConfirm = async () => {
+      turns += 1;
+      if (turns === 1) other(TASK);
+    };
+    other(NOTHING);
+    await idle();
+    assert.deepEqual([turns, ended], [1, false]);
+    stored = new Map([["a", { n: 2 }]]);
+    other(NOTHING, TASK);
+    await idle();
+    assert.equal(ended, false);
+    other(NOTHING);
+    assert.equal((await reset).kind, "done");
+    assert.equal(stored.size, 0);
+  });
+
+  it("keeps nobody waiting who waits for the same", async () => {
+    other(NOTHING, TASK);
+    const requests = Array.from({ length: 5 }, () => commands.resetOffsets(NAME, scope()));
+    await idle();
+    await configStore.putTargetState(NAME, "STARTED");
+    const refused = commands.resetOffsets(NAME, scope());
+    await assert.rejects(refused, { code: "bad-request" }, "it need not wait");
+    await configStore.putTargetState(NAME, "STOPPED");
+    other(NOTHING);
+    assert.deepEqual(
+      (await Promise.all(requests)).map(({ kind }) => kind),
+      Array.from({ length: 5 }, () => "done"),
+    );
+  });
+
+  it("looks anew at a connector that was made again under the same name", async () => {
+    other(NOTHING, TASK);
+    const reset = commands.resetOffsets(NAME, scope());
+    const later = commands.resetOffsets(NAME, scope());
+    await idle();
+    await configStore.removeConnector(NAME);
+    await configStore.putConnector(NAME, { "connector.class": "any" }, "STARTED");
+    other(NOTHING);
+    await assert.rejects(reset, { code: "bad-request" });
+    await assert.rejects(later, { code: "bad-request" });
+    await configStore.removeConnector(NAME);
+    await assert.rejects(commands.resetOffsets(NAME, scope()), { code: "not-found" });
+    assert.equal(stored.size, 1);
+  });
+
   it("says what it has waited for in vain", async () => {
     other(NOTHING, TASK);
     const request = scope(20);
