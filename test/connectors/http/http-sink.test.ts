@@ -156,6 +156,73 @@ describe("http sink", () => {
     }
   });
 
+  it("tells success from trouble that passes and from a refusal, as it is told", async () => {
+    const config = { "ignore.status.codes": "404,409-410", "retry.on.status.codes": "418" };
+    const rows = { 204: "taken", 404: "taken", 410: "taken", 418: "retried", 411: "refused", 503: "refused" } as const;
+    for (const [status, wanted] of Object.entries(rows)) {
+      const { sink, failure, close } = await deliver(
+        config,
+        [sinkRecord({ offset: 0n, value: json(0) })],
+        [(response) => answer(response, Number(status))],
+      );
+      const outcome = failure instanceof RetriableError ? "retried" : sink.errants.length === 1 ? "refused" : "taken";
+      assert.equal(outcome, wanted, status);
+      await close();
+    }
+  });
+
+  it("puts what it is told around the records of a batch", async () => {
+    const { server, close } = await deliver(
+      { "batch.max.size": "2", "batch.prefix": "", "batch.separator": "\\n", "batch.suffix": "\\n" },
+      [0, 1, 2].map((n) => sinkRecord({ offset: BigInt(n), value: json(n) })),
+    );
+    assert.deepEqual(
+      server.received.map(({ body }) => body),
+      ["0\n1\n", "2\n"],
+    );
+    await close();
+  });
+
+  it("says who it is by user and password, or by a token", async () => {
+    const basic = { "http.authorization.username": "me", "http.authorization.password": "s:c" };
+    const rows = [
+      [{ "http.authorization.type": "none" }, undefined],
+      [{ "http.authorization.type": "basic", ...basic }, `Basic ${Buffer.from("me:s:c").toString("base64")}`],
+      [{ "http.authorization.type": "bearer", "http.authorization.token": "t1" }, "Bearer t1"],
+    ] as const;
+    for (const [config, wanted] of rows) {
+      const { server, close } = await deliver(config, [sinkRecord({ offset: 0n, value: json(0) })]);
+      assert.deepEqual(
+        server.received.map(({ headers }) => headers.authorization),
+        [wanted],
+      );
+      await close();
+    }
+  });
+
+  it("gives the token endpoint its secret in the body where it wants it there", async () => {
+    const { server, close } = await deliver(
+      {
+        "http.authorization.type": "oauth2",
+        "oauth2.access.token.url": "SERVER/token",
+        "oauth2.client.id": "me",
+        "oauth2.client.secret": "s:c",
+        "oauth2.client.authorization.mode": "body",
+      },
+      [sinkRecord({ offset: 0n, value: json(0) })],
+      [(response) => answer(response, 200, JSON.stringify({ access_token: "t1" }))],
+    );
+    const [token, record] = server.received;
+    assert.equal(token?.headers.authorization, undefined);
+    assert.deepEqual(Object.fromEntries(new URLSearchParams(token?.body)), {
+      grant_type: "client_credentials",
+      client_id: "me",
+      client_secret: "s:c",
+    });
+    assert.equal(record?.headers.authorization, "Bearer t1");
+    await close();
+  });
+
   it("gets a token, keeps it, and gets a new one when it is refused", async () => {
     let issued = 0;
     const answering: Answering = (response, { url, body, headers }) => {

@@ -28,7 +28,8 @@ export async function openTestServer(answer: Answer): Promise<TestServer> {
   let server = await listen();
 
   async function listen(): Promise<Server> {
-    const created = createServer((request, response) => {
+    // A machine that stands still for seconds must not end connections that are about to be used again.
+    const created = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
       void take(request, response);
     });
     created.listen(port, "127.0.0.1");

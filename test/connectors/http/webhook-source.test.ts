@@ -104,6 +104,24 @@ describe("webhook source", () => {
     await source.close();
   });
 
+  it("checks signatures by the hash and in the header that it is told", async () => {
+    const { config, url } = await configOf({
+      "webhook.hmac.secret": SECRET,
+      "webhook.hmac.algorithm": "sha512",
+      "webhook.hmac.header": "X-Signature",
+    });
+    const source = await openSourceRun(webhookSource, { config });
+    const taking = source.take(1);
+    const refused = await retryRefused(() => post(url, "{}", { "x-hub-signature-256": sign("{}") }));
+    assert.equal(refused.status, 401);
+    assert.equal((await post(url, "{}", { "x-signature": sign("{}") })).status, 401);
+    const signature = createHmac("sha512", SECRET).update("{}").digest("hex");
+    const sending = post(url, "{}", { "x-signature": signature });
+    await source.acknowledge(await taking);
+    assert.equal((await sending).status, 200);
+    await source.close();
+  });
+
   it("answers 429 when too many wait, and 503 when the task stops", async () => {
     const { config, url } = await configOf({ "webhook.queue.max": "2" });
     const source = await openSourceRun(webhookSource, { config });

@@ -153,6 +153,32 @@ function recordsOf(dialect: QuerySourceOfDialect, server: () => SqlServer): void
     const records = await run.take(7);
     await run.close();
     assert.deepEqual(records.slice(0, 7).map(idOf), [1, 2, 3, 1, 2, 3, 1]);
+    const config = { mode: "bulk", "table.whitelist": "small", "query.suffix": "ORDER BY id DESC LIMIT 1" };
+    const last = await open(config);
+    assert.deepEqual((await last.take(2)).slice(0, 2).map(idOf), [3, 3]);
+    await last.close();
+  });
+
+  it("are of the kinds of tables and from the time that are asked for, and of none that is left out", async () => {
+    await database.run("CREATE SCHEMA picked");
+    for (const table of ["kept", "dropped"]) {
+      await database.run(`CREATE TABLE picked.${table} (id integer, at ${dialect.moment} NOT NULL)`);
+      await database.run(`INSERT INTO picked.${table} VALUES (1, '2020-01-01'), (2, '2020-01-03')`);
+    }
+    await database.run("CREATE VIEW picked.seen AS SELECT * FROM picked.kept");
+    const run = await open({
+      mode: "timestamp",
+      "timestamp.column.name": "at",
+      "timestamp.initial": String(Date.UTC(2020, 0, 2)),
+      [dialect.schemaPattern]: "picked",
+      "table.types": "TABLE,VIEW",
+      "table.exclude.list": ".*dropped",
+      "validate.non.null": "false",
+    });
+    const records = await run.take(2);
+    await run.close();
+    assert.deepEqual(records.map(({ topic }) => topic).toSorted(), ["db.kept", "db.seen"]);
+    assert.deepEqual(records.map(idOf), [2, 2]);
   });
 
   it("are many and large, and come whole and in order while the server waits for each batch", async () => {

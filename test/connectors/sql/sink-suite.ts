@@ -246,6 +246,20 @@ function tablesAndRows(dialect: SinkOfDialect, server: () => SqlServer): void {
     await sink.close();
   });
 
+  it("writes the key and the fields that are listed, and no others", async () => {
+    const sink = await open({
+      "auto.create": "true",
+      "table.name.format": "listed",
+      "insert.mode": "upsert",
+      "pk.mode": "record_key",
+      "fields.whitelist": "note",
+    });
+    const wide = structSchema({ note: OPTIONAL_STRING_SCHEMA, size: INT64_SCHEMA });
+    await sink.put([sinkRecord({ offset: 0n, key: key(1), value: createStruct(wide, { note: "x", size: 7n }) })]);
+    await sink.close();
+    assert.deepEqual(await database.rows("SELECT * FROM listed"), [{ id: 1, note: "x" }]);
+  });
+
   it("updates rows that are there, and takes schemaless records", async () => {
     await database.run(`CREATE TABLE stock (id integer PRIMARY KEY, amount numeric(10, 2), more ${dialect.json});
       INSERT INTO stock VALUES (1, 1, null)`);
