@@ -1,7 +1,7 @@
 import { existsSync, globSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type BuildOptions, build, type OutputFile } from "esbuild";
+import { type BuildOptions, build, type OutputFile, type Plugin } from "esbuild";
 import { repoRoot } from "./cache.ts";
 
 const OUT = "runtime/build";
@@ -13,6 +13,20 @@ export const WORKER_BUNDLE = { main: `${OUT}/main.js`, executor: `${OUT}/executo
 const ADDONS = ["@headrace/native", "lz4-napi", "snappy"];
 /** What plugins import from the executor that loads them: there must be one of each. */
 const SHARED = ["@headrace/sdk", "zod"];
+
+/**
+ * Node's own modules are required. An import of one reads all that it exports, so that Node loads what a few of them stand for, such as
+ * its HTTP client and WebSockets.
+ */
+const requiredBuiltins: Plugin = {
+  name: "required-builtins",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^node:/ }, ({ kind, path }) =>
+      kind === "import-statement" ? { path, namespace: "builtin" } : { path, external: true },
+    );
+    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({ contents: `module.exports = require("${path}");` }));
+  },
+};
 
 const OPTIONS = {
   absWorkingDir: repoRoot,
@@ -30,6 +44,7 @@ const OPTIONS = {
   },
   outdir: OUT,
   write: false,
+  plugins: [requiredBuiltins],
   metafile: true,
   logLevel: "warning",
 } as const satisfies BuildOptions;
