@@ -8,6 +8,7 @@ import { cacheDir, repoRoot } from "../cache.ts";
 import { withLock } from "../lock.ts";
 import { step } from "../progress.ts";
 import { aptInstall } from "./debian-packages.ts";
+import { changeLibrdkafka, LIBRDKAFKA_CHANGES } from "./librdkafka-changes.ts";
 import { hostPlatform, type Platform } from "./platform.ts";
 
 const run = promisify(execFile);
@@ -89,7 +90,7 @@ export async function buildLibrdkafka(platform: Platform = hostPlatform()): Prom
   const archives = await findArchives(found, platform);
   const version = await librdkafkaVersion();
   const features = found.map(({ name }) => name).join("-");
-  const fingerprint = createHash("sha256").update(JSON.stringify([archives, configureArgs(found)]));
+  const fingerprint = createHash("sha256").update(JSON.stringify([archives, configureArgs(found), LIBRDKAFKA_CHANGES]));
   const place = platform.sysroot === "" ? process.arch : platform.architecture;
   const key = [version, process.platform, place, features, fingerprint.digest("hex").slice(0, 8)].join("-");
   const target = join(cacheDir(), "librdkafka", key);
@@ -190,6 +191,7 @@ async function compile(how: {
   try {
     const sources = join(scratch, "sources");
     await cp(SOURCES, sources, { recursive: true });
+    await changeLibrdkafka(sources);
     // What pkg-config knows is about this machine.
     const cross = { CC: platform.cc.join(" "), CXX: platform.cxx.join(" "), PKG_CONFIG: "false" };
     const compilers = platform.sysroot === "" ? {} : cross;
