@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -188,9 +188,21 @@ describe("images", () => {
     }
   });
 
-  it("worker: moves records of a file through Kafka into another file, each once, and stops when it is asked", async () => {
+  /** Does to the worker's file system what the Dockerfile of docs/images.md does, with a package of ours. */
+  async function addByDockerfile({ built, image, root }: Unpacked, source: string): Promise<void> {
+    const docs = await readFile(join(repoRoot, "docs/images.md"), "utf8");
+    const [, dockerfile = ""] = /^```dockerfile\n(.*?)^```/ms.exec(docs) ?? [];
+    const [from, copy = "", user, ...more] = dockerfile.trim().split("\n");
+    assert.deepEqual([from, user, more], [`FROM ${built.reference}`, `USER ${image.config.config.User}`, []]);
+    const [, target = ""] = /^COPY --chown=1001:0 my-connector\/ (\/\S+)$/.exec(copy) ?? [];
+    assert.ok(target !== "", copy);
+    await cp(source, join(root, target), { recursive: true });
+  }
+
+  it("worker: moves records of a file through Kafka into another file, each once, with a connector that a Dockerfile has added, and stops when it is asked", async () => {
     const kafka = await sharedKafka();
     try {
+      await addByDockerfile(worker, join(repoRoot, "dev/e2e/plugin"));
       const { image, root, data } = worker;
       const name = uniqueName("image");
       const [port] = await freePorts(1);
@@ -201,6 +213,8 @@ describe("images", () => {
         listeners: `http://127.0.0.1:${port}`,
         "rest.advertised.host.name": "127.0.0.1",
         "rest.advertised.port": String(port),
+        // As the operator gives it to workers.
+        "plugin.path": "/opt/headrace/plugins",
       };
       const text = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
       await writeFile(join(data, "worker.properties"), text.join(""), { mode: 0o644 });
@@ -242,6 +256,11 @@ describe("images", () => {
         (await written()).split("\n").toSorted(),
         [...lines.map((line) => line.trimEnd()), ""].toSorted(),
       );
+      await put(`${name}-added`, { "connector.class": "beats", topic: `${name}-added` });
+      await eventually("the connector of the Dockerfile's package runs", async () => {
+        const response = await fetch(`${url}/connectors/${name}-added/status`, { signal: AbortSignal.timeout(60_000) });
+        return /"tasks":\[\{[^\]]*"state":"RUNNING"/.test(await response.text());
+      });
       assert.deepEqual(await process_.stop(60_000), { code: 0, signal: null });
     } finally {
       await kafka.stop();
