@@ -147,9 +147,8 @@ async function setUp(
   const gone = Promise.withResolvers<never>();
   rpc.closed.addEventListener("abort", () => gone.reject(rpc.closed.reason), { once: true });
   const known = await Promise.race([setup, gone.promise]);
-  const { features } = await inTime(
-    "did not take over the worker's configuration and its list of plugins",
-    (deadline) => rpc.call("setup", known, deadline),
+  const { features } = await inTime("did not take over the worker's configuration", (deadline) =>
+    rpc.call("setup", known, deadline),
   );
   return features;
 }
