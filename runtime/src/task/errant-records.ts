@@ -1,4 +1,4 @@
-import { type ErrantRecordReporter, NotReady, type SinkRecord } from "@headrace/sdk";
+import { type ErrantRecordReporter, NotReady, type SinkRecord, Utf8Text } from "@headrace/sdk";
 import { ConnectError } from "../errors.ts";
 import type { InboundBatch } from "../kafka/record-consumer.ts";
 import type { DeadLetters } from "./dead-letter.ts";
@@ -30,16 +30,21 @@ export function createErrantRecords(options: ErrantRecordsOptions): ErrantRecord
   const raw = new RawRecords();
   let failure: unknown = null;
 
-  /** A commit may follow at once, so there is no time to fetch a schema first: the task ends, and the record comes again. */
+  /**
+   * A commit may follow at once, so there is no time to fetch a schema first: the task ends, and the record comes again. So it does if its text
+   * was still the bytes of its batch, whose memory has other records by now: those of the batch that is delivered are always kept.
+   */
   function encodeNow(record: SinkRecord): RawRecord {
+    const { topic, partition, offset } = record.original;
+    const late = `Record ${topic}-${partition}@${offset} was reported long after its delivery`;
+    if (record.value instanceof Utf8Text) {
+      throw new Error(`${late}, and its text is gone: a sink that takes Utf8Text keeps value.decode() of such records`);
+    }
     try {
       return encode(record);
     } catch (error) {
       if (!(error instanceof NotReady)) throw error;
-      const { topic, partition, offset } = record.original;
-      throw new Error(
-        `Record ${topic}-${partition}@${offset} was reported long after its delivery, and its schema is not known any more`,
-      );
+      throw new Error(`${late}, and its schema is not known any more`);
     }
   }
 

@@ -194,10 +194,19 @@ export function compileSinkPipeline(parts: PipelineParts, takesUtf8Text = false)
     };
   }
 
+  let looked: { readonly batch: InboundBatch; readonly isText: boolean } | null = null;
+
+  /** Looks through a batch once, however many of its records fail. */
+  function isTextBatch(batch: InboundBatch): boolean {
+    if (textSchema === null) return false;
+    if (looked?.batch !== batch) looked = { batch, isText: isUtf8(batch.data) };
+    return looked.isText;
+  }
+
   return {
     run(batch, from, out) {
       const at: Position = { stage: "KEY_CONVERTER", plugin: parts.key.plugin };
-      const isText = textSchema !== null && isUtf8(batch.data);
+      const isText = isTextBatch(batch);
       let index = from;
       try {
         for (; index < batch.count; index += 1) {
@@ -208,6 +217,7 @@ export function compileSinkPipeline(parts: PipelineParts, takesUtf8Text = false)
           const sinkRecord = transformed === record ? record : toSinkRecord(transformed, record);
           out.push(WholeDouble.made === wholeDoubles ? sinkRecord : toPlainRecord(sinkRecord));
         }
+        looked = null;
         return null;
       } catch (error) {
         return { index, stage: at.stage, plugin: at.plugin, error };

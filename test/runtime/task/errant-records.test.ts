@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import type { SinkRecord } from "@headrace/sdk";
+import { type SinkRecord, Utf8Text } from "@headrace/sdk";
 import type { FailedRecord } from "#runtime/task/error-handler.ts";
 import type { RawRecord } from "#runtime/task/raw-record.ts";
 import { eventually } from "#support/eventually.ts";
+import { inboundBatch } from "#support/fake-record-consumer.ts";
 import { at, STRICT, setUpSink } from "#support/sink-run.ts";
 import { endTasks, runTask } from "#support/task-run.ts";
 
@@ -82,6 +83,35 @@ describe("errant records", () => {
     await eventually("the letter", () => letters.length === 1);
     assert.equal(String(letters[0]?.value), '{"a":1}');
     await run.runner.stop(1_000);
+  });
+
+  it("are never made of text whose memory holds other records by then: the task fails and they come again (invariant 2)", async () => {
+    const letters: string[] = [];
+    const kept: SinkRecord[] = [];
+    const long = Buffer.alloc(17 * 1024 * 1024);
+    const batches = [inboundBatch([at(0n, "first")]), inboundBatch([{ offset: 1n, value: long }])];
+    const sink = setUpSink({
+      takesUtf8Text: true,
+      policy: TOLERANT,
+      deadLetters: () => ({ store: async (raw) => void letters.push(String(raw.value)) }),
+      task: {
+        async put(records) {
+          kept.push(...records);
+          const [first] = kept;
+          if (kept.length < batches.length || first === undefined) return;
+          assert.ok(first.value instanceof Utf8Text);
+          batches[0]?.data.fill("?");
+          void sink.context().errantRecords?.report(first, new Error("refused later"));
+        },
+      },
+    });
+    const run = runTask(sink.body);
+    sink.assign(0);
+    for (const batch of batches) sink.consumer.push({ kind: "batch", batch });
+    await run.until("FAILED");
+    await run.runner.stop(1_000);
+    assert.deepEqual(letters, []);
+    assert.match(String(run.error()), /t-0@0 was reported long after its delivery/);
   });
 
   it("fail the task under tolerance none, even if it swallows the rejection, after they were logged", async () => {
