@@ -27,18 +27,24 @@ const DEFINITION = z.looseObject({
  */
 export async function loadPackage(manifest: PackageManifest): Promise<readonly PluginDefinition[]> {
   const url = `${pathToFileURL(manifest.entry).href}?headrace=${encodeURIComponent(manifest.fingerprint)}`;
-  let module: { readonly default?: unknown };
+  let exported: unknown;
   try {
-    module = await import(url);
+    exported = defaultOf(await import(url));
   } catch (cause) {
     const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
     throw new ConfigError(`${manifest.entry} cannot be loaded: ${reason}`, { cause });
   }
-  const exported = module.default;
   if (exported === undefined) throw new ConfigError(`${manifest.entry} has no default export`);
   const list: readonly unknown[] = Array.isArray(exported) ? exported : [exported];
   if (list.length === 0) throw new ConfigError(`${manifest.entry} exports no plugins`);
   return list.map((each, index) => toDefinition(each, `plugin ${index + 1} of ${manifest.entry}`, manifest.version));
+}
+
+/** A compiler's CommonJS has the default export as a property of what Node takes for it. */
+function defaultOf(module: { readonly default?: unknown }): unknown {
+  const exported = module.default;
+  const isCompiled = typeof exported === "object" && exported !== null && "__esModule" in exported;
+  return isCompiled && "default" in exported ? exported.default : exported;
 }
 
 /** Decoder: what a plugin's module exports. A definition without a version has its package's. */
@@ -68,17 +74,23 @@ export function toPackagedPlugin(definition: PluginDefinition): PackagedPlugin {
 /** What plugins may import without bringing it: the worker's own copies, so that there is one of each. */
 const SHARED = /^(@headrace\/sdk|zod)(\/|$)/;
 
-/** Lets plugins find `@headrace/sdk` (always the worker's) and zod (their own, if they have one). Call it once per process. */
+/**
+ * Lets plugins find `@headrace/sdk` (always the worker's) and zod (their own, if they have one), those that are CommonJS too: they get the
+ * modules that others import. Call it once per process.
+ */
 export function shareSdk(): void {
   registerHooks({
     resolve(specifier, context, next) {
       if (!SHARED.test(specifier)) return next(specifier, context);
-      const own = { ...context, parentURL: import.meta.url };
-      if (specifier.startsWith("@headrace/sdk")) return next(specifier, own);
+      const own = () =>
+        context.conditions?.includes("require")
+          ? { url: import.meta.resolve(specifier), shortCircuit: true }
+          : next(specifier, { ...context, parentURL: import.meta.url });
+      if (specifier.startsWith("@headrace/sdk")) return own();
       try {
         return next(specifier, context);
       } catch {
-        return next(specifier, own);
+        return own();
       }
     },
   });

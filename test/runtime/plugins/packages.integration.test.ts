@@ -89,6 +89,14 @@ describe("packages of plugins", () => {
     ]);
   });
 
+  it("may be CommonJS, and share the sdk and zod with those that are not", async () => {
+    cpSync(join(FIXTURES, "commonjs"), join(dir, "commonjs"), { recursive: true });
+    await inventory.scan(signal);
+    assert.deepEqual(inventory.broken(), []);
+    const rows = await validate({ name: "t", "connector.class": "commonjs", topics: "t", file: "f" });
+    assert.deepEqual(rows["file"]?.errors, []);
+  });
+
   it("that throw, hang, crash or export something else are told and hurt nobody", async () => {
     cpSync(join(FIXTURES, "broken"), dir, { recursive: true });
     await inventory.scan(signal);
