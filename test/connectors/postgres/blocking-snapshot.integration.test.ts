@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { SourceRecord, Value } from "@headrace/sdk";
-import { createMemoryOffsets, type SourceRun } from "@headrace/sdk/testing";
+import { createMemoryOffsets, type SourceRun, until } from "@headrace/sdk/testing";
 import { eventOf, type Plain, plain, streaming, withDatabase } from "./capture-run.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 
@@ -177,6 +177,65 @@ describe("blocking snapshots of PostgreSQL", { concurrency: 3 }, () => {
         assert.deepEqual(
           slots.map((row) => row["slot_name"]),
           [database.name],
+        );
+      },
+    ));
+
+  it("read a table that was rewritten, changed or dropped before its turn as it is then", () =>
+    withDatabase(
+      server,
+      `${SIGNALS} CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (id int PRIMARY KEY, n int);
+       CREATE TABLE c (id int PRIMARY KEY, n int, gone int); CREATE TABLE done (id int PRIMARY KEY, n int);
+       INSERT INTO a SELECT i, 0 FROM generate_series(1, 60) i; INSERT INTO b SELECT i, 0 FROM generate_series(1, 40) i;
+       INSERT INTO c SELECT i, 0 FROM generate_series(1, 40) i; INSERT INTO done SELECT i, 0 FROM generate_series(1, 40) i`,
+      async ({ query, open }) => {
+        const run = await open(CONFIG);
+        const copy = new Copy();
+        const first = run.take(1);
+        await streaming(run);
+        await query(execute(["public.(a|b|c|done)"]));
+        const records = await first;
+        for (const record of records) copy.apply(record);
+        await run.acknowledge(records);
+        await query(
+          "ALTER TABLE b ALTER n TYPE bigint USING n + 7; ALTER TABLE c DROP COLUMN gone; DROP TABLE done CASCADE",
+        );
+        await takeUntil(run, copy, () => lines(run, "tables were read by a blocking snapshot").length > 0);
+        assert.deepEqual(
+          ["a", "b", "c", "done"].map((table) => copy.count(table)),
+          [60, 40, 40, 0],
+        );
+        assert.equal(copy.rows.get("b 1"), 7);
+        assert.equal(lines(run, "it is not captured any more").length, 1);
+      },
+    ));
+
+  it("read a table as each of several signals wants it, also if one comes while another waits for its place", () =>
+    withDatabase(
+      server,
+      `${SIGNALS} CREATE TABLE a (id int PRIMARY KEY, n int); INSERT INTO a SELECT i, 0 FROM generate_series(1, 9) i`,
+      async ({ database, query, open }) => {
+        const run = await open(CONFIG);
+        const taking = run.take(1);
+        await streaming(run);
+        // The first snapshot waits for this transaction, and the others come before its place.
+        const other = await database.connect();
+        await other.run("BEGIN; SELECT pg_current_xact_id()");
+        const some = (filter: string) => execute(["public.a"], [{ "data-collection": "public.a", filter }]);
+        await query(some("id <= 3"));
+        await until(60_000, "a slot is waited for", async () => {
+          const [row] = await query(
+            "SELECT count(*)::int AS count FROM pg_replication_slots WHERE database = current_database()",
+          );
+          return row?.["count"] === 2;
+        });
+        await query(`BEGIN; ${some("id > 7")}; ${some("id > 8")}; COMMIT`);
+        await other.run("COMMIT");
+        const records = [...(await taking)];
+        while (records.length < 6) records.push(...(await run.take(1)));
+        assert.deepEqual(
+          records.map((record) => plain(eventOf(record)?.after)["id"]),
+          [1, 2, 3, 8, 9, 9],
         );
       },
     ));

@@ -186,6 +186,33 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
       },
     ));
 
+  it("wait for a table that is being rewritten, and read all of it then", () =>
+    withDatabase(
+      server,
+      `${SIGNALS} CREATE TABLE a (id int PRIMARY KEY, n int); INSERT INTO a SELECT i, 0 FROM generate_series(1, 60) i`,
+      async ({ database, query, open }) => {
+        const run = await open(CONFIG);
+        const copy = new Copy();
+        const first = run.take(1);
+        await streaming(run);
+        const other = await database.connect();
+        await other.run("BEGIN; ALTER TABLE a ALTER n TYPE bigint");
+        await query(execute("public.a"));
+        await until(60_000, "the table is waited for", async () => {
+          const [row] = await query(
+            "SELECT count(*)::int AS count FROM pg_locks WHERE NOT granted AND relation = 'a'::regclass",
+          );
+          return row?.["count"] === 1;
+        });
+        await other.run("COMMIT");
+        const records = await first;
+        copy.apply(records);
+        await run.acknowledge(records);
+        await takeUntil(run, copy, () => lines(run, "a table was read").length > 0);
+        assert.equal(copy.read.size, 60);
+      },
+    ));
+
   it("leave a table out whose condition cannot be evaluated, or is more than a condition, and go on", () =>
     withDatabase(
       server,

@@ -14,8 +14,8 @@ import {
   advanced,
   fromEntries,
   IDLE,
+  joined,
   type Progress,
-  queued,
   stopped,
   toEntries,
 } from "../../../connectors/postgres/src/incremental/progress.ts";
@@ -34,10 +34,8 @@ describe("signals", () => {
     assert.deepEqual(parseSignal("execute-snapshot", JSON.stringify(data)), {
       kind: "execute",
       blocking: false,
-      tables: [
-        { pattern: "public[.]a", filter: null },
-        { pattern: "public.b", filter: "n > 1" },
-      ],
+      patterns: ["public[.]a", "public.b"],
+      conditions: [{ pattern: "public.b", filter: "n > 1" }],
     });
     assert.deepEqual(parseSignal("stop-snapshot", null), { kind: "stop", patterns: [] });
     assert.deepEqual(parseSignal("pause-snapshot", "{}"), { kind: "pause" });
@@ -52,6 +50,12 @@ describe("signals", () => {
     ["stop-snapshot", '{"type":"blocking"}', /only incremental/],
     ["execute-snapshot", '{"data-collections":["a"],"surrogate-key":"x"}', /primary key/],
     ["execute-snapshot", '{"data-collections":["("]}', /./],
+    ["execute-snapshot", '{"data-collections":["a"],"additional-condition":"n > 1"}', /use additional-conditions/],
+    [
+      "execute-snapshot",
+      '{"data-collections":["a"],"additional-conditions":[{"data-collection":"(","filter":"n > 1"}]}',
+      /./,
+    ],
     ["execute-snapshot", "{", /JSON/],
     ["log", "{}", /message/],
     ["restart", "{}", /there are execute-snapshot/],
@@ -76,12 +80,9 @@ describe("progress of an incremental snapshot", () => {
     assert.throws(() => fromEntries({ incremental_snapshot_collections: "x" }), /leave them out/);
   });
 
-  it("takes tables once", () => {
-    const tables = queued(running, [table("b"), table("c"), table("c")]).tables;
-    assert.deepEqual(
-      tables.map(({ name }) => name),
-      ["a", "b", "c"],
-    );
+  it("takes tables once with the same condition", () => {
+    const some = { name: "b", filter: "n > 1" };
+    assert.deepEqual(joined(running.tables, [table("b"), some, table("c")]), [...running.tables, some, table("c")]);
   });
 
   it("goes on with the next table when one is done or stopped, and ends with the last", () => {

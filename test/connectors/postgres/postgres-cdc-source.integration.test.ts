@@ -137,6 +137,22 @@ describe("change capture from PostgreSQL", () => {
         },
       ));
 
+    it("of a first reading are those of a table that was rewritten before its turn too", () =>
+      withDatabase(
+        server,
+        `CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (id int PRIMARY KEY, n int); CREATE TABLE c (id int PRIMARY KEY);
+         INSERT INTO a SELECT i, 0 FROM generate_series(1, 60) i; INSERT INTO b SELECT i, 0 FROM generate_series(1, 40) i`,
+        async ({ query, open }) => {
+          const run = await open({ "max.batch.size": "25" });
+          const records = [...(await run.take(1))];
+          await run.acknowledge(records);
+          await query("ALTER TABLE b ALTER n TYPE bigint; DROP TABLE c");
+          records.push(...(await takeSnapshot(run, 100 - records.length)));
+          const ofTable = (table: string) => records.filter((record) => record.topic === `db.public.${table}`).length;
+          assert.deepEqual(["a", "b"].map(ofTable), [60, 40]);
+        },
+      ));
+
     it("are acknowledged to PostgreSQL only when Kafka has them", () =>
       withDatabase(
         server,

@@ -6,7 +6,7 @@ import { createSlot } from "../capture/replication.ts";
 import { type Settings, selectOverride } from "../capture/settings.ts";
 import { createSnapshot, importView, labelled, type Snapshot } from "../capture/snapshot.ts";
 import { quote, withAbortOfAll } from "../connection.ts";
-import { fromCollections, type QueuedTable, toCollections } from "../incremental/progress.ts";
+import { fromCollections, joined, type QueuedTable, toCollections } from "../incremental/progress.ts";
 import { isConditionsFault } from "../signals/signals.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 
@@ -31,7 +31,8 @@ interface Reading {
   readonly point: bigint;
   readonly readers: readonly Client[];
   readonly snapshot: Snapshot;
-  readonly names: ReadonlySet<string>;
+  /** What is read, each table once; what else is wanted of it is read at another place. */
+  readonly tables: readonly QueuedTable[];
   /** The last record so far, which may be the last of all. */
   held: SourceRecord | null;
 }
@@ -77,10 +78,9 @@ export class BlockingSnapshot {
     return this.#tables.length === 0 ? {} : { [ENTRY]: toCollections(this.#tables) };
   }
 
-  /** More tables to be read; of one that is queued already the newer condition counts. */
+  /** More tables to be read. */
   queue(tables: readonly QueuedTable[]): void {
-    const byName = new Map([...this.#tables, ...tables].map((table) => [table.name, table]));
-    this.#tables = [...byName.values()];
+    this.#tables = joined(this.#tables, tables);
   }
 
   /** The connections are gone: what was not read to its end is read again. */
@@ -114,31 +114,32 @@ export class BlockingSnapshot {
     const { settings, types, log, now, open, close } = this.#options;
     // PostgreSQL itself tells what a slot's beginning sees. One of a task that was killed may be there for a while.
     const name = `${settings["slot.name"].slice(0, 40)}_blocking_${randomBytes(6).toString("hex")}`;
+    const wanted = [...new Map(this.#tables.toReversed().map((table) => [table.name, table])).values()].toReversed();
     const replication = await open(signal, true);
     const { snapshot: exported, start } = await createSlot(replication, { name, temporary: true }, signal);
     const readers: Client[] = [];
-    for (let index = 0; index < Math.min(settings["snapshot.max.threads"], this.#tables.length); index += 1)
+    for (let index = 0; index < Math.min(settings["snapshot.max.threads"], wanted.length); index += 1)
       readers.push(await open(signal));
     const tables = await withAbortOfAll(readers, signal, async () => {
       for (const reader of readers) await importView(reader, exported);
       const [first] = readers;
-      return first === undefined ? [] : await this.#find(first);
+      return first === undefined ? [] : await this.#find(first, wanted);
     });
     await close(replication);
-    const filters = new Map(this.#tables.map((table) => [table.name, table.filter]));
+    const filters = new Map(wanted.map((table) => [table.name, table.filter]));
     const rowsOf = (table: TableId) => {
       const filter = filters.get(nameOf(table)) ?? null;
       return filter === null ? selectOverride(settings, nameOf(table)) : toSelect(table, filter);
     };
     const view = { database, lsn: start, micros: BigInt(now()) * 1_000n, done: { snapshot: "done" } };
     const snapshot = createSnapshot({ settings, types, view, tables, rowsOf, clients: readers, now });
-    this.#reading = { point: start, readers, snapshot, names: new Set(filters.keys()), held: null };
+    this.#reading = { point: start, readers, snapshot, tables: wanted, held: null };
     log.info({ tables: tables.map(nameOf) }, "tables are read by a blocking snapshot");
   }
 
-  async #find(client: Client): Promise<readonly TableId[]> {
+  async #find(client: Client, wanted: readonly QueuedTable[]): Promise<readonly TableId[]> {
     const all = await listPublished(client, this.#options.settings);
-    return this.#tables.flatMap(({ name }) => {
+    return wanted.flatMap(({ name }) => {
       const found = all.find((table) => nameOf(table) === name);
       if (found !== undefined) return [found];
       const reason = "it is not captured any more";
@@ -155,30 +156,35 @@ export class BlockingSnapshot {
       const batch = await withAbortOfAll(reading.readers, signal, () => reading.snapshot.next(limit));
       const records = reading.held === null ? [...batch.records] : [reading.held, ...batch.records];
       const last = records.pop() ?? null;
-      for (const record of records) this.#give(record, give);
+      for (const record of records) this.#give(reading, record, give);
       reading.held = last;
       if (!batch.done) return;
-      this.#tables = this.#tables.filter(({ name }) => !reading.names.has(name));
+      this.#tables = this.#tables.filter((table) => !reading.tables.includes(table));
       if (last !== null) give(labelled(last, "last"));
-      this.#options.log.info({ tables: [...reading.names] }, "tables were read by a blocking snapshot");
+      this.#options.log.info(
+        { tables: reading.tables.map(({ name }) => name) },
+        "tables were read by a blocking snapshot",
+      );
     } catch (error) {
-      if (!this.#leavesOut(reading.snapshot.failed(), error)) throw error;
+      if (!this.#leavesOut(reading, error)) throw error;
     }
     this.#reading = null;
     await Promise.all(reading.readers.map(this.#options.close));
   }
 
-  #give(record: SourceRecord, give: (row: ReadRow) => void): void {
+  #give(reading: Reading, record: SourceRecord, give: (row: ReadRow) => void): void {
     if (record.sourceOffset["snapshot"] === "done") {
       const table = record.sourcePartition["table"];
-      this.#tables = this.#tables.filter(({ name }) => name !== table);
+      const done = reading.tables.find(({ name }) => name === table);
+      this.#tables = this.#tables.filter((each) => each !== done);
     }
     give(record);
   }
 
   /** A statement that a signal has given will never be another one: its table is left out, and the others are read at another place. */
-  #leavesOut(table: TableId | null, error: unknown): boolean {
-    const found = table === null ? undefined : this.#tables.find(({ name }) => name === nameOf(table));
+  #leavesOut({ snapshot, tables }: Reading, error: unknown): boolean {
+    const table = snapshot.failed();
+    const found = table === null ? undefined : tables.find(({ name }) => name === nameOf(table));
     if (found === undefined || found.filter === null || !isConditionsFault(error)) return false;
     const reason = `its condition cannot be evaluated: ${error instanceof Error ? error.message : String(error)}`;
     this.#options.log.warn({ table: found.name, reason }, "not read by the blocking snapshot");

@@ -1,6 +1,6 @@
 import { ConfigError, RetriableError } from "@headrace/sdk";
 import type { Client } from "pg";
-import { close, connect, quote, toRetriable, withAbort } from "../connection.ts";
+import { close, connect, quote, sqlState, toRetriable, withAbort } from "../connection.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import { columnOf } from "./column.ts";
 import { rewritesOf, rewritingOf } from "./column-rewrite.ts";
@@ -172,6 +172,40 @@ export async function selectStatement(client: Client, id: TableId, rows: string 
     rows === null ? `${isRoot ? "" : "ONLY "}${quote(schema)}.${quote(table)}` : `(${rows}) AS headrace_rows`;
   return `SELECT ${names.join(", ")} FROM ${source}`;
 }
+
+/**
+ * Runs what reads a table in a transaction whose view may be older than the table. Throws RetriableError if the table was changed since, so that it is
+ * to be read by another view: of a table that was rewritten (ALTER TABLE … TYPE, TRUNCATE) PostgreSQL shows an older view no row. `isPlain`: the statement
+ * is {@link selectStatement}'s alone, so that names that are not there have been.
+ */
+export async function whileUnchanged<T>(
+  client: Client,
+  { oid, schema, table }: TableId,
+  isPlain: boolean,
+  read: () => Promise<T>,
+): Promise<T> {
+  const changed = (cause?: unknown) =>
+    new RetriableError(`table ${schema}.${table} has changed since its reading began: it is read as it is now`, {
+      cause,
+    });
+  let result: T;
+  try {
+    result = await read();
+  } catch (error) {
+    throw isPlain && NOT_THERE.test(sqlState(error) ?? "") ? changed(error) : error;
+  }
+  // What has read holds a lock, with which nobody rewrites the table; the function, unlike the catalog's rows, tells of now.
+  const { rows } = await client.query(
+    `SELECT FROM pg_class WHERE (oid = $1::oid OR oid IN (SELECT relid FROM pg_partition_tree($1::oid)))
+     AND relkind = 'r' AND relfilenode <> pg_relation_filenode(oid)`,
+    [oid],
+  );
+  if (rows.length > 0) throw changed();
+  return result;
+}
+
+/** No such table, no such column. */
+const NOT_THERE = /^42(P01|703)$/;
 
 /** What the server says of the slot. */
 export interface Slot {

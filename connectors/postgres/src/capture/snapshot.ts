@@ -4,7 +4,7 @@ import type { Client, QueryArrayConfig } from "pg";
 import type { OneStatement } from "../connection.ts";
 import { AS_TEXT } from "../types/as-text.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
-import { describeTable, selectStatement, type TableId } from "./database.ts";
+import { describeTable, selectStatement, type TableId, whileUnchanged } from "./database.ts";
 import { type ChangeSource, envelope } from "./envelope.ts";
 import type { Row } from "./pgoutput.ts";
 import type { Settings } from "./settings.ts";
@@ -69,13 +69,14 @@ export function createSnapshot(options: SnapshotOptions): Snapshot {
 
   async function begin(client: Client, id: TableId): Promise<Reading> {
     const table = await describeTable(client, types, settings, id);
-    const statement = await selectStatement(client, id, options.rowsOf(id));
+    const rows = options.rowsOf(id);
+    const statement = await selectStatement(client, id, rows);
     // PostgreSQL takes no second statement behind it then, whoever has given the first.
     const declare: OneStatement = {
       text: `DECLARE ${CURSOR} NO SCROLL CURSOR FOR ${statement}`,
       queryMode: "extended",
     };
-    await client.query(declare);
+    await whileUnchanged(client, id, rows === null, () => client.query(declare));
     return { id, table, held: null, given: 0 };
   }
 

@@ -1,5 +1,5 @@
 import type { Client, QueryArrayConfig } from "pg";
-import { describeTable, selectStatement, type TableId } from "../capture/database.ts";
+import { describeTable, selectStatement, type TableId, whileUnchanged } from "../capture/database.ts";
 import { OWN_MESSAGES } from "../capture/filter.ts";
 import { parseLsn } from "../capture/lsn.ts";
 import type { Row } from "../capture/pgoutput.ts";
@@ -23,7 +23,7 @@ export interface Chunk {
   readonly until: bigint;
 }
 
-/** Reads the next rows of a table, up to the greatest key; null: it has no primary key, or is gone. */
+/** Reads the next rows of a table, up to the greatest key; null: it has no primary key, or is gone. Throws RetriableError if it changes meanwhile. */
 export async function readChunk(
   client: Client,
   { types, settings }: { readonly types: TypeCatalog; readonly settings: Settings },
@@ -41,8 +41,11 @@ export async function readChunk(
     return null;
   }
   const statement = await selectStatement(client, id);
-  const end = greatest ?? (await readGreatest(client, key, statement, filter));
-  const rows = end === null ? [] : await readRows(client, { key, statement, filter, last, end }, settings);
+  const { end, rows } = await whileUnchanged(client, id, filter === null, async () => {
+    const end = greatest ?? (await readGreatest(client, key, statement, filter));
+    const rows = end === null ? [] : await readRows(client, { key, statement, filter, last, end }, settings);
+    return { end, rows };
+  });
   await client.query("COMMIT");
   // Its commit is flushed, and with it all that lies before: the stream is going to pass it.
   const { rows: marks } = await client.query<{ lsn: string }>(

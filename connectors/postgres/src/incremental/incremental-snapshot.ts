@@ -10,7 +10,7 @@ import { type CapturedTable, keyOf, shownRow } from "../capture/table.ts";
 import { isConditionsFault } from "../signals/signals.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
-import { advanced, IDLE, type Progress, type QueuedTable, queued, stopped, toEntries } from "./progress.ts";
+import { advanced, IDLE, joined, type Progress, type QueuedTable, stopped, toEntries } from "./progress.ts";
 import { type ChunkRow, SeenTransactions, Window } from "./window.ts";
 
 export interface IncrementalOptions {
@@ -111,9 +111,9 @@ export class IncrementalSnapshot {
     }
   }
 
-  /** More tables to be read. */
+  /** More tables to be read, behind those that are. One that is under way with the same condition is left as it is. */
   queue(tables: readonly QueuedTable[]): void {
-    this.#set(queued(this.#progress, tables));
+    this.#set({ ...this.#progress, tables: joined(this.#progress.tables, tables) });
   }
 
   /** Tables that one of the patterns matches are not to be read any more; without patterns none are. */

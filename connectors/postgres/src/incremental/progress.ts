@@ -22,11 +22,11 @@ export interface Progress {
 /** Nothing is to be read. */
 export const IDLE: Progress = { tables: [], last: null, greatest: null, paused: false };
 
-/** More tables to be read, behind those that are. One that is under way already is left as it is. */
-export function queued(progress: Progress, tables: readonly QueuedTable[]): Progress {
-  const known = new Set(progress.tables.map(({ name }) => name));
-  const added = tables.filter(({ name }, index) => !known.has(name) && names(tables).indexOf(name) === index);
-  return { ...progress, tables: [...progress.tables, ...added] };
+/** More tables behind others, none twice with the same condition. */
+export function joined(tables: readonly QueuedTable[], more: readonly QueuedTable[]): readonly QueuedTable[] {
+  const isNew = (table: QueuedTable) =>
+    !tables.some(({ name, filter }) => name === table.name && filter === table.filter);
+  return [...tables, ...more.filter(isNew)];
 }
 
 /** Without the tables that one of the patterns matches; without patterns nothing is left. */
@@ -48,10 +48,6 @@ export function advanced(progress: Progress): Progress {
 
 function pausedAs({ paused }: Progress): Pick<Progress, "paused"> {
   return { paused };
-}
-
-function names(tables: readonly QueuedTable[]): readonly string[] {
-  return tables.map(({ name }) => name);
 }
 
 /** A list of tables in an offset, in Debezium's form. */

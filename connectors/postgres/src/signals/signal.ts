@@ -1,17 +1,23 @@
 import { config } from "@headrace/sdk";
 import { z } from "zod";
 
-/** A table that is to be read, and which of its rows. */
-export interface WantedTable {
+/** Which rows of some tables are to be read. */
+export interface Condition {
   /** `schema.table`, or a regular expression for such names. */
   readonly pattern: string;
-  /** A condition in SQL, or, of a blocking snapshot, a whole SELECT; null: all rows. */
-  readonly filter: string | null;
+  /** A condition in SQL, or, of a blocking snapshot, a whole SELECT. */
+  readonly filter: string;
 }
 
 /** What a row of the signal table asks for. Source: Debezium 3.4, "Sending signals to a Debezium connector". */
 export type Signal =
-  | { readonly kind: "execute"; readonly blocking: boolean; readonly tables: readonly WantedTable[] }
+  /** The first condition for a table counts; without one all of its rows are read. */
+  | {
+      readonly kind: "execute";
+      readonly blocking: boolean;
+      readonly patterns: readonly string[];
+      readonly conditions: readonly Condition[];
+    }
   /** No patterns: everything. */
   | { readonly kind: "stop"; readonly patterns: readonly string[] }
   | { readonly kind: "pause" }
@@ -32,6 +38,9 @@ const EXECUTE = z.looseObject({
     .regex(/^(incremental|blocking)$/i, "snapshots are incremental or blocking")
     .default("incremental"),
   "additional-conditions": z.array(z.looseObject({ "data-collection": z.string(), filter: z.string() })).default([]),
+  "additional-condition": z
+    .undefined({ error: "additional-condition is not there any more: use additional-conditions" })
+    .optional(),
   "surrogate-key": z
     .undefined({ error: "surrogate-key is not there: tables are read by their primary key" })
     .optional(),
@@ -75,11 +84,13 @@ export function parseSignal(type: string, data: string | null): Signal {
 
 function execute(wanted: z.output<typeof EXECUTE>): Signal {
   const conditions = wanted["additional-conditions"];
-  const tables = patternsOf(wanted["data-collections"]).map((pattern) => {
-    const condition = conditions.find(({ "data-collection": name }) => name === pattern);
-    return { pattern, filter: condition?.filter ?? null };
-  });
-  return { kind: "execute", blocking: /^blocking$/i.test(wanted.type), tables };
+  patternsOf(conditions.map(({ "data-collection": pattern }) => pattern));
+  return {
+    kind: "execute",
+    blocking: /^blocking$/i.test(wanted.type),
+    patterns: patternsOf(wanted["data-collections"]),
+    conditions: conditions.map(({ "data-collection": pattern, filter }) => ({ pattern, filter })),
+  };
 }
 
 /** Throws for what is no regular expression. */

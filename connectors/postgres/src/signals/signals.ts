@@ -5,7 +5,7 @@ import type { Row } from "../capture/pgoutput.ts";
 import type { Settings } from "../capture/settings.ts";
 import { sqlState } from "../connection.ts";
 import type { QueuedTable } from "../incremental/progress.ts";
-import { parseSignal, type WantedTable } from "./signal.ts";
+import { parseSignal, type Signal } from "./signal.ts";
 
 /** What reads tables when it is asked. */
 export interface Queue {
@@ -33,7 +33,8 @@ export class Signals {
     const signal = parseSignal(type ?? "", data);
     switch (signal.kind) {
       case "execute": {
-        const tables = await this.#find(id, signal.tables, client);
+        const tables = await this.#find(id, signal, client);
+        if (tables === null) return false;
         const kind = signal.blocking ? "a blocking snapshot" : "an incremental snapshot";
         log.info({ signal: id, tables: tables.map(({ name }) => name) }, `${kind} was asked for`);
         (signal.blocking ? blocking : incremental).queue(tables);
@@ -62,15 +63,34 @@ export class Signals {
     }
   }
 
-  async #find(id: string | null, wanted: readonly WantedTable[], client: Client): Promise<readonly QueuedTable[]> {
+  /** null: it cannot be done as it is asked for. */
+  async #find(
+    id: string | null,
+    { patterns, conditions }: Extract<Signal, { readonly kind: "execute" }>,
+    client: Client,
+  ): Promise<readonly QueuedTable[] | null> {
     const { settings, log } = this.#options;
     const all = (await listPublished(client, settings)).map(nameOf);
-    return wanted.flatMap(({ pattern, filter }) => {
+    const matching = (pattern: string) => {
       const expression = config.fullMatch(pattern);
-      const matching = all.filter((name) => expression.test(name));
-      if (matching.length === 0) log.warn({ signal: id, table: pattern }, "no captured table has this name");
-      return matching.map((name) => ({ name, filter }));
-    });
+      return all.filter((name) => expression.test(name));
+    };
+    for (const pattern of patterns) {
+      if (matching(pattern).length === 0) log.warn({ signal: id, table: pattern }, "no captured table has this name");
+    }
+    const names = new Set(patterns.flatMap(matching));
+    const filters = new Map<string, string>();
+    for (const { pattern, filter } of conditions) {
+      const meant = matching(pattern).filter((name) => names.has(name));
+      // Of what it is meant for all rows would be read.
+      if (meant.length === 0 && !patterns.includes(pattern)) {
+        const reason = `additional-conditions: ${pattern} is none of the tables that are to be read`;
+        log.warn({ signal: id, reason }, "a signal cannot be followed");
+        return null;
+      }
+      for (const name of meant) if (!filters.has(name)) filters.set(name, filter);
+    }
+    return [...names].map((name) => ({ name, filter: filters.get(name) ?? null }));
   }
 }
 
