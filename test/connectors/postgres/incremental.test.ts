@@ -244,6 +244,7 @@ describe("Follower", () => {
       const parts = {
         settings,
         types,
+        log,
         database: "d",
         stream,
         changes,

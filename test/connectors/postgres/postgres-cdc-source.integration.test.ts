@@ -419,6 +419,31 @@ describe("change capture from PostgreSQL", () => {
         },
       ));
 
+    it("have key columns that are left out otherwise; the log warns of what deletions do not know, and of signals that cannot come", () =>
+      withDatabase(
+        server,
+        `CREATE TABLE a (id int PRIMARY KEY, region text NOT NULL, n int); CREATE TABLE signals (id text, type text, data text);
+         CREATE PUBLICATION dbz_publication FOR TABLE a`,
+        async ({ query, open }) => {
+          const run = await open({
+            "snapshot.mode": "no_data",
+            "column.include.list": "public.a.n",
+            "message.key.columns": "public.(a|b):region",
+            "signal.data.collection": "public.signals",
+          });
+          const taking = run.take(1);
+          await streaming(run);
+          await query("INSERT INTO a VALUES (1, 'x', 2)");
+          const [record] = await taking;
+          assert.deepEqual(plain(record?.key?.value), { region: "x" });
+          for (const text of ["keys of deletions will be others", "no signal will come"])
+            assert.ok(
+              run.log.lines.some((line) => line.includes(text)),
+              text,
+            );
+        },
+      ));
+
     it("of heartbeats let PostgreSQL forget what is of no interest", () =>
       withDatabase(
         server,

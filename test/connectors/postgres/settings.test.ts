@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseRewrite, rewritesOf, rewritingOf } from "../../../connectors/postgres/src/capture/column-rewrite.ts";
-import { messageKeyOf, parseMessageKeys } from "../../../connectors/postgres/src/capture/message-key.ts";
+import {
+  messageKeyOf,
+  parseMessageKeys,
+  unknownToDeletions,
+} from "../../../connectors/postgres/src/capture/message-key.ts";
 import { parseIdentityRule } from "../../../connectors/postgres/src/capture/replica-identity.ts";
 import { SETTINGS, withoutEffect } from "../../../connectors/postgres/src/capture/settings.ts";
 
@@ -53,6 +57,9 @@ describe("the configuration of change capture", () => {
       "errors.max.retries": "3",
       "table.includelist": "public.a",
       "driver.socketTimeout": "3",
+      "tombstone.on.delete": "false",
+      "decimal.handling": "string",
+      "provide.transaction.meta.data": "true",
     };
     const config = {
       ...BASE,
@@ -118,6 +125,18 @@ describe("message.key.columns", () => {
     assert.deepEqual(messageKeyOf(keys, "other.b", ["id", "y"]), ["id"]);
     assert.equal(messageKeyOf(keys, "public.c", ["id"]), null);
     assert.equal(messageKeyOf(keys, "public.a", ["id"]), null);
+  });
+  it("takes alternatives of tables and columns as such", () => {
+    const either = parseMessageKeys("public.a|public.b:id|n") ?? [];
+    for (const table of ["public.a", "public.b"])
+      assert.deepEqual(messageKeyOf(either, table, ["id", "n"]), ["id", "n"]);
+    assert.equal(messageKeyOf(either, "public.c", ["id"]), null);
+  });
+  it("tells of columns that a deletion does not know", () => {
+    const column = (name: string, isKey: boolean) => ({ name, isKey, type: 25, modifier: -1 });
+    const columns = [column("id", true), column("n", false)];
+    assert.deepEqual(unknownToDeletions(["n", "id"], columns), ["n"]);
+    assert.deepEqual(unknownToDeletions(null, columns), []);
   });
   it("may be empty, and nothing else that names no column", () => {
     assert.deepEqual(parseMessageKeys(""), []);

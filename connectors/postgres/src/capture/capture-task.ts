@@ -21,7 +21,7 @@ import { isRead } from "./filter.ts";
 import { Follower } from "./follower.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { fromStreamOffset, isUnfinishedReading, type StreamPosition, toStreamOffset } from "./offset.ts";
-import { ensurePublication, ensureReplicaIdentities } from "./publication.ts";
+import { ensurePublication, ensureReplicaIdentities, isPublished } from "./publication.ts";
 import { createSlot, openStream, type ReplicationStream } from "./replication.ts";
 import { Retention } from "./retention.ts";
 import { type Settings, selectOverride, withoutEffect } from "./settings.ts";
@@ -143,6 +143,11 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       retention.saw(server.end);
       await ensurePublication(control, settings);
       await ensureReplicaIdentities(control, settings);
+      const table = settings["signal.data.collection"];
+      if (table !== "" && !(await isPublished(control, settings, table))) {
+        const publication = settings["publication.name"];
+        context.log.warn({ table, publication }, "no signal will come: the publication does not have their table");
+      }
       const name = settings["slot.name"];
       const slot = await readSlot(control, name);
       const mode = settings["snapshot.mode"];
@@ -249,6 +254,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     const follower = new Follower({
       settings,
       types,
+      log: context.log,
       database,
       stream,
       changes,

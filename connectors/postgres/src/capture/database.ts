@@ -143,10 +143,12 @@ export async function describeRelation(
     const rewriting = rewritingOf(facets, rewrites);
     return { name, index, column, keyPlace, required: (fact?.required ?? false) || keyPlace >= 0, rewriting };
   });
+  const names = columns.map(({ name }) => name);
+  const messageKey = messageKeyOf(settings["message.key.columns"], `${schema}.${table}`, names);
   const captured = columns.filter(
-    ({ name, keyPlace }) => keyPlace >= 0 || isColumnCaptured(settings, schema, table, name),
+    ({ name, keyPlace }) =>
+      keyPlace >= 0 || messageKey?.includes(name) || isColumnCaptured(settings, schema, table, name),
   );
-  const names = captured.map(({ name }) => name);
   const prefix = settings["topic.prefix"];
   return createTable({
     prefix,
@@ -154,7 +156,7 @@ export async function describeRelation(
     schema,
     table,
     columns: captured,
-    messageKey: messageKeyOf(settings["message.key.columns"], `${schema}.${table}`, names),
+    messageKey,
   });
 }
 

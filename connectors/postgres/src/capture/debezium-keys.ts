@@ -109,7 +109,7 @@ function reasons(reason: string, keys: readonly string[]): Record<string, string
 
 /** Keys of a connector for PostgreSQL begin so, whether or not there are such. */
 const OWN =
-  /^(column|custom|database|datatype|driver|heartbeat|incremental|message|money|notification|openlineage|publication|publish|replica|schema|signal|skip|skipped|slot|snapshot|status|table|tombstones)\.|^topic\.(?!creation\.)/;
+  /^(binary|column|custom|database|datatype|decimal|driver|heartbeat|hstore|incremental|interval|max|message|money|notification|openlineage|plugin|poll|provide|publication|publish|replica|schema|signal|skip|skipped|slot|snapshot|status|table|time|tombstones?|unavailable)\.|^topic\.(?!creation\.)/;
 
 /** A key that is not followed. */
 export interface UnusedKey {

@@ -1,4 +1,4 @@
-import type { SourceRecord } from "@headrace/sdk";
+import type { SourceRecord, SourceTaskContext } from "@headrace/sdk";
 import type { Client } from "pg";
 import type { BlockingSnapshot } from "../blocking/blocking-snapshot.ts";
 import type { IncrementalSnapshot } from "../incremental/incremental-snapshot.ts";
@@ -8,7 +8,8 @@ import type { Changes } from "./changes.ts";
 import { describeRelation } from "./database.ts";
 import { isCaptured } from "./filter.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import type { Message } from "./pgoutput.ts";
+import { unknownToDeletions } from "./message-key.ts";
+import type { Message, Relation } from "./pgoutput.ts";
 import type { Frame, ReplicationStream } from "./replication.ts";
 import type { Retention } from "./retention.ts";
 import type { Settings } from "./settings.ts";
@@ -16,6 +17,7 @@ import type { Settings } from "./settings.ts";
 export interface FollowerOptions {
   readonly settings: Settings;
   readonly types: TypeCatalog;
+  readonly log: SourceTaskContext["log"];
   readonly database: string;
   readonly stream: ReplicationStream;
   readonly changes: Changes;
@@ -104,14 +106,9 @@ export class Follower {
   async #take(lsn: bigint, message: Message): Promise<number> {
     const { changes, incremental, signals, control, retention, push } = this.#options;
     switch (message.kind) {
-      case "relation": {
-        const { settings, types } = this.#options;
-        const { schema, table, id } = message.relation;
-        if (settings["signal.data.collection"] === `${schema}.${table}`) this.#signalRelation = id;
-        const isOne = isCaptured(settings, schema, table);
-        changes.setTable(id, isOne ? await describeRelation(control, types, settings, message.relation) : null);
+      case "relation":
+        await this.#describe(message.relation);
         return 0;
-      }
       case "begin":
         incremental.passed(message.xid);
         break;
@@ -130,6 +127,19 @@ export class Follower {
     if (message.kind === "commit") return records.length + this.#passed(message.endLsn);
     if (message.kind === "message" && !message.transactional) return records.length + this.#passed(lsn);
     return records.length;
+  }
+
+  async #describe(relation: Relation): Promise<void> {
+    const { settings, types, log, changes, control } = this.#options;
+    const { schema, table, id, columns } = relation;
+    if (settings["signal.data.collection"] === `${schema}.${table}`) this.#signalRelation = id;
+    const isOne = isCaptured(settings, schema, table);
+    const described = isOne ? await describeRelation(control, types, settings, relation) : null;
+    changes.setTable(id, described);
+    const unknown = unknownToDeletions(described?.messageKey ?? null, columns);
+    if (unknown.length === 0) return;
+    const reason = "deletions do not have these columns of message.key.columns: give the table REPLICA IDENTITY FULL";
+    log.warn({ table: `${schema}.${table}`, columns: unknown, reason }, "keys of deletions will be others");
   }
 
   /** Between transactions: all up to this place was given, or is of no interest. */

@@ -1,4 +1,5 @@
 import { config } from "@headrace/sdk";
+import type { RelationColumn } from "./pgoutput.ts";
 
 /** A column that is to be in the keys of a table's records. */
 export interface KeyColumnPattern {
@@ -17,7 +18,7 @@ export function parseMessageKeys(text: string): readonly KeyColumnPattern[] | nu
     if (tables === undefined || columns === undefined) return null;
     for (const column of columns.split(",")) {
       try {
-        patterns.push({ column: config.fullMatch(`${tables.trim()}.${column.trim()}`) });
+        patterns.push({ column: config.fullMatch(`(?:${tables.trim()})[.](?:${column.trim()})`) });
       } catch {
         return null;
       }
@@ -34,4 +35,13 @@ export function messageKeyOf(
 ): readonly string[] | null {
   const wanted = patterns.flatMap(({ column }) => columns.filter((name) => column.test(`${table}.${name}`)));
   return wanted.length === 0 ? null : [...new Set(wanted)];
+}
+
+/** The columns of a key that the replica identity does not have: deletions, and updates that change the key, do not know them. */
+export function unknownToDeletions(
+  messageKey: readonly string[] | null,
+  columns: readonly RelationColumn[],
+): readonly string[] {
+  const known = new Set(columns.filter(({ isKey }) => isKey).map(({ name }) => name));
+  return (messageKey ?? []).filter((name) => !known.has(name));
 }

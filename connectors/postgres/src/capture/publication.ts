@@ -32,6 +32,15 @@ export async function ensurePublication(client: Client, settings: Settings): Pro
   }
 }
 
+/** Whether rows of a table, as `schema.table`, come by the stream. */
+export async function isPublished(client: Client, settings: Settings, table: string): Promise<boolean> {
+  const { rows } = await client.query(
+    "SELECT FROM pg_publication_tables WHERE pubname = $1 AND schemaname || '.' || tablename = $2",
+    [settings["publication.name"], table],
+  );
+  return rows.length > 0;
+}
+
 const CURRENT = `
   SELECT relreplident AS kind, (SELECT relname FROM pg_index i JOIN pg_class x ON x.oid = indexrelid WHERE indrelid = c.oid AND indisreplident) AS index
   FROM pg_class c WHERE oid = $1::oid`;
