@@ -30,7 +30,7 @@ export interface ApiCallerOptions {
   /** Called right before everything that writes; throws if we may not write any more. */
   readonly fence?: () => void;
   readonly observe?: CallObserver;
-  /** Told of the time in which the API server works on a call. */
+  /** Told of the time in which the API server works on a call, and of that for which it asks to be left alone. */
   readonly waiting?: <R>(wait: () => Promise<R>) => Promise<R>;
 }
 
@@ -86,7 +86,7 @@ export function createApiCaller(options: ApiCallerOptions): ApiCaller {
         const delayMs =
           turnedAwayMs(error) ?? (error.code === "too-many-requests" ? backOffMs(BUSY, failures, random) : null);
         if (delayMs === null || performance.now() + delayMs >= endsAt) throw error;
-        await sleep(delayMs, undefined, { signal });
+        await waiting(() => sleep(delayMs, undefined, { signal }));
       }
     }
   }
