@@ -17,5 +17,8 @@ export function toApplied(objects: unknown, nowMs: number): Applied {
 
 /** Whether what is to be applied was just so applied a moment ago. */
 export function isFresh(last: Applied | null, wanted: Applied): boolean {
-  return last?.digest === wanted.digest && wanted.atMs - last.atMs < FRESH_MS;
+  if (last?.digest !== wanted.digest) return false;
+  const ageMs = wanted.atMs - last.atMs;
+  // A clock that was set back tells nothing.
+  return ageMs >= 0 && ageMs < FRESH_MS;
 }
