@@ -292,7 +292,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
     const memory = memoryOf(resource);
     const seen = observe(stores, key);
-    if (resource.status?.conditions === undefined && !memory.announced) {
+    if (resource.status?.observedGeneration === undefined && !memory.announced) {
       memory.announced = true;
       await announce(resource, seen, signal);
       return retryAfter(0);
@@ -323,7 +323,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     return noLaterThan(lookAgain(outcome, { isUntold, isUnready: pods.some((pod) => !pod.ready) }), writableInMs);
   };
 
-  /** Without a status it would count as done by kstatus's rules: that it is not is said before anything else. */
+  /** Without a status it would count as done by kstatus's rules, or as paused: that it is not is said before anything else. */
   async function announce(connect: KafkaConnect, { pods }: ObservedCluster, signal: AbortSignal): Promise<void> {
     const nothing = { plugins: undefined, warnings: [], lostBecause: null } as const;
     const status = toClusterStatus({ connect, findings: { kind: "new" }, pods, ...nothing, nowMs: now() });

@@ -84,6 +84,19 @@ describe("createClusterReconcile", () => {
     });
   }
 
+  it("says so of one, too, that was made paused and is not paused any more", async () => {
+    const { metadata, ...rest } = kafkaConnect();
+    const annotations = { "headrace.dev/pause-reconciliation": "true" };
+    kube.put(KafkaConnects, { ...rest, metadata: { ...metadata, annotations } });
+    const reconcile = start();
+    await reconcile(KEY, signal);
+    const paused = kube.find(KafkaConnects, KEY) ?? assert.fail();
+    assert.equal(kstatusOf(paused), "Failed");
+    kube.put(KafkaConnects, { ...paused, metadata: { ...paused.metadata, annotations: {} } });
+    await reconcile(KEY, signal);
+    assert.equal(kstatusOf(kube.find(KafkaConnects, KEY) ?? assert.fail()), "InProgress");
+  });
+
   it("applies a StatefulSet again only if it, or what is wanted, has changed", async () => {
     const reconcile = start();
     for (let step = 0; step < 6; step += 1) await reconcile(KEY, signal);
