@@ -141,12 +141,17 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     return memory.children.digest === last?.digest;
   }
 
-  /** The StatefulSet, unless nobody has changed it since it was applied just so a moment ago. */
-  async function applyWorkload(wanted: StatefulSet, { seen, memory }: Subject, signal: AbortSignal): Promise<void> {
+  /** Applies the StatefulSet, unless nobody has changed it since it was applied just so a moment ago; answers it as it is then. */
+  async function applyWorkload(
+    wanted: StatefulSet,
+    { seen, memory }: Subject,
+    signal: AbortSignal,
+  ): Promise<StatefulSet | undefined> {
     const generation = seen.statefulSet?.metadata.generation;
-    if (isFresh(memory.workload, toApplied([wanted, generation], now()))) return;
-    const { metadata } = await kube.apply(StatefulSets, wanted, signal);
-    memory.workload = toApplied([wanted, metadata.generation], now());
+    if (isFresh(memory.workload, toApplied([wanted, generation], now()))) return seen.statefulSet;
+    const after = await kube.apply(StatefulSets, wanted, signal);
+    memory.workload = toApplied([wanted, after.metadata.generation], now());
+    return after;
   }
 
   async function drain(cluster: ObjectKey, pod: WorkerPod, signal: AbortSignal): Promise<void> {
@@ -211,15 +216,17 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 
     const { replicas, drain: leaving } = planScale({ pods, current, wanted, group, drains, nowMs: now() });
     for (const pod of leaving) await drain(cluster, pod, signal);
-    if (template !== null) await applyWorkload(buildStatefulSet(resource, template, replicas), subject, signal);
-    else if (replicas !== current) {
+    let workload = statefulSet;
+    if (template !== null) {
+      workload = await applyWorkload(buildStatefulSet(resource, template, replicas), subject, signal);
+    } else if (replicas !== current) {
       const name = workloadName(cluster.name);
       await kube.patch(StatefulSets, { ...cluster, name }, { spec: { replicas } }, signal);
     }
 
-    await resizePods(
+    const resizing = await resizePods(
       { ...deps, pods: stores.pods },
-      { connect: resource, statefulSet, resized: memory.resized },
+      { connect: resource, statefulSet: workload, resized: memory.resized },
       signal,
     );
 
@@ -239,7 +246,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       }
     }
     const { target, change, diagnosis } = aim;
-    return { findings: { kind: "applied", revision, replicas, roll, target, change, diagnosis }, outcome };
+    return { findings: { kind: "applied", revision, replicas, roll, resizing, target, change, diagnosis }, outcome };
   }
 
   /** Removes ConfigMaps of older revisions once no pod can need them. */

@@ -65,13 +65,16 @@ export interface ResizeSubject {
 /** Pods by uid, with the version that resizing each of them has made: until the watch tells of it, the pod that is known is a former one. */
 export type Resized = Map<string, string>;
 
-/** Changes the resources of running workers in place, once; a worker of which that is not possible is replaced. */
+/**
+ * Changes the resources of running workers in place, once; a worker of which that is not possible is replaced. Answers which worker does not
+ * have them yet, without a full stop; null if all have.
+ */
 export async function resizePods(
   { kube, pods, events }: ResizeDeps,
   { connect, statefulSet, resized }: ResizeSubject,
   signal: AbortSignal,
-): Promise<void> {
-  if (!isResizedInPlace(connect)) return;
+): Promise<string | null> {
+  if (!isResizedInPlace(connect)) return null;
   const { namespace = "", name: cluster } = connect.metadata;
   const container = containerName(cluster);
   const template = statefulSet?.spec?.template;
@@ -111,12 +114,16 @@ export async function resizePods(
 
   const own = podsOf(pods, { namespace, name: cluster });
   for (const uid of resized.keys()) if (own.every(({ metadata }) => metadata.uid !== uid)) resized.delete(uid);
+  const pending: string[] = [];
   for (const pod of own) {
-    const { deletionTimestamp, annotations, uid = "", resourceVersion } = pod.metadata;
-    if (isOlder(resourceVersion, resized.get(uid) ?? "")) continue;
+    const { name, deletionTimestamp, annotations, uid = "", resourceVersion } = pod.metadata;
     if (deletionTimestamp !== undefined || annotations?.[REVISION_ANNOTATION] !== revision) continue;
-    const step = planResize(pod, container, { wanted, patient });
+    const isTold = isOlder(resourceVersion, resized.get(uid) ?? "");
+    const step: Resize = isTold ? { kind: "none" } : planResize(pod, container, { wanted, patient });
     if (step.kind === "resize") await resize(pod);
     if (step.kind === "replace") await replace(pod, step.why);
+    if (step.kind === "wait") pending.push(`${name} waits until its node has room for its new resources`);
+    else if (isTold || step.kind !== "none") pending.push(`${name} is being given its new resources`);
   }
+  return pending[0] ?? null;
 }

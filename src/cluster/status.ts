@@ -24,6 +24,8 @@ export type ClusterFindings =
       /** Number of pods that the StatefulSet is asked for now. */
       readonly replicas: number;
       readonly roll: RollAction;
+      /** Which worker does not have its new resources yet, without a full stop; null if all have them. */
+      readonly resizing: string | null;
       readonly target: Target;
       /** What the new revision changes, in words; "" if nothing is being changed. */
       readonly change: string;
@@ -77,7 +79,7 @@ function assess({ connect, findings, pods, lostBecause }: ClusterStatusInputs): 
 
 function assessWorkers(
   wanted: number,
-  { revision, replicas, roll, target, change, diagnosis }: Extract<ClusterFindings, { kind: "applied" }>,
+  { revision, replicas, roll, resizing, target, change, diagnosis }: Extract<ClusterFindings, { kind: "applied" }>,
   { pods, lostBecause }: Pick<ClusterStatusInputs, "pods" | "lostBecause">,
 ): Assessment {
   if (replicas > wanted || pods.length > wanted) {
@@ -103,6 +105,7 @@ function assessWorkers(
   if (ready < wanted) {
     return reconciling("WorkersNotReady", `${ready} of ${wanted} workers are ready${whyNotReady(pods, diagnosis)}.`);
   }
+  if (resizing !== null) return reconciling("Resizing", `${resizing}.`);
   if (lostBecause !== null) {
     return reconciling(
       "WorkersUnreachable",

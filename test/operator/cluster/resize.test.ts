@@ -64,10 +64,12 @@ describe("resizePods", () => {
       return resizePods(deps, { connect, statefulSet, resized }, AbortSignal.timeout(60_000));
     };
     const times = () => kube.events.filter(({ reason }) => reason === "Resized").length;
-    await resize([before], "100m");
-    await resize([before], "100m");
+    const pending = /^my-connect-connect-0 is being given its new resources$/;
+    assert.match((await resize([before], "100m")) ?? "", pending);
+    assert.match((await resize([before], "100m")) ?? "", pending);
     assert.equal(times(), 1);
-    await resize(kube.all(Pods), "200m");
+    assert.equal(await resize(kube.all(Pods), "100m"), null);
+    assert.match((await resize(kube.all(Pods), "200m")) ?? "", pending);
     assert.equal(times(), 2);
   });
 });

@@ -68,6 +68,21 @@ describe("wishes for a running cluster", () => {
     kube.put(KafkaConnects, { ...current, metadata, spec: { ...current.spec, ...spec } });
   }
 
+  /** From now on: each status that says that the present generation is ready before `isDone`. */
+  function watchReadiness(isDone: () => boolean): () => readonly unknown[] {
+    const early: unknown[] = [];
+    const from = (kube.find(KafkaConnects, KEY)?.metadata.generation ?? 0) + 1;
+    const unsubscribe = kube.store(KafkaConnects).onChange(({ current }) => {
+      const { observedGeneration = 0, conditions } = current?.status ?? {};
+      const ready = conditions?.find(({ type }) => type === "Ready")?.status;
+      if (observedGeneration >= from && ready === "True" && !isDone()) early.push(current?.status);
+    });
+    return () => {
+      unsubscribe();
+      return early;
+    };
+  }
+
   /** Drained workers give their work away at once. */
   function obeyDrains(): true {
     const drained = new Set(
@@ -145,10 +160,13 @@ describe("wishes for a running cluster", () => {
     await eventually("both pods are others", () => obeyDrains() && sets.deleted.length === 2 && uids().length === 2);
     await until("Ready", "True");
     const before = uids();
+    const early = watchReadiness(() => limits().every((limit) => limit === "2Gi"));
     const limits = () => kube.all(Pods).map(({ spec }) => spec?.containers[0]?.resources?.limits?.["memory"]);
     change({ resources: { limits: { memory: "2Gi" } } });
     await eventually("both are larger", () => limits().every((limit) => limit === "2Gi"));
+    await until("Ready", "True");
     assert.deepEqual(uids(), before);
+    assert.deepEqual(early(), []);
     kube.failNext("resize", "invalid", "memory limits cannot be decreased");
     change({ resources: small });
     await eventually("one is another one", () => obeyDrains() && sets.deleted.length === 3 && uids().length === 2);
