@@ -104,6 +104,7 @@ describe("columns that are rewritten", () => {
   it("are of types of characters, and not shorter anyway", () => {
     const truncate = "column.truncate.to.4.chars";
     assert.equal(rewritten(truncate, "1", null, "int4"), undefined);
+    assert.equal(rewritten(truncate, "secret", null, "citext"), "secr");
     assert.equal(rewritten(truncate, "abcd", 4, "varchar"), undefined);
   });
 

@@ -167,6 +167,8 @@ export class BlockingSnapshot {
       );
     } catch (error) {
       if (!this.#leavesOut(reading, error)) throw error;
+      // Perhaps the last of its table, which is not to be read again then.
+      if (reading.held !== null) this.#give(reading, reading.held, give);
     }
     this.#reading = null;
     await Promise.all(reading.readers.map(this.#options.close));

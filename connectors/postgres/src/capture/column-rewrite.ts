@@ -56,7 +56,7 @@ export interface Rewriting {
 }
 
 /** Types whose values can be rewritten: those of characters. */
-const TEXTS = ["text", "varchar", "bpchar", "name"];
+const TEXTS = ["text", "varchar", "bpchar", "name", "citext"];
 
 /**
  * What becomes of a column by the first of the rewrites for it; null: its values are left as they are, as all of other types are. `length` is
