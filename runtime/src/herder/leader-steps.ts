@@ -23,7 +23,7 @@ export interface LeaderSteps {
   asLeader<T>(connector: string, scope: RequestScope, step: () => Promise<T>): Promise<Outcome<T>>;
   /** Whether somebody runs a task of this connector, or is stopping one; false where only the leader can tell. */
   hasTasks(connector: string): boolean;
-  /** Waits until no rebalance is running and {@link hasTasks} is false; holds up no other step. */
+  /** Waits until {@link hasTasks} is false; holds up no other step. */
   tasksStopped(connector: string, scope: RequestScope): Promise<void>;
 }
 

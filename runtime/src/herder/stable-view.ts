@@ -28,7 +28,7 @@ export function hasTasksOf(connector: string, { isLeader, members }: GroupView):
   );
 }
 
-/** Resolves when no rebalance is running and {@link hasTasksOf} is false. Rejects when `signal` aborts before. */
+/** Resolves when {@link hasTasksOf} is false. Rejects when `signal` aborts before. */
 export async function tasksStopped(member: Viewed, connector: string, signal: AbortSignal): Promise<void> {
   const late = () =>
     new ConnectError(
@@ -36,7 +36,7 @@ export async function tasksStopped(member: Viewed, connector: string, signal: Ab
       `Tasks of connector ${connector} are still running or stopping, so that their last commits could undo a change of its offsets. ` +
         "Repeat the request; if that does not help, restart the workers that they run on.",
     );
-  const pick = (view: GroupView) => (asStable(view) === null || hasTasksOf(connector, view) ? null : view);
+  const pick = (view: GroupView) => (hasTasksOf(connector, view) ? null : view);
   await awaitView(member, { pick, late }, signal);
 }
 

@@ -175,6 +175,18 @@ describe("createOffsetCommands", () => {
     assert.equal(stored.size, 1);
   });
 
+  it("says that a rebalance has lasted, if its tasks have stopped", async () => {
+    other(NOTHING, TASK);
+    const late = new AbortController();
+    const reset = commands.resetOffsets(NAME, { ...scope(), signal: late.signal });
+    await idle();
+    member.change({ rebalancing: true });
+    other(NOTHING);
+    late.abort();
+    await assert.rejects(reset, { code: "rebalance" });
+    assert.equal(stored.size, 1);
+  });
+
   it("leaves it to a new leader", async () => {
     other(TASK);
     const reset = commands.resetOffsets(NAME, scope());
