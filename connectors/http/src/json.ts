@@ -1,3 +1,9 @@
+import { exactInteger, type Json, parseExactJson } from "@headrace/sdk";
+
+/** Parses JSON as schemaless data: integers keep all their digits, beyond 2^53 as `bigint`; other numbers are doubles. Throws DataError. */
+export const parseJson = (text: string, what: string): Json<number | bigint> =>
+  parseExactJson(text, what, (source, value) => exactInteger(source, value) ?? value);
+
 /** What lies at a path of field names in a value; undefined if there is nothing. */
 export function at(value: unknown, path: readonly string[]): unknown {
   let found = value;

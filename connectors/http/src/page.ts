@@ -1,5 +1,5 @@
 import { DataError, type Value } from "@headrace/sdk";
-import { at } from "./json.ts";
+import { at, parseJson } from "./json.ts";
 import type { Answer } from "./request.ts";
 
 /** One answer, taken apart. */
@@ -28,12 +28,7 @@ export interface PageRules {
 
 /** Takes an answer apart. Throws DataError if it is not what the rules say. */
 export function readPage(answer: Pick<Answer, "text" | "headers">, rules: PageRules): Page {
-  let body: unknown;
-  try {
-    body = JSON.parse(answer.text);
-  } catch (cause) {
-    throw new DataError("the answer is not JSON", { cause });
-  }
+  const body = parseJson(answer.text, "the answer");
   const found = at(body, rules.recordsPath);
   if (found === undefined || found === null) {
     throw new DataError(`the answer has nothing at http.response.records.path (${rules.recordsPath.join(".")})`);
@@ -68,7 +63,7 @@ export function nextLink(header: string | null, base: string): string | null {
 
 function textOf(found: unknown): string | null {
   if (typeof found === "string") return found === "" ? null : found;
-  return typeof found === "number" || typeof found === "boolean" ? String(found) : null;
+  return typeof found === "number" || typeof found === "bigint" || typeof found === "boolean" ? String(found) : null;
 }
 
 /** Decoder: parsed JSON is schemaless data. */

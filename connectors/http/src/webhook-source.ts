@@ -1,5 +1,14 @@
-import { config, defineSource, RetriableError, reportLag, type SourceRecord, type Value } from "@headrace/sdk";
+import {
+  config,
+  DataError,
+  defineSource,
+  RetriableError,
+  reportLag,
+  type SourceRecord,
+  type Value,
+} from "@headrace/sdk";
 import { z } from "zod";
+import { parseJson } from "./json.ts";
 import { createWebhookServer, type Delivery } from "./webhook-server.ts";
 
 const CONFIG = z.object({
@@ -107,7 +116,7 @@ export const webhookSource = defineSource({
     function toBody(body: Buffer): Value {
       if (format === "bytes") return body;
       const text = body.toString("utf8");
-      return format === "text" ? text : JSON.parse(text);
+      return format === "text" ? text : parseJson(text, "the body");
     }
 
     return {
@@ -136,9 +145,10 @@ export const webhookSource = defineSource({
 
 function isJson(body: Buffer): boolean {
   try {
-    JSON.parse(body.toString("utf8"));
+    parseJson(body.toString("utf8"), "the body");
     return true;
-  } catch {
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
     return false;
   }
 }

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { httpSource } from "@headrace/http";
-import { createMemoryOffsets, openSourceRun, sourceAcceptance } from "@headrace/sdk/testing";
-import { openTestServer } from "./test-server.ts";
+import { createMemoryOffsets, openSourceRun, type SourceRun, sourceAcceptance } from "@headrace/sdk/testing";
+import { openTestServer, type TestServer } from "./test-server.ts";
 
 /** Ways to page; each server has a list that grows, and gives four items a page. */
 const WAYS = {
@@ -128,5 +128,157 @@ describe("http source without pages", () => {
     assert.ok(server.received.some(({ headers }) => headers["if-none-match"] !== undefined));
     await second.close();
     await system.close();
+  });
+});
+
+describe("http source and its server", () => {
+  type Answering = Parameters<typeof openTestServer>[0];
+
+  /** Runs the source on a server that answers so. */
+  async function withServer(
+    answer: Answering,
+    config: Record<string, string>,
+    use: (tools: { readonly source: SourceRun; readonly server: TestServer }) => Promise<void>,
+  ): Promise<void> {
+    const server = await openTestServer(answer);
+    const source = await openSourceRun(httpSource, {
+      config: { "http.url": `${server.url}/items`, topic: "t", "poll.interval.ms": "20", ...configAt(config, server) },
+    });
+    try {
+      await use({ source, server });
+    } finally {
+      await source.close();
+      await server.close();
+    }
+  }
+  const configAt = (config: Record<string, string>, { url }: TestServer) =>
+    Object.fromEntries(Object.entries(config).map(([key, value]) => [key, value.replace("SERVER", url)]));
+
+  it("keeps every digit of integers, in values, keys and cursors", () => {
+    const pages = new Map([
+      ["0", '[{"id":9007199254740992},{"id":9007199254740993,"part":0.5}]'],
+      ["9007199254740993", '[{"id":9007199254740995}]'],
+    ]);
+    return withServer(
+      ({ url }, response) => {
+        response.end(pages.get(new URL(url, "http://h").searchParams.get("after") ?? "") ?? "[]");
+      },
+      {
+        "http.url": "SERVER/items?after=${cursor}",
+        pagination: "record",
+        "http.cursor.path": "id",
+        "http.cursor.initial": "0",
+        "http.record.key.path": "id",
+      },
+      async ({ source }) => {
+        const records = await source.take(3);
+        assert.deepEqual(
+          records.map(({ key, value }) => [key?.value, value.value]),
+          [
+            [9007199254740992n, { id: 9007199254740992n }],
+            [9007199254740993n, { id: 9007199254740993n, part: 0.5 }],
+            [9007199254740995n, { id: 9007199254740995n }],
+          ],
+        );
+        assert.equal(records.at(-1)?.sourceOffset["cursor"], "9007199254740995");
+      },
+    );
+  });
+
+  it("does not ask again before the time that Retry-After names", () => {
+    const askedAt: number[] = [];
+    return withServer(
+      (_, response) => {
+        askedAt.push(performance.now());
+        if (askedAt.length === 1) response.writeHead(429, { "retry-after": "1" }).end();
+        else response.end("[1]");
+      },
+      {},
+      async ({ source }) => {
+        assert.deepEqual(
+          (await source.take(1)).map(({ value }) => value.value),
+          [1],
+        );
+        assert.equal(source.retries(), 1);
+        const [refusedAt = 0, againAt = 0] = askedAt;
+        assert.ok(againAt - refusedAt >= 990, `asked again after ${againAt - refusedAt} ms`);
+      },
+    );
+  });
+
+  it("fails of a refusal that is not to be retried", () =>
+    withServer(
+      (_, response) => void response.writeHead(404).end("no such list"),
+      {},
+      async ({ source }) => {
+        await assert.rejects(source.take(1), /GET http:\/\/127\.0\.0\.1:\d+\/items answered 404: no such list/);
+      },
+    ));
+
+  it("sends its credentials with each request, and asks for a new token when one is refused", async () => {
+    const basic = `Basic ${Buffer.from("me:secret").toString("base64")}`;
+    const rows: readonly (readonly [Record<string, string>, readonly string[]])[] = [
+      [{ "http.authorization.type": "bearer", "http.authorization.token": "t0" }, ["Bearer t0"]],
+      [
+        {
+          "http.authorization.type": "basic",
+          "http.authorization.username": "me",
+          "http.authorization.password": "secret",
+        },
+        [basic],
+      ],
+      [
+        {
+          "http.authorization.type": "oauth2",
+          "oauth2.access.token.url": "SERVER/token",
+          "oauth2.client.id": "id",
+          "oauth2.client.secret": "s",
+        },
+        ["Bearer t1", "Bearer t2"],
+      ],
+    ];
+    for (const [config, wanted] of rows) {
+      let tokens = 0;
+      await withServer(
+        ({ url, headers }, response) => {
+          if (url === "/token") {
+            tokens += 1;
+            return void response.end(JSON.stringify({ access_token: `t${tokens}` }));
+          }
+          // The server forgets the first token.
+          const fine = headers.authorization === wanted.at(-1);
+          response.writeHead(fine ? 200 : 401).end("[1]");
+        },
+        config,
+        async ({ source, server }) => {
+          await source.take(1);
+          const asked = server.received.filter(({ url }) => url === "/items");
+          assert.deepEqual(
+            asked.slice(0, wanted.length).map(({ headers }) => headers.authorization),
+            wanted,
+          );
+        },
+      );
+    }
+  });
+
+  it("follows rel=next on its own server, and sends nothing to another one", async () => {
+    const other = await openTestServer((_, response) => response.end("[3]"));
+    await withServer(
+      ({ url }, response) => {
+        const next = url === "/items" ? "/more" : `${other.url}/steal`;
+        response.writeHead(200, { link: `<${next}>; rel="next"` }).end(url === "/items" ? "[1]" : "[2]");
+      },
+      { pagination: "link", "http.authorization.type": "bearer", "http.authorization.token": "t0" },
+      async ({ source }) => {
+        assert.deepEqual(
+          (await source.take(1)).map(({ value }) => value.value),
+          [1],
+        );
+        await assert.rejects(source.take(1), /the next page is on another server/);
+        assert.deepEqual(other.received, []);
+      },
+    );
+    await other.close();
   });
 });

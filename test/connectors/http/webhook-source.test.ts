@@ -87,6 +87,21 @@ describe("webhook source", () => {
     await source.close();
   });
 
+  it("keeps every digit of integers", async () => {
+    const { config, url } = await configOf();
+    const source = await openSourceRun(webhookSource, { config });
+    const taking = source.take(1);
+    const sending = retryRefused(() => post(url, '{"id":9007199254740993,"ids":[-18446744073709551617,1],"part":0.5}'));
+    const records = await taking;
+    assert.deepEqual(
+      records.map(({ value }) => value.value),
+      [{ id: 9007199254740993n, ids: [-18446744073709551617n, 1], part: 0.5 }],
+    );
+    await source.acknowledge(records);
+    assert.equal((await sending).status, 200);
+    await source.close();
+  });
+
   it("refuses what is not signed, too large, no JSON, or elsewhere", async () => {
     const { config, url } = await configOf({ "webhook.hmac.secret": SECRET, "webhook.max.body.bytes": "20" });
     const source = await openSourceRun(webhookSource, { config });
