@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repoRoot } from "../cache.ts";
 import { writeGenerated } from "../generated-files.ts";
@@ -7,4 +8,6 @@ import { readCustomizations, toArgoConfig } from "./argocd-config.ts";
 const ARGOCD = join(repoRoot, "examples/gitops/argocd");
 const GROUP = "headrace.dev";
 const customizations = readCustomizations(join(ARGOCD, "resource_customizations", GROUP));
-writeGenerated(ARGOCD, new Map([["argocd-cm.yaml", toArgoConfig(GROUP, customizations)]]), { all: false });
+const applicationHealth = readFileSync(join(ARGOCD, "application-health.lua"), "utf8");
+const config = toArgoConfig({ group: GROUP, customizations, applicationHealth });
+writeGenerated(ARGOCD, new Map([["argocd-cm.yaml", config]]), { all: false });

@@ -3,7 +3,7 @@ import { globSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { evaluate } from "@marcbachmann/cel-js";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
 import { readCustomizations, readManifest } from "#dev/gitops/argocd-config.ts";
@@ -46,6 +46,13 @@ const ARGO: Readonly<Record<Kstatus, readonly string[]>> = {
 };
 const SEEN = join(repoRoot, "test/packaging/argocd/states");
 
+/** Of all Kustomizations of the example. */
+const fluxExpressions = globSync("flux/*.yaml", { cwd: GITOPS }).flatMap((file) =>
+  parseAllDocuments(readFileSync(join(GITOPS, file), "utf8")).flatMap((document) =>
+    FluxExpressions.parse(document.toJS().spec?.healthCheckExprs ?? []),
+  ),
+);
+
 const customizations = readCustomizations(join(GITOPS, "argocd/resource_customizations", GROUP));
 
 describe("Argo CD and Flux, on resources as they were on a cluster", () => {
@@ -56,6 +63,33 @@ describe("Argo CD and Flux, on resources as they were on a cluster", () => {
   });
 
   after(() => lua?.close());
+
+  const configured = () =>
+    z
+      .object({ data: z.record(z.string(), z.string()) })
+      .parse(parse(readFileSync(join(GITOPS, "argocd/argocd-cm.yaml"), "utf8"))).data;
+
+  for (const [what, status, expected] of [
+    ["nobody has looked at yet", undefined, { status: "Progressing", message: "Argo CD has not looked at it yet" }],
+    [
+      "is only compared",
+      { sync: {}, health: {} },
+      { status: "Progressing", message: "Argo CD has not looked at it yet" },
+    ],
+    ["is on its way", { health: { status: "Progressing" } }, { status: "Progressing", message: "" }],
+    ["is healthy", { health: { status: "Healthy" } }, { status: "Healthy", message: "" }],
+    [
+      "is not",
+      { health: { status: "Degraded", message: "a worker ended" } },
+      { status: "Degraded", message: "a worker ended" },
+    ],
+  ] as const) {
+    it(`an Application that ${what} is ${expected.status}, so that waves wait for each other`, async () => {
+      const script = configured()["resource.customizations.health.argoproj.io_Application"] ?? "";
+      const application = readManifest(GITOPS, "argocd/apps/streaming-cluster.yaml");
+      assert.deepEqual(await lua.run(script, { ...application, ...(status && { status }) }), expected);
+    });
+  }
 
   for (const { kind, dir, health, discovery, actions } of customizations) {
     const { tests } = HealthTests.parse(readManifest(dir, "health_test.yaml"));
@@ -75,8 +109,7 @@ describe("Argo CD and Flux, on resources as they were on a cluster", () => {
         const kstatus = kstatusOf(resource);
         assert.ok(STATES[word]?.includes(kstatus), kstatus);
         if (kstatus === "Terminating") return; // Flux asks kstatus about deletion, whatever the expressions are.
-        const flux = parse(readFileSync(join(GITOPS, "flux/kustomization.yaml"), "utf8")).spec.healthCheckExprs;
-        const expressions = FluxExpressions.parse(flux).find((one) => one.kind === kind);
+        const expressions = fluxExpressions.find((one) => one.kind === kind);
         assert.ok(expressions !== undefined);
         const fits = (["inProgress", "failed", "current"] as const).find(
           (name) => evaluate(expressions[name], JSON.parse(JSON.stringify(resource))) === true,
@@ -132,9 +165,7 @@ describe("Argo CD and Flux, on resources as they were on a cluster", () => {
     });
 
     it(`${kind}: argocd-cm.yaml has the scripts`, () => {
-      const { data } = z
-        .object({ data: z.record(z.string(), z.string()) })
-        .parse(parse(readFileSync(join(GITOPS, "argocd/argocd-cm.yaml"), "utf8")));
+      const data = configured();
       assert.equal(data[`resource.customizations.health.${GROUP}_${kind}`], health);
       assert.deepEqual(parse(data[`resource.customizations.actions.${GROUP}_${kind}`] ?? ""), {
         mergeBuiltinActions: true,

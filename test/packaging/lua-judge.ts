@@ -5,7 +5,7 @@ import { buildJudge } from "#dev/setup/judges.ts";
 
 const Answer = z.object({ result: z.unknown().optional(), error: z.string().optional() });
 
-/** Argo CD's Lua engine. */
+/** The Lua engine that Argo CD uses. */
 export interface LuaJudge {
   /** What the script returns for the resource, which it sees as `obj`. Throws with the script's error. */
   run(script: string, object: object): Promise<unknown>;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { evaluate } from "@marcbachmann/cel-js";
-import { parse } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { repoRoot } from "#dev/cache.ts";
 import { KafkaConnectors } from "#operator/kinds.ts";
 import { argoHealth } from "#support/argo-health.ts";
@@ -32,10 +32,16 @@ if obj.status ~= nil and obj.status.conditions ~= nil then
 end
 return hs`;
 
+function connectorExpressions() {
+  const objects = parseAllDocuments(example("flux/connectors.yaml")).map((document) => document.toJS());
+  return objects
+    .flatMap(({ spec }) => spec?.healthCheckExprs ?? [])
+    .find(({ kind }: { kind: string }) => kind === "KafkaConnector");
+}
+
 /** What Flux makes of a resource by the expressions of the example. */
 function fluxStatus(resource: object): Kstatus | "none" {
-  const kinds = parse(example("flux/kustomization.yaml")).spec.healthCheckExprs;
-  const expressions = kinds.find(({ kind }: { kind: string }) => kind === "KafkaConnector");
+  const expressions = connectorExpressions();
   const context = JSON.parse(JSON.stringify(resource));
   for (const [field, status] of [
     ["inProgress", "InProgress"],
