@@ -63,6 +63,20 @@ export async function buildNative(
   });
 }
 
+/** What is compiled for what, and the file that it gives. */
+export interface NativeTarget {
+  readonly variant: NativeVariant;
+  readonly platform: Platform;
+  readonly target: string;
+}
+
+/** Compiles the addon into a file, whether there is one already or not. */
+export async function compileNative({ variant, platform, target }: NativeTarget): Promise<void> {
+  const librdkafka = await buildLibrdkafka(platform);
+  const flags = compileFlags({ variant, librdkafka, platform });
+  await compile({ flags, variant, librdkafka, platform, target });
+}
+
 async function sourceFiles(): Promise<readonly string[]> {
   return (await readdir(SOURCE_DIR)).filter((name) => /\.(cc|h)$/.test(name)).sort();
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,8 @@ import { repoRoot } from "#dev/cache.ts";
 import { openHelm } from "#dev/helm.ts";
 import { type BuiltImage, buildImages } from "#dev/image/build.ts";
 import { freePorts, type LocalProcess, logTail, startProcess } from "#dev/process.ts";
+import { compileNative } from "#dev/setup/native.ts";
+import { hostPlatform } from "#dev/setup/platform.ts";
 import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
@@ -21,6 +24,7 @@ import { startReleasedOperator } from "./released-operator.ts";
 
 const run = promisify(execFile);
 const LINES = 1_000;
+const { version: VERSION }: { version: string } = JSON.parse(readFileSync(join(repoRoot, "package.json"), "utf8"));
 
 interface Unpacked {
   readonly built: BuiltImage;
@@ -75,6 +79,18 @@ describe("images", () => {
     }
   });
 
+  it("have an addon that is the same when it is compiled again", async () => {
+    const platform = hostPlatform();
+    const again = join(dir, "addon");
+    await mkdir(again);
+    await compileNative({ variant: "release", platform, target: join(again, "headrace_native.node") });
+    const [first, second] = await Promise.all(
+      [join(repoRoot, platform.addonDir), again].map((place) => readFile(join(place, "headrace_native.node"))),
+    );
+    assert.ok(first !== undefined && second !== undefined);
+    assert.equal(sha256(second), sha256(first));
+  });
+
   it("are layouts in which every blob has the content that its name says", async () => {
     for (const { built, image } of both()) {
       const blobs = join(built.dir, "blobs/sha256");
@@ -84,7 +100,7 @@ describe("images", () => {
       );
       assert.deepEqual(image.config.rootfs.diff_ids, diffIds);
       assert.match(image.config.config.User, /^[1-9]\d*:0$/, "a number, so that runAsNonRoot can be checked");
-      assert.equal(image.config.config.Labels["org.opencontainers.image.version"], "0.1.0");
+      assert.equal(image.config.config.Labels["org.opencontainers.image.version"], VERSION);
     }
   });
 
@@ -134,7 +150,7 @@ describe("images", () => {
       const purls: readonly string[] = sbom.components.map(({ purl }: { purl: string }) => purl);
       assert.equal(new Set(purls).size, purls.length);
       assert.ok(purls.some((purl) => purl.startsWith("pkg:generic/node@24.")));
-      assert.ok(purls.includes("pkg:npm/%40headrace/contract@0.1.0"));
+      assert.ok(purls.includes(`pkg:npm/%40headrace/contract@${VERSION}`));
       assert.equal(
         purls.some((purl) => /@biomejs|typescript|fast-check|vercel/.test(purl)),
         false,
@@ -181,7 +197,7 @@ describe("images", () => {
     for (const { image, root, data } of both()) {
       const { command, args } = inImage(image, root, data, ["--version"]);
       const { stdout } = await run(command, [...args], { env: environmentOf(image) });
-      assert.equal(stdout, "0.1.0\n");
+      assert.equal(stdout, `${VERSION}\n`);
       await assert.rejects(
         run(command, [...inImage(image, root, data, ["--wrong"]).args], { env: environmentOf(image) }),
       );
