@@ -4,22 +4,24 @@ export interface Count {
   readonly distinct: number;
   /** Records that came once more. */
   readonly repeated: number;
-  /** Numbers below the highest of their sequence that never came. */
+  /** Numbers that never came, though a higher one of their sequence did or the source has their acknowledgement. */
   readonly missing: readonly number[];
 }
 
-/** Counts numbers of which each sequence `s` has s, s + `streams`, s + 2 × `streams`, … */
-export function count(numbers: readonly number[], streams: number): Count {
+/**
+ * Counts numbers of sequences, of which each sequence `s` of n has s, s + n, s + 2 × n, … `acknowledged` is how many numbers of each sequence its
+ * source knows to be written.
+ */
+export function count(numbers: readonly number[], acknowledged: readonly number[]): Count {
+  const streams = acknowledged.length;
   const distinct = new Set(numbers);
-  const highest = new Map<number, number>();
+  const lengths = [...acknowledged];
   for (const number of distinct) {
     const stream = number % streams;
-    highest.set(stream, Math.max(number, highest.get(stream) ?? -1));
+    lengths[stream] = Math.max(lengths[stream] ?? 0, Math.floor(number / streams) + 1);
   }
-  const missing = [...highest].flatMap(([stream, last]) =>
-    Array.from({ length: Math.floor(last / streams) + 1 }, (_, index) => stream + index * streams).filter(
-      (number) => !distinct.has(number),
-    ),
+  const missing = lengths.flatMap((length, stream) =>
+    Array.from({ length }, (_, index) => stream + index * streams).filter((number) => !distinct.has(number)),
   );
   return { distinct: distinct.size, repeated: numbers.length - distinct.size, missing };
 }

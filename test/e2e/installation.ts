@@ -56,6 +56,16 @@ const Pod = z.looseObject({
 /** What is looked at of a pod. */
 export type Pod = z.output<typeof Pod>;
 
+/** A pod's hold of the lease by which one operator leads. */
+export interface Leadership {
+  readonly pod: string;
+  /** When it took the lease, and when it last said that it still has it. */
+  readonly acquiredAt: Date;
+  readonly renewedAt: Date;
+  /** How long nobody else takes the lease after that. */
+  readonly durationMs: number;
+}
+
 /** The release `headrace` in a cluster, and what is asked of the cluster. */
 export interface Installation {
   readonly kubectl: Kubectl;
@@ -65,15 +75,22 @@ export interface Installation {
   pods(namespace: string, selector: string): Promise<readonly Pod[]>;
   /** Waits until the resource, as it is specified now, has `Ready` with a status and reason that match, such as `True Ready`. */
   untilReady(kind: "kc" | "kctr", namespace: string, name: string, wanted: RegExp): Promise<void>;
-  /** The pod that leads the operators; null: none does. */
-  leader(namespace: string): Promise<string | null>;
+  /** Who leads the operators; null: nobody does, since the last one has released the lease. */
+  leadership(namespace: string): Promise<Leadership | null>;
   /** Every object of the cluster that is not bookkeeping of its own, as `kind namespace/name`. */
   objects(): Promise<ReadonlySet<string>>;
   close(): void;
 }
 
 const PLURALS = { kc: "kafkaconnects", kctr: "kafkaconnectors" } as const;
-const Lease = z.object({ spec: z.object({ holderIdentity: z.string().nullish() }) });
+const Lease = z.object({
+  spec: z.object({
+    holderIdentity: z.string(),
+    acquireTime: z.coerce.date().optional(),
+    renewTime: z.coerce.date(),
+    leaseDurationSeconds: z.number(),
+  }),
+});
 
 /** Pods that have not ended. */
 const LIVING = "status.phase!=Succeeded,status.phase!=Failed";
@@ -124,10 +141,13 @@ export async function openInstallation({ kubeconfig, kubectl: binary, dir }: E2e
         throw new Error(`it is ${last}`, { cause: error });
       }
     },
-    async leader(namespace) {
+    async leadership(namespace) {
       const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/headrace-operator`;
-      const { holderIdentity } = Lease.parse(await get(path)).spec;
-      return holderIdentity?.split("_")[0] ?? null;
+      const { holderIdentity, acquireTime, renewTime, leaseDurationSeconds } = Lease.parse(await get(path)).spec;
+      const [pod = ""] = holderIdentity.split("_");
+      if (pod === "") return null;
+      const durationMs = leaseDurationSeconds * 1000;
+      return { pod, acquiredAt: acquireTime ?? renewTime, renewedAt: renewTime, durationMs };
     },
     async objects() {
       const kinds = (await kubectl(["api-resources", "--verbs=list", "--output=name"])).trim().split("\n");
