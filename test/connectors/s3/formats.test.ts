@@ -141,7 +141,7 @@ describe("parquet", () => {
     });
   }
 
-  it("is read by others", async () => {
+  it("is read by hyparquet alone, without the source's reader around it", async () => {
     const bytes = write(parquet("snappy"), records);
     const [row] = await parquetReadObjects({ file: new Uint8Array(bytes).buffer });
     assert.deepEqual(
