@@ -8,6 +8,9 @@ import { createSourceTask } from "#runtime/task/source-task.ts";
 import { eventually } from "./eventually.ts";
 import { createLogRecorder, runTask } from "./task-run.ts";
 
+/** Far more than a file takes whose lines are refused, under sanitizers and load. */
+const LIMIT_MS = 240_000;
+
 /** What {@link writeMixedFile} makes long lines of, at least. */
 export const LONG_BYTES = 200_000;
 /** How lines begin that a Kafka of a test may refuse. */
@@ -94,8 +97,12 @@ export async function runFileSource(
     random: () => 0.5,
   });
   const run = runTask(body);
-  await eventually("the whole file is acknowledged", () => {
-    if (run.states.at(-1) === "FAILED") throw run.error();
-    return stored === size;
-  });
+  await eventually(
+    "the whole file is acknowledged",
+    () => {
+      if (run.states.at(-1) === "FAILED") throw run.error();
+      return stored === size;
+    },
+    LIMIT_MS,
+  );
 }
