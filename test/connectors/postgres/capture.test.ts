@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { timestampText } from "@headrace/sql";
 import { Acknowledged } from "../../../connectors/postgres/src/capture/acknowledged.ts";
+import { keyPlacesOf } from "../../../connectors/postgres/src/capture/key-place.ts";
 import { lsnText, parseLsn } from "../../../connectors/postgres/src/capture/lsn.ts";
 import { fromStreamOffset, isBehind } from "../../../connectors/postgres/src/capture/offset.ts";
 import { planStart, type StartFacts } from "../../../connectors/postgres/src/capture/start-plan.ts";
@@ -102,6 +103,77 @@ describe("offsets of the stream", () => {
     assert.equal(lsnText(0x16b374d848n), "16/B374D848");
     assert.throws(() => parseLsn("x"), /no place/);
   });
+});
+
+describe("keyPlacesOf", () => {
+  const column = (name: string, isKey: boolean) => ({ name, isKey, type: 23, modifier: -1 });
+  const places = (identity: string, columns: readonly (readonly [string, boolean])[], now: [string, number | null][]) =>
+    keyPlacesOf(
+      { id: 1, schema: "s", table: "t", identity, columns: columns.map(([name, isKey]) => column(name, isKey)) },
+      now.map(([name, keyPlace]) => ({ name, keyPlace })),
+    );
+  const id = ["id", true] as const;
+  const n = ["n", false] as const;
+  const cases: readonly (readonly [string, readonly number[], readonly number[]])[] = [
+    [
+      "is the catalog's",
+      places(
+        "d",
+        [
+          ["a", true],
+          ["b", true],
+        ],
+        [
+          ["a", 1],
+          ["b", 0],
+        ],
+      ),
+      [1, 0],
+    ],
+    [
+      "of a column that was renamed since is the stream's",
+      places(
+        "d",
+        [id, n],
+        [
+          ["key", 0],
+          ["n", null],
+        ],
+      ),
+      [0, -1],
+    ],
+    [
+      "of a renamed column is the one that is left",
+      places(
+        "d",
+        [
+          ["a", true],
+          ["b", true],
+        ],
+        [
+          ["c", 1],
+          ["b", 0],
+        ],
+      ),
+      [1, 0],
+    ],
+    [
+      "of another column that was renamed is none",
+      places(
+        "d",
+        [id, n],
+        [
+          ["id", 0],
+          ["m", null],
+        ],
+      ),
+      [0, -1],
+    ],
+    ["of a column that was dropped since is the stream's", places("d", [id, n], [["n", null]]), [1, -1]],
+    ["of a table that is gone is the stream's", places("d", [id, n], []), [0, -1]],
+    ["is not told by the whole row", places("f", [id, ["n", true]], [["m", null]]), [-1, -1]],
+  ];
+  for (const [name, given, wanted] of cases) it(name, () => assert.deepEqual(given, wanted));
 });
 
 describe("texts of PostgreSQL", () => {

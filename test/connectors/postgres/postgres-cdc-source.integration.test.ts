@@ -262,6 +262,94 @@ describe("change capture from PostgreSQL", () => {
         },
       ));
 
+    it("of a table that is changed have the key and the columns that it had at the time, whatever the catalog has when they are read", () =>
+      withDatabase(
+        server,
+        "CREATE TABLE a (x int, y int, note text, old int, n int, PRIMARY KEY (y, x))",
+        async ({ query, open }) => {
+          const offsets = createMemoryOffsets();
+          const first = await open({}, offsets);
+          const beginning = first.take(1);
+          await streaming(first);
+          await query("INSERT INTO a VALUES (0, 0, 'a', 0, 0)");
+          await first.acknowledge(await beginning);
+          await first.close();
+          // All of it is in the slot before any of it is read.
+          await query("INSERT INTO a VALUES (1, 2, 'b', 3, 4)");
+          await query("ALTER TABLE a RENAME x TO id");
+          await query("UPDATE a SET n = 5 WHERE id = 1; DELETE FROM a WHERE id = 1");
+          await query("ALTER TABLE a RENAME note TO remark; ALTER TABLE a DROP COLUMN old");
+          await query("INSERT INTO a VALUES (6, 7, 'c', 8)");
+          await query("ALTER TABLE a ALTER n TYPE text USING 'n' || n");
+          await query("INSERT INTO a VALUES (9, 10, 'd', 'e')");
+          await query("ALTER TABLE a RENAME id TO number; CREATE TABLE later (id int PRIMARY KEY)");
+          await query("INSERT INTO later VALUES (1)");
+          const run = await open({}, offsets);
+          const shown = (await run.take(7)).map((record) => {
+            const event = eventOf(record);
+            return [record.topic, Object.entries(plain(record.key?.value ?? null)), event && (event.after ?? event.op)];
+          });
+          const keyOf = (y: number, name: string, value: number) => [
+            ["y", y],
+            [name, value],
+          ];
+          assert.deepEqual(shown, [
+            ["db.public.a", keyOf(2, "x", 1), { x: 1, y: 2, note: "b", old: 3, n: 4 }],
+            ["db.public.a", keyOf(2, "id", 1), { id: 1, y: 2, note: "b", old: 3, n: 5 }],
+            ["db.public.a", keyOf(2, "id", 1), "d"],
+            ["db.public.a", keyOf(2, "id", 1), null],
+            ["db.public.a", keyOf(7, "id", 6), { id: 6, y: 7, remark: "c", n: 8 }],
+            ["db.public.a", keyOf(10, "id", 9), { id: 9, y: 10, remark: "d", n: "e" }],
+            ["db.public.later", [["id", 1]], { id: 1 }],
+          ]);
+        },
+      ));
+
+    it("of a table made since come without a restart from a publication for all tables, and from a filtered one after it", () =>
+      withDatabase(server, "CREATE TABLE a (id int PRIMARY KEY)", async ({ query, open }) => {
+        const config = { "publication.autocreate.mode": "filtered" };
+        const offsets = createMemoryOffsets();
+        const first = await open(config, offsets);
+        const taking = first.take(1);
+        await streaming(first);
+        await query("CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)");
+        await query("INSERT INTO a VALUES (2)");
+        const records = await taking;
+        assert.deepEqual(
+          records.map(({ topic }) => topic),
+          ["db.public.a"],
+        );
+        await first.acknowledge(records);
+        await first.close();
+        const run = await open(config, offsets);
+        const more = run.take(1);
+        await streaming(run);
+        await query("INSERT INTO later VALUES (3)");
+        const shown = (await more).map((record) => [record.topic, idOf(record)]);
+        assert.deepEqual(shown, [["db.public.later", 3]]);
+      }));
+
+    it("of partitions have topics of their own otherwise", () =>
+      withDatabase(
+        server,
+        `CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+         CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20); INSERT INTO p VALUES (1), (11)`,
+        async ({ query, open }) => {
+          const run = await open({ "publication.autocreate.mode": "filtered" });
+          const first = await takeSnapshot(run, 2);
+          const taking = run.take(2);
+          await streaming(run);
+          await query("INSERT INTO p VALUES (2), (12)");
+          const shown = [...first, ...(await taking)].map((record) => [record.topic, idOf(record)]);
+          assert.deepEqual(shown, [
+            ["db.public.p1", 1],
+            ["db.public.p2", 11],
+            ["db.public.p1", 2],
+            ["db.public.p2", 12],
+          ]);
+        },
+      ));
+
     it("of partitions are those of the table, where the publication says so", () =>
       withDatabase(
         server,

@@ -5,6 +5,7 @@ import type { TypeCatalog } from "../types/pg-type.ts";
 import { columnOf } from "./column.ts";
 import { rewritesOf, rewritingOf } from "./column-rewrite.ts";
 import { isCaptured, isColumnCaptured } from "./filter.ts";
+import { type CatalogColumn, keyPlacesOf } from "./key-place.ts";
 import { parseLsn } from "./lsn.ts";
 import { messageKeyOf } from "./message-key.ts";
 import type { Relation } from "./pgoutput.ts";
@@ -74,13 +75,10 @@ export async function listPublished(client: Client, settings: Settings): Promise
     .filter(({ schema, table }) => published.has(JSON.stringify([schema, table])));
 }
 
-interface ColumnFacts {
-  readonly name: string;
+interface ColumnFacts extends CatalogColumn {
   readonly type: number;
   readonly modifier: number;
   readonly required: boolean;
-  /** From 0; null: no part of the primary key. */
-  readonly keyPlace: number | null;
 }
 
 async function readColumns(client: Client, oid: number): Promise<readonly ColumnFacts[]> {
@@ -130,11 +128,10 @@ export async function describeRelation(
     relation.columns.map(({ type }) => type),
   );
   const rewrites = rewritesOf(settings);
-  const columns = relation.columns.map(({ name, type, modifier, isKey }, index): TableColumn => {
+  const keyPlaces = keyPlacesOf(relation, facts);
+  const columns = relation.columns.map(({ name, type, modifier }, index): TableColumn => {
     const fact = facts.find((each) => each.name === name);
-    // A table that is gone has no key any more, but its replica identity mostly was it.
-    const fallback = facts.length === 0 && isKey && relation.identity !== "f" ? index : -1;
-    const keyPlace = fact === undefined ? fallback : (fact.keyPlace ?? -1);
+    const keyPlace = keyPlaces[index] ?? -1;
     const pgType = types.get(type);
     const column = columnOf(pgType, modifier, settings);
     const own = modifier < 0 ? pgType.modifier : modifier;
