@@ -35,13 +35,14 @@ export function createChildObjects({ kube, networkPolicies = true, now }: ChildO
     async apply(desired, last, signal) {
       const chains = chainsOf(desired, networkPolicies);
       const objects = chains.map((chain) => chain.map(({ object }) => object));
-      if (last !== null && isFresh(last, toApplied(objects, now()))) return last;
+      const wanted = toApplied(objects, now());
+      if (last !== null && isFresh(last, wanted)) return last;
       await allEnded(
         chains.map(async (chain) => {
           for (const { type, object } of chain) await kube.apply(type, object, signal);
         }),
       );
-      return toApplied(objects, now());
+      return { ...wanted, atMs: now() };
     },
   };
 }

@@ -144,7 +144,7 @@ class Waiting implements Conversion {
   /** The consumer goes on: the batch needs memory of its own. */
   keep(): void {
     this.#batch = this.#batch.copy();
-    this.records = [...toKept(this.records)];
+    this.records = toKept(this.records);
   }
 
   drop(partitions: ReadonlySet<string>): void {
