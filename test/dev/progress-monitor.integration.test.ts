@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { startProgressMonitor } from "#dev/progress-monitor.ts";
 import { eventually } from "#support/eventually.ts";
-import { sharedKafka, uniqueName } from "#support/kafka.ts";
+import { createTopic, sharedKafka, uniqueName } from "#support/kafka.ts";
 
 describe("the progress monitor", () => {
   let broker: Awaited<ReturnType<typeof sharedKafka>>;
@@ -18,10 +18,7 @@ describe("the progress monitor", () => {
     const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING });
     const starting = startProgressMonitor({ bootstrap, topics: [topic], files: [] });
     await sleep(500);
-    const admin = kafka.admin();
-    await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false });
-    await admin.disconnect();
+    await createTopic(bootstrap, topic);
     const monitor = await starting;
     const producer = kafka.producer();
     await producer.connect();

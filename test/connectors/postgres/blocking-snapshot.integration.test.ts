@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { SourceRecord, Value } from "@headrace/sdk";
-import { createMemoryOffsets, type SourceRun, until } from "@headrace/sdk/testing";
-import { eventOf, type Plain, plain, streaming, withDatabase } from "./capture-run.ts";
+import { createMemoryOffsets, until } from "@headrace/sdk/testing";
+import { eventOf, linesOf, type Plain, plain, streaming, takeUntil, withDatabase } from "./capture-run.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 
 const SIGNALS = "CREATE TABLE signals (id serial PRIMARY KEY, type text NOT NULL, data text);";
@@ -23,7 +23,6 @@ function execute(tables: readonly string[], conditions: readonly Condition[] = [
   return `INSERT INTO signals (type, data) VALUES ('execute-snapshot', '${JSON.stringify(data).replaceAll("'", "''")}')`;
 }
 
-const lines = (run: SourceRun, text: string) => run.log.lines.filter((line) => line.includes(text));
 const snapshotOf = (record: SourceRecord): Value => eventOf(record)?.source["snapshot"] ?? null;
 
 /** What a consumer knows of the rows of all tables. A row that was read has to be what the events before it have made of it. */
@@ -34,7 +33,11 @@ class Copy {
   /** By table, how often each row was read. */
   readonly read = new Map<string, Map<string, number>>();
 
-  apply(record: SourceRecord): void {
+  apply(records: readonly SourceRecord[]): void {
+    for (const record of records) this.#apply(record);
+  }
+
+  #apply(record: SourceRecord): void {
     const event = eventOf(record);
     if (event === null) return;
     const row = plain(event.after ?? event.before);
@@ -72,14 +75,6 @@ describe("blocking snapshots of PostgreSQL", { concurrency: 3 }, () => {
   });
   after(() => server.stop());
 
-  async function takeUntil(run: SourceRun, copy: Copy, condition: () => boolean): Promise<void> {
-    while (!condition()) {
-      const records = await run.take(1);
-      for (const record of records) copy.apply(record);
-      await run.acknowledge(records);
-    }
-  }
-
   it("give each row as of one place of the stream, while all of them change, the task is killed and its connection is cut", () =>
     withDatabase(
       server,
@@ -106,7 +101,7 @@ describe("blocking snapshots of PostgreSQL", { concurrency: 3 }, () => {
         })();
         await query(execute(["public.(a|b|c)"]));
         const records = await first;
-        for (const record of records) copy.apply(record);
+        copy.apply(records);
         await run.acknowledge(records);
         // Within the second table.
         await takeUntil(run, copy, () => copy.count("b") > 50);
@@ -118,7 +113,7 @@ describe("blocking snapshots of PostgreSQL", { concurrency: 3 }, () => {
         await takeUntil(run, copy, () => copy.count("c") > 50);
         await database.outage.begin();
         await database.outage.end();
-        await takeUntil(run, copy, () => lines(run, "tables were read by a blocking snapshot").length > 0);
+        await takeUntil(run, copy, () => linesOf(run, "tables were read by a blocking snapshot").length > 0);
         writing = false;
         await writer;
         await query("INSERT INTO done VALUES (1, 0)");
@@ -172,7 +167,7 @@ describe("blocking snapshots of PostgreSQL", { concurrency: 3 }, () => {
             ["db.public.a", 6, "false"],
           ],
         );
-        assert.equal(lines(run, "no captured table has this name").length, 1);
+        assert.equal(linesOf(run, "no captured table has this name").length, 1);
         const slots = await query("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()");
         assert.deepEqual(
           slots.map((row) => row["slot_name"]),
@@ -200,10 +195,10 @@ describe("blocking snapshots of PostgreSQL", { concurrency: 3 }, () => {
           await streaming(run);
           await query(execute(["public.(a|b)"]));
           const records = await first;
-          for (const record of records) copy.apply(record);
+          copy.apply(records);
           await run.acknowledge(records);
           await query(statement);
-          await takeUntil(run, copy, () => lines(run, "tables were read by a blocking snapshot").length > 0);
+          await takeUntil(run, copy, () => linesOf(run, "tables were read by a blocking snapshot").length > 0);
           await query("INSERT INTO done VALUES (1, 0)");
           await takeUntil(run, copy, () => copy.rows.has("done 1"));
           assert.deepEqual(
@@ -262,13 +257,17 @@ describe("blocking snapshots of PostgreSQL", { concurrency: 3 }, () => {
             ],
           ),
         );
-        await until(60_000, "all tables are done", () => lines(run, "its condition cannot be evaluated").length === 2);
+        await until(
+          60_000,
+          "all tables are done",
+          () => linesOf(run, "its condition cannot be evaluated").length === 2,
+        );
         await query("INSERT INTO c VALUES (5, 0)");
         assert.deepEqual(
           (await taking).map((record): Plain => ({ topic: record.topic, ...plain(eventOf(record)?.after) })),
           [3, 4, 5].map((id) => ({ topic: "db.public.c", id, n: 0 })),
         );
-        assert.equal(lines(run, "its condition cannot be evaluated").length, 2);
+        assert.equal(linesOf(run, "its condition cannot be evaluated").length, 2);
       },
     ));
 });

@@ -13,6 +13,22 @@ export function eventOf({ value }: SourceRecord) {
   return { op, before: old ?? null, after: now ?? null, source: plain(source) };
 }
 
+/** What the task has logged with these words in it. */
+export const linesOf = (run: SourceRun, text: string) => run.log.lines.filter((line) => line.includes(text));
+
+/** Takes records, gives them to `copy` and acknowledges them until the condition holds. */
+export async function takeUntil(
+  run: SourceRun,
+  copy: { apply(records: readonly SourceRecord[]): void },
+  condition: () => boolean,
+): Promise<void> {
+  while (!condition()) {
+    const records = await run.take(1);
+    copy.apply(records);
+    await run.acknowledge(records);
+  }
+}
+
 /** How change capture reaches a database of the tests; its slot has the database's name. */
 export const configOf = (database: Database, more: Readonly<Record<string, string>> = {}) => ({
   "database.hostname": "127.0.0.1",

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { SourceRecord, Value } from "@headrace/sdk";
-import { createMemoryOffsets, type SourceRun, until } from "@headrace/sdk/testing";
-import { eventOf, type Plain, plain, streaming, withDatabase } from "./capture-run.ts";
+import { createMemoryOffsets, until } from "@headrace/sdk/testing";
+import { eventOf, linesOf, type Plain, plain, streaming, takeUntil, withDatabase } from "./capture-run.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 
 const SIGNALS = "CREATE TABLE signals (id text PRIMARY KEY, type text NOT NULL, data text);";
@@ -41,7 +41,6 @@ class Copy {
 }
 
 const ids = (rows: Iterable<Plain>) => [...rows].map((row) => Number(row["id"])).toSorted((a, b) => a - b);
-const lines = (run: SourceRun, text: string) => run.log.lines.filter((line) => line.includes(text));
 
 describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
   let server: PostgresServer;
@@ -49,15 +48,6 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
     server = await startPostgres();
   });
   after(() => server.stop());
-
-  /** Takes and acknowledges until the condition holds. */
-  async function takeUntil(run: SourceRun, copy: Copy, condition: () => boolean): Promise<void> {
-    while (!condition()) {
-      const records = await run.take(1);
-      copy.apply(records);
-      await run.acknowledge(records);
-    }
-  }
 
   it("give each row in its newest state, while all of them change, the task is killed and its connection is cut", () =>
     withDatabase(
@@ -92,7 +82,7 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
         await takeUntil(run, copy, () => copy.read.size > 250);
         await database.outage.begin();
         await database.outage.end();
-        await takeUntil(run, copy, () => lines(run, "a table was read").length > 0);
+        await takeUntil(run, copy, () => linesOf(run, "a table was read").length > 0);
         writing = false;
         await writer;
         await query("INSERT INTO a VALUES ('end', 0, 0)");
@@ -138,7 +128,7 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
         await takeUntil(run, copy, () => copy.rows.has('["202"]'));
         assert.equal(copy.read.size, 0, "it is paused");
         for (const text of ["a word from the database", "cannot be followed", "no captured table has this name"])
-          assert.equal(lines(run, text).length, 1, text);
+          assert.equal(linesOf(run, text).length, 1, text);
         // The pause outlives the task.
         await run.close();
         run = await open(CONFIG, offsets);
@@ -151,7 +141,7 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
         assert.equal(copy.read.size, 0, "it is paused still");
         await query(signal("resume-snapshot", {}));
         await takeUntil(run, copy, () => copy.read.size > 60);
-        assert.equal(lines(run, "has no primary key").length, 1);
+        assert.equal(linesOf(run, "has no primary key").length, 1);
         await query(signal("stop-snapshot", { "data-collections": ["public.a"] }));
         await query(
           signal("execute-snapshot", {
@@ -178,7 +168,7 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
         assert.ok(!topics.includes("db.public.signals"), "signals are no events");
         await until(60_000, "the last table is done", async () => {
           await run.take(1, 100).catch(() => []);
-          return lines(run, "a table was read").length >= 2;
+          return linesOf(run, "a table was read").length >= 2;
         });
         // Not all of what was stopped has come.
         assert.ok(fromA < 203, `${fromA} rows`);
@@ -208,7 +198,7 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
         const records = await first;
         copy.apply(records);
         await run.acknowledge(records);
-        await takeUntil(run, copy, () => lines(run, "a table was read").length > 0);
+        await takeUntil(run, copy, () => linesOf(run, "a table was read").length > 0);
         assert.equal(copy.read.size, 60);
       },
     ));
@@ -236,7 +226,7 @@ describe("incremental snapshots of PostgreSQL", { concurrency: 3 }, () => {
           (await records).map((record) => [record.topic, plain(eventOf(record)?.after)["id"]]),
           [["db.public.c", 3]],
         );
-        assert.equal(lines(run, "its condition cannot be evaluated").length, 2);
+        assert.equal(linesOf(run, "its condition cannot be evaluated").length, 2);
       },
     ));
 });
