@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Step } from "./rest-requests.ts";
 
@@ -12,8 +13,29 @@ export interface ComparedAnswer {
   readonly body: unknown;
 }
 
-/** Sends a request exactly as it stands; a connection that is cut off counts as status 0. */
+/** What both workers answer for a moment after a configuration has changed; nothing was done then. */
+const MOMENTARILY = /^Cannot complete request (momentarily due to|because of a conflicting operation)/;
+
+/** Sends a request exactly as it stands, again while the worker has not followed the last change of a configuration yet. */
 export async function answerOf(
+  url: string,
+  connector: string,
+  step: Extract<Step, { kind: "request" }>,
+): Promise<ComparedAnswer> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const answer = await answerAt(url, connector, step);
+    if (answer.status !== 409 || !MOMENTARILY.test(messageOf(answer)) || Date.now() > deadline) return answer;
+    await setTimeout(200);
+  }
+}
+
+/** What an error says; the empty text: it is none. */
+export function messageOf({ body }: ComparedAnswer): string {
+  return typeof body === "object" && body !== null && "message" in body ? String(body.message) : "";
+}
+
+async function answerAt(
   url: string,
   connector: string,
   step: Extract<Step, { kind: "request" }>,

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ComparedAnswer } from "./rest-answers.ts";
+import { type ComparedAnswer, messageOf } from "./rest-answers.ts";
 import type { Step } from "./rest-requests.ts";
 
 /** A difference from Apache Kafka Connect that is meant. */
@@ -11,8 +11,6 @@ export interface IntendedDifference {
   readonly covers: (request: Extract<Step, { kind: "request" }>, jvm: ComparedAnswer, own: ComparedAnswer) => boolean;
 }
 
-const messageOf = ({ body }: ComparedAnswer): string =>
-  typeof body === "object" && body !== null && "message" in body ? String(body.message) : "";
 const isError = (answer: ComparedAnswer) => messageOf(answer) !== "" && answer.status >= 400;
 const without = (answer: ComparedAnswer) => ({ ...answer, body: undefined, contentType: "" });
 const sameBut = (jvm: ComparedAnswer, own: ComparedAnswer) =>
