@@ -111,6 +111,8 @@ interface Executor {
   culpritKnown: boolean;
   /** Takes no new work: it has loaded a package that is another one now. */
   outdated: boolean;
+  /** Takes no connector or task: one had to be placed while it answered questions, or it still may be busy with one that was given up. */
+  answersOnly: boolean;
   dead: boolean;
 }
 
@@ -141,6 +143,8 @@ const QUESTIONS: ReadonlySet<ControlCall> = new Set([
   "sinkOffsets",
   "sinkProgress",
 ]);
+/** Questions that need no client of Kafka: an executor that waits for work does as well as one for questions, and costs no other process. */
+const LIGHT: ReadonlySet<ControlCall> = new Set(["plugins", "configDef", "validate", "connectorType"]);
 /** An executor answers a stop within the given time; so much later it counts as hung. */
 const STOP_MARGIN_MS = 500;
 
@@ -218,12 +222,7 @@ class Pool implements ExecutorPool {
   }
 
   plugins(signal: AbortSignal): Promise<readonly PluginEntry[]> {
-    // Listing runs no code of plugins: an executor that waits for work does as well as one for questions.
-    const waiting = this.#find(
-      ({ unit, outdated, tasks, connectors, supervisor }) =>
-        unit === null && !outdated && tasks.size === 0 && connectors.size === 0 && !supervisor.isBlocked(),
-    );
-    return this.#control("plugins", null, signal, waiting);
+    return this.#control("plugins", null, signal);
   }
 
   configDef(plugin: string, version: string | null, signal: AbortSignal): Promise<readonly ConfigKeyInfo[]> {
@@ -311,7 +310,10 @@ class Pool implements ExecutorPool {
   #place(connector: string, task: number | null): Executor {
     const { isolation, maxShared, now } = this.#options;
     const unit = unitOf(isolation, connector, task) ?? this.#quarantine.unit(connector, now());
-    const usable = [...this.#executors.values()].filter((executor) => !executor.outdated);
+    for (const executor of this.#executors.values()) {
+      if (executor.unit === null && executor.questions.size > 0) executor.answersOnly = true;
+    }
+    const usable = [...this.#executors.values()].filter(({ outdated, answersOnly }) => !outdated && !answersOnly);
     const places = usable.map(({ id, unit, tasks, connectors }) => ({
       id,
       unit,
@@ -337,6 +339,7 @@ class Pool implements ExecutorPool {
       idle: null,
       culpritKnown: false,
       outdated: false,
+      answersOnly: false,
       dead: false,
     };
     this.#executors.set(executor.id, executor);
@@ -405,31 +408,44 @@ class Pool implements ExecutorPool {
 
   /**
    * Plugin code that only answers questions runs where no task can suffer from it. If the process ends under several questions, each is asked
-   * once more, alone: all but one had nothing to do with it. `substitute` is asked if no executor for questions runs.
+   * once more, alone: all but one had nothing to do with it; so is one whose executor had a lease, which may have run out.
    */
   async #control<N extends ControlCall>(
     name: N,
     args: ExecutorCalls[N]["args"],
     signal: AbortSignal,
-    substitute: Executor | null = null,
   ): Promise<ExecutorCalls[N]["result"]> {
-    const isFree = ({ unit, outdated, supervisor }: Executor) =>
-      unit === CONTROL_UNIT && !outdated && !supervisor.isBlocked();
-    const executor = this.#find(isFree) ?? substitute ?? this.#fork(CONTROL_UNIT);
+    const executor = this.#answering(name) ?? this.#fork(CONTROL_UNIT);
     const question = { accompanied: executor.questions.size > 0 };
     for (const other of executor.questions) other.accompanied = true;
     executor.questions.add(question);
     try {
       return await this.#call(executor, name, args, signal);
     } catch (error) {
-      if (!isExecutorGone(error)) throw error;
+      if (!isExecutorGone(error)) {
+        executor.answersOnly ||= signal.aborted;
+        throw error;
+      }
       const reason = await executor.supervisor.gone;
-      if (question.accompanied && QUESTIONS.has(name)) return await this.#askAlone(name, args, signal);
+      const blameless = question.accompanied || (executor.unit === null && !this.holdsLease());
+      if (blameless && QUESTIONS.has(name)) return await this.#askAlone(name, args, signal);
       throw new ConnectError("internal", `The plugin's process has ended: ${reason}`, { cause: error });
     } finally {
       executor.questions.delete(question);
       this.#retire(executor);
     }
+  }
+
+  /** An executor for questions, or one for work in which nothing runs. */
+  #answering(name: ControlCall): Executor | null {
+    const free = [...this.#executors.values()].filter(
+      ({ outdated, supervisor }) => !outdated && !supervisor.isBlocked(),
+    );
+    const forQuestions = free.find(({ unit, answersOnly }) => unit === CONTROL_UNIT || answersOnly);
+    if (forQuestions !== undefined || !LIGHT.has(name)) return forQuestions ?? null;
+    return (
+      free.find(({ unit, tasks, connectors }) => unit === null && tasks.size === 0 && connectors.size === 0) ?? null
+    );
   }
 
   async #askAlone<N extends ControlCall>(

@@ -5,10 +5,12 @@ import { connectRpc, ipcPort, type Rpc } from "#runtime/executor/rpc.ts";
  * An executor for tests. A connector's or task's configuration says what it does under `do`: `crash` or `block` when it starts,
  * `slow-stop` never answers a stop, `block-stop` blocks the event loop when it is stopped,
  * `hungry` uses 1 GiB; a validation with `wait` never ends in a process that has validated before.
+ * Set up with `leased` it ends without its lease, as the real one does.
  */
 const behaviours = new Map<string, string>();
 const never = new Promise<null>(() => {});
 let leaseMs = -1;
+let leased = false;
 let validations = 0;
 
 function behave(name: string, behaviour: string | undefined): null {
@@ -29,11 +31,14 @@ function stop(name: string): null | Promise<null> {
 const rpc: Rpc<WorkerCalls, ExecutorNotice> = connectRpc<WorkerCalls, ExecutorNotice, ExecutorCalls, WorkerNotice>({
   port: ipcPort(process),
   onNotice: (notice) => {
-    if (notice.kind === "lease") leaseMs = notice.ttlMs;
+    if (notice.kind !== "lease") return;
+    leaseMs = notice.ttlMs;
+    if (leased && leaseMs === 0) process.exit(4);
   },
   handlers: {
     setup: (setup) => {
       if (setup.worker["setup"] === "crash") process.exit(3);
+      leased = setup.worker["setup"] === "leased";
       return { features: [], memoryBytes: 0 };
     },
     ping: () => ({ memoryBytes: [...behaviours.values()].includes("hungry") ? 2 ** 30 : 2 ** 20 }),

@@ -169,11 +169,63 @@ describe("executor pool", () => {
     resolve();
     await Promise.all([warmed, warmedAgain]);
     await listed;
-    assert.deepEqual(pids(pool), [pid], "listing runs no plugin's code: the executor that waits for work has answered");
+    assert.deepEqual(pids(pool), [pid], "the executor that waits for work has answered");
     await startTask(pool, "a", 0);
     assert.deepEqual(pids(pool), [pid]);
     await pool.plugins(signal);
     assert.equal(pids(pool).length, 2, "but not one that works");
+  });
+
+  it("validates in the executor that waits for work, which then takes it", async () => {
+    const pool = create();
+    await pool.warm(1, signal);
+    const [pid] = pids(pool);
+    await pool.validate({}, signal);
+    await pool.configDef("p", null, signal);
+    await startConnector(pool, "a");
+    assert.deepEqual(pids(pool), [pid]);
+  });
+
+  it("places nothing where a question is open, and leaves that executor to questions", async () => {
+    const pool = create();
+    await pool.warm(1, signal);
+    const [asked] = pids(pool);
+    const answer = pool.validate({ do: "wait" }, signal);
+    await startTask(pool, "a", 0);
+    await answer;
+    await startTask(pool, "b", 0);
+    await startTask(pool, "c", 0);
+    const loads = pool.executors().map(({ pid, tasks }) => [pid === asked, tasks]);
+    assert.deepEqual(loads, [
+      [true, 0],
+      [false, 2],
+      [false, 1],
+    ]);
+    await pool.validate({}, signal);
+    assert.equal(pids(pool).length, 3, "it answers the next one");
+  });
+
+  it("places nothing where a question was given up, since it may go on", async () => {
+    const pool = create();
+    await pool.warm(1, signal);
+    await pool.validate({}, signal);
+    await assert.rejects(pool.validate({ do: "wait" }, AbortSignal.timeout(200)), { name: "TimeoutError" });
+    await startTask(pool, "a", 0);
+    assert.deepEqual(
+      pool.executors().map(({ tasks }) => tasks),
+      [0, 1],
+    );
+  });
+
+  it("asks again elsewhere when the executor that waited for work has lost its lease", async () => {
+    const pool = create({ setup: "leased" });
+    await pool.warm(1, signal);
+    const { name: pid } = await pool.validate({}, signal);
+    assert.deepEqual(pids(pool).map(String), [pid]);
+    const answer = pool.validate({ do: "wait" }, signal);
+    pool.renewLease(performance.now() - 1);
+    assert.notEqual((await answer).name, pid);
+    assert.deepEqual(lost, []);
   });
 
   it("closes an executor whose setup never becomes known", async () => {
