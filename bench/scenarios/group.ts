@@ -87,6 +87,7 @@ export async function openGroup(
       inputs.push(growFile(input(pair), LINES_PER_SECOND));
     }
     await Promise.all(Array.from({ length: size }, add));
+    // Names of this group alone: a sink's consumers would wait for those of a killed worker of another one.
     for (const pair of numbers) {
       const source = {
         "connector.class": "FileStreamSource",
@@ -95,8 +96,8 @@ export async function openGroup(
         file: input(pair),
       };
       const sink = { "connector.class": "FileStreamSink", "tasks.max": "1", topics: topicOf(pair), file: output(pair) };
-      await createConnector(url(), `source-${pair}`, source);
-      await createConnector(url(), `sink-${pair}`, sink);
+      await createConnector(url(), `source-${group}-${pair}`, source);
+      await createConnector(url(), `sink-${group}-${pair}`, sink);
     }
     await settled();
     const watching = await startProgressMonitor({
@@ -105,6 +106,16 @@ export async function openGroup(
       files: numbers.map(output),
     });
     monitor = watching;
+    const moved: LoadedGroup["moved"] = async (names, sinceMs) => {
+      for (;;) {
+        const moments = [...watching.firstProgress(names, sinceMs).values()];
+        const seen = moments.filter((moment) => moment !== null);
+        if (seen.length === names.length) return seen;
+        if (Date.now() - sinceMs > MOVE_LIMIT_MS) throw new Error(`${names.length - seen.length} tasks stand still`);
+        await sleep(20);
+      }
+    };
+    await moved([...numbers.map(topicOf), ...numbers.map(output)], Date.now());
     return {
       monitor: watching,
       get workers() {
@@ -119,15 +130,7 @@ export async function openGroup(
         const pair = Number(connector.slice(connector.lastIndexOf("-") + 1));
         return connector.startsWith("source") ? topicOf(pair) : output(pair);
       },
-      async moved(names, sinceMs) {
-        for (;;) {
-          const moments = [...watching.firstProgress(names, sinceMs).values()];
-          const seen = moments.filter((moment) => moment !== null);
-          if (seen.length === names.length) return seen;
-          if (Date.now() - sinceMs > MOVE_LIMIT_MS) throw new Error(`${names.length - seen.length} tasks stand still`);
-          await sleep(20);
-        }
-      },
+      moved,
       async verify() {
         const counts = inputs.map((each) => each.stop());
         const deadline = performance.now() + SETTLE_LIMIT_MS;
