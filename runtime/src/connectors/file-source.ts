@@ -85,6 +85,8 @@ function createTask({ config, file, partition, position, log }: TaskParts): Sour
   const { topic } = config;
   let handle: FileHandle | null = null;
   let readPosition = position;
+  /** Bytes that come into the cutter's room ahead. */
+  let ahead: Promise<number> | null = null;
   let warned = false;
 
   const toRecord = (line: Line): SourceRecord => ({
@@ -109,23 +111,41 @@ function createTask({ config, file, partition, position, log }: TaskParts): Sour
     }
   }
 
+  /** Gives the cutter what comes next in the file; false: there is nothing yet. */
+  async function read(from: FileHandle): Promise<boolean> {
+    const room = ahead === null ? cutter.room() : cutter.roomAhead();
+    const count = await (ahead ?? readInto(from, room));
+    if (ahead === null) cutter.filled(count);
+    else cutter.filledAhead(count);
+    ahead = null;
+    readPosition += count;
+    // A whole read is followed by another one, which goes on while the lines are on their way to Kafka.
+    if (count === room.length) {
+      ahead = readInto(from, cutter.roomAhead());
+      // Whoever waits for it is told.
+      ahead.catch(() => {});
+    }
+    return count > 0;
+  }
+
+  async function readInto(from: FileHandle, room: Buffer): Promise<number> {
+    return (await from.read(room, 0, room.length, readPosition)).bytesRead;
+  }
+
   return {
     async poll(signal) {
       const lines: Line[] = [];
       cutter.take(lines, limit);
-      if (lines.length === 0) {
+      const reads = lines.length === 0 || (lines.length < limit && ahead !== null);
+      if (reads) {
         handle ??= await openFile(signal);
         if (handle === null) return [];
-        const room = cutter.room();
-        const { bytesRead } = await handle.read(room, 0, room.length, readPosition);
-        if (bytesRead === 0) {
+        const grown = await read(handle);
+        cutter.take(lines, limit);
+        if (!grown && lines.length === 0) {
           cutter.shrink();
           await rest(GROWTH_PAUSE_MS, signal);
-          return [];
         }
-        readPosition += bytesRead;
-        cutter.filled(bytesRead);
-        cutter.take(lines, limit);
       }
       return lines.map(toRecord);
     },

@@ -10,7 +10,10 @@ export interface Line {
 const LF = 10;
 const CR = 13;
 /** Bytes that are read at a time, at most. */
-const BLOCK_BYTES = 256 * 1024;
+const READ_BYTES = 256 * 1024;
+/** Room in a block before what is read ahead, for the start of the line that its first bytes end. */
+const HEAD_BYTES = 16 * 1024;
+const BLOCK_BYTES = HEAD_BYTES + READ_BYTES;
 /** With less room than this, what is left of a block is not read into. */
 const LEAST_ROOM = BLOCK_BYTES / 4;
 /** Blocks that wait for being used again, at most. */
@@ -44,6 +47,8 @@ export class LineCutter {
   /** Blocks of {@link BLOCK_BYTES}, by the memory that lines point into. */
   readonly #blocks = new WeakMap<ArrayBufferLike, Block>();
   readonly #free: Block[] = [];
+  /** What is being read into while lines of the last one are taken. */
+  #ahead: Block | null = null;
 
   /** `position` is where the stream starts in the file. */
   constructor(position: number) {
@@ -55,12 +60,33 @@ export class LineCutter {
     const { length } = this.#block.bytes;
     const outgrown = length > BLOCK_BYTES && this.#end - this.#cursor <= BLOCK_BYTES / 2;
     if (outgrown || length - this.#end < LEAST_ROOM) this.#openBlock();
-    return this.#block.bytes.subarray(this.#end, this.#end + BLOCK_BYTES);
+    return this.#block.bytes.subarray(this.#end, this.#end + READ_BYTES);
+  }
+
+  /** As {@link room}, but lines may be taken while it is filled; {@link filledAhead} has to be next. */
+  roomAhead(): Buffer {
+    this.#ahead ??= this.#takeBlock();
+    return this.#ahead.bytes.subarray(HEAD_BYTES);
   }
 
   /** Keeps no blocks for later: more is not to be expected soon. */
   shrink(): void {
     this.#free.length = 0;
+  }
+
+  /** The first `count` bytes of the room ahead are the next ones of the stream. */
+  filledAhead(count: number): void {
+    const ahead = this.#ahead;
+    if (ahead === null) throw new Error("nothing was read ahead");
+    this.#ahead = null;
+    const left = this.#end - this.#cursor;
+    if (left <= HEAD_BYTES) this.#moveTo(ahead, HEAD_BYTES - left);
+    else {
+      this.#moveTo({ bytes: Buffer.allocUnsafeSlow(2 * left + READ_BYTES), lines: 0 }, 0);
+      ahead.bytes.copy(this.#block.bytes, left, HEAD_BYTES, HEAD_BYTES + count);
+      this.#reuse(ahead);
+    }
+    this.filled(count);
   }
 
   /** The first `count` bytes of the room are the next ones of the stream. */
@@ -107,17 +133,26 @@ export class LineCutter {
   /** A new block begins with what is not cut yet. */
   #openBlock(): void {
     const left = this.#end - this.#cursor;
-    const former = this.#block;
     // As much again as a line has already: one that comes in many pieces is copied a few times only.
-    this.#block = left <= BLOCK_BYTES / 2 ? this.#takeBlock() : { bytes: Buffer.allocUnsafeSlow(2 * left), lines: 0 };
-    former.bytes.copy(this.#block.bytes, 0, this.#cursor, this.#end);
+    this.#moveTo(
+      left <= BLOCK_BYTES / 2 ? this.#takeBlock() : { bytes: Buffer.allocUnsafeSlow(2 * left), lines: 0 },
+      0,
+    );
+  }
+
+  /** Goes on in another block, which has what is not cut yet from `start` on. */
+  #moveTo(block: Block, start: number): void {
+    const former = this.#block;
+    const [from, to] = [this.#cursor, this.#end];
+    former.bytes.copy(block.bytes, start, from, to);
+    this.#block = block;
     this.#reuse(former);
-    this.#nextFeed -= this.#cursor;
-    this.#nextReturn -= this.#cursor;
-    this.#cursor = 0;
-    this.#end = left;
-    this.#validEnd = 0;
-    this.#bytes = this.#block.bytes.subarray(0, left);
+    this.#nextFeed += start - from;
+    this.#nextReturn += start - from;
+    this.#cursor = start;
+    this.#end = start + to - from;
+    this.#validEnd = start;
+    this.#bytes = block.bytes.subarray(0, this.#end);
   }
 
   #takeBlock(): Block {

@@ -34,7 +34,12 @@ const stretch: fc.Arbitrary<Stretch> = fc.record({
 });
 
 /** What happens next: bytes come, lines are taken, or a batch of lines is released. */
-const step = fc.record({ read: fc.nat(BLOCK), limit: fc.integer({ min: 1, max: 400 }), release: fc.nat(8) });
+const step = fc.record({
+  read: fc.oneof(fc.nat(2_000), fc.nat(BLOCK)),
+  limit: fc.integer({ min: 1, max: 400 }),
+  release: fc.nat(8),
+  ahead: fc.boolean(),
+});
 
 function fileOf(stretches: readonly Stretch[]): Buffer {
   const parts: Buffer[] = [];
@@ -86,14 +91,23 @@ describe("lines of any file, however they are read and released", () => {
         };
         let given = 0;
         let read = 0;
-        for (const { read: most, limit, release } of steps) {
+        const fill = (room: Buffer, most: number) => {
+          const count = file.copy(room.subarray(0, most + 1), 0, read);
+          read += count;
+          return count;
+        };
+        let ahead: number | null = null;
+        for (const { read: most, limit, release, ahead: reads } of steps) {
           const lines: Line[] = [];
           cutter.take(lines, limit);
-          if (lines.length === 0) {
+          if (ahead === null && lines.length > 0 && reads) ahead = fill(cutter.roomAhead(), most);
+          if (lines.length < limit && ahead !== null) {
+            cutter.filledAhead(ahead);
+            ahead = null;
+            cutter.take(lines, limit);
+          } else if (lines.length === 0) {
             if (read === file.length) break;
-            const count = file.copy(cutter.room().subarray(0, most + 1), 0, read);
-            cutter.filled(count);
-            read += count;
+            cutter.filled(fill(cutter.room(), most));
             cutter.take(lines, limit);
           }
           if (lines.length > 0) {
@@ -109,12 +123,12 @@ describe("lines of any file, however they are read and released", () => {
           if (batch === undefined) continue;
           check(batch);
           cutter.release(batch.lines);
-          if (release === 0) cutter.shrink();
+          if (release === 0 && ahead === null) cutter.shrink();
         }
         for (const batch of held) check(batch);
         assert.equal(given, expected.length);
       }),
-      { numRuns: 12, endOnFailure: true },
+      { numRuns: 100, endOnFailure: true },
     );
   });
 
@@ -137,7 +151,7 @@ describe("lines of any file, however they are read and released", () => {
     const last = lines.at(-1)?.text;
     assert.ok(last instanceof Utf8Text);
     assert.equal(last.value, "after");
-    assert.equal(last.bytes.buffer.byteLength, BLOCK);
+    assert.ok(last.bytes.buffer.byteLength < 1.1 * BLOCK);
   });
 
   it("leave no memory behind where nothing more comes", () => {
