@@ -78,7 +78,7 @@ export function createAuthorizer(settings: RegistrySettings, http: SendHttp, now
         case "NONE": {
           const fromUrl =
             url.username === "" ? null : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-          const info = settings["basic.auth.credentials.source"] === "USER_INFO" ? userInfoOf(settings) : fromUrl;
+          const info = settings["basic.auth.credentials.source"] === "URL" ? fromUrl : userInfoOf(settings);
           return info === null ? {} : { authorization: basic(info) };
         }
         default:

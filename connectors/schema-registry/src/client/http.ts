@@ -1,6 +1,8 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from "node:http";
 import { type AgentOptions, Agent as SecureAgent, request as secureRequest } from "node:https";
+import { createSecureContext } from "node:tls";
 import { ConfigError } from "@headrace/sdk";
 import type { RegistrySettings } from "./settings.ts";
 
@@ -21,7 +23,7 @@ export type SendHttp = (url: string, request: HttpRequest) => Promise<HttpAnswer
 /** Longest answer that is read, bytes; no schema is larger. */
 const MAX_ANSWER = 16 << 20;
 
-/** HTTP with connections that are kept, and TLS as configured. Throws ConfigError for files that cannot be read. */
+/** HTTP with connections that are kept, and TLS as configured. Throws ConfigError for keys and certificates that cannot be read. */
 export function createHttp(settings: RegistrySettings): SendHttp {
   const kept = { keepAlive: true, maxSockets: 4 };
   const plain = new PlainAgent(kept);
@@ -66,7 +68,7 @@ function tlsOf(settings: RegistrySettings): AgentOptions {
     }
   };
   const ca =
-    settings["schema.registry.ssl.truststore.certificates"]?.reveal() ??
+    settings["schema.registry.ssl.truststore.certificates"]?.reveal() ||
     read("schema.registry.ssl.truststore.location");
   const store = read("schema.registry.ssl.keystore.location");
   const isPkcs12 = settings["schema.registry.ssl.keystore.type"] === "PKCS12";
@@ -75,12 +77,24 @@ function tlsOf(settings: RegistrySettings): AgentOptions {
   const passphrase =
     settings[isPkcs12 ? "schema.registry.ssl.keystore.password" : "schema.registry.ssl.key.password"]?.reveal();
   const anyName = settings["schema.registry.ssl.endpoint.identification.algorithm"] === "";
-  return {
-    ...(ca !== undefined && { ca }),
+  const own = {
     ...(isPkcs12 && store !== undefined && { pfx: store }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
     ...(passphrase !== undefined && { passphrase }),
-    ...(anyName && { checkServerIdentity: () => undefined }),
   };
+  // Node ignores what it cannot read of these.
+  if (ca !== undefined) check("schema.registry.ssl.truststore", () => new X509Certificate(ca));
+  check("schema.registry.ssl.keystore", () => createSecureContext(own));
+  return { ...own, ...(ca !== undefined && { ca }), ...(anyName && { checkServerIdentity: () => undefined }) };
+}
+
+/** Otherwise each connection would fail by it, as if the registry were away. */
+function check(keys: string, use: () => unknown): void {
+  try {
+    use();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`${keys}.*: the certificates or the key cannot be used: ${reason}`, { cause });
+  }
 }

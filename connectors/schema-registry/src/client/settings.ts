@@ -1,5 +1,6 @@
 import { config } from "@headrace/sdk";
 import { z } from "zod";
+import { saslUserInfo } from "./sasl-user-info.ts";
 
 const secret = (text: string) => config.password().optional().describe(text);
 const low = { importance: "LOW" } as const;
@@ -32,11 +33,12 @@ export const CONNECTION_KEYS = config.group("Registry", {
 /** How requests are authorised. */
 export const AUTHORIZATION_KEYS = config.group("Authorization", {
   "basic.auth.credentials.source": config
-    .anyCaseOf("URL", "USER_INFO")
+    .anyCaseOf("URL", "USER_INFO", "SASL_INHERIT")
     .default("URL")
-    .describe("Where user and password are: in the URL, or in basic.auth.user.info."),
+    .describe("Where user and password are: in the URL, in basic.auth.user.info, or in sasl.jaas.config."),
   "basic.auth.user.info": secret("user:password, for USER_INFO."),
   "schema.registry.basic.auth.user.info": secret("The same under its other name."),
+  "sasl.jaas.config": secret("Login module with username and password, for SASL_INHERIT."),
   "bearer.auth.credentials.source": config
     .anyCaseOf("NONE", "STATIC_TOKEN", "OAUTHBEARER")
     .default("NONE")
@@ -154,6 +156,9 @@ export function checkRegistrySettings(settings: RegistrySettings, context: z.cor
   if (settings["basic.auth.credentials.source"] === "USER_INFO" && userInfoOf(settings) === null) {
     complain("basic.auth.user.info", "is needed for USER_INFO");
   }
+  if (settings["basic.auth.credentials.source"] === "SASL_INHERIT" && userInfoOf(settings) === null) {
+    complain("sasl.jaas.config", "with username and password is needed for SASL_INHERIT");
+  }
   const needed = {
     NONE: [],
     STATIC_TOKEN: ["bearer.auth.token"],
@@ -165,7 +170,17 @@ export function checkRegistrySettings(settings: RegistrySettings, context: z.cor
   }
 }
 
-/** user:password for basic authorisation from the configuration; null: none. */
+/** user:password for basic authorisation, if the configuration has them elsewhere than in the URL; otherwise null. */
 export function userInfoOf(settings: RegistrySettings): string | null {
-  return (settings["basic.auth.user.info"] ?? settings["schema.registry.basic.auth.user.info"])?.reveal() ?? null;
+  const source = settings["basic.auth.credentials.source"];
+  switch (source) {
+    case "URL":
+      return null;
+    case "USER_INFO":
+      return (settings["basic.auth.user.info"] ?? settings["schema.registry.basic.auth.user.info"])?.reveal() ?? null;
+    case "SASL_INHERIT":
+      return saslUserInfo(settings["sasl.jaas.config"]?.reveal() ?? "");
+    default:
+      throw new Error(`unreachable: ${source satisfies never}`);
+  }
 }
