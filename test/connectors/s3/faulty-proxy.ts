@@ -16,6 +16,8 @@ export type Fate = "pass" | "lose-answer" | { readonly status: number; readonly 
 export interface FaultyProxy {
   readonly url: string;
   readonly passed: readonly Passing[];
+  /** Requests that the server has taken and not answered yet. */
+  readonly underWay: () => number;
   readonly outage: { begin(): Promise<void>; end(): Promise<void> };
   readonly stall: { begin(): Promise<void>; end(): Promise<void> };
   /** Asked for each request from now on. */
@@ -27,11 +29,13 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
   const passed: Passing[] = [];
   let fateOf: (passing: Passing) => Fate = () => "pass";
   let stalled = false;
+  let underWay = 0;
   let server = await listen(0);
   const { port } = addressOf(server);
 
   async function listen(at: number): Promise<Server> {
-    const created = createServer((request, response) => {
+    // A machine that stands still for seconds must not end connections that are about to be used again.
+    const created = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
       take(request, response).catch(() => response.destroy());
     });
     created.listen(at, "127.0.0.1");
@@ -52,8 +56,11 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
     passed.push(passing);
     const { method, url: path, headers } = request;
     const onward = send({ host: "127.0.0.1", port: target, method, path, headers });
+    underWay += 1;
     onward.end(body);
-    const [answer]: IncomingMessage[] = await once(onward, "response");
+    const [answer]: IncomingMessage[] = await once(onward, "response").finally(() => {
+      underWay -= 1;
+    });
     if (answer === undefined) throw new Error("no answer");
     if (fate === "lose-answer") {
       await buffer(answer);
@@ -73,6 +80,7 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
   return {
     url: `http://127.0.0.1:${port}`,
     passed,
+    underWay: () => underWay,
     outage: {
       begin: stop,
       async end() {

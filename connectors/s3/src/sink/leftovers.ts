@@ -2,7 +2,10 @@ import { type Logger, RetriableError, type SinkRecord, type TopicPartition } fro
 import type { ObjectStore } from "../store/object-store.ts";
 import { belongsTo, type NameSettings, topicPrefix } from "./object-name.ts";
 
-/** Drops the multipart uploads that a task which was killed has left: their parts cost money, and nobody sees them. */
+/**
+ * Drops the multipart uploads that a task which was killed has left: their parts cost money, and nobody sees them. With some servers a part that
+ * was still on its way brings its upload back: that one goes at the next start.
+ */
 export interface Leftovers {
   /** These partitions are the task's own now: what there is of them was left by others. */
   expect(partitions: readonly TopicPartition[]): void;
