@@ -23,7 +23,10 @@ export interface LocalS3 {
   stop(): Promise<void>;
 }
 
-/** Starts one with its data below `dir`, for one access key. It ends with this process, however that ends. */
+/**
+ * Starts one with its data below `dir`, for one access key. Buckets are also found by the name `<bucket>.localhost`. It ends with this
+ * process, however that ends.
+ */
 export async function startS3({
   dir,
   accessKey,
@@ -45,6 +48,7 @@ export async function startS3({
     command,
     args: [
       ...["--port", `127.0.0.1:${port}`, "--region", region, "--quiet", "--health", "/health"],
+      ...["--virtual-domain", "localhost"],
       ...["posix", "--sidecar", sidecar, data],
     ],
     env: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey },

@@ -6,6 +6,7 @@ import { buffer } from "node:stream/consumers";
 export interface Passing {
   readonly method: string;
   readonly url: string;
+  readonly headers: IncomingMessage["headers"];
   readonly bytes: number;
 }
 
@@ -15,6 +16,7 @@ export type Fate = "pass" | "lose-answer" | { readonly status: number; readonly 
 /** A proxy before an HTTP server that can be away, stall, and answer by itself. */
 export interface FaultyProxy {
   readonly url: string;
+  readonly port: number;
   readonly passed: readonly Passing[];
   /** Requests that the server has taken and not answered yet. */
   readonly underWay: () => number;
@@ -45,7 +47,8 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
 
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request);
-    const passing = { method: request.method ?? "", url: request.url ?? "", bytes: body.length };
+    const { headers } = request;
+    const passing = { method: request.method ?? "", url: request.url ?? "", headers, bytes: body.length };
     if (stalled) return;
     const fate = fateOf(passing);
     if (typeof fate === "object") {
@@ -54,7 +57,7 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
       return;
     }
     passed.push(passing);
-    const { method, url: path, headers } = request;
+    const { method, url: path } = request;
     const onward = send({ host: "127.0.0.1", port: target, method, path, headers });
     underWay += 1;
     onward.end(body);
@@ -79,6 +82,7 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
   };
   return {
     url: `http://127.0.0.1:${port}`,
+    port,
     passed,
     underWay: () => underWay,
     outage: {
