@@ -20,6 +20,17 @@ export interface LocalPostgres {
   stop(): Promise<void>;
 }
 
+export interface LocalPostgresOptions {
+  readonly dir: string;
+  readonly passwordUsers?: readonly string[];
+  /** Settings of the server, beyond or in place of those that it has anyway. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** PEM of its certificate and key, and of the authority of its clients' certificates: it offers TLS then. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientAuthority: string };
+  /** Lines of pg_hba.conf that come before all others. */
+  readonly access?: readonly string[];
+}
+
 /**
  * Starts one with its data below `dir`, for root a directory below the system's for temporary files; fast, and not safe against power cuts. It ends with this process, however that ends. It trusts everybody,
  * but for the users in `passwordUsers`, who have to give the passwords that they are made with.
@@ -27,10 +38,10 @@ export interface LocalPostgres {
 export async function startPostgres({
   dir,
   passwordUsers = [],
-}: {
-  readonly dir: string;
-  readonly passwordUsers?: readonly string[];
-}): Promise<LocalPostgres> {
+  settings = {},
+  tls,
+  access: ownAccess = [],
+}: LocalPostgresOptions): Promise<LocalPostgres> {
   const bin = await postgresBin();
   const [port = 0] = await freePorts(1);
   const root = process.getuid?.() === 0;
@@ -46,7 +57,18 @@ export async function startPostgres({
   await run(join(bin, "initdb"), initdb, { cwd: home, ...(root && { uid: NOBODY, gid: NOBODY }) });
   const access = join(data, "pg_hba.conf");
   const withPassword = passwordUsers.map((user) => `host all ${user} 127.0.0.1/32 scram-sha-256\n`);
-  writeFileSync(access, [...withPassword, readFileSync(access, "utf8")].join(""));
+  writeFileSync(
+    access,
+    [...ownAccess.map((line) => `${line}\n`), ...withPassword, readFileSync(access, "utf8")].join(""),
+  );
+  const tlsSettings: string[] = [];
+  for (const [name, pem] of Object.entries({ cert: tls?.cert, key: tls?.key, ca: tls?.clientAuthority })) {
+    if (pem === undefined) continue;
+    const file = join(data, `server.${name}`);
+    writeFileSync(file, pem, { mode: 0o600 });
+    if (root) chownSync(file, NOBODY, NOBODY);
+    tlsSettings.push(`ssl_${name}_file = '${file}'`, "ssl = on");
+  }
   appendFileSync(
     join(data, "postgresql.conf"),
     [
@@ -58,6 +80,8 @@ export async function startPostgres({
       "max_connections = 200",
       "max_wal_senders = 100",
       "max_replication_slots = 400",
+      ...tlsSettings,
+      ...Object.entries(settings).map(([name, value]) => `${name} = '${value}'`),
     ].join("\n"),
   );
   const server = await startProcess({

@@ -63,6 +63,9 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal,
 /** Connections that are not there any more. */
 const broken = new WeakSet<Client>();
 
+/** `false`: the connection is known to be broken. */
+export const isOpen = (client: Client): boolean => !broken.has(client);
+
 /** The URL with the user and the password that the other keys name: pg would take no heed of them beside a URL. */
 function connectionString(settings: ConnectionSettings): string {
   const { "connection.user": user, "connection.password": password } = settings;
@@ -128,7 +131,7 @@ export const quoteTable = (name: string): string => quoteParts({ quote }, name);
 /** What sinks and sources have in common. */
 export const databaseOf = (settings: ConnectionSettings) => ({
   connect: (signal: AbortSignal) => connect(settings, signal),
-  isOpen: (client: Client) => !broken.has(client),
+  isOpen,
   close,
   cut,
   toRetriable,

@@ -137,7 +137,6 @@ const settings = SETTINGS.parse({
   "database.user": "u",
   "database.dbname": "d",
   "topic.prefix": "p",
-  "slot.lag.alarm.bytes": "100",
   "signal.data.collection": "public.signals",
   "table.include.list": "public[.]a",
 });
@@ -151,7 +150,7 @@ describe("Retention (invariant 1)", () => {
       told.push(flushed);
     },
   };
-  const open = (isAllowed = true) => new Retention(settings, createLogRecorder(), isAllowed);
+  const open = (isAllowed = true) => new Retention(isAllowed);
   const flushed = (retention: Retention) => {
     retention.tell(stream);
     return told.at(-1);
@@ -217,7 +216,7 @@ describe("Follower", () => {
     const told: bigint[] = [];
     const log = createLogRecorder();
     const types = createTypeCatalog();
-    const retention = new Retention(settings, log, true);
+    const retention = new Retention(true);
     const incremental = new IncrementalSnapshot({ settings, types, log, progress: IDLE, now: Date.now });
     const blocking = new BlockingSnapshot({
       settings,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, type QueryResult } from "pg";
-import { startPostgres as startLocal } from "#dev/postgres.ts";
+import { type LocalPostgresOptions, startPostgres as startLocal } from "#dev/postgres.ts";
 import { openOutageProxy } from "../outage-proxy.ts";
 import type { SqlDatabase, SqlRow, SqlServer } from "../sql/sql-server.ts";
 
@@ -19,9 +19,9 @@ export interface Database extends SqlDatabase {
 }
 
 /** Starts a server. */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(options: Omit<LocalPostgresOptions, "dir"> = {}): Promise<PostgresServer> {
   const dir = mkdtempSync(join(tmpdir(), "headrace-postgres-"));
-  const server = await startLocal({ dir });
+  const server = await startLocal({ ...options, dir });
   const { port } = server;
   const connect = async (database: string) => {
     const client = new Client({ connectionString: `postgresql://headrace@127.0.0.1:${port}/${database}` });

@@ -3,7 +3,6 @@ import {
   ConfigError,
   type OffsetMap,
   RetriableError,
-  reportLag,
   type SourceRecord,
   type SourceTask,
   type SourceTaskContext,
@@ -25,6 +24,7 @@ import { ensurePublication, ensureReplicaIdentities, isPublished } from "./publi
 import { createSlot, openStream, type ReplicationStream } from "./replication.ts";
 import { Retention } from "./retention.ts";
 import { type Settings, selectOverride, withoutEffect } from "./settings.ts";
+import { SlotWatch } from "./slot-watch.ts";
 import { createSnapshot, importView, labelled, openFreshView, type Snapshot, snapshotPartition } from "./snapshot.ts";
 import { planStart } from "./start-plan.ts";
 
@@ -66,7 +66,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   const stored = await context.offset(partition);
   let position = stored === null || isUnfinishedReading(stored) ? null : fromStreamOffset(stored);
   const readsNothing = /^(no_data|never)$/.test(settings["snapshot.mode"]);
-  const retention = new Retention(settings, context.log, position !== null || readsNothing);
+  const retention = new Retention(position !== null || readsNothing);
   let hasRead = false;
   const read = new Set<string>();
   /** The last record read so far: of the whole reading it begins the stream's offsets. */
@@ -109,7 +109,12 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   const signals = new Signals({ settings, log: context.log, incremental, blocking });
 
   for (const { key, reason } of withoutEffect(settings)) context.log.warn({ key, reason }, "a key has no effect");
-  reportLag(context.metrics, { bytes: () => (phase.kind === "streaming" ? retention.bytes() : 0) });
+  const watch = new SlotWatch({
+    settings,
+    log: context.log,
+    metrics: context.metrics,
+    slot: () => provisional ?? settings["slot.name"],
+  });
 
   async function open(signal: AbortSignal, replication = false): Promise<Client> {
     const client = await openClient(settings, signal, replication);
@@ -140,7 +145,6 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     await withAbort(control, signal, async () => {
       const server = await readServer(control);
       ({ database, version } = server);
-      retention.saw(server.end);
       await ensurePublication(control, settings);
       await ensureReplicaIdentities(control, settings);
       const table = settings["signal.data.collection"];
@@ -296,6 +300,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     const [control] = clients;
     const name = settings["slot.name"];
     if (provisional !== null) await control?.query(KEEP_SLOT, [provisional, name]);
+    provisional = null;
     const isOver = settings["snapshot.mode"] === "initial_only";
     await disconnect();
     if (isOver) await dropSlot(signal);
@@ -352,12 +357,14 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
         return await withAbort(streaming.control, signal, () => follow(streaming, signal));
       }
       case "finished":
+        await watch.close();
         return await sleep(IDLE_MS, undefined, { signal }).catch(() => {});
       default:
         throw new Error(`unreachable: ${phase satisfies never}`);
     }
   }
 
+  watch.start();
   return {
     async poll(signal) {
       if (pending.length === 0) {
@@ -379,7 +386,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
     },
     async close() {
       if (phase.kind === "streaming") retention.tell(phase.stream, false);
-      await disconnect();
+      await Promise.all([watch.close(), disconnect()]);
     },
   };
 }

@@ -87,7 +87,6 @@ export class Follower {
         waited = true;
         continue;
       }
-      retention.saw(frame.end);
       if (frame.kind === "message") {
         if (frame.message.kind === "begin") this.#place = frame.message.commitLsn;
         if (blocking.isDue(this.#place)) this.#held = frame;

@@ -76,6 +76,10 @@ const KEYS = {
       .long({ min: 1 })
       .default(2 ** 30)
       .describe("A warning is logged when PostgreSQL has to keep more of its log than this for the slot."),
+    "slot.watch.interval.ms": config
+      .int({ min: 100 })
+      .default(10_000)
+      .describe("Time between questions to PostgreSQL what it keeps of its log for the slot, ms."),
   }),
   ...config.group("Tables", {
     "schema.include.list": patterns().default([]).describe("Schemas, as regular expressions; empty: all."),
