@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SourceDefinition, SourceRecord, Value } from "@headrace/sdk";
 import { createMemoryOffsets, openSourceRun, sourceAcceptance, until } from "@headrace/sdk/testing";
 import { uniqueName } from "#support/kafka.ts";
@@ -104,8 +105,10 @@ export function sqlQuerySourceSuite(dialect: QuerySourceOfDialect, server: () =>
 
   describe("records", () => recordsOf(dialect, server));
 
-  it("reads every row in a worker that is killed while rows are written", { timeout: 560_000 }, () =>
-    survivesKill(dialect, server()),
+  it(
+    "reads every row in a worker that is killed again and again, while transactions write and commit in another order",
+    { timeout: 560_000 },
+    () => survivesKill(dialect, server()),
   );
 }
 
@@ -277,38 +280,109 @@ function recordsOf(dialect: QuerySourceOfDialect, server: () => SqlServer): void
   });
 }
 
+/** Longer than any transaction of the writers is to last; rows of one that lasted longer all the same are owed by nobody. */
+const DELAY_MS = 10_000;
+/** Transactions that are open at a time. */
+const OPEN = 4;
+const KILLS = 3;
+/** From one commit to the next. Without a delay a row is read once the second of its timestamp is over. */
+const HOLD_MS = 750;
+/** Sessions that write at the same time, for each open transaction. */
+const GROUPS = 3;
+
+/**
+ * Two connectors read what is written all the while: by a counter rows of one session, by timestamps with a delay those of transactions that commit
+ * in the reverse order of their numbers.
+ */
 async function survivesKill(dialect: QuerySourceOfDialect, server: SqlServer): Promise<void> {
   const worker = await openPluginWorker(dialect.package);
   const database = await server.createDatabase();
+  let writing = true;
+  const written: Promise<void>[] = [];
   try {
-    await database.run(`CREATE TABLE moved (id ${dialect.counter}, note varchar(20))`);
-    const insert = () => database.run(`INSERT INTO moved (note) SELECT 'n' FROM ${dialect.series(300)}`);
+    await database.run(`CREATE TABLE counted (id ${dialect.counter}, note varchar(20))`);
+    await database.run(`CREATE TABLE stamped (id ${dialect.counter}, at ${dialect.moment} NOT NULL, round integer)`);
     const prefix = `${uniqueName("query")}-`;
-    const name = uniqueName("rows");
-    await worker.start(name, {
+    const shared = {
       "connector.class": dialect.connectorClass,
       "connection.url": database.url,
       "topic.prefix": prefix,
-      mode: "incrementing",
+      "incrementing.column.name": "id",
       "poll.interval.ms": "50",
       "batch.max.rows": "10",
+    };
+    await worker.start(uniqueName("counted"), { ...shared, mode: "incrementing", "table.whitelist": "counted" });
+    await worker.start(uniqueName("stamped"), {
+      ...shared,
+      mode: "timestamp+incrementing",
+      "timestamp.column.name": "at",
+      "timestamp.delay.interval.ms": String(DELAY_MS),
+      "table.whitelist": "stamped",
     });
-    await insert();
-    await until(120_000, "the first rows are in Kafka", async () =>
-      (await worker.offsets(name)).includes("incrementing"),
-    );
-    await worker.killAndRestart();
-    await insert();
-    const ids = new Set<number>();
-    await until(150_000, "600 rows in Kafka", async () => {
-      for (const line of await worker.read(`${prefix}moved`, 1, 120_000))
-        ids.add((JSON.parse(line) as { id: number }).id);
-      return ids.size >= 600;
-    });
-    // Numbers may be left out by a counter.
-    const written = await database.rows("SELECT id FROM moved");
-    assert.deepEqual(ids, new Set(written.map(({ id }) => id)));
+
+    const late = new Set<number>();
+    let outOfOrder = 0;
+    const writeCounted = async () => {
+      const session = await database.connect();
+      while (writing) {
+        await session.run("INSERT INTO counted (note) VALUES ('n'), ('n')");
+        await sleep(10);
+      }
+    };
+    const writeStamped = async (group: number) => {
+      const sessions = await Promise.all(Array.from({ length: OPEN }, () => database.connect()));
+      for (let round = group; writing; round += GROUPS) {
+        const begun = performance.now();
+        for (const session of sessions) {
+          await session.run("BEGIN");
+          await session.run(`INSERT INTO stamped (at, round) VALUES (CURRENT_TIMESTAMP, ${round})`);
+        }
+        for (const session of sessions.toReversed()) {
+          // Those that have committed are old enough to be read without the delay, and would hide the others.
+          await sleep(HOLD_MS);
+          await session.run("COMMIT");
+        }
+        if (performance.now() - begun > DELAY_MS) late.add(round);
+        else outOfOrder += 1;
+      }
+    };
+    written.push(writeCounted(), ...Array.from({ length: GROUPS }, (_, group) => writeStamped(group)));
+
+    const inKafka = async (table: string) => {
+      const lines = await worker.read(`${prefix}${table}`, 1);
+      return new Set(lines.map((line) => (JSON.parse(line) as { readonly id: number }).id));
+    };
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      for (const table of ["counted", "stamped"]) {
+        const { length } = kill === 0 ? [] : await worker.read(`${prefix}${table}`, 1);
+        await worker.read(`${prefix}${table}`, length + 1, 120_000);
+      }
+      await worker.killAndRestart();
+    }
+    writing = false;
+    await Promise.all(written);
+
+    assert.ok(outOfOrder > KILLS, `${outOfOrder} rounds of transactions`);
+    for (const table of ["counted", "stamped"]) {
+      const rows = await database.rows(`SELECT * FROM ${table}`);
+      const owed = rows.filter(({ round }) => !late.has(Number(round))).map(({ id }) => Number(id));
+      let missing = owed;
+      await until(150_000, `${owed.length} rows of ${table} in Kafka`, async () => {
+        const have = await inKafka(table);
+        missing = owed.filter((id) => !have.has(id));
+        // Newer rows are there already: what is missing then was passed over.
+        const newest = Math.max(...have);
+        assert.deepEqual(
+          missing.filter((id) => id < newest - OPEN * GROUPS),
+          [],
+          "rows that were passed over",
+        );
+        return missing.length === 0;
+      });
+    }
   } finally {
+    writing = false;
+    await Promise.allSettled(written);
     await worker.close();
     await database.close();
   }
