@@ -47,7 +47,7 @@ packaging: setup ## Charts, manifests, examples and images as they ship, on a re
 ratios: setup ## Two short scenarios of the benchmark beside the JVM worker: fails if a ratio is far below its target
 	@$(NODE) dev/test.ts --group ratios $(FILTER)
 
-e2e: setup ## The chart from the images as they ship, on two nodes with kubelet and containerd (root, Linux); STATES=1 keeps the states seen; IF_ABLE=1: none where it cannot
+e2e: setup ## The chart from the images as they ship, on a kind cluster (Docker), or on two nodes of its own (root, Linux); STATES=1 keeps the states seen; IF_ABLE=1: none where it cannot
 	@$(NODE) dev/e2e/main.ts $(if $(IF_ABLE),--if-able) $(FILTER)
 
 images: setup ## Images of operator and worker without Docker, into build/images (ROOT=dir: their file systems, too; PLATFORMS=amd64,arm64: for both)

@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { stringify } from "yaml";
+import { repoRoot } from "../cache.ts";
 import type { CrdChart } from "./crd-template.ts";
 
 const KUBERNETES = ">=1.27.0-0";
@@ -17,11 +20,18 @@ export function toChartYaml(chart: CrdChart, version: string): string {
       version,
       appVersion: version,
       kubeVersion: KUBERNETES,
+      icon: iconUrl(),
       keywords: ["kafka", "kafka-connect", "connectors", "streaming", "operator"],
       annotations: isOperator ? operatorAnnotations(version) : { "artifacthub.io/license": "Apache-2.0" },
     },
     { lineWidth: 0 },
   );
+}
+
+/** The picture itself, the one that OLM's bundle has: nothing is fetched, and there is no address that could change. */
+function iconUrl(): string {
+  const picture = readFileSync(join(repoRoot, "dev/olm/icon.svg"));
+  return `data:image/svg+xml;base64,${picture.toString("base64")}`;
 }
 
 /** What Artifact Hub shows (artifacthub.io, "Helm annotations"). */

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { createKubectl } from "../kubectl.ts";
 import { type E2eContext, NAMESPACES, OWN_REGISTRY } from "./context.ts";
+import { nodesWithoutDir } from "./shared-dir.ts";
 
 /** What is known of a cluster that somebody else has made, and gave by environment variables. */
 export interface GivenCluster {
@@ -79,6 +80,28 @@ export async function givenObstacles({
     ...(!existsSync(dataDir) || readdirSync(dataDir).length > 0 ? [`${dataDir} is not an empty directory`] : []),
     ...(existsSync(auditLog) ? [] : [`there is no ${auditLog}`]),
   ];
+}
+
+/**
+ * What keeps the sink's file from being counted, one sentence for each node: workers write it wherever they are, and it is read on this machine. For a
+ * cluster without other obstacles, since pods look.
+ */
+export async function unsharedObstacles({
+  kubeconfig,
+  kubectl: binary,
+  dir,
+  dataDir,
+  registry,
+  version,
+}: Pick<E2eContext, "kubeconfig" | "kubectl" | "dir" | "dataDir" | "registry" | "version">): Promise<
+  readonly string[]
+> {
+  const kubectl = createKubectl({ binary, kubeconfig, cacheDir: `${dir}/kubectl-cache` });
+  const nodes = await nodesWithoutDir(kubectl, { dir: dataDir, image: `${registry}/worker:${version}` });
+  return nodes.map(
+    (node) =>
+      `a pod on ${node} does not see what this machine puts into ${dataDir}: all nodes must have that very directory, by a mount or a network file system (or the worker's image does not run there)`,
+  );
 }
 
 /** Removes what the tests have made, their volume's files excepted. */

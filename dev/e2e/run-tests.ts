@@ -13,9 +13,9 @@ export const nextTag = (version: string): string => `${version}-next`;
 
 /**
  * Runs the tests of the group `e2e` on the cluster, or with `KEEP` a shell with its kubeconfig. Answers the exit code; if tests have failed, what
- * the cluster is like is on standard error.
+ * the cluster is like is on standard error. Throws if `signal` aborts meanwhile.
  */
-export async function runTests(context: E2eContext, words: readonly string[]): Promise<number> {
+export async function runTests(context: E2eContext, words: readonly string[], signal?: AbortSignal): Promise<number> {
   const file = join(context.dir, "context.json");
   writeFileSync(file, JSON.stringify(context));
   const env = {
@@ -25,10 +25,9 @@ export async function runTests(context: E2eContext, words: readonly string[]): P
     ...(process.env["STATES"] !== undefined && { HEADRACE_E2E_STATES: STATES_DIR }),
   };
   const tests = ["--conditions=source", join(repoRoot, "dev/test.ts"), "--group", "e2e", ...words];
+  const common = { stdio: "inherit", env, cwd: repoRoot, ...(signal !== undefined && { signal }) } as const;
   const wantsShell = process.env["KEEP"] !== undefined;
-  const child = wantsShell
-    ? spawn("bash", ["--norc", "-i"], { stdio: "inherit", env, cwd: repoRoot })
-    : spawn(process.execPath, tests, { stdio: "inherit", env, cwd: repoRoot });
+  const child = wantsShell ? spawn("bash", ["--norc", "-i"], common) : spawn(process.execPath, tests, common);
   const code = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (status) => resolve(status ?? 1));

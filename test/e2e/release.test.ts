@@ -1,20 +1,22 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { type E2eContext, NAMESPACES, OWN_REGISTRY, readContext } from "#dev/e2e/context.ts";
 import { outsideService } from "#dev/e2e/dns.ts";
+import { nodesWithoutDir } from "#dev/e2e/shared-dir.ts";
 import { consumeAll } from "#dev/kafka.ts";
 import { numbersIn } from "#support/numbered-lines.ts";
 import { count } from "./counted.ts";
 import { countRequests, deniedRequests, type Requests } from "./denied-requests.ts";
-import { CHART, type Installation, isReady, openInstallation, type Pod } from "./installation.ts";
+import { CHART, type Installation, isReady, type Leadership, openInstallation, type Pod } from "./installation.ts";
 import { DEADLINE_MS, patiently } from "./patience.ts";
 import { reaches } from "./reach.ts";
 import {
   CLUSTER,
+  type ClusterWishes,
   kafkaConnect,
   kafkaConnector,
   metricsFrom,
@@ -153,6 +155,9 @@ describe("the release on real nodes", { concurrency: false }, () => {
       .map(({ offset }) => offset.given);
   }
 
+  /** Waits until a resource was seen in the state. */
+  const untilSeen = (state: string) => patiently(`${state} is seen`, () => states.names().includes(state));
+
   const operators = () => cluster.pods(OPERATOR_NAMESPACE, OPERATORS);
   const leadership = () => cluster.leadership(OPERATOR_NAMESPACE);
 
@@ -175,6 +180,15 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await patiently("the container was killed", async () => (await pods()).some(isKilled));
     assert.ok((await filled) instanceof Error, "the command in the container ended with it");
   }
+
+  it("has nodes that all see the tests' directory", async () => {
+    const { kubectl } = cluster;
+    const image = `${context.registry}/worker:${context.version}`;
+    assert.deepEqual(await nodesWithoutDir(kubectl, { dir: context.dataDir, image }), []);
+    const elsewhere = await nodesWithoutDir(kubectl, { dir: context.dir, shown: context.dataDir, image });
+    assert.ok(elsewhere.length >= 2, "a directory that is another one on the nodes is found out");
+    assert.deepEqual(readdirSync(context.dataDir), []);
+  });
 
   it("installs the chart with two operators, of which one is elected, into a restricted namespace", async () => {
     const { helm, kubectl } = cluster;
@@ -327,8 +341,51 @@ describe("the release on real nodes", { concurrency: false }, () => {
     const crash =
       /^False WorkersFailing 0 of 1 workers are ready; crashing-connect-0: the worker ended with code 1: worker failed: Topic 'numbers' supplied via the 'status\.storage\.topic' property is required to have 'cleanup\.policy=compact'[^{}]*$/;
     await cluster.untilReady("kc", NAMESPACE, "crashing", crash);
+    await untilSeen("kafkaconnect/ready-false-workersfailing-stalled");
     await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "wrong", "crashing"]);
     await untilAllIsWell();
+  });
+
+  it("keeps its workers from a configuration that does not work, and takes back one that nobody has tried", async () => {
+    const name = "careful";
+    const wished = (wishes: ClusterWishes = {}) => kafkaConnect(bootstrap, { name, replicas: 1, ...wishes });
+    const pods = () => cluster.pods(NAMESPACE, `headrace.dev/name=${name}-connect`);
+    await cluster.apply(wished());
+    await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
+    const [first] = await pods();
+    // A node has no registry on that port.
+    await cluster.apply(wished({ image: "localhost:1/worker:none" }));
+    const refusal = /^False PreflightFailed The new configuration \(image .*\) was not applied: .*localhost:1/s;
+    await cluster.untilReady("kc", NAMESPACE, name, refusal);
+    await untilSeen("kafkaconnect/ready-false-preflightfailed-stalled");
+    assert.deepEqual(
+      (await pods()).map((pod) => [pod.metadata.uid, isReady(pod)]),
+      [[first?.metadata.uid, true]],
+    );
+    // Tried by nobody, it costs the worker, which comes back.
+    await cluster.apply(wished({ missingSecret: "nowhere", annotations: { "headrace.dev/skip-preflight": "true" } }));
+    const takenBack =
+      /^False RolledBack The new configuration \(.*\) was taken back, .*careful-connect-0: secret "nowhere" not found.* 1 worker goes on/s;
+    await cluster.untilReady("kc", NAMESPACE, name, takenBack);
+    await untilSeen("kafkaconnect/ready-false-rolledback-stalled");
+    await patiently("the worker is ready", async () => (await pods()).some(isReady));
+    await cluster.apply(wished());
+    await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
+  });
+
+  it("leaves alone what is paused", async () => {
+    const { kubectl } = cluster;
+    const ofNamespace = ["--namespace", NAMESPACE];
+    const logger = { class: "logger", config: { topics: "nothing-here" } };
+    await cluster.apply(kafkaConnector("idle", logger, "careful"));
+    await cluster.untilReady("kctr", NAMESPACE, "idle", /^True Running/);
+    const both = ["kafkaconnect/careful", "kafkaconnector/idle"];
+    for (const one of both) await kubectl([...ofNamespace, "annotate", one, "headrace.dev/pause-reconciliation=true"]);
+    await untilSeen("kafkaconnect/ready-true-ready-suspended");
+    await untilSeen("kafkaconnector/ready-true-running-suspended");
+    for (const one of both) await kubectl([...ofNamespace, "annotate", one, "headrace.dev/pause-reconciliation-"]);
+    await kubectl([...ofNamespace, "delete", "kafkaconnector", "idle"]);
+    await kubectl([...ofNamespace, "delete", "kafkaconnect", "careful"]);
   });
 
   it("replaces a pod that is deleted", async () => {
@@ -351,13 +408,16 @@ describe("the release on real nodes", { concurrency: false }, () => {
       "a worker is on a node",
       async () => (await workers()).find(({ metadata }) => metadata.name === `${CLUSTER}-connect-0`)?.spec.nodeName,
     );
-    await kubectl(["drain", node, "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=5m"]);
-    await untilAllIsWell();
-    assert.deepEqual(
-      [...(await workers()), ...(await operators())].filter(({ spec }) => spec.nodeName === node),
-      [],
-    );
-    await kubectl(["uncordon", node]);
+    try {
+      await kubectl(["drain", node, "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=5m"]);
+      await untilAllIsWell();
+      assert.deepEqual(
+        [...(await workers()), ...(await operators())].filter(({ spec }) => spec.nodeName === node),
+        [],
+      );
+    } finally {
+      await kubectl(["uncordon", node]);
+    }
   });
 
   it("rolls its workers one after the other when its configuration changes", async () => {
@@ -395,18 +455,23 @@ describe("the release on real nodes", { concurrency: false }, () => {
     });
     const standby = pods.find(({ metadata }) => metadata.name !== first.pod)?.metadata.name;
     // Nobody takes part in the election but the one that stood by: the killed one's pod is deleted, and its successor has no node.
-    const nodes = (await kubectl(["get", "nodes", "-o=name"])).trim().split("\n");
-    await kubectl(["cordon", ...nodes]);
-    await runOutOfMemory(OPERATOR_NAMESPACE, first.pod, operators);
-    await kubectl(["--namespace", OPERATOR_NAMESPACE, "delete", "pod", first.pod, "--grace-period=0", "--force"]);
+    const schedulable = ["get", "nodes", "--field-selector=spec.unschedulable=false", "-o=name"];
+    const nodes = (await kubectl(schedulable)).trim().split("\n");
     let last = first;
-    const next = await patiently("another operator leads", async () => {
-      const leading = await leadership();
-      if (leading?.pod !== first.pod) return leading ?? false;
-      last = leading;
-      return false;
-    });
-    await kubectl(["uncordon", ...nodes]);
+    let next: Leadership;
+    try {
+      await kubectl(["cordon", ...nodes]);
+      await runOutOfMemory(OPERATOR_NAMESPACE, first.pod, operators);
+      await kubectl(["--namespace", OPERATOR_NAMESPACE, "delete", "pod", first.pod, "--grace-period=0", "--force"]);
+      next = await patiently("another operator leads", async () => {
+        const leading = await leadership();
+        if (leading?.pod !== first.pod) return leading ?? false;
+        last = leading;
+        return false;
+      });
+    } finally {
+      await kubectl(["uncordon", ...nodes]);
+    }
     assert.equal(next.pod, standby);
     const waitedMs = next.acquiredAt.getTime() - last.renewedAt.getTime();
     // Nodes' clocks may differ a little; a lease that was released is taken within its retry period, a few times as short.
@@ -450,7 +515,9 @@ describe("the release on real nodes", { concurrency: false }, () => {
     // Stopped, it has put down what Kafka has acknowledged.
     const acknowledged = await acknowledgedBySource();
     assert.equal(acknowledged.length, STREAMS);
-    const sent = (await consumeAll(context.bootstrap, TOPIC)).map(Number);
+    const sent = await patiently("all records are read", async () =>
+      (await consumeAll(context.bootstrap, TOPIC)).map(Number),
+    );
     const inTopic = count(sent, acknowledged);
     assert.ok(inTopic.distinct > 5_000, `only ${inTopic.distinct} records in all that time`);
     assert.deepEqual(inTopic.missing, []);
@@ -500,11 +567,16 @@ describe("the release on real nodes", { concurrency: false }, () => {
       "kafkaconnect/ready-true-ready",
       "kafkaconnect/ready-false-workersnotready",
       "kafkaconnect/ready-false-rolling",
+      "kafkaconnect/ready-false-workersfailing-stalled",
+      "kafkaconnect/ready-false-preflightfailed-stalled",
+      "kafkaconnect/ready-false-rolledback-stalled",
+      "kafkaconnect/ready-true-ready-suspended",
       "kafkaconnector/ready-true-running",
       "kafkaconnector/ready-true-paused",
       "kafkaconnector/ready-true-stopped",
-      "kafkaconnector/ready-false-unknownclass",
-      "kafkaconnector/ready-false-invalidconfig",
+      "kafkaconnector/ready-false-unknownclass-stalled",
+      "kafkaconnector/ready-false-invalidconfig-stalled",
+      "kafkaconnector/ready-true-running-suspended",
     ])
       assert.ok(names.includes(name), `${name} is none of ${names.join(", ")}`);
   });

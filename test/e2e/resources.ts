@@ -58,17 +58,25 @@ export interface ClusterWishes {
   readonly statusTopic?: string;
   /** An image with a plugin. */
   readonly pluginImage?: string;
+  /** The workers' image, instead of the operator's own choice. */
+  readonly image?: string;
+  /** A Secret that a variable of the workers' containers is to come from, and that does not exist. */
+  readonly missingSecret?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A Connect cluster; its topics and its group have its name. */
 export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {}): object {
-  const { name = CLUSTER, replicas = 3, flushMs = 1_000, statusTopic = `${name}-status`, pluginImage } = wishes;
+  const { name = CLUSTER, replicas = 3, flushMs = 1_000, statusTopic = `${name}-status` } = wishes;
+  const { pluginImage, image, missingSecret, annotations = {} } = wishes;
+  const secretKeyRef = { name: missingSecret, key: "none" };
   return {
     apiVersion: "headrace.dev/v1",
     kind: "KafkaConnect",
-    metadata: { name, namespace: NAMESPACE },
+    metadata: { name, namespace: NAMESPACE, annotations },
     spec: {
       replicas,
+      ...(image !== undefined && { image }),
       bootstrapServers,
       groupId: name,
       configStorageTopic: `${name}-configs`,
@@ -88,7 +96,10 @@ export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {
       resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "512Mi" } },
       rest: { tokens: [{ name: "tests", role: "read", secretKeyRef: { name: "rest-token", key: "token" } }] },
       template: {
-        connectContainer: { volumeMounts: [{ name: CLAIM, mountPath: "/mnt/data" }] },
+        connectContainer: {
+          volumeMounts: [{ name: CLAIM, mountPath: "/mnt/data" }],
+          ...(missingSecret !== undefined && { env: [{ name: "MISSING", valueFrom: { secretKeyRef } }] }),
+        },
         pod: {
           terminationGracePeriodSeconds: 60,
           volumes: [{ name: CLAIM, persistentVolumeClaim: { claimName: CLAIM } }],

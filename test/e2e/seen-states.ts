@@ -71,13 +71,22 @@ export function watchStates(kubeconfig: string, dir?: string): SeenStates {
   };
 }
 
-/** The state as a file's name: the kind, and of `Ready` its status and reason. */
+/**
+ * The state as a file's name: the kind, and of `Ready` its status and reason. `-stalled` and `-suspended` say what else there is, `-stale` that the
+ * present spec has not been looked at, `-deleting` that the resource is on its way out.
+ */
 export function nameOfState({ kind, metadata, status }: Resource): string {
-  const ready = status?.conditions.find(({ type }) => type === "Ready");
+  const conditions = status?.conditions ?? [];
+  const ready = conditions.find(({ type }) => type === "Ready");
   const state = ready === undefined ? "new" : `ready-${ready.status}-${ready.reason ?? "none"}`.toLowerCase();
-  const isStale = status !== undefined && status.observedGeneration !== metadata.generation;
-  const suffix = metadata.deletionTimestamp === undefined ? (isStale ? "-stale" : "") : "-deleting";
-  return `${kind.toLowerCase()}/${state}${suffix}`;
+  const isTrue = (wanted: string) => conditions.some(({ type, status: value }) => type === wanted && value === "True");
+  const suffixes = [
+    isTrue("Stalled") && "-stalled",
+    isTrue("ReconciliationPaused") && "-suspended",
+    status !== undefined && status.observedGeneration !== metadata.generation && "-stale",
+    metadata.deletionTimestamp !== undefined && "-deleting",
+  ];
+  return `${kind.toLowerCase()}/${state}${suffixes.filter((suffix) => suffix !== false).join("")}`;
 }
 
 function write(file: string, { apiVersion, kind, metadata, spec, status }: Resource): void {

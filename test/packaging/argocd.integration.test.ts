@@ -108,24 +108,38 @@ describe("Argo CD and Flux, on resources as they were on a cluster", () => {
         const [, word = ""] = /testdata\/([a-z]+)/.exec(inputPath) ?? [];
         const kstatus = kstatusOf(resource);
         assert.ok(STATES[word]?.includes(kstatus), kstatus);
-        if (kstatus === "Terminating") return; // Flux asks kstatus about deletion, whatever the expressions are.
-        const expressions = fluxExpressions.find((one) => one.kind === kind);
-        assert.ok(expressions !== undefined);
-        const fits = (["inProgress", "failed", "current"] as const).find(
-          (name) => evaluate(expressions[name], JSON.parse(JSON.stringify(resource))) === true,
-        );
-        assert.equal(fits?.toLowerCase(), kstatus.toLowerCase());
+        assertFluxAgrees(resource, kstatus);
       });
     }
 
+    function assertFluxAgrees(resource: KstatusObject, kstatus: Kstatus): void {
+      if (kstatus === "Terminating") return; // Flux asks kstatus about deletion, whatever the expressions are.
+      const expressions = fluxExpressions.find((one) => one.kind === kind);
+      assert.ok(expressions !== undefined);
+      const fits = (["inProgress", "failed", "current"] as const).find(
+        (name) => evaluate(expressions[name], JSON.parse(JSON.stringify(resource))) === true,
+      );
+      assert.equal(fits?.toLowerCase(), kstatus.toLowerCase());
+    }
+
     // `STATES=1 make e2e` keeps what was seen on a real node, without names that say what it is: kstatus is the judge.
-    for (const file of globSync(`${kind.toLowerCase()}/*.yaml`, { cwd: SEEN }).toSorted()) {
-      it(`${file} of make e2e is for Argo CD what it is for kstatus`, async () => {
+    const seen = globSync(`${kind.toLowerCase()}/*.yaml`, { cwd: SEEN }).toSorted();
+    const healthOf = async (resource: object) =>
+      z.object({ status: z.string() }).parse(await lua.run(health, resource)).status;
+    for (const file of seen) {
+      it(`${file} of make e2e is for Argo CD and for Flux what it is for kstatus`, async () => {
         const resource = readManifest(SEEN, file) as KstatusObject;
-        const { status } = z.object({ status: z.string() }).parse(await lua.run(health, resource));
-        assert.ok(ARGO[kstatusOf(resource)].includes(status), `${kstatusOf(resource)} is ${status}`);
+        const kstatus = kstatusOf(resource);
+        const status = await healthOf(resource);
+        assert.ok(ARGO[kstatus].includes(status), `${kstatus} is ${status}`);
+        assertFluxAgrees(resource, kstatus);
       });
     }
+
+    it(`${kind}: make e2e has seen every kind of health`, async () => {
+      const states = await Promise.all(seen.map((file) => healthOf(readManifest(SEEN, file))));
+      assert.deepEqual([...new Set(states)].toSorted(), ["Degraded", "Healthy", "Progressing", "Suspended"]);
+    });
 
     it(`${kind}: every recorded state is in the tests, and every kind of health`, () => {
       const recorded = readdirSync(join(dir, "testdata")).map((name) => `testdata/${name}`);
