@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConfigError, config, defineSource, type OffsetMap, RetriableError, type SourceRecord } from "@headrace/sdk";
+import {
+  ConfigError,
+  config,
+  defineSource,
+  type OffsetMap,
+  RetriableError,
+  reportLag,
+  type SourceRecord,
+} from "@headrace/sdk";
 import { z } from "zod";
 import { AUTHORIZATION_KEYS, createAuthorizer, missingKeys } from "./authorization.ts";
 import { pathOf } from "./json.ts";
@@ -97,6 +105,8 @@ export const httpSource = defineSource({
     let position = positionOf(await context.offset(partition), settings["http.cursor.initial"]);
     let waiting: SourceRecord[] = [];
     let waitUntil = 0;
+    // Of the page that is being read: how many pages there are behind it nobody tells.
+    reportLag(context.metrics, { records: () => waiting.length });
 
     async function fetchPage(signal: AbortSignal): Promise<Page | null> {
       const url =

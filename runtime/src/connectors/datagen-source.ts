@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   ConfigError,
-  DataError,
   defineSource,
+  exactInteger,
   config as key,
+  parseExactJson,
   type SourceRecord,
   type SourceTask,
   type SourceTaskContext,
@@ -149,10 +150,7 @@ function compileRecord(config: Config): (stream: Stream, sequence: number) => So
 function toValue(template: Template, input: Parameters<Template>[0], format: Config["template.format"]) {
   const text = template(input);
   if (format === "text") return { schema: STRING_SCHEMA, value: text };
-  try {
-    const value: Value = JSON.parse(text);
-    return { schema: null, value };
-  } catch (cause) {
-    throw new DataError(`The template does not give JSON: ${text}`, { cause });
-  }
+  const toNumber = (source: string, value: number) => exactInteger(source, value) ?? value;
+  const value: Value = parseExactJson(text, `What the template gives (${text})`, toNumber);
+  return { schema: null, value };
 }

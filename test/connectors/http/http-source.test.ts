@@ -104,6 +104,25 @@ describe("http source", () => {
   });
 });
 
+describe("the lag of the http source", () => {
+  it("is what is left of the page that is being read", async () => {
+    const { system } = await openSystem("cursor");
+    await system.feed(5);
+    const config = { ...system.config, "batch.size": "1" };
+    const source = await openSourceRun(httpSource, { config });
+    const lag = () => source.metrics[0]?.value("lag-records");
+    const lags = [lag()];
+    for (let taken = 0; taken < 5; taken += 1) {
+      await source.take(1);
+      lags.push(lag());
+    }
+    // Four items a page.
+    assert.deepEqual(lags, [0, 3, 2, 1, 0, 0]);
+    await source.close();
+    await system.close();
+  });
+});
+
 describe("http source without pages", () => {
   it("gives the whole answer when it has changed, and goes on in the middle of one that has not", async () => {
     const { system, server } = await openSystem("none");

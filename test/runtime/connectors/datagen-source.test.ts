@@ -62,6 +62,20 @@ describe("datagen source", () => {
     assert.equal((await take("1"))[0]?.[0], "k0");
   });
 
+  it("keeps every digit of integers, and says what is no JSON", async () => {
+    const json = { count: "1", "template.format": "json" };
+    const template = '{"big":18446744073709551615,"sum":9007199254740993,"small":{{sequence}},"half":0.5}';
+    const [task] = await openTasks({ ...json, template }, 1);
+    const [record] = await pollUntil(task ?? assert.fail("no task"), 1);
+    const value = { big: 18_446_744_073_709_551_615n, sum: 9_007_199_254_740_993n, small: 0, half: 0.5 };
+    assert.deepEqual(record?.value, { schema: null, value });
+    const [broken] = await openTasks({ ...json, template: "[{{sequence}}" }, 1);
+    await assert.rejects(broken?.poll(signal) ?? assert.fail("no task"), {
+      name: "DataError",
+      message: "What the template gives ([0) is not JSON",
+    });
+  });
+
   it("keeps to its rate", async () => {
     const [task] = await openTasks({ "rate.per.second": "200" }, 1);
     assert.ok(task !== undefined);
