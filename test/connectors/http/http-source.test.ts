@@ -111,15 +111,18 @@ describe("the lag of the http source", () => {
     const config = { ...system.config, "batch.size": "1" };
     const source = await openSourceRun(httpSource, { config });
     const lag = () => source.metrics[0]?.value("lag-records");
-    const lags = [lag()];
-    for (let taken = 0; taken < 5; taken += 1) {
-      await source.take(1);
-      lags.push(lag());
+    try {
+      const lags = [lag()];
+      for (let taken = 0; taken < 5; taken += 1) {
+        await source.take(1);
+        lags.push(lag());
+      }
+      // Four items a page.
+      assert.deepEqual(lags, [0, 3, 2, 1, 0, 0]);
+    } finally {
+      await source.close();
+      await system.close();
     }
-    // Four items a page.
-    assert.deepEqual(lags, [0, 3, 2, 1, 0, 0]);
-    await source.close();
-    await system.close();
   });
 });
 
