@@ -1,4 +1,4 @@
-import { RetriableError } from "@headrace/sdk";
+import { ConfigError, RetriableError } from "@headrace/sdk";
 import {
   type ConnectionSettings,
   connectionKeys,
@@ -9,7 +9,9 @@ import {
   retriable,
   withAbort as withCut,
 } from "@headrace/sql";
-import { Client, type QueryConfig } from "pg";
+import { Client, type ClientConfig, type QueryConfig } from "pg";
+import { sqlState } from "./sql-state.ts";
+import { explainTls, takeTls, wantsOtherWay, waysOf } from "./tls.ts";
 
 /** Keys by which the database is reached. */
 export const CONNECTION_KEYS = connectionKeys(
@@ -18,7 +20,13 @@ export const CONNECTION_KEYS = connectionKeys(
 
 /** What is wrong with a URL, or null. */
 export function urlProblem(url: string): string | null {
-  return /^(jdbc:)?postgres(ql)?:\/\/./.test(url) ? null : "URL must start with postgresql:// or jdbc:postgresql://";
+  if (!/^(jdbc:)?postgres(ql)?:\/\/./.test(url)) return "URL must start with postgresql:// or jdbc:postgresql://";
+  try {
+    takeTls(connectionUrl({ "connection.url": url }));
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /**
@@ -27,8 +35,11 @@ export function urlProblem(url: string): string | null {
  */
 export async function connect(settings: ConnectionSettings, signal: AbortSignal, replication = false): Promise<Client> {
   signal.throwIfAborted();
+  const url = connectionUrl(settings);
+  const tls = takeTls(url);
+  const [way = false, other] = await waysOf(tls);
   const options = {
-    connectionString: connectionString(settings),
+    connectionString: url.href,
     connectionTimeoutMillis: settings["connection.timeout.ms"],
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
@@ -36,6 +47,19 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal,
     options: "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c lc_monetary=C",
     ...(replication && { replication: "database" }),
   };
+  try {
+    return await dial({ ...options, ssl: way }, signal).catch(async (error: unknown) => {
+      if (other === undefined || signal.aborted || !wantsOtherWay(error)) throw error;
+      return await dial({ ...options, ssl: other }, signal);
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw toRetriable(explainTls(error, tls));
+  }
+}
+
+async function dial(options: ClientConfig, signal: AbortSignal): Promise<Client> {
+  signal.throwIfAborted();
   const client = new Client(options);
   for (const event of ["error", "end"] as const) client.on(event, () => void broken.add(client));
   const aborted = Promise.withResolvers<never>();
@@ -52,8 +76,7 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal,
     await Promise.race([connected, aborted.promise]);
   } catch (error) {
     stop();
-    signal.throwIfAborted();
-    throw toRetriable(error);
+    throw error;
   } finally {
     signal.removeEventListener("abort", stop);
   }
@@ -65,13 +88,6 @@ const broken = new WeakSet<Client>();
 
 /** `false`: the connection is known to be broken. */
 export const isOpen = (client: Client): boolean => !broken.has(client);
-
-/** The URL with the user and the password that the other keys name: pg would take no heed of them beside a URL. */
-function connectionString(settings: ConnectionSettings): string {
-  const { "connection.user": user, "connection.password": password } = settings;
-  if (user !== undefined || password !== undefined) return connectionUrl(settings).href;
-  return settings["connection.url"].trim().replace(/^jdbc:/, "");
-}
 
 /** Ends a connection, also a broken one; nothing is lost with it. Never rejects. */
 export const close = (client: Client): Promise<void> => client.end().catch(() => {});
@@ -100,19 +116,12 @@ export async function withAbortOfAll<T>(
   return await nested();
 }
 
-/** The five characters of PostgreSQL's error codes; null for other errors. Source: PostgreSQL, Appendix A. */
-export function sqlState(error: unknown): string | null {
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
-  // Each has a digit, which EPIPE has not.
-  return /^(?=.*\d)[0-9A-Z]{5}$/.test(error.code) ? error.code : null;
-}
-
 /** Connection lost, resources, operator's intervention, deadlock, serialisation, in use. */
 const PASSING = /^(08|53|57|40001|40P01|55P03|55006|25006)/;
 
 /** An error that may pass, as RetriableError; others as they are. What has no code of the server's is the connection. */
 export function toRetriable(error: unknown): unknown {
-  if (error instanceof RetriableError) return error;
+  if (error instanceof RetriableError || error instanceof ConfigError) return error;
   const state = sqlState(error);
   const passes = state === null ? isConnectionError(error) : PASSING.test(state);
   return passes ? retriable("PostgreSQL", error) : error;

@@ -1,7 +1,8 @@
 import { type PositionTable, type SinkDatabase, type SinkSettings, type Table, timeZoneOf } from "@headrace/sql";
 import type { Client } from "pg";
 import { columnTypeOf } from "./cell.ts";
-import { databaseOf, quoteTable, sqlState } from "./connection.ts";
+import { databaseOf, quoteTable } from "./connection.ts";
+import { sqlState } from "./sql-state.ts";
 import { writeAlike } from "./write.ts";
 
 /** Bad data, a violated constraint, a wrong type, a column that is not there: another record may do. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RetriableError } from "@headrace/sdk";
-import { sqlState, toRetriable } from "../../../connectors/postgres/src/connection.ts";
+import { toRetriable, urlProblem } from "../../../connectors/postgres/src/connection.ts";
+import { sqlState } from "../../../connectors/postgres/src/sql-state.ts";
 
 describe("errors of PostgreSQL", () => {
   const error = (code: string) => Object.assign(new Error("it failed"), { code });
@@ -19,4 +20,22 @@ describe("errors of PostgreSQL", () => {
       [null, "P0001", "22P02"],
     );
   });
+});
+
+describe("the URL of a connection", () => {
+  const cases: readonly (readonly [string, RegExp | null])[] = [
+    ["postgresql://h/d", null],
+    ["jdbc:postgresql://h:5432/d?sslmode=VERIFY-FULL&ssl=true", null],
+    ["postgresql://h/d?sslmode=some", /sslmode=some is none of disable, allow, prefer/],
+    ["postgresql://h/d?sslmode=verify-ca", /needs sslrootcert/],
+    ["postgresql://h/d?sslmode=require&sslcert=c", /sslcert and sslkey/],
+    ["postgresql://h:port/d", /no URL/],
+    ["mysql://h/d", /must start with postgresql/],
+  ];
+  for (const [url, problem] of cases) {
+    it(`${url} is ${problem === null ? "well" : "refused"}`, () => {
+      if (problem === null) assert.equal(urlProblem(url), null);
+      else assert.match(urlProblem(url) ?? "", problem);
+    });
+  }
 });

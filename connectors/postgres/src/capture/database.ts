@@ -1,6 +1,7 @@
 import { ConfigError, RetriableError } from "@headrace/sdk";
 import type { Client } from "pg";
-import { close, connect, quote, sqlState, toRetriable, withAbort } from "../connection.ts";
+import { close, connect, quote, toRetriable, withAbort } from "../connection.ts";
+import { sqlState } from "../sql-state.ts";
 import type { TypeCatalog } from "../types/pg-type.ts";
 import { columnOf } from "./column.ts";
 import { rewritesOf, rewritingOf } from "./column-rewrite.ts";
@@ -12,9 +13,9 @@ import type { Relation } from "./pgoutput.ts";
 import { connectionOf, type Settings } from "./settings.ts";
 import { type CapturedTable, createTable, type TableColumn, topicOf } from "./table.ts";
 
-/** Connects; `prefer` takes TLS where the server has it. */
+/** Connects, and begins with `database.initial.statements`. */
 export async function openClient(settings: Settings, signal: AbortSignal, replication = false): Promise<Client> {
-  const client = await connectClient(settings, signal, replication);
+  const client = await connect(connectionOf(settings), signal, replication);
   const statements = settings["database.initial.statements"];
   if (statements === "" || replication) return client;
   try {
@@ -24,18 +25,6 @@ export async function openClient(settings: Settings, signal: AbortSignal, replic
     throw toRetriable(error);
   }
   return client;
-}
-
-async function connectClient(settings: Settings, signal: AbortSignal, replication: boolean): Promise<Client> {
-  const mode = settings["database.sslmode"];
-  if (mode !== "prefer") return await connect(connectionOf(settings, mode), signal, replication);
-  try {
-    return await connect(connectionOf(settings, "require"), signal, replication);
-  } catch (error) {
-    const hasNone = error instanceof Error && /does not support SSL/.test(error.message);
-    if (!hasNone) throw error;
-    return await connect(connectionOf(settings, "disable"), signal, replication);
-  }
 }
 
 /** A table to be read. */

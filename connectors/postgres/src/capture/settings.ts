@@ -27,7 +27,7 @@ const KEYS = {
     "database.password": config.password().optional().describe("Password."),
     "database.dbname": config.nonEmpty().describe("Database whose changes are captured."),
     "database.sslmode": config
-      .anyCaseOf("disable", "prefer", "require", "verify-ca", "verify-full")
+      .anyCaseOf("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
       .default("prefer")
       .describe("TLS, as libpq has it."),
     "database.sslrootcert": config.text().optional().describe("File with the authorities' certificates."),
@@ -235,20 +235,16 @@ export function withoutEffect(settings: Settings): readonly UnusedKey[] {
   return idleKeys(settings, (key) => key in KEYS || isRewriteKey(key) || isOverride(key));
 }
 
-/** What {@link import("../connection.ts").connect} needs, for one way of TLS. */
-export function connectionOf(settings: Settings, sslmode: string) {
+/** What {@link import("../connection.ts").connect} needs. */
+export function connectionOf(settings: Settings) {
   const url = new URL("postgresql://host/");
   const host = settings["database.hostname"];
   url.hostname = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   url.port = String(settings["database.port"]);
   url.pathname = `/${encodeURIComponent(settings["database.dbname"])}`;
-  if (sslmode !== "disable") {
-    url.searchParams.set("uselibpqcompat", "true");
-    url.searchParams.set("sslmode", sslmode);
-    for (const file of ["sslrootcert", "sslcert", "sslkey"] as const) {
-      const path = settings[`database.${file}`];
-      if (path !== undefined && path !== "") url.searchParams.set(file, path);
-    }
+  for (const name of ["sslmode", "sslrootcert", "sslcert", "sslkey"] as const) {
+    const value = settings[`database.${name}`];
+    if (value !== undefined) url.searchParams.set(name, value);
   }
   return {
     "connection.url": url.href,

@@ -3,8 +3,8 @@ import type { Client } from "pg";
 import { listPublished, nameOf } from "../capture/database.ts";
 import type { Row } from "../capture/pgoutput.ts";
 import type { Settings } from "../capture/settings.ts";
-import { sqlState } from "../connection.ts";
 import type { QueuedTable } from "../incremental/progress.ts";
+import { sqlState } from "../sql-state.ts";
 import { parseSignal, type Signal } from "./signal.ts";
 
 /** What reads tables when it is asked. */
