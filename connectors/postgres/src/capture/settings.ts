@@ -161,7 +161,7 @@ const KEYS = {
     "unavailable.value.placeholder": config
       .text()
       .default("__debezium_unavailable_value")
-      .describe("Stands for a large value that an update left as it was."),
+      .describe("Stands for a large value that an update left as it was; hex: and bytes in hexadecimal as well."),
     "decimal.handling.mode": config
       .anyCaseOf("precise", "double", "string")
       .default("precise")

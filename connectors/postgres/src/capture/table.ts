@@ -158,13 +158,15 @@ export function keyOf(table: CapturedTable, value: RowValue): SchemaAndValue | n
   return { schema, value: Object.fromEntries((schema.fields ?? []).map(({ name }) => [name, value[name] ?? null])) };
 }
 
-/** What stands for a large value that the log does not have; null for types that cannot say so. */
-function placeholderOf(schema: Schema, text: string): Value {
+/** What stands for a large value that the log does not have; null for types that cannot say so. `hex:` is Debezium's sign of bytes in hexadecimal. */
+function placeholderOf(schema: Schema, given: string): Value {
+  const bytes = given.startsWith("hex:") ? Buffer.from(given.slice(4), "hex") : Buffer.from(given);
+  const text = bytes.toString();
   switch (schema.type) {
     case "STRING":
       return text;
     case "BYTES":
-      return schema.name === undefined ? Buffer.from(text) : null;
+      return schema.name === undefined ? bytes : null;
     case "ARRAY":
       return schema.valueSchema?.type === "STRING" ? [text] : null;
     case "MAP":
