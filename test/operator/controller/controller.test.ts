@@ -137,6 +137,23 @@ describe("controller", () => {
     await stop();
   });
 
+  it("leaves the place of a reconcile whose many short waits take long together", async () => {
+    const seen: string[] = [];
+    const { controller, stop } = start({
+      concurrency: 1,
+      async reconcile({ name }) {
+        seen.push(name);
+        // Each is far within its patience, and two at a time are not counted twice.
+        while (name === "slow" && !seen.includes("next"))
+          await Promise.all([1, 2].map(() => withoutSlotAfter(300, () => new Promise(setImmediate))));
+        return settled;
+      },
+    });
+    for (const name of ["slow", "next"]) controller.enqueue(key(name));
+    await eventually("the next has its turn", () => seen.includes("next"));
+    await stop();
+  });
+
   it("leaves a place once, however many waits a reconcile has at a time", async () => {
     const waits = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const seen: string[] = [];
