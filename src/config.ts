@@ -49,6 +49,12 @@ const Environment = z.object({
     .string()
     .default("docker.io/library/maven:3.9-eclipse-temurin-21")
     .describe("Image that fetches Maven artifacts of spec.build."),
+  HEADRACE_RACK_BINDING: z
+    .string()
+    .optional()
+    .describe(
+      "ClusterRoleBinding that lets workers read nodes, whose subjects the operator keeps, for spec.rack.topologyKey. Not set: workers may not, and learn their zone and region only.",
+    ),
   HEADRACE_ROLL_TIMEOUT_MS: z.coerce
     .number()
     .int()
@@ -103,6 +109,8 @@ export interface OperatorConfig {
   readonly foreignApis: readonly ForeignApi[];
   readonly workerImage: string;
   readonly mavenImage: string;
+  /** ClusterRoleBinding that lets workers read nodes; undefined: they may not. */
+  readonly rackBinding: string | undefined;
   readonly rollTimeoutMs: number;
   readonly offsetsIntervalMs: number;
   readonly leaderElection: boolean;
@@ -148,6 +156,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     foreignApis: data.HEADRACE_FOREIGN_APIS.flatMap((name) => parseForeignApi(name) ?? []),
     workerImage: data.HEADRACE_WORKER_IMAGE,
     mavenImage: data.HEADRACE_MAVEN_IMAGE,
+    rackBinding: data.HEADRACE_RACK_BINDING,
     rollTimeoutMs: data.HEADRACE_ROLL_TIMEOUT_MS,
     offsetsIntervalMs: data.HEADRACE_OFFSETS_INTERVAL_MS,
     leaderElection: data.HEADRACE_LEADER_ELECTION,

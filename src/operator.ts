@@ -3,6 +3,7 @@ import { API_GROUP } from "@headrace/contract";
 import type { Logger } from "pino";
 import { createApi } from "./api/api.ts";
 import { createClusterController } from "./cluster/controller.ts";
+import { createRackRights } from "./cluster/rack-rights.ts";
 import type { ApiConfig, OperatorConfig } from "./config.ts";
 import { createConnectorController } from "./connector/controller.ts";
 import { withoutSlot, withoutSlotAfter } from "./controller/slot.ts";
@@ -111,6 +112,11 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   }));
   const endpoint = createWorkerEndpoint(stores.pods, trust);
   const own = ownedBy(API_GROUP, stores);
+  const rackRights =
+    config.rackBinding === undefined
+      ? undefined
+      : createRackRights({ kube: client, binding: config.rackBinding, now: Date.now });
+  rackRights?.follow(() => stores.connects.list());
   const deps = {
     kube: client,
     connect: createConnectClient({ endpoint, waiting: withoutSlot }),
@@ -121,6 +127,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     defaultImage: config.workerImage,
     readyLimitMs: config.rollTimeoutMs,
     mavenImage: config.mavenImage,
+    ...(rackRights === undefined ? {} : { rackRights }),
     operator: { namespace },
     networkPolicies: config.networkPolicies,
     offsetsEveryMs: config.offsetsIntervalMs,
@@ -141,6 +148,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     );
     return createWebhook({
       groups: [ownGroup({ connects: stores.connects, pods: own.pods }), ...claimed],
+      mayReadNodes: rackRights !== undefined,
       ...{ connect: deps.connect, namespaceLabels, isWatched: (name) => isWatched(config, namespace, name) },
       address,
       certificates: createWebhookCertificates({
@@ -229,6 +237,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     const unfollow = [
       metrics.resources.follow("KafkaConnect", () => claims.stores.connects.list()),
       metrics.resources.follow("KafkaConnector", () => claims.stores.connectors.list()),
+      rackRights?.follow(() => claims.stores.connects.list()) ?? (() => {}),
     ];
     const reachability = createReachability();
     const theirs = { ...deps, reachability, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };

@@ -24,6 +24,7 @@ const rules = toRulesTemplate({
   foreign: readRules(read("dev/manifests/operator-rbac-foreign.yaml")),
   webhook: readRules(read("dev/manifests/operator-webhook.yaml")),
   api: readRules(read("dev/manifests/operator-api.yaml")),
+  rack: readRules(read("dev/manifests/operator-rack.yaml")),
 });
 const tree = valueTree();
 const README = "charts/headrace/README.md";

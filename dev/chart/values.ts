@@ -58,6 +58,18 @@ export const ChartValues = z.strictObject({
     .string()
     .default("")
     .describe("The image that fetches Maven artifacts of spec.build. Empty: Maven's own."),
+  rack: z
+    .strictObject({
+      nodeLabels: z
+        .boolean()
+        .default(false)
+        .describe(
+          "Whether workers may read any label of their node, for spec.rack.topologyKey. Those of a KafkaConnect that asks for it may then " +
+            "read all nodes of the cluster. Needs cluster-wide rights.",
+        ),
+    })
+    .describe("Where workers are, docs/kafka-connect.md."),
+
   imagePullSecrets: z
     .array(z.strictObject({ name: z.string().min(1) }))
     .default([])

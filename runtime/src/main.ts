@@ -17,6 +17,7 @@ const USAGE = `Usage: headrace-worker distributed FILE
        headrace-worker check FILE
        headrace-worker fetch DIRECTORY URL INTEGRITY...
        headrace-worker fetch-artifacts JSON...
+       headrace-worker rack LABEL FILE
 
 distributed   runs a Kafka Connect worker in distributed mode
 standalone    runs one worker with its connectors, without a group and without topics of its own
@@ -24,6 +25,7 @@ check         tries configuration, plugins, Kafka and the worker's topics, and e
 fetch         fetches archives of plugins (npm pack) into directories, if their hashes (sha512-...) are right, and exits;
               NPM_TOKEN is sent to https addresses
 fetch-artifacts   fetches files of Java plugins, for the operator: {"directory", "type": jar|tgz|zip|other, "url", "sha512", "fileName"}
+rack          writes a label of the pod's node (NODE_NAME) into a file, and exits; needs the right to get nodes
 
 FILE is a worker's .properties file. Standalone mode needs offset.storage.file.filename in it, where source offsets are kept
 as Apache Kafka Connect does.
@@ -107,6 +109,31 @@ async function fetchArtifacts(words: readonly string[]): Promise<number> {
     }
   }
   return 0;
+}
+
+/** Writes a label of this pod's node to where the worker reads it. */
+async function rack(label: string, file: string): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  const env = environment();
+  const node = env["NODE_NAME"] ?? "";
+  if (node === "") {
+    process.stderr.write("NODE_NAME is not set: it names the node whose label is to be read\n");
+    return 1;
+  }
+  const { ConfigError } = await import("@headrace/sdk");
+  const { connectKubernetes } = await import("./config-providers/kubernetes-reader.ts");
+  const { writeRack } = await import("./rack.ts");
+  try {
+    const request = { node, label, file, messageFile: "/dev/termination-log" };
+    const value = await writeRack(await connectKubernetes(env), request, stop.signal);
+    process.stdout.write(value === "" ? `${node} has no label ${label}\n` : `${node} is in ${value}\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
 }
 
 async function distributed(file: string): Promise<number> {
@@ -195,6 +222,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "standalone" && file !== undefined && !(isClusterFile(file) && rest.length > 0)) {
     return await standalone(file, rest);
   }
+  if (command === "rack" && file !== undefined && rest[0] !== undefined && rest.length === 1)
+    return await rack(file, rest[0]);
   if (command === "fetch-artifacts" && args.length > 1) return await fetchArtifacts(args.slice(1));
   if (command === "fetch" && args.length > 1 && (args.length - 1) % 3 === 0) return await fetchPlugins(args.slice(1));
   if ((command !== "distributed" && command !== "check") || file === undefined || rest.length > 0) {

@@ -9,8 +9,8 @@ import { JMX_PORT, JVM_COMMAND, jvmEnvironment, jvmProbes } from "./jvm-worker.t
 
 import { METRICS_PORT, REST_PORT } from "./names.ts";
 import { toPlugins } from "./plugins.ts";
-import { rackEnvironment } from "./rack.ts";
-import { artifactMounts, CONFIG_DIR, fetchMounts, workerMounts } from "./volumes.ts";
+import { RACK_CONTAINER, type RackSource, rackCommand, rackEnvironment, rackSource } from "./rack.ts";
+import { artifactMounts, CONFIG_DIR, fetchMounts, rackMounts, workerMounts } from "./volumes.ts";
 
 /** Name of the container that runs the worker. */
 export function containerName(cluster: string): string {
@@ -18,7 +18,11 @@ export function containerName(cluster: string): string {
 }
 
 /** The container that runs the worker. */
-export function buildWorkerContainer(connect: KafkaConnect, defaultImage: string) {
+export function buildWorkerContainer(
+  connect: KafkaConnect,
+  defaultImage: string,
+  rack: RackSource = rackSource(connect.spec, false),
+) {
   const { name } = connect.metadata;
   const { image = defaultImage, resources, template } = connect.spec;
   const { env = [] } = template?.connectContainer ?? {};
@@ -31,9 +35,9 @@ export function buildWorkerContainer(connect: KafkaConnect, defaultImage: string
       fromField("POD_IP", "status.podIP"),
       fromField("POD_UID", "metadata.uid"),
       fromField("POD_NAME", "metadata.name"),
-      { name: "HEADRACE_SERVICE_ACCOUNT_DIR", value: API_ACCESS_DIR },
+      API_ACCESS,
       ...(jvm ? jvmEnvironment(connect.spec) : []),
-      ...rackEnvironment(connect.spec),
+      ...rackEnvironment(rack),
       ...env,
     ],
     ports: [
@@ -47,7 +51,7 @@ export function buildWorkerContainer(connect: KafkaConnect, defaultImage: string
     ...(jvm ? jvmProbes(connect.spec) : workerProbes(connect.spec)),
     terminationMessagePolicy: "FallbackToLogsOnError",
     securityContext: restricted(template?.connectContainer),
-    volumeMounts: workerMounts(connect.spec),
+    volumeMounts: workerMounts(connect.spec, rack),
   };
 }
 
@@ -59,9 +63,28 @@ function workerProbes({ livenessProbe, readinessProbe }: KafkaConnectSpec) {
   };
 }
 
-/** The containers that run before the worker: those that fetch plugins, if there are any to fetch. */
-export function buildInitContainers({ spec }: KafkaConnect, images: Images): readonly object[] {
-  return [...fetchPlugins(spec, images), ...fetchArtifacts(spec, images)];
+const API_ACCESS = { name: "HEADRACE_SERVICE_ACCOUNT_DIR", value: API_ACCESS_DIR };
+
+/** The containers that run before the worker: one that reads its node, and those that fetch plugins, if there is anything to read or fetch. */
+export function buildInitContainers({ spec }: KafkaConnect, images: Images, rack: RackSource): readonly object[] {
+  return [...readRack(spec, images, rack), ...fetchPlugins(spec, images), ...fetchArtifacts(spec, images)];
+}
+
+function readRack(spec: KafkaConnectSpec, images: Images, rack: RackSource): readonly object[] {
+  if (rack.kind !== "node-label") return [];
+  const { image = images.worker, template } = spec;
+  return [
+    {
+      name: RACK_CONTAINER,
+      image: spec.runtime === "Jvm" ? images.worker : image,
+      command: rackCommand(rack.label),
+      env: [fromField("NODE_NAME", "spec.nodeName"), API_ACCESS],
+      ...fetchResources(spec),
+      terminationMessagePolicy: "FallbackToLogsOnError",
+      securityContext: restricted(template?.initContainer),
+      volumeMounts: rackMounts(),
+    },
+  ];
 }
 
 /** Images of containers for which the KafkaConnect names none. */

@@ -19,6 +19,7 @@ import { kafkaAccess } from "./kafka-access.ts";
 import type { WantedLogging } from "./logging.ts";
 import type { NamedObjects } from "./named-objects.ts";
 import { buildNetworkPolicy, type OperatorPods } from "./network-policy.ts";
+import { type RackSource, rackSource } from "./rack.ts";
 import { buildRole, buildRoleBinding } from "./role.ts";
 import { buildApiService, buildHeadlessService } from "./service.ts";
 import { buildServiceAccount } from "./service-account.ts";
@@ -40,6 +41,8 @@ export interface Desired {
   readonly disruptionBudget: PodDisruptionBudget;
   readonly networkPolicy: NetworkPolicy;
   readonly template: PodTemplate;
+  /** Where the workers learn their rack. */
+  readonly rack: RackSource;
   /** Hash of `template`. A pod with another one is outdated. */
   readonly revision: string;
   /** Values of `spec.config` that cannot be used. With any, nothing of this may be applied. */
@@ -65,6 +68,8 @@ export interface Surroundings {
   readonly certificates?: string;
   /** Image that runs Maven; Maven's own if not given. */
   readonly mavenImage?: string;
+  /** Whether workers may be given the right to read their nodes; not, if not given. */
+  readonly mayReadNodes?: boolean;
 }
 
 const NOTHING: Surroundings = {
@@ -75,13 +80,11 @@ const NOTHING: Surroundings = {
 };
 
 /** Builds the objects of a cluster. Equal inputs give equal objects. */
-export function desire(
-  connect: KafkaConnect,
-  defaultImage: string,
-  { credentials, operator, named, loggingText, certificates = "", mavenImage = MAVEN_IMAGE }: Surroundings = NOTHING,
-): Desired {
+export function desire(connect: KafkaConnect, defaultImage: string, surroundings: Surroundings = NOTHING): Desired {
+  const { credentials, operator, named, loggingText, certificates = "", mavenImage = MAVEN_IMAGE } = surroundings;
   const { spec } = connect;
-  const properties = renderWorkerProperties(connect);
+  const rack = rackSource(spec, surroundings.mayReadNodes ?? false);
+  const properties = renderWorkerProperties(connect, rack);
   const log4j = spec.runtime === "Jvm" ? { [LOG4J_FILE]: LOG4J_PROPERTIES } : {};
   const configMap = buildConfigMap(connect, properties.text, { ...log4j, ...toArtifacts(spec).data });
   const configMapName = configMap.metadata.name;
@@ -90,6 +93,7 @@ export function desire(
     images: { worker: defaultImage, maven: mavenImage },
     authHash: credentials.hash,
     certificates,
+    rack,
   });
   const access = kafkaAccess(spec);
   const { logging, warnings: aboutLogging } = wantedLogging(spec, loggingText);
@@ -103,6 +107,7 @@ export function desire(
     disruptionBudget: buildDisruptionBudget(connect),
     networkPolicy: buildNetworkPolicy(connect, operator),
     template,
+    rack,
     revision: revisionOf(template),
     problems: properties.problems,
     missing: [...(connect.flaws ?? []), ...access.problems, ...credentials.problems],
@@ -111,7 +116,7 @@ export function desire(
       ...notApplied("spec.config", properties.notApplied),
       ...notApplied("spec.authentication.config", access.notApplied),
       ...aboutLogging,
-      ...withoutEffect(spec),
+      ...withoutEffect(spec, rack),
       ...(connect.remarks ?? []),
     ],
   };

@@ -1,53 +1,112 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
 import type { Pod } from "../kube/resources.ts";
-import type { Properties } from "./kafka-access.ts";
+import { OWN_DIR, OWN_PROVIDER, type Properties } from "./kafka-access.ts";
 
 /** Labels of nodes that Kubernetes copies to the pods that it puts there (KEP-4742, on by default from 1.35). */
 const COPIED: ReadonlySet<string> = new Set(["topology.kubernetes.io/zone", "topology.kubernetes.io/region"]);
-/** The variable of the container that holds a rack from a label. */
+/** The variable of the container that holds a rack from a pod's label. */
 const VARIABLE = "HEADRACE_RACK";
+/** Where the rack from a node's label is, in a file of this name. */
+export const RACK_DIR = `${OWN_DIR}/rack`;
+const FILE = "rack";
+/** Name of the container that reads the node. */
+export const RACK_CONTAINER = "rack";
 
-/** The label of nodes that a worker's rack comes from; null: from no label, or from one that pods do not get. */
-function copiedLabel({ rack }: KafkaConnectSpec): string | null {
-  const key = rack?.type === "topology-label" ? rack.topologyKey : undefined;
-  return key !== undefined && COPIED.has(key) ? key : null;
+/** Where a cluster's workers learn their rack. */
+export type RackSource =
+  | { readonly kind: "none" }
+  /** A variable of the container, which is the user's. */
+  | { readonly kind: "variable"; readonly name: string }
+  /** A label of the node that Kubernetes copies to the pod. */
+  | { readonly kind: "pod-label"; readonly label: string }
+  /** A label of the node, which a container reads before the worker starts. */
+  | { readonly kind: "node-label"; readonly label: string }
+  /** A label that workers cannot learn. */
+  | { readonly kind: "unknown-label"; readonly label: string };
+
+/** Where the rack comes from; `mayReadNodes`: whether the operator may let workers read their nodes. */
+export function rackSource({ rack }: KafkaConnectSpec, mayReadNodes: boolean): RackSource {
+  if (rack?.type === "environment-variable" && rack.envVarName !== undefined)
+    return { kind: "variable", name: rack.envVarName };
+  const label = rack?.type === "topology-label" ? rack.topologyKey : undefined;
+  if (label === undefined) return { kind: "none" };
+  if (mayReadNodes) return { kind: "node-label", label };
+  return { kind: COPIED.has(label) ? "pod-label" : "unknown-label", label };
 }
 
-/**
- * Where consumers are: a variable of the container. Workers need no right to look at nodes: the variable holds the pod's own label, and is
- * empty, which is no rack, where the pod has none.
- */
-export function rackProperties(spec: KafkaConnectSpec): Properties {
-  const given = spec.rack?.type === "environment-variable" ? spec.rack.envVarName : undefined;
-  const variable = copiedLabel(spec) === null ? given : VARIABLE;
-  return variable === undefined ? {} : { "consumer.client.rack": `\${env:${variable}}` };
+/** Where consumers are. The variable or the file is empty, which is no rack, where the node has no such label. */
+export function rackProperties(rack: RackSource): Properties {
+  switch (rack.kind) {
+    case "none":
+    case "unknown-label":
+      return {};
+    case "variable":
+      return { "consumer.client.rack": `\${env:${rack.name}}` };
+    case "pod-label":
+      return { "consumer.client.rack": `\${env:${VARIABLE}}` };
+    case "node-label":
+      return { "consumer.client.rack": `\${${OWN_PROVIDER}:${RACK_DIR}:${FILE}}` };
+    default:
+      throw new Error(`unreachable: ${rack satisfies never}`);
+  }
 }
 
-/** What the container needs for that. */
-export function rackEnvironment(spec: KafkaConnectSpec): readonly object[] {
-  const label = copiedLabel(spec);
-  if (label === null) return [];
-  return [{ name: VARIABLE, valueFrom: { fieldRef: { fieldPath: `metadata.labels['${label}']` } } }];
+/** What the worker's container needs for that. */
+export function rackEnvironment(rack: RackSource): readonly object[] {
+  if (rack.kind !== "pod-label") return [];
+  return [{ name: VARIABLE, valueFrom: { fieldRef: { fieldPath: `metadata.labels['${rack.label}']` } } }];
 }
 
-/** A label that pods do not get, as a sentence. */
-export function rackWithoutEffect(spec: KafkaConnectSpec): readonly string[] {
-  if (spec.rack?.type !== "topology-label" || copiedLabel(spec) !== null) return [];
+/** The command that writes the label of the pod's node to where the worker reads it. */
+export function rackCommand(label: string): readonly string[] {
+  return ["headrace-worker", "rack", label, `${RACK_DIR}/${FILE}`];
+}
+
+/** Prefers nodes that have the label, and another value of it for each worker; undefined: the rack is no reason to. */
+export function rackAffinity(rack: RackSource, selector: Readonly<Record<string, string>>): object | undefined {
+  if (rack.kind !== "node-label") return undefined;
+  const apart = (topologyKey: string, weight: number) => ({
+    weight,
+    podAffinityTerm: { labelSelector: { matchLabels: selector }, topologyKey },
+  });
+  const matchExpressions = [{ key: rack.label, operator: "Exists" }];
+  return {
+    nodeAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference: { matchExpressions } }],
+    },
+    podAntiAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [apart(rack.label, 100), apart("kubernetes.io/hostname", 50)],
+    },
+  };
+}
+
+/** A label that workers cannot learn, as a sentence. */
+export function rackWithoutEffect(rack: RackSource): readonly string[] {
+  if (rack.kind !== "unknown-label") return [];
   return [
-    `spec.rack.topologyKey ${spec.rack.topologyKey} is not applied: workers have no right to look at their nodes, and pods are told ${[...COPIED].join(" and ")} only; use one of those, or type environment-variable.`,
+    `spec.rack.topologyKey ${rack.label} is not applied: workers have no right to look at their nodes, and pods are told ${[...COPIED].join(" and ")} only. Give the operator what it needs to let them (the chart's rack.nodeLabels), or use one of those, or type environment-variable.`,
   ];
 }
 
 /** Pods that are on a node and have not got its label, as a sentence. */
-export function rackMissing(spec: KafkaConnectSpec, pods: readonly Pod[]): readonly string[] {
-  const label = copiedLabel(spec);
-  if (label === null) return [];
-  const without = pods.filter(({ metadata, spec: pod }) => {
-    return pod?.nodeName !== undefined && metadata.labels?.[label] === undefined;
-  });
-  const [first] = without.map(({ metadata }) => metadata.name).toSorted();
-  if (first === undefined) return [];
-  return [
-    `spec.rack has no effect for ${first}${without.length > 1 ? ` and ${without.length - 1} more` : ""}: the pod has no label ${label}, which its node does not have, or which this Kubernetes does not copy (from 1.35 on it does).`,
-  ];
+export function rackMissing(rack: RackSource, pods: readonly Pod[]): readonly string[] {
+  const lacking = (without: readonly Pod[], why: string) => {
+    const [first] = without.map(({ metadata }) => metadata.name).toSorted();
+    if (first === undefined) return [];
+    const others = without.length > 1 ? ` and ${without.length - 1} more` : "";
+    return [`spec.rack has no effect for ${first}${others}: ${why}.`];
+  };
+  if (rack.kind === "pod-label")
+    return lacking(
+      pods.filter(({ metadata, spec }) => spec?.nodeName !== undefined && metadata.labels?.[rack.label] === undefined),
+      `the pod has no label ${rack.label}, which its node does not have, or which this Kubernetes does not copy (from 1.35 on it does)`,
+    );
+  if (rack.kind === "node-label") return lacking(pods.filter(isToldNothing), `its node has no label ${rack.label}`);
+  return [];
+}
+
+/** Whether the container that reads the node has ended well and left a message: it does so where there is no label. */
+function isToldNothing({ status }: Pod): boolean {
+  const ended = status?.initContainerStatuses?.find(({ name }) => name === RACK_CONTAINER)?.state?.terminated;
+  return ended?.exitCode === 0 && (ended.message ?? "") !== "";
 }

@@ -24,6 +24,7 @@ import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
 import { rackMissing } from "./rack.ts";
+import type { RackRights } from "./rack-rights.ts";
 import { type Resized, resizePods } from "./resize.ts";
 import { readsCertificatesOnce } from "./rest-security.ts";
 import { NO_WAITS, planRoll, type RollAction, type RollWaits, waitsAfter } from "./roll.ts";
@@ -51,6 +52,8 @@ export interface ClusterReconcileDeps {
   readonly readyLimitMs?: number;
   /** Image that runs Maven for `spec.build`. */
   readonly mavenImage?: string;
+  /** Lets workers read their nodes; without it they may not. */
+  readonly rackRights?: RackRights;
   /** What the streams of events tell of the workers; without it only their pods are looked at. */
   readonly reachability?: Pick<Reachability, "lostBecause">;
   /** Where the operator's own pods are. */
@@ -136,6 +139,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const areNew = !certificates.isKept(resource);
     await certificates.keep(resource, seen.pods, signal);
     if (areNew) return false;
+    await deps.rackRights?.keep(signal);
     const last = memory.children;
     memory.children = await children.apply(desired, last, signal);
     return memory.children.digest === last?.digest;
@@ -291,6 +295,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const cached = stores.connects.get(key);
     if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) {
       forgetGone();
+      await deps.rackRights?.keep(signal);
       return settled;
     }
     const resource = statuses.latest(cached);
@@ -321,7 +326,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const observed = await observePlugins(seen, memory, signal);
     const plugins = observed ?? resource.status?.connectorPlugins;
     const { pods } = seen;
-    const warnings = [...desired.warnings, ...rackMissing(resource.spec, podsOf(stores.pods, key))];
+    const warnings = [...desired.warnings, ...rackMissing(desired.rack, podsOf(stores.pods, key))];
     const lostBecause = deps.reachability?.lostBecause(key) ?? null;
     const about = { connect: resource, findings, pods, plugins, warnings, lostBecause };
     const status = toClusterStatus({ ...about, nowMs: now() });

@@ -5,6 +5,7 @@ import type { KafkaConnect } from "../kinds.ts";
 import type { StatefulSet } from "../kube/resources.ts";
 import { buildInitContainers, buildWorkerContainer, containerName, type Images } from "./container.ts";
 import { CERTIFICATES_ANNOTATION, objectLabels, objectMeta, REVISION_ANNOTATION, restSecretName } from "./names.ts";
+import { type RackSource, rackAffinity } from "./rack.ts";
 import { isResizedInPlace } from "./resize.ts";
 import { restScheme } from "./rest-security.ts";
 import { toTolerations } from "./tolerations.ts";
@@ -24,6 +25,7 @@ export interface PodTemplateInputs {
   readonly authHash: string;
   /** The certificates that workers read once, at their start; "" if they read none so. */
   readonly certificates: string;
+  readonly rack: RackSource;
 }
 
 /** On a worker pod: changes with what is in the Secrets that it was started with. */
@@ -35,17 +37,17 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
   const pod = connect.spec.template?.pod ?? {};
   const { metadata, securityContext, terminationGracePeriodSeconds = 30, ...others } = pod;
   const { volumes: _own, templatedVolumes: _perPod, tmpDirSizeLimit: _tmp, ...placement } = others;
-  const initContainers = buildInitContainers(connect, inputs.images);
+  const initContainers = buildInitContainers(connect, inputs.images, inputs.rack);
   const spec = toPodSpec({
     ...placement,
     serviceAccountName: workloadName(name),
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds,
-    affinity: pod.affinity ?? spreadOverNodes(name),
+    affinity: pod.affinity ?? rackAffinity(inputs.rack, { [CLUSTER_LABEL]: name }) ?? spreadOverNodes(name),
     tolerations: toTolerations(pod.tolerations),
     securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" }, ...securityContext },
     ...(initContainers.length === 0 ? {} : { initContainers }),
-    containers: [buildWorkerContainer(connect, inputs.images.worker)],
+    containers: [buildWorkerContainer(connect, inputs.images.worker, inputs.rack)],
     volumes: buildVolumes(connect.spec, {
       ...inputs,
       trustSecretName: trustSecretName(name),

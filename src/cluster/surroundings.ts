@@ -6,17 +6,20 @@ import { type Credentials, namedSecrets, readCredentials, type SecretData } from
 import type { Surroundings } from "./desired.ts";
 import { namedObjects } from "./named-objects.ts";
 import type { OperatorPods } from "./network-policy.ts";
+import type { RackRights } from "./rack-rights.ts";
 
 export interface SurroundingsDeps {
   readonly kube: KubeClient;
   readonly stores?: { readonly connectors?: Store<KafkaConnector> };
   readonly operator?: OperatorPods;
   readonly mavenImage?: string;
+  readonly rackRights?: RackRights;
 }
 
 /** Reads what the objects of a cluster depend on beside its KafkaConnect. */
-export function createSurroundings({ kube, operator, stores, mavenImage }: SurroundingsDeps) {
-  const given = { operator: operator ?? null, ...(mavenImage === undefined ? {} : { mavenImage }) };
+export function createSurroundings({ kube, operator, stores, mavenImage, rackRights }: SurroundingsDeps) {
+  const mayReadNodes = rackRights !== undefined;
+  const given = { operator: operator ?? null, mayReadNodes, ...(mavenImage === undefined ? {} : { mavenImage }) };
 
   async function credentialsOf({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<Credentials> {
     const { namespace = "" } = metadata;

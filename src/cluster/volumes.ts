@@ -6,6 +6,7 @@ import { ARTIFACTS_DIR, hasArtifacts, toArtifacts } from "./artifacts.ts";
 
 import { kafkaAccess, TRUST_DIR, USER_DIR } from "./kafka-access.ts";
 import { PACKAGES_DIR, toPlugins } from "./plugins.ts";
+import { RACK_DIR, type RackSource } from "./rack.ts";
 import { restMounts, restVolumes } from "./rest-security.ts";
 
 /** Where the worker finds its properties file. */
@@ -18,7 +19,9 @@ const TRUST = "headrace-trust";
 const USER = "headrace-user";
 const PACKAGES = "headrace-packages";
 const ARTIFACTS = "headrace-artifacts";
+const RACK = "headrace-rack";
 const TMP_SIZE = "64Mi";
+const RACK_SIZE = "1Mi";
 
 export interface VolumeSources {
   readonly configMapName: string;
@@ -26,6 +29,7 @@ export interface VolumeSources {
   readonly trustSecretName: string;
   /** Secret with the certificates of the REST API. */
   readonly restSecretName: string;
+  readonly rack: RackSource;
 }
 
 /** The volumes of a worker pod: the operator's, then the users'. */
@@ -48,12 +52,13 @@ export function buildVolumes(spec: KafkaConnectSpec, sources: VolumeSources): re
     })),
     ...(archives.length === 0 ? [] : [{ name: PACKAGES, emptyDir: {} }]),
     ...(hasArtifacts(toArtifacts(spec)) ? [{ name: ARTIFACTS, emptyDir: {} }] : []),
+    ...(sources.rack.kind === "node-label" ? [{ name: RACK, emptyDir: { sizeLimit: RACK_SIZE } }] : []),
     ...(pod?.volumes ?? []),
   ];
 }
 
 /** What the worker's container sees of them. */
-export function workerMounts(spec: KafkaConnectSpec): readonly object[] {
+export function workerMounts(spec: KafkaConnectSpec, rack: RackSource): readonly object[] {
   const { user } = kafkaAccess(spec);
   const { images, archives } = toPlugins(spec.plugins);
   return [
@@ -66,8 +71,14 @@ export function workerMounts(spec: KafkaConnectSpec): readonly object[] {
     ...images.map(({ volume, directory }) => readOnly(volume, directory)),
     ...(archives.length === 0 ? [] : [readOnly(PACKAGES, PACKAGES_DIR)]),
     ...(hasArtifacts(toArtifacts(spec)) ? [readOnly(ARTIFACTS, ARTIFACTS_DIR)] : []),
+    ...(rack.kind === "node-label" ? [readOnly(RACK, RACK_DIR)] : []),
     ...(spec.template?.connectContainer?.volumeMounts ?? []),
   ];
+}
+
+/** What the container that reads the node sees of them. */
+export function rackMounts(): readonly object[] {
+  return [{ name: RACK, mountPath: RACK_DIR }, { name: TMP, mountPath: "/tmp" }, apiAccessMount()];
 }
 
 /** What the container that fetches plugins sees of them. */

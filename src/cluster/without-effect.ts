@@ -1,5 +1,5 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
-import { rackWithoutEffect } from "./rack.ts";
+import { type RackSource, rackSource, rackWithoutEffect } from "./rack.ts";
 
 /** The warning about keys of a free-form field that may not be set there. */
 export function notApplied(field: string, keys: readonly string[]): readonly string[] {
@@ -8,7 +8,7 @@ export function notApplied(field: string, keys: readonly string[]): readonly str
 }
 
 /** What a KafkaConnect asks for and does not get, as sentences for its Warning condition. */
-export function withoutEffect(spec: KafkaConnectSpec): readonly string[] {
+export function withoutEffect(spec: KafkaConnectSpec, rack: RackSource = rackSource(spec, false)): readonly string[] {
   const jvm = spec.runtime === "Jvm";
   const warnings: string[] = [];
   const unused = (jvm ? [] : JVM_ONLY).filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
@@ -21,7 +21,7 @@ export function withoutEffect(spec: KafkaConnectSpec): readonly string[] {
       `Not applied: ${unsupported.join(", ")}; give the image what it needs and set it up with spec.template.connectContainer.env.`,
     );
   }
-  warnings.push(...rackWithoutEffect(spec));
+  warnings.push(...rackWithoutEffect(rack));
   if (spec.template?.pod?.templatedVolumes?.length) {
     warnings.push(
       "spec.template.pod.templatedVolumes is not applied, since all pods of a StatefulSet have the same volumes; use spec.template.pod.volumes.",

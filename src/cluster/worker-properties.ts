@@ -10,7 +10,7 @@ import { JVM_IMAGE_PLUGINS } from "./jvm-worker.ts";
 import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-access.ts";
 import { REST_PORT } from "./names.ts";
 import { MOUNT_DIR, toPlugins } from "./plugins.ts";
-import { rackProperties } from "./rack.ts";
+import { RACK_DIR, type RackSource, rackProperties, rackSource } from "./rack.ts";
 import { CERTIFICATES_DIR, listeners, restProperties } from "./rest-security.ts";
 
 /** The text of a worker's properties file, and what of `spec.config` is not in it. */
@@ -29,13 +29,20 @@ const DIRECTORY_PROVIDER = `${PROVIDERS}.DirectoryConfigProvider`;
 const FILE_PROVIDERS = { directory: DIRECTORY_PROVIDER, file: `${PROVIDERS}.FileConfigProvider` };
 
 /** Renders the worker's properties: every line in a fixed order, so that equal specs give equal text. */
-export function renderWorkerProperties(connect: KafkaConnect): WorkerProperties {
+export function renderWorkerProperties(
+  connect: KafkaConnect,
+  rack: RackSource = rackSource(connect.spec, false),
+): WorkerProperties {
   const { spec } = connect;
   const { defaults, user, providers, notApplied, problems } = toWorkerSettings(spec);
   const access = kafkaAccess(spec);
   const given = givenProviders(spec, providers.split(","));
   const jvm = spec.runtime === "Jvm";
-  const own = [...(access.user === null ? [] : [USER_DIR]), ...(jvm ? [CERTIFICATES_DIR] : [])];
+  const own = [
+    ...(access.user === null ? [] : [USER_DIR]),
+    ...(rack.kind === "node-label" ? [RACK_DIR] : []),
+    ...(jvm ? [CERTIFICATES_DIR] : []),
+  ];
   const properties: Record<string, string> = {
     "bootstrap.servers": spec.bootstrapServers,
     "group.id": spec.groupId,
@@ -54,7 +61,7 @@ export function renderWorkerProperties(connect: KafkaConnect): WorkerProperties 
     "plugin.path": jvm ? jvmPluginPath(spec) : toPlugins(spec.plugins).path,
     ...given.properties,
     ...user,
-    ...rackProperties(spec),
+    ...rackProperties(rack),
     ...(jvm || spec.isolation === undefined ? {} : { "headrace.isolation": spec.isolation.toLowerCase() }),
     ...(own.length === 0 ? {} : ownFiles(own)),
     "config.providers": listed(providers, [...given.names, ...(own.length === 0 ? [] : [OWN_PROVIDER])]),

@@ -33,6 +33,9 @@ export type Event = Typed<CoreV1Event>;
 export type Lease = Typed<V1Lease>;
 export type Role = Typed<V1Role>;
 export type RoleBinding = Typed<V1RoleBinding>;
+export type ClusterRoleBinding = KubeObject & {
+  readonly subjects?: readonly { readonly kind: string; readonly name: string; readonly namespace?: string }[];
+};
 export type PodDisruptionBudget = Typed<V1PodDisruptionBudget>;
 export type NetworkPolicy = Typed<V1NetworkPolicy>;
 
@@ -77,6 +80,13 @@ export const RoleBindings: ResourceType<RoleBinding> = {
   version: "v1",
   plural: "rolebindings",
   kind: "RoleBinding",
+};
+/** Only its subjects are of interest: the roles that others have bound stay theirs. */
+export const ClusterRoleBindings: ResourceType<ClusterRoleBinding> = {
+  group: "rbac.authorization.k8s.io",
+  version: "v1",
+  plural: "clusterrolebindings",
+  kind: "ClusterRoleBinding",
 };
 export const PodDisruptionBudgets: ResourceType<PodDisruptionBudget> = {
   group: "policy",

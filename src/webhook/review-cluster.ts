@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { kafkaAccess } from "../cluster/kafka-access.ts";
+import { rackSource } from "../cluster/rack.ts";
 import { notApplied, withoutEffect } from "../cluster/without-effect.ts";
 import { renderWorkerProperties } from "../cluster/worker-properties.ts";
 import type { KafkaConnect } from "../kinds.ts";
@@ -7,9 +8,9 @@ import { FINE, type Verdict } from "./admission-review.ts";
 
 /**
  * Says what would be wrong with a KafkaConnect, as far as that can be told without starting a worker: values of `spec.config` that
- * cannot be used are errors, what has no effect is a warning. The rest is told by the preflight check, before any worker is touched.
+ * cannot be used are errors, what has no effect is a warning; `mayReadNodes`: whether workers may learn labels of nodes. The rest is told by the preflight check, before any worker is touched.
  */
-export function reviewCluster(object: KafkaConnect, before: KafkaConnect | null): Verdict {
+export function reviewCluster(object: KafkaConnect, before: KafkaConnect | null, mayReadNodes = false): Verdict {
   if (object.metadata.deletionTimestamp !== undefined) return FINE;
   if (before !== null && isDeepStrictEqual(object.spec, before.spec)) return FINE;
   const properties = renderWorkerProperties(object);
@@ -23,7 +24,7 @@ export function reviewCluster(object: KafkaConnect, before: KafkaConnect | null)
     warnings: [
       ...notApplied("spec.config", properties.notApplied),
       ...notApplied("spec.authentication.config", access.notApplied),
-      ...withoutEffect(object.spec),
+      ...withoutEffect(object.spec, rackSource(object.spec, mayReadNodes)),
       ...(object.remarks ?? []),
     ],
   };

@@ -14,6 +14,8 @@ export interface WebhookDeps extends Omit<ConnectorReviewDeps, "connects" | "pod
   readonly groups: readonly ReviewedGroup[];
   readonly certificates: WebhookCertificates;
   readonly address: { readonly host: string; readonly port: number };
+  /** Whether workers may learn labels of their nodes; not, if not given. */
+  readonly mayReadNodes?: boolean;
   readonly metrics: WebhookMetrics;
   readonly log: Logger;
   /** Told once, when the port is open. */
@@ -54,7 +56,8 @@ export function createWebhook(deps: WebhookDeps): { run(signal: AbortSignal): Pr
       }
       case "KafkaConnect": {
         const after = group.toConnect(object, kind.version);
-        return after === null ? FINE : reviewCluster(after, isNew ? null : group.toConnect(oldObject, kind.version));
+        const before = isNew ? null : group.toConnect(oldObject, kind.version);
+        return after === null ? FINE : reviewCluster(after, before, deps.mayReadNodes);
       }
       default:
         return FINE;

@@ -41,6 +41,10 @@ const REPLICAS = 3;
 const ELSEWHERE = "default";
 /** The file that `sink` writes, as pods see it. */
 const FILE = "numbers.txt";
+/** Label of nodes that nobody else has. */
+const RACK_LABEL = "e2e.headrace.dev/rack";
+/** Those whom the chart's binding lets read nodes. */
+const RACK_SUBJECTS = ["get", "clusterrolebinding", "headrace-headrace-rack", "-o=jsonpath={.subjects[*].name}"];
 
 const Offsets = z.object({
   offsets: z.array(z.object({ partition: z.object({ stream: z.number() }), offset: z.object({ given: z.number() }) })),
@@ -110,6 +114,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   after(async () => {
     await states?.close();
+    await cluster?.kubectl(["label", "nodes", "--all", `${RACK_LABEL}-`]);
     cluster?.close();
   });
 
@@ -198,6 +203,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
       CHART,
       `--namespace=${OPERATOR_NAMESPACE}`,
       "--set=replicas=2",
+      "--set=rack.nodeLabels=true",
       ...imageFlags(context.registry),
       `--set-json=networkPolicy.metricsFrom=${JSON.stringify([metricsFrom(NAMESPACE)])}`,
       "--wait",
@@ -346,9 +352,27 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await untilAllIsWell();
   });
 
+  it("lets workers learn a label of their node, and nobody who does not ask for one", async () => {
+    const { kubectl } = cluster;
+    const nodes = (await kubectl(["get", "nodes", "-o=jsonpath={.items[*].metadata.name}"])).trim().split(" ");
+    for (const [index, node] of nodes.entries()) await kubectl(["label", "node", node, `${RACK_LABEL}=rack-${index}`]);
+    assert.equal(await kubectl(RACK_SUBJECTS), "");
+    const name = "careful";
+    await cluster.apply(kafkaConnect(bootstrap, { name, replicas: 1, rackLabel: RACK_LABEL }));
+    await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
+    assert.equal(await kubectl(RACK_SUBJECTS), `${name}-connect`);
+    const [pod] = await cluster.pods(NAMESPACE, `headrace.dev/name=${name}-connect`);
+    const read = ["node", "-p", "require('node:fs').readFileSync('/opt/headrace/rack/rack', 'utf8')"];
+    const rack = (await kubectl(["--namespace", NAMESPACE, "exec", `${name}-connect-0`, "--", ...read])).trim();
+    assert.equal(rack, `rack-${nodes.indexOf(pod?.spec.nodeName ?? "")}`);
+    const asWorker = `--as=system:serviceaccount:${NAMESPACE}:${CLUSTER}-connect`;
+    assert.equal((await kubectl(["auth", "can-i", "get", "nodes", asWorker]).catch(() => "no")).trim(), "no");
+  });
+
   it("keeps its workers from a configuration that does not work, and takes back one that nobody has tried", async () => {
     const name = "careful";
-    const wished = (wishes: ClusterWishes = {}) => kafkaConnect(bootstrap, { name, replicas: 1, ...wishes });
+    const wished = (wishes: ClusterWishes = {}) =>
+      kafkaConnect(bootstrap, { name, replicas: 1, rackLabel: RACK_LABEL, ...wishes });
     const pods = () => cluster.pods(NAMESPACE, `headrace.dev/name=${name}-connect`);
     await cluster.apply(wished());
     await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
@@ -386,6 +410,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     for (const one of both) await kubectl([...ofNamespace, "annotate", one, "headrace.dev/pause-reconciliation-"]);
     await kubectl([...ofNamespace, "delete", "kafkaconnector", "idle"]);
     await kubectl([...ofNamespace, "delete", "kafkaconnect", "careful"]);
+    await patiently("nobody may read nodes", async () => (await kubectl(RACK_SUBJECTS)) === "");
   });
 
   it("replaces a pod that is deleted", async () => {

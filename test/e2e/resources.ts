@@ -63,12 +63,14 @@ export interface ClusterWishes {
   /** A Secret that a variable of the workers' containers is to come from, and that does not exist. */
   readonly missingSecret?: string;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Label of nodes that workers take their rack from. */
+  readonly rackLabel?: string;
 }
 
 /** A Connect cluster; its topics and its group have its name. */
 export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {}): object {
   const { name = CLUSTER, replicas = 3, flushMs = 1_000, statusTopic = `${name}-status` } = wishes;
-  const { pluginImage, image, missingSecret, annotations = {} } = wishes;
+  const { pluginImage, image, missingSecret, annotations = {}, rackLabel } = wishes;
   const secretKeyRef = { name: missingSecret, key: "none" };
   return {
     apiVersion: "headrace.dev/v1",
@@ -77,6 +79,7 @@ export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {
     spec: {
       replicas,
       ...(image !== undefined && { image }),
+      ...(rackLabel !== undefined && { rack: { type: "topology-label", topologyKey: rackLabel } }),
       bootstrapServers,
       groupId: name,
       configStorageTopic: `${name}-configs`,

@@ -34,6 +34,7 @@ export const GOOD: readonly (readonly [what: string, values: object])[] = [
     "monitors of workers in one namespace",
     { watch: { mode: "own" }, metrics: { workerPodMonitor: { enabled: true } } },
   ],
+  ["labels of nodes, for one namespace", { rack: { nodeLabels: true }, watch: { mode: "own" } }],
   ["the API for people", { api: { enabled: true }, networkPolicy: { apiFrom: [{ namespaceSelector: {} }] } }],
   [
     "the API for people with a certificate and tokens of its own",

@@ -65,6 +65,11 @@ app.kubernetes.io/part-of: headrace
 {{- end }}
 {{- end }}
 
+{{/* Name of the role and binding by which workers read nodes; the operator is told it. */}}
+{{- define "headrace.rackName" -}}
+{{ include "headrace.fullname" . }}-{{ .Release.Namespace }}-rack
+{{- end }}
+
 {{/* The operator, as the subject of a binding. */}}
 {{- define "headrace.subjects" -}}
 - kind: ServiceAccount

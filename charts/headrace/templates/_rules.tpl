@@ -95,3 +95,18 @@
   resources: ["configmaps"]
   verbs: ["create","patch"]
 {{- end }}
+{{- define "headrace.rules.rack" }}
+- apiGroups: ["rbac.authorization.k8s.io"]
+  resources: ["clusterrolebindings"]
+  resourceNames: ["{{ include "headrace.rackName" . }}"]
+  verbs: ["patch"]
+- apiGroups: ["rbac.authorization.k8s.io"]
+  resources: ["clusterroles"]
+  resourceNames: ["{{ include "headrace.rackName" . }}"]
+  verbs: ["bind"]
+{{- end }}
+{{- define "headrace.rules.rackWorkers" }}
+- apiGroups: [""]
+  resources: ["nodes"]
+  verbs: ["get"]
+{{- end }}

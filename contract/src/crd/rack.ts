@@ -8,7 +8,7 @@ export const Rack = z
       .enum(["topology-label", "environment-variable"])
       .default("topology-label")
       .describe(
-        "environment-variable: a variable of the container. topology-label: the node's zone or region, which Kubernetes tells pods from 1.35 on; other labels are accepted and not applied, and a Warning condition says so.",
+        "environment-variable: a variable of the container. topology-label: a label of the node, if the operator may let workers read it; otherwise its zone or region, which Kubernetes tells pods from 1.35 on, and other labels are accepted and not applied, and a Warning condition says so.",
       ),
     topologyKey: z.string().min(1).optional().describe("Label of the node, for instance topology.kubernetes.io/zone."),
     envVarName: z

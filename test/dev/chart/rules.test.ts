@@ -8,7 +8,7 @@ import { readRules, toRulesTemplate } from "#dev/chart/rules.ts";
 const manifest = (name: string) => readFileSync(join(repoRoot, "dev/manifests", name), "utf8");
 
 const NONE = { namespaced: [], clusterWide: [], own: [] };
-const EMPTY = { own: NONE, foreign: NONE, webhook: NONE, api: NONE };
+const EMPTY = { own: NONE, foreign: NONE, webhook: NONE, api: NONE, rack: NONE };
 
 describe("rules of the chart", () => {
   it("are those of the manifest, each once", () => {
@@ -29,6 +29,16 @@ describe("rules of the chart", () => {
       /- apiGroups: {{ include "headrace\.foreignGroups" \. }}\n {2}resources: \["kafkaconnectors"\]/,
     );
     assert.match(template, /- apiGroups: \[""\]\n {2}resources: \["pods"\]/);
+  });
+
+  it("let the operator fill in one binding, and nobody else read nodes", () => {
+    const template = toRulesTemplate({ ...EMPTY, rack: readRules(manifest("operator-rack.yaml")) });
+    const named = ["clusterrolebindings", "clusterroles"].map((kind) =>
+      template.includes(`resources: ["${kind}"]\n  resourceNames: ["{{ include "headrace.rackName" . }}"]\n`),
+    );
+    assert.deepEqual(named, [true, true]);
+    const workers = template.slice(template.indexOf('"headrace.rules.rackWorkers"'));
+    assert.match(workers, /^[^{]*}}\n- apiGroups: \[""\]\n {2}resources: \["nodes"\]\n {2}verbs: \["get"\]\n{{- end/);
   });
 
   it("name the configuration of the webhook as the chart does", () => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildWorkerContainer } from "#operator/cluster/container.ts";
-import { rackMissing, rackWithoutEffect } from "#operator/cluster/rack.ts";
+import { desire } from "#operator/cluster/desired.ts";
+import { rackMissing, rackSource, rackWithoutEffect } from "#operator/cluster/rack.ts";
+import { createRackRights, toRackBinding } from "#operator/cluster/rack-rights.ts";
 import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
 import { kafkaConnect, workerPod } from "#support/connect-objects.ts";
 
@@ -14,6 +16,10 @@ describe("rack of the workers", () => {
     const spec = { containers: [], nodeName: "a" };
     return { ...pod, spec, metadata: { ...pod.metadata, labels: { ...pod.metadata.labels, ...labels } } };
   };
+  const NOTHING = { credentials: { trusted: null, hash: "", problems: [] }, operator: null, loggingText: null };
+  const named = { secrets: [], configMaps: [] };
+  const desired = (connect: ReturnType<typeof kafkaConnect>) =>
+    desire(connect, "w", { ...NOTHING, named, mayReadNodes: true });
 
   it("comes from the zone or region that the pod is told, with no right to look at nodes", () => {
     for (const label of [ZONE, "topology.kubernetes.io/region"]) {
@@ -26,22 +32,140 @@ describe("rack of the workers", () => {
         valueFrom: { fieldRef: { fieldPath: `metadata.labels['${label}']` } },
       });
       assert.match(renderWorkerProperties(connect).text, /^consumer\.client\.rack=\$\{env:HEADRACE_RACK\}$/m);
-      assert.deepEqual(rackWithoutEffect(connect.spec), []);
+      assert.deepEqual(rackWithoutEffect(rackSource(connect.spec, false)), []);
     }
   });
 
-  it("is nothing that changes pods where none is asked for, or by a label that pods do not get", () => {
+  it("is nothing that changes pods where none is asked for, or by a label that workers cannot learn", () => {
     const plain = buildWorkerContainer(kafkaConnect(), "w");
     assert.deepEqual(buildWorkerContainer(byLabel("rack"), "w"), plain);
     const variable = kafkaConnect({ rack: { type: "environment-variable", envVarName: "RACK" } });
     assert.deepEqual(buildWorkerContainer(variable, "w"), plain);
+    assert.equal(desired(kafkaConnect()).revision, desire(kafkaConnect(), "w").revision);
+  });
+
+  for (const label of ["example.com/rack", ZONE])
+    it(`comes from the node's ${label} where workers may read nodes: a container before the worker looks it up`, () => {
+      const { template, configMap, warnings } = desired(byLabel(label));
+      const { initContainers = [], containers, volumes } = template.spec ?? { containers: [] };
+      const [rack] = initContainers;
+      assert.deepEqual(rack?.command, ["headrace-worker", "rack", label, "/opt/headrace/rack/rack"]);
+      assert.equal(rack?.securityContext?.readOnlyRootFilesystem, true);
+      const mounts = (container: typeof rack | undefined) =>
+        container?.volumeMounts?.filter(({ mountPath }) => mountPath === "/opt/headrace/rack");
+      assert.deepEqual(mounts(rack), [{ name: "headrace-rack", mountPath: "/opt/headrace/rack" }]);
+      assert.deepEqual(mounts(containers[0]), [
+        { name: "headrace-rack", mountPath: "/opt/headrace/rack", readOnly: true },
+      ]);
+      assert.ok(volumes?.some(({ name, emptyDir }) => name === "headrace-rack" && emptyDir !== undefined));
+      const text = Object.values(configMap.data ?? {}).join("");
+      assert.match(text, /^consumer\.client\.rack=\$\{headrace:\/opt\/headrace\/rack:rack\}$/m);
+      assert.match(text, /^config\.providers\.headrace\.param\.allowed\.paths=\/opt\/headrace\/rack$/m);
+      assert.deepEqual(warnings, []);
+    });
+
+  it("is a reason to spread workers over racks, rather than to have none, unless a user says where they go", () => {
+    const { nodeAffinity, podAntiAffinity } = desired(byLabel("example.com/rack")).template.spec?.affinity ?? {};
+    const preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    assert.deepEqual(
+      nodeAffinity?.[preferred]?.map(({ preference }) => preference.matchExpressions),
+      [[{ key: "example.com/rack", operator: "Exists" }]],
+    );
+    assert.equal(nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution, undefined);
+    assert.deepEqual(
+      podAntiAffinity?.[preferred]?.map(({ podAffinityTerm }) => podAffinityTerm.topologyKey),
+      ["example.com/rack", "kubernetes.io/hostname"],
+    );
+    const rack = { type: "topology-label", topologyKey: "example.com/rack" } as const;
+    const own = desired(kafkaConnect({ rack, template: { pod: { affinity: {} } } }));
+    assert.deepEqual(own.template.spec?.affinity, {});
+  });
+
+  it("is read by the operator's own image where a user's image has no such command", () => {
+    const rack = { type: "topology-label", topologyKey: "example.com/rack" } as const;
+    const images = [{ runtime: "Jvm" as const, image: "kafka" }, { image: "own" }].map(
+      (spec) => desired(kafkaConnect({ ...spec, rack })).template.spec?.initContainers?.[0]?.image,
+    );
+    assert.deepEqual(images, ["w", "own"]);
   });
 
   it("is told as missing where pods on nodes have no such label", () => {
-    const { spec } = byLabel(ZONE);
-    assert.deepEqual(rackMissing(spec, [onNode(0, { [ZONE]: "eu-1a" }), workerPod(1)]), []);
-    const [warning] = rackMissing(spec, [onNode(2), onNode(1), onNode(0, { [ZONE]: "eu-1a" })]);
+    const zone = rackSource(byLabel(ZONE).spec, false);
+    assert.deepEqual(rackMissing(zone, [onNode(0, { [ZONE]: "eu-1a" }), workerPod(1)]), []);
+    const [warning] = rackMissing(zone, [onNode(2), onNode(1), onNode(0, { [ZONE]: "eu-1a" })]);
     assert.match(warning ?? "", /^spec\.rack has no effect for my-connect-connect-1 and 1 more: .* 1\.35/);
-    assert.deepEqual(rackMissing(byLabel("rack").spec, [onNode(0)]), []);
+    assert.deepEqual(rackMissing(rackSource(byLabel("rack").spec, false), [onNode(0)]), []);
+  });
+
+  it("is told as missing where the container that looks it up has found none", () => {
+    const rack = rackSource(byLabel("example.com/rack").spec, true);
+    const after = (ordinal: number, message?: string) => {
+      const terminated = { exitCode: 0, ...(message === undefined ? {} : { message }) };
+      const status = { name: "rack", image: "", imageID: "", ready: true, restartCount: 0, state: { terminated } };
+      return { ...onNode(ordinal), status: { initContainerStatuses: [status] } };
+    };
+    assert.deepEqual(rackMissing(rack, [after(0), onNode(1)]), []);
+    assert.deepEqual(rackMissing(rack, [after(0), after(1, "The node a has no label example.com/rack.")]), [
+      "spec.rack has no effect for my-connect-connect-1: its node has no label example.com/rack.",
+    ]);
+  });
+});
+
+describe("rights to read nodes", () => {
+  const signal = new AbortController().signal;
+
+  it("are those of the clusters that ask for a label, in a fixed order", () => {
+    const named = (name: string, connect: ReturnType<typeof kafkaConnect>) => ({
+      ...connect,
+      metadata: { ...connect.metadata, name, namespace: "ns" },
+    });
+    const connects = [named("b", byLabel("rack")), named("plain", kafkaConnect()), named("a", byLabel(ZONE))];
+    assert.deepEqual(toRackBinding("racks", connects).subjects, [
+      { kind: "ServiceAccount", name: "a-connect", namespace: "ns" },
+      { kind: "ServiceAccount", name: "b-connect", namespace: "ns" },
+    ]);
+  });
+
+  it("are given and taken one after the other, and not again soon if nothing has changed", async () => {
+    const applied: number[] = [];
+    let [running, most] = [0, 0];
+    const kube = {
+      async apply<T extends object>(_type: unknown, object: T): Promise<T> {
+        running += 1;
+        most = Math.max(most, running);
+        await new Promise(setImmediate);
+        running -= 1;
+        applied.push("subjects" in object && Array.isArray(object.subjects) ? object.subjects.length : -1);
+        return object;
+      },
+    };
+    let nowMs = 1_000;
+    const rights = createRackRights({ kube, binding: "racks", now: () => nowMs });
+    let own = [byLabel("rack")];
+    rights.follow(() => own);
+    const unfollow = rights.follow(() => [byLabel("other")]);
+    await Promise.all([rights.keep(signal), rights.keep(signal)]);
+    own = [];
+    await Promise.all([rights.keep(signal), rights.keep(signal)]);
+    unfollow();
+    await rights.keep(signal);
+    assert.deepEqual([applied, most], [[2, 1, 0], 1]);
+    nowMs += 60_000;
+    await rights.keep(signal);
+    assert.deepEqual(applied, [2, 1, 0, 0]);
+  });
+
+  it("that could not be given are tried again, and whoever asked is told", async () => {
+    let refusals = 1;
+    const kube = {
+      async apply<T>(_type: unknown, object: T): Promise<T> {
+        if (refusals-- > 0) throw new Error("forbidden");
+        return object;
+      },
+    };
+    const rights = createRackRights({ kube, binding: "racks", now: () => 0 });
+    await assert.rejects(rights.keep(signal), /forbidden/);
+    await rights.keep(signal);
+    assert.equal(refusals, -1);
   });
 });
