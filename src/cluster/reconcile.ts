@@ -139,10 +139,20 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const areNew = !certificates.isKept(resource);
     await certificates.keep(resource, seen.pods, signal);
     if (areNew) return false;
-    await deps.rackRights?.keep(signal);
+    await keepRackRights(desired.rack.kind === "node-label", signal);
     const last = memory.children;
     memory.children = await children.apply(desired, last, signal);
     return memory.children.digest === last?.digest;
+  }
+
+  /** Gives and takes the rights to read nodes. That they cannot be is no matter for a cluster which does not need them. */
+  async function keepRackRights(isNeeded: boolean, signal: AbortSignal): Promise<void> {
+    try {
+      await deps.rackRights?.keep(signal);
+    } catch (error) {
+      if (isNeeded || !isKubeError(error, "invalid", "forbidden")) throw error;
+      deps.log.warn({ err: error }, "the rights of workers to read nodes are not as they should be");
+    }
   }
 
   /** Applies the StatefulSet, unless nobody has changed it since it was applied just so a moment ago; answers it as it is then. */
@@ -295,7 +305,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const cached = stores.connects.get(key);
     if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) {
       forgetGone();
-      await deps.rackRights?.keep(signal);
+      await keepRackRights(false, signal);
       return settled;
     }
     const resource = statuses.latest(cached);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
+import type { RackRights } from "#operator/cluster/rack-rights.ts";
 import { createClusterReconcile } from "#operator/cluster/reconcile.ts";
 import type { Reconcile } from "#operator/controller/controller.ts";
 import { retryAfter } from "#operator/controller/outcome.ts";
 import { KafkaConnects } from "#operator/kinds.ts";
 import type { ResourceType } from "#operator/kube/client.ts";
+import { KubeError } from "#operator/kube/errors.ts";
 import { Pods, RoleBindings, Secrets, Services, StatefulSets } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
 import { createConnectClient } from "#operator/worker/connect-client.ts";
@@ -27,7 +29,7 @@ describe("createClusterReconcile", () => {
   });
 
   /** As of an operator that has just started. */
-  function start(): Reconcile {
+  function start(rackRights?: RackRights): Reconcile {
     const client: typeof kube.client = {
       ...kube.client,
       async apply(type, object, limit) {
@@ -48,6 +50,7 @@ describe("createClusterReconcile", () => {
       log: createLog("silent"),
       defaultImage: "headrace/worker:default",
       now: Date.now,
+      ...(rackRights !== undefined && { rackRights }),
     });
   }
 
@@ -95,6 +98,29 @@ describe("createClusterReconcile", () => {
     kube.put(KafkaConnects, { ...paused, metadata: { ...paused.metadata, annotations: {} } });
     await reconcile(KEY, signal);
     assert.equal(kstatusOf(kube.find(KafkaConnects, KEY) ?? assert.fail()), "InProgress");
+  });
+
+  it("lets workers read nodes before there are any, and needs no right to for those that do not ask", async () => {
+    const refused: RackRights = {
+      follow: () => () => {},
+      async keep() {
+        throw new KubeError("forbidden", "may not patch");
+      },
+    };
+    const withRack = { ...KEY, name: "by-rack" };
+    const { metadata, spec, ...rest } = kafkaConnect({ rack: { type: "topology-label", topologyKey: "rack" } });
+    kube.put(KafkaConnects, { ...rest, spec, metadata: { ...metadata, name: withRack.name, uid: "by-rack" } });
+    const reconcile = start(refused);
+    for (const key of [KEY, withRack]) for (let step = 0; step < 4; step += 1) await reconcile(key, signal);
+    assert.deepEqual(
+      kube.all(StatefulSets).map((made_) => made_.metadata.name),
+      ["my-connect-connect"],
+    );
+    const ready = kube.find(KafkaConnects, withRack)?.status?.conditions?.find(({ type }) => type === "Ready");
+    assert.equal(ready?.reason, "Refused");
+    assert.match(ready?.message ?? "", /may not patch/);
+    kube.remove(KafkaConnects, withRack);
+    await reconcile(withRack, signal);
   });
 
   it("applies a StatefulSet again only if it, or what is wanted, has changed", async () => {
