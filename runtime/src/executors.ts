@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { LoadedConfig } from "./config.ts";
 import { ConnectError } from "./errors.ts";
 import type { ExecutorNotice, ExecutorSetup, WorkerCalls } from "./executor/channel.ts";
+import { startWithWrites } from "./executor/offset-writes.ts";
 import { createExecutorPool, type ExecutorLost, type ExecutorPool } from "./executor/pool.ts";
 import { probePackage } from "./executor/probe.ts";
 import type { Handlers } from "./executor/rpc.ts";
@@ -51,16 +52,18 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
   const memoryMaxMb = config["headrace.executor.memory.max.mb"];
   const pool = createExecutorPool({
     start(onNotice) {
-      const supervisor = startExecutor({
-        script: EXECUTOR_MAIN,
-        execArgv: [...options.execArgv, YOUNG_MEMORY],
-        setup: setup(),
-        handlers,
-        onNotice,
-        blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
-        memoryMaxBytes: memoryMaxMb === null ? null : memoryMaxMb * 1024 * 1024,
-        log,
-      });
+      const startWith = (given: Handlers<WorkerCalls>) =>
+        startExecutor({
+          script: EXECUTOR_MAIN,
+          execArgv: [...options.execArgv, YOUNG_MEMORY],
+          setup: setup(),
+          handlers: given,
+          onNotice,
+          blockedTimeoutMs: config["headrace.task.blocked.timeout.ms"],
+          memoryMaxBytes: memoryMaxMb === null ? null : memoryMaxMb * 1024 * 1024,
+          log,
+        });
+      const supervisor = startWithWrites(handlers, startWith, { log });
       // From now on the pool tells it of changes: no list can come after a newer one.
       supervisor.rpc.notify({ kind: "packages", packages: options.packages() });
       return supervisor;
