@@ -116,7 +116,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     config.rackBinding === undefined
       ? undefined
       : createRackRights({ kube: client, binding: config.rackBinding, now: Date.now });
-  rackRights?.follow(() => stores.connects.list());
+  rackRights?.follow({ connects: stores.connects, ...own });
   const deps = {
     kube: client,
     connect: createConnectClient({ endpoint, waiting: withoutSlot }),
@@ -237,7 +237,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     const unfollow = [
       metrics.resources.follow("KafkaConnect", () => claims.stores.connects.list()),
       metrics.resources.follow("KafkaConnector", () => claims.stores.connectors.list()),
-      rackRights?.follow(() => claims.stores.connects.list()) ?? (() => {}),
+      rackRights?.follow(claims.stores) ?? (() => {}),
     ];
     const reachability = createReachability();
     const theirs = { ...deps, reachability, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };

@@ -1,9 +1,11 @@
 import { workloadName } from "../cluster-pods.ts";
+import { withoutSlot } from "../controller/slot.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type ClusterRoleBinding, ClusterRoleBindings } from "../kube/resources.ts";
 import { type Applied, isFresh, toApplied } from "./applied.ts";
-import { rackSource } from "./rack.ts";
+import type { ClusterStores } from "./observe.ts";
+import { rackSource, readsNode } from "./rack.ts";
 
 export interface RackRightsDeps {
   readonly kube: Pick<KubeClient, "apply">;
@@ -13,52 +15,73 @@ export interface RackRightsDeps {
   readonly now: () => number;
 }
 
-/** Lets the workers read their nodes whose KafkaConnects ask for a label of them, and nobody else. */
+type RackStores = Pick<ClusterStores, "connects" | "statefulSets">;
+
+/** Lets the workers read their nodes whose clusters ask for a label of them, and nobody else. */
 export interface RackRights {
-  /** These KafkaConnects count, too, until the answer is called. */
-  follow(list: () => readonly KafkaConnect[]): () => void;
+  /** These clusters count, too, until the answer is called. */
+  follow(stores: RackStores): () => void;
   /**
    * Resolves when the binding has exactly the present clusters' ServiceAccounts. Does nothing if it had the very same a moment ago. The binding itself
-   * must exist: the operator has no right to make one.
+   * must exist: the operator has no right to make one. While somebody else's call is under way the reconcile's slot is free.
    */
   keep(signal: AbortSignal): Promise<void>;
 }
 
 export function createRackRights({ kube, binding, now }: RackRightsDeps): RackRights {
-  const lists = new Set<() => readonly KafkaConnect[]>();
+  const followed = new Set<RackStores>();
   let last: Applied | null = null;
   /** One at a time, so that an older list never follows a newer one. */
-  let turn: Promise<void> = Promise.resolve();
+  let underWay: { readonly digest: string; readonly signal: AbortSignal; readonly call: Promise<void> } | null = null;
 
-  async function apply(signal: AbortSignal): Promise<void> {
-    const object = toRackBinding(
-      binding,
-      [...lists].flatMap((list) => list()),
-    );
-    const wanted = toApplied(object, now());
-    if (isFresh(last, wanted)) return;
+  async function apply(object: ClusterRoleBinding, wanted: Applied, signal: AbortSignal): Promise<void> {
     last = null;
     await kube.apply(ClusterRoleBindings, object, signal);
     last = { ...wanted, atMs: now() };
   }
 
   return {
-    follow(list) {
-      lists.add(list);
-      return () => void lists.delete(list);
+    follow(stores) {
+      followed.add(stores);
+      return () => void followed.delete(stores);
     },
     async keep(signal) {
-      const mine = turn.then(() => apply(signal));
-      turn = mine.catch(() => {}); // Whoever asked is told.
-      await mine;
+      for (;;) {
+        signal.throwIfAborted();
+        const object = toRackBinding(binding, [...followed].flatMap(rackReaders));
+        const wanted = toApplied(object, now());
+        const other = underWay;
+        if (other === null) {
+          if (isFresh(last, wanted)) return;
+          const call = apply(object, wanted, signal);
+          underWay = { digest: wanted.digest, signal, call };
+          return await call.finally(() => {
+            underWay = null;
+          });
+        }
+        try {
+          await withoutSlot(() => unlessAborted(other.call, signal));
+        } catch (error) {
+          // The same call would end so again, unless only the other one's time was up.
+          if (signal.aborted || (other.digest === wanted.digest && !other.signal.aborted)) throw error;
+        }
+      }
     },
   };
 }
 
+/** Clusters whose workers are to learn a label of their nodes, and those whose pods still look it up when they start anew. */
+function rackReaders({ connects, statefulSets }: RackStores): readonly KafkaConnect[] {
+  return connects.list().filter(({ metadata, spec }) => {
+    if (rackSource(spec, true).kind === "node-label") return true;
+    const { namespace = "", name } = metadata;
+    return readsNode(statefulSets.get({ namespace, name: workloadName(name) })?.spec?.template);
+  });
+}
+
 /** The subjects of the binding, in a fixed order; what role it gives is not the operator's business. */
-export function toRackBinding(name: string, connects: readonly KafkaConnect[]): ClusterRoleBinding {
-  const subjects = connects
-    .filter(({ spec }) => rackSource(spec, true).kind === "node-label")
+export function toRackBinding(name: string, readers: readonly KafkaConnect[]): ClusterRoleBinding {
+  const subjects = readers
     .map(({ metadata }) => ({
       kind: "ServiceAccount",
       name: workloadName(metadata.name),
@@ -66,4 +89,15 @@ export function toRackBinding(name: string, connects: readonly KafkaConnect[]): 
     }))
     .toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
   return { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name }, subjects };
+}
+
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

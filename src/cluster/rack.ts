@@ -1,5 +1,5 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
-import type { Pod } from "../kube/resources.ts";
+import type { Pod, StatefulSet } from "../kube/resources.ts";
 import { OWN_DIR, OWN_PROVIDER, type Properties } from "./kafka-access.ts";
 
 /** Labels of nodes that Kubernetes copies to the pods that it puts there (KEP-4742, on by default from 1.35). */
@@ -60,6 +60,11 @@ export function rackEnvironment(rack: RackSource): readonly object[] {
 /** The command that writes the label of the pod's node to where the worker reads it. */
 export function rackCommand(label: string): readonly string[] {
   return ["headrace-worker", "rack", label, `${RACK_DIR}/${FILE}`];
+}
+
+/** Whether pods of this template read their node when they start. */
+export function readsNode(template: NonNullable<StatefulSet["spec"]>["template"] | undefined): boolean {
+  return template?.spec?.initContainers?.some(({ name }) => name === RACK_CONTAINER) === true;
 }
 
 /** Prefers nodes that have the label, and another value of it for each worker; undefined: the rack is no reason to. */

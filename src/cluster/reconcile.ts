@@ -139,18 +139,22 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const areNew = !certificates.isKept(resource);
     await certificates.keep(resource, seen.pods, signal);
     if (areNew) return false;
-    await keepRackRights(desired.rack.kind === "node-label", signal);
+    await keepRackRights(desired.rack.kind === "node-label" ? "asking" : "other", signal);
     const last = memory.children;
     memory.children = await children.apply(desired, last, signal);
     return memory.children.digest === last?.digest;
   }
 
-  /** Gives and takes the rights to read nodes. That they cannot be is no matter for a cluster which does not need them. */
-  async function keepRackRights(isNeeded: boolean, signal: AbortSignal): Promise<void> {
+  /**
+   * Gives and takes the rights to read nodes. A cluster that asks for no label of its nodes does not wait until others get, or lose, them; one
+   * that is gone comes back until its own are taken, unless they may not be.
+   */
+  async function keepRackRights(whose: "asking" | "other" | "gone", signal: AbortSignal): Promise<void> {
     try {
       await deps.rackRights?.keep(signal);
     } catch (error) {
-      if (isNeeded || !isKubeError(error, "invalid", "forbidden")) throw error;
+      const matters = whose === "asking" || (whose === "gone" && !isKubeError(error, "invalid", "forbidden"));
+      if (matters || signal.aborted) throw error;
       deps.log.warn({ err: error }, "the rights of workers to read nodes are not as they should be");
     }
   }
@@ -305,7 +309,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const cached = stores.connects.get(key);
     if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) {
       forgetGone();
-      await keepRackRights(false, signal);
+      await keepRackRights("gone", signal);
       return settled;
     }
     const resource = statuses.latest(cached);

@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import { buildWorkerContainer } from "#operator/cluster/container.ts";
 import { desire } from "#operator/cluster/desired.ts";
 import { rackMissing, rackSource, rackWithoutEffect } from "#operator/cluster/rack.ts";
-import { createRackRights, toRackBinding } from "#operator/cluster/rack-rights.ts";
 import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
 import { kafkaConnect, workerPod } from "#support/connect-objects.ts";
 
@@ -108,64 +107,5 @@ describe("rack of the workers", () => {
     assert.deepEqual(rackMissing(rack, [after(0), after(1, "The node a has no label example.com/rack.")]), [
       "spec.rack has no effect for my-connect-connect-1: its node has no label example.com/rack.",
     ]);
-  });
-});
-
-describe("rights to read nodes", () => {
-  const signal = new AbortController().signal;
-
-  it("are those of the clusters that ask for a label, in a fixed order", () => {
-    const named = (name: string, connect: ReturnType<typeof kafkaConnect>) => ({
-      ...connect,
-      metadata: { ...connect.metadata, name, namespace: "ns" },
-    });
-    const connects = [named("b", byLabel("rack")), named("plain", kafkaConnect()), named("a", byLabel(ZONE))];
-    assert.deepEqual(toRackBinding("racks", connects).subjects, [
-      { kind: "ServiceAccount", name: "a-connect", namespace: "ns" },
-      { kind: "ServiceAccount", name: "b-connect", namespace: "ns" },
-    ]);
-  });
-
-  it("are given and taken one after the other, and not again soon if nothing has changed", async () => {
-    const applied: number[] = [];
-    let [running, most] = [0, 0];
-    const kube = {
-      async apply<T extends object>(_type: unknown, object: T): Promise<T> {
-        running += 1;
-        most = Math.max(most, running);
-        await new Promise(setImmediate);
-        running -= 1;
-        applied.push("subjects" in object && Array.isArray(object.subjects) ? object.subjects.length : -1);
-        return object;
-      },
-    };
-    let nowMs = 1_000;
-    const rights = createRackRights({ kube, binding: "racks", now: () => nowMs });
-    let own = [byLabel("rack")];
-    rights.follow(() => own);
-    const unfollow = rights.follow(() => [byLabel("other")]);
-    await Promise.all([rights.keep(signal), rights.keep(signal)]);
-    own = [];
-    await Promise.all([rights.keep(signal), rights.keep(signal)]);
-    unfollow();
-    await rights.keep(signal);
-    assert.deepEqual([applied, most], [[2, 1, 0], 1]);
-    nowMs += 60_000;
-    await rights.keep(signal);
-    assert.deepEqual(applied, [2, 1, 0, 0]);
-  });
-
-  it("that could not be given are tried again, and whoever asked is told", async () => {
-    let refusals = 1;
-    const kube = {
-      async apply<T>(_type: unknown, object: T): Promise<T> {
-        if (refusals-- > 0) throw new Error("forbidden");
-        return object;
-      },
-    };
-    const rights = createRackRights({ kube, binding: "racks", now: () => 0 });
-    await assert.rejects(rights.keep(signal), /forbidden/);
-    await rights.keep(signal);
-    assert.equal(refusals, -1);
   });
 });
