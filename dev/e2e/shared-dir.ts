@@ -45,15 +45,17 @@ export async function nodesWithoutDir(
     .map(({ metadata }) => metadata.name);
   const mark = `.${NAME}-${randomBytes(6).toString("hex")}`;
   const pods = nodes.map((node, index) => lookingPod(`${NAME}-${index}`, { node, image, dir: shown, mark }));
+  const remove = ["--namespace", NAMESPACE, "delete", "pod", `--selector=app=${NAME}`, "--grace-period=1"];
   writeFileSync(join(dir, mark), "");
   try {
+    await kubectl(remove); // Those of a run that was killed: pods do not change.
     const input = JSON.stringify({ apiVersion: "v1", kind: "List", items: pods });
     await kubectl(["apply", "--server-side", "-f", "-"], { input });
     const seen = await Promise.all(nodes.map((_, index) => hasSeen(kubectl, `${NAME}-${index}`)));
     return nodes.filter((_, index) => !seen[index]);
   } finally {
     rmSync(join(dir, mark), { force: true });
-    await kubectl(["--namespace", NAMESPACE, "delete", "pod", `--selector=app=${NAME}`, "--grace-period=1"]);
+    await kubectl(remove);
   }
 }
 
