@@ -78,11 +78,11 @@ function readRack(spec: KafkaConnectSpec, images: Images, rack: RackSource): rea
       name: RACK_CONTAINER,
       image: spec.runtime === "Jvm" ? images.worker : image,
       command: rackCommand(rack.label),
-      env: [fromField("NODE_NAME", "spec.nodeName"), API_ACCESS],
+      env: [fromField("NODE_NAME", "spec.nodeName"), API_ACCESS, ...(template?.initContainer?.env ?? [])],
       ...fetchResources(spec),
       terminationMessagePolicy: "FallbackToLogsOnError",
       securityContext: restricted(template?.initContainer),
-      volumeMounts: rackMounts(),
+      volumeMounts: rackMounts(spec),
     },
   ];
 }

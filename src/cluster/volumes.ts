@@ -77,8 +77,13 @@ export function workerMounts(spec: KafkaConnectSpec, rack: RackSource): readonly
 }
 
 /** What the container that reads the node sees of them. */
-export function rackMounts(): readonly object[] {
-  return [{ name: RACK, mountPath: RACK_DIR }, { name: TMP, mountPath: "/tmp" }, apiAccessMount()];
+export function rackMounts({ template }: KafkaConnectSpec): readonly object[] {
+  return [
+    { name: RACK, mountPath: RACK_DIR },
+    { name: TMP, mountPath: "/tmp" },
+    apiAccessMount(),
+    ...(template?.initContainer?.volumeMounts ?? []),
+  ];
 }
 
 /** What the container that fetches plugins sees of them. */

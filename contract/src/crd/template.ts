@@ -36,7 +36,9 @@ const NO_BUILD = "Accepted for compatibility with Strimzi; no image is built.";
 export const Template = z.object({
   pod: PodTemplate.optional().describe("The worker pods."),
   connectContainer: ContainerTemplate.optional().describe("The worker container."),
-  initContainer: ContainerTemplate.optional().describe("The containers that fetch plugins before the worker starts."),
+  initContainer: ContainerTemplate.optional().describe(
+    "The containers that fetch plugins or read the node before the worker starts.",
+  ),
   statefulSet: MetadataOnly.optional().describe("The StatefulSet."),
   podSet: MetadataOnly.optional().describe("Strimzi's name for statefulSet; added to the StatefulSet, too."),
   apiService: ServiceTemplate.optional().describe("The Service in front of the REST API."),
@@ -45,7 +47,7 @@ export const Template = z.object({
   podDisruptionBudget: DisruptionBudgetTemplate.optional().describe("The PodDisruptionBudget."),
   networkPolicy: MetadataOnly.optional().describe("The NetworkPolicy."),
   clusterRoleBinding: MetadataOnly.optional().describe(
-    "Accepted for compatibility with Strimzi; the workers have no rights in the Kubernetes cluster.",
+    "Accepted for compatibility with Strimzi; no cluster has a ClusterRoleBinding of its own.",
   ),
   jmxSecret: MetadataOnly.optional().describe("The Secret with the user and password of JMX; with runtime: Jvm only."),
   buildPod: PodTemplate.optional().describe(NO_BUILD),

@@ -88,6 +88,21 @@ describe("rack of the workers", () => {
     assert.deepEqual(images, ["w", "own"]);
   });
 
+  it("is read by a container that has what users give to those before the worker", () => {
+    const rack = { type: "topology-label", topologyKey: "example.com/rack" } as const;
+    const initContainer = {
+      env: [{ name: "NODE_EXTRA_CA_CERTS", value: "/mnt/ca/ca.crt" }],
+      volumeMounts: [{ name: "ca", mountPath: "/mnt/ca" }],
+      securityContext: { runAsUser: 1234 },
+    };
+    const [container] =
+      desired(kafkaConnect({ rack, template: { initContainer } })).template.spec?.initContainers ?? [];
+    assert.deepEqual(container?.env?.at(-1), initContainer.env[0]);
+    assert.deepEqual(container?.volumeMounts?.at(-1), initContainer.volumeMounts[0]);
+    assert.equal(container?.securityContext?.runAsUser, 1234);
+    assert.equal(container?.securityContext?.allowPrivilegeEscalation, false);
+  });
+
   it("is told as missing where pods on nodes have no such label", () => {
     const zone = rackSource(byLabel(ZONE).spec, false);
     assert.deepEqual(rackMissing(zone, [onNode(0, { [ZONE]: "eu-1a" }), workerPod(1)]), []);
