@@ -82,8 +82,10 @@ export class LineCutter {
     const left = this.#end - this.#cursor;
     if (left <= HEAD_BYTES) this.#moveTo(ahead, HEAD_BYTES - left);
     else {
-      this.#moveTo({ bytes: Buffer.allocUnsafeSlow(2 * left + READ_BYTES), lines: 0 }, 0);
-      ahead.bytes.copy(this.#block.bytes, left, HEAD_BYTES, HEAD_BYTES + count);
+      // As in a new block of a long line: what there is of it is copied a few times only.
+      if (this.#block.bytes.length - this.#end < count)
+        this.#moveTo({ bytes: Buffer.allocUnsafeSlow(2 * left + READ_BYTES), lines: 0 }, 0);
+      ahead.bytes.copy(this.#block.bytes, this.#end, HEAD_BYTES, HEAD_BYTES + count);
       this.#reuse(ahead);
     }
     this.filled(count);

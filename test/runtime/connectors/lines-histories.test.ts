@@ -154,6 +154,31 @@ describe("lines of any file, however they are read and released", () => {
     assert.ok(last.bytes.buffer.byteLength < 1.1 * BLOCK);
   });
 
+  it("of any length are copied a few times only while they are read ahead, and keep no large memory", () => {
+    const cutter = new LineCutter(0);
+    const memories = new Set<ArrayBufferLike>();
+    const push = (bytes: Buffer) => cutter.filledAhead(bytes.copy(cutter.roomAhead()));
+    for (let piece = 0; piece < 64; piece += 1) {
+      push(Buffer.alloc(BLOCK, "x"));
+      memories.add(cutter.room().buffer);
+    }
+    assert.ok(memories.size <= 8, `${memories.size} times in another place`);
+    push(Buffer.from("\nshort\n"));
+    push(Buffer.from("after\n"));
+    const lines: Line[] = [];
+    cutter.take(lines, 10);
+    assert.deepEqual(
+      lines.map(({ end }) => end),
+      [64 * BLOCK + 1, 64 * BLOCK + 7, 64 * BLOCK + 13],
+    );
+    push(Buffer.from("last\n"));
+    cutter.take(lines, 10);
+    const last = lines.at(-1)?.text;
+    assert.ok(last instanceof Utf8Text);
+    assert.equal(last.value, "last");
+    assert.ok(last.bytes.buffer.byteLength < 1.1 * BLOCK);
+  });
+
   it("leave no memory behind where nothing more comes", () => {
     const cutter = new LineCutter(0);
     const fill = () => {
