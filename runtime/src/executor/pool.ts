@@ -268,7 +268,9 @@ class Pool implements ExecutorPool {
   async warm(executors: number, signal: AbortSignal): Promise<void> {
     const { isolation, maxShared } = this.#options;
     if (isolation !== "shared" || this.#closed) return;
-    const warm = [...this.#executors.values()].filter(({ unit, outdated }) => unit === null && !outdated);
+    const warm = [...this.#executors.values()].filter(
+      ({ unit, outdated, answersOnly }) => unit === null && !outdated && !answersOnly,
+    );
     while (warm.length < Math.min(executors, maxShared)) warm.push(this.#fork(null));
     await Promise.all(
       warm.map(async (executor) => {

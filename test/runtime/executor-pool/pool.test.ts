@@ -217,6 +217,18 @@ describe("executor pool", () => {
     );
   });
 
+  it("starts executors for work beside those that only answer questions", async () => {
+    const pool = create();
+    await pool.warm(1, signal);
+    await pool.validate({}, signal);
+    await assert.rejects(pool.validate({ do: "wait" }, AbortSignal.timeout(200)), { name: "TimeoutError" });
+    await pool.warm(1, signal);
+    const warm = pids(pool);
+    assert.equal(warm.length, 2);
+    await startTask(pool, "a", 0);
+    assert.deepEqual(pids(pool), warm);
+  });
+
   it("asks again elsewhere when the executor that waited for work has lost its lease", async () => {
     const pool = create({ setup: "leased" });
     await pool.warm(1, signal);
