@@ -11,7 +11,7 @@ import {
 } from "@headrace/sql";
 import { Client, type ClientConfig, type QueryConfig } from "pg";
 import { sqlState } from "./sql-state.ts";
-import { explainTls, takeTls, wantsOtherWay, waysOf } from "./tls.ts";
+import { explainTls, hasNoTls, takeTls, wantsOtherWay, waysOf } from "./tls.ts";
 
 /** Keys by which the database is reached. */
 export const CONNECTION_KEYS = connectionKeys(
@@ -50,7 +50,10 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal,
   try {
     return await dial({ ...options, ssl: way }, signal).catch(async (error: unknown) => {
       if (other === undefined || signal.aborted || !wantsOtherWay(error)) throw error;
-      return await dial({ ...options, ssl: other }, signal);
+      return await dial({ ...options, ssl: other }, signal).catch((second: unknown) => {
+        // Then it was not TLS that was missing.
+        throw hasNoTls(second) ? error : second;
+      });
     });
   } catch (error) {
     signal.throwIfAborted();

@@ -19,13 +19,19 @@ export interface Tls {
 
 /** Takes `ssl`, `sslmode` and the names of files out of a URL's parameters. Throws ConfigError for what makes no sense. */
 export function takeTls({ searchParams: parameters }: URL): Tls {
+  // A parameter that is left there, if only without a value, would count for more than what is made of it here.
   const take = (name: string) => {
-    const value = parameters.get(name) ?? "";
-    if (value !== "") parameters.delete(name);
-    return value === "" ? null : value;
+    const value = parameters.get(name);
+    parameters.delete(name);
+    return value;
   };
-  const [ssl, given] = [take("ssl"), take("sslmode")];
-  const files = { sslrootcert: take("sslrootcert"), sslcert: take("sslcert"), sslkey: take("sslkey") };
+  const takeText = (name: string) => take(name) || null;
+  const [ssl, given] = [take("ssl"), takeText("sslmode")];
+  const files = {
+    sslrootcert: takeText("sslrootcert"),
+    sslcert: takeText("sslcert"),
+    sslkey: takeText("sslkey"),
+  };
   const mode = MODES.find((each) => each === given?.toLowerCase());
   if (given !== null && mode === undefined) throw new ConfigError(`sslmode=${given} is none of ${MODES.join(", ")}`);
   if (mode === "verify-ca" && files.sslrootcert === null)
@@ -35,11 +41,15 @@ export function takeTls({ searchParams: parameters }: URL): Tls {
   return { mode: mode ?? impliedMode(ssl, files), files };
 }
 
-/** `ssl=true` is the JDBC driver's. Without a word of it, TLS is taken where the server has it, as by libpq and the JDBC driver. */
+/**
+ * `ssl=true`, or `ssl` alone, is the JDBC driver's. Without a word of it, TLS is taken where the server has it, as by libpq and the JDBC driver.
+ * Throws ConfigError for what might be meant either way.
+ */
 function impliedMode(ssl: string | null, files: Tls["files"]): TlsMode {
-  if (ssl !== null && /^(true|1)$/.test(ssl)) return "verify-full";
-  if (ssl !== null) return "disable";
-  return Object.values(files).some((file) => file !== null) ? "verify-full" : "prefer";
+  if (ssl === null) return Object.values(files).some((file) => file !== null) ? "verify-full" : "prefer";
+  if (/^(true|1|)$/i.test(ssl)) return "verify-full";
+  if (/^(false|0)$/i.test(ssl)) return "disable";
+  throw new ConfigError(`ssl=${ssl} is neither true nor false; sslmode has more ways of TLS`);
 }
 
 /** What is tried, one after the other as long as the server takes none; false: no TLS. Throws ConfigError for files that cannot be read. */
@@ -78,7 +88,9 @@ async function readPem(name: string, file: string | null): Promise<string | null
   }
 }
 
-const hasNoTls = (error: unknown) => error instanceof Error && /server does not support SSL/.test(error.message);
+/** Whether the server said that it has no TLS. */
+export const hasNoTls = (error: unknown): boolean =>
+  error instanceof Error && /server does not support SSL/.test(error.message);
 
 /** Whether a server that was asked in one way may take another. */
 export const wantsOtherWay = (error: unknown): boolean => hasNoTls(error) || sqlState(error) === "28000";

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { RetriableError } from "@headrace/sdk";
 import { toRetriable, urlProblem } from "../../../connectors/postgres/src/connection.ts";
 import { sqlState } from "../../../connectors/postgres/src/sql-state.ts";
+import { takeTls } from "../../../connectors/postgres/src/tls.ts";
 
 describe("errors of PostgreSQL", () => {
   const error = (code: string) => Object.assign(new Error("it failed"), { code });
@@ -29,6 +30,7 @@ describe("the URL of a connection", () => {
     ["postgresql://h/d?sslmode=some", /sslmode=some is none of disable, allow, prefer/],
     ["postgresql://h/d?sslmode=verify-ca", /needs sslrootcert/],
     ["postgresql://h/d?sslmode=require&sslcert=c", /sslcert and sslkey/],
+    ["postgresql://h/d?ssl=no-verify", /ssl=no-verify is neither true nor false/],
     ["postgresql://h:port/d", /no URL/],
     ["mysql://h/d", /must start with postgresql/],
   ];
@@ -36,6 +38,24 @@ describe("the URL of a connection", () => {
     it(`${url} is ${problem === null ? "well" : "refused"}`, () => {
       if (problem === null) assert.equal(urlProblem(url), null);
       else assert.match(urlProblem(url) ?? "", problem);
+    });
+  }
+
+  for (const [parameters, mode] of [
+    ["", "prefer"],
+    ["ssl", "verify-full"],
+    ["ssl=True", "verify-full"],
+    ["ssl=1", "verify-full"],
+    ["ssl=FALSE", "disable"],
+    ["ssl=true&sslmode=require", "require"],
+    ["ssl=&sslmode=disable", "disable"],
+    ["sslmode=&sslrootcert=&sslcert=&sslkey=", "prefer"],
+    ["sslrootcert=ca.pem", "verify-full"],
+  ] as const) {
+    it(`with ${parameters || "no parameters"} is ${mode}, and nothing else is told of TLS`, () => {
+      const url = new URL(`postgresql://h/d?${parameters}`);
+      assert.equal(takeTls(url).mode, mode);
+      assert.equal(url.href.replace(/\?$/, ""), "postgresql://h/d");
     });
   }
 });

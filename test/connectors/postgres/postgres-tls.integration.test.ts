@@ -12,8 +12,8 @@ import { type Certificates, createCertificates } from "#dev/kafka/certificates.t
 import { streaming } from "./capture-run.ts";
 import { type Database, type PostgresServer, startPostgres } from "./postgres-server.ts";
 
-/** Who connects: everybody may; by TLS only; without TLS only; by TLS with a certificate for the name only. */
-type User = "anybody" | "secret" | "bare" | "client";
+/** Who connects: everybody may; by TLS only; without TLS only; by TLS with a certificate for the name only; nobody by this name. */
+type User = "anybody" | "secret" | "bare" | "client" | "asleep";
 const ACCESS = [
   "hostnossl all secret all reject",
   "hostssl all bare all reject",
@@ -93,6 +93,7 @@ describe("connections to PostgreSQL by TLS", () => {
       const { client, close } = await each.createDatabase();
       for (const user of ["anybody", "secret", "bare", "client"])
         await client.query(`CREATE ROLE ${user} LOGIN SUPERUSER`);
+      await client.query("CREATE ROLE asleep NOLOGIN");
       await close();
     }
   });
@@ -161,10 +162,11 @@ describe("connections to PostgreSQL by TLS", () => {
         if (problem === null) assert.equal(found, null, what);
         else assert.match(found ?? "connected", problem, what);
       }
-      const without = async (sslmode: string) =>
-        await problems(definition, config(plain.port, { user: "anybody", host: "127.0.0.1", tls: { sslmode } }));
+      const without = async (sslmode: string, user: User = "anybody") =>
+        await problems(definition, config(plain.port, { user, host: "127.0.0.1", tls: { sslmode } }));
       assert.equal(await without("prefer"), null);
       assert.match(String(await without("require")), /sslmode=require, but PostgreSQL offers no TLS/);
+      assert.match(String(await without("allow", "asleep")), /"asleep" is not permitted to log in/);
     });
   }
 
