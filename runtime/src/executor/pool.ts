@@ -438,12 +438,14 @@ class Pool implements ExecutorPool {
     }
   }
 
-  /** An executor for questions, or one for work in which nothing runs. */
+  /** An executor for questions, or one for work in which nothing runs; that one ends with its lease, so that it is not to change anything. */
   #answering(name: ControlCall): Executor | null {
     const free = [...this.#executors.values()].filter(
       ({ outdated, supervisor }) => !outdated && !supervisor.isBlocked(),
     );
-    const forQuestions = free.find(({ unit, answersOnly }) => unit === CONTROL_UNIT || answersOnly);
+    const forQuestions = free.find(
+      ({ unit, answersOnly }) => unit === CONTROL_UNIT || (answersOnly && QUESTIONS.has(name)),
+    );
     if (forQuestions !== undefined || !LIGHT.has(name)) return forQuestions ?? null;
     return (
       free.find(({ unit, tasks, connectors }) => unit === null && tasks.size === 0 && connectors.size === 0) ?? null

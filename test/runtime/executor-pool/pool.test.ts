@@ -229,6 +229,20 @@ describe("executor pool", () => {
     assert.deepEqual(pids(pool), warm);
   });
 
+  it("changes offsets where no lease can end it half-way", async () => {
+    const pool = create({ setup: "leased" });
+    await pool.warm(1, signal);
+    await pool.validate({}, signal);
+    await assert.rejects(pool.validate({ do: "wait" }, AbortSignal.timeout(200)), { name: "TimeoutError" });
+    await pool.sinkOffsets({ connector: "a", config: {} }, signal);
+    assert.equal(pids(pool).length, 1);
+    await pool.alterSinkOffsets({ connector: "a", config: {}, offsets: null }, signal);
+    const [leased = 0] = pids(pool);
+    pool.renewLease(performance.now() - 1);
+    await eventually("the lease is over", () => !isAlive(leased));
+    assert.equal(pids(pool).length, 1);
+  });
+
   it("asks again elsewhere when the executor that waited for work has lost its lease", async () => {
     const pool = create({ setup: "leased" });
     await pool.warm(1, signal);
