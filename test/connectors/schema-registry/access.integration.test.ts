@@ -228,13 +228,13 @@ describe("a registry that wants to know who asks", () => {
         }
         const away = {
           "bearer.auth.credentials.source": "OAUTHBEARER",
-          "bearer.auth.issuer.endpoint.url": endpoint.url,
+          "bearer.auth.issuer.endpoint.url": `${endpoint.url.replace("//", "//me:secret-canary@")}?key=secret-canary`,
           "bearer.auth.client.id": "client",
           "bearer.auth.client.secret": "right",
         };
         await assert.rejects(write(compileFor(avroConverter, gate.url, away)), {
           name: "RetriableError",
-          message: /the token endpoint .* cannot be reached/,
+          message: /the token endpoint of \S+:\d+ cannot be reached$/,
         });
       }));
 });

@@ -23,6 +23,7 @@ export function createAuthorizer(settings: RegistrySettings, http: SendHttp, now
 
   async function ask(): Promise<string> {
     const endpoint = settings["bearer.auth.issuer.endpoint.url"] ?? "";
+    const { host } = new URL(endpoint);
     const scope = settings["bearer.auth.scope"];
     const body = new URLSearchParams({ grant_type: "client_credentials", ...(scope !== undefined && { scope }) });
     const id = settings["bearer.auth.client.id"] ?? "";
@@ -36,15 +37,15 @@ export function createAuthorizer(settings: RegistrySettings, http: SendHttp, now
       },
       body: body.toString(),
     }).catch((cause: unknown) => {
-      throw new RetriableError(`the token endpoint ${endpoint} cannot be reached`, { cause });
+      throw new RetriableError(`the token endpoint of ${host} cannot be reached`, { cause });
     });
     if (answer.status >= 500 || answer.status === 429) {
-      throw new RetriableError(`the token endpoint ${endpoint} answered ${answer.status}`);
+      throw new RetriableError(`the token endpoint of ${host} answered ${answer.status}`);
     }
     const parsed = TOKEN.safeParse(answer.status === 200 ? parseJson(answer.text) : null);
     if (!parsed.success) {
       const advice = "check bearer.auth.client.id and bearer.auth.client.secret";
-      throw new Error(`the token endpoint ${endpoint} answered ${answer.status} without a token: ${advice}`);
+      throw new Error(`the token endpoint of ${host} answered ${answer.status} without a token: ${advice}`);
     }
     const { access_token: text, expires_in: lifeS = DEFAULT_LIFE_S } = parsed.data;
     token = { text, renewAt: now() + lifeS * 1000 * RENEWAL };
