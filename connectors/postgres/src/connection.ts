@@ -119,6 +119,10 @@ export async function withAbortOfAll<T>(
   return await nested();
 }
 
+/** Whether no connection was made because there are too many: of the server's, the database's or the role's. */
+export const isFull = (error: unknown): boolean =>
+  sqlState(error) === "53300" || (error instanceof Error && sqlState(error.cause) === "53300");
+
 /** Connection lost, resources, operator's intervention, deadlock, serialisation, in use. */
 const PASSING = /^(08|53|57|40001|40P01|55P03|55006|25006)/;
 

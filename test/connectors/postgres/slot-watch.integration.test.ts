@@ -96,6 +96,22 @@ describe("what PostgreSQL keeps for the slot", () => {
       await until(DEADLINE_MS, "the slot is known again", () => metric(run, "slot-retained-bytes") > 0);
     }));
 
+  it("takes no connection that the stream needs", () =>
+    withDatabase(server, SET_UP, async ({ database, query, open }) => {
+      // To read tables the task itself needs two, not counting those for replication.
+      await query(`CREATE ROLE few LOGIN REPLICATION CONNECTION LIMIT 2; ALTER TABLE a OWNER TO few;
+        GRANT CREATE ON DATABASE ${database.name} TO few; CREATE PUBLICATION few FOR TABLE a`);
+      const run = await open({ ...WATCH, ...CAPTURED, "database.user": "few", "publication.name": "few" });
+      await follow(run, query, 2);
+      await query("ALTER ROLE few CONNECTION LIMIT 1");
+      await query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'few'");
+      await query("INSERT INTO a VALUES (3)");
+      const read = new Set<unknown>();
+      while (!read.has(3)) for (const id of idsOf(await run.take(1))) read.add(id);
+      await until(DEADLINE_MS, "a failure", () => metric(run, "slot-watch-failures") > 0);
+      assert.ok(linesOf(run, "cannot be asked what it keeps").length > 0);
+    }));
+
   it("keeps no task from closing while PostgreSQL does not answer", () =>
     withDatabase(server, SET_UP, async ({ database, query, open }) => {
       // Only closing can end a question then.

@@ -9,7 +9,7 @@ import {
 } from "@headrace/sdk";
 import type { Client } from "pg";
 import { BlockingSnapshot, tablesOf } from "../blocking/blocking-snapshot.ts";
-import { close, toRetriable, withAbort, withAbortOfAll } from "../connection.ts";
+import { close, isFull, toRetriable, withAbort, withAbortOfAll } from "../connection.ts";
 import { IncrementalSnapshot } from "../incremental/incremental-snapshot.ts";
 import { fromEntries, IDLE } from "../incremental/progress.ts";
 import { Signals } from "../signals/signals.ts";
@@ -374,6 +374,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
           if (phase.kind === "streaming") position = phase.changes.position();
           await disconnect();
           if (signal.aborted) return [];
+          if (isFull(error)) watch.makeRoom();
           throw toRetriable(error);
         }
       }

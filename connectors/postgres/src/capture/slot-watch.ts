@@ -14,20 +14,24 @@ export interface SlotWatchOptions {
   readonly slot: () => string;
 }
 
-/** Longest pause after failures in a row, ms, if the interval is not longer. */
+/** Longest pause after failures in a row, and after the task had no connection, ms, if the interval is not longer. */
 const MAX_PAUSE_MS = 60_000;
 
 /**
  * Asks PostgreSQL every `slot.watch.interval.ms` what it keeps of its log for the slot, and tells it by metrics and the log.
  *
  * Guarantees: it has a connection and a time of its own, so that it also sees what the log does while nothing is polled, or tables are read. What
- * it cannot see is NaN. It never throws; each of its failures is counted, logged and followed by a longer pause.
+ * it cannot see is NaN. It never throws; each of its failures is counted, logged and followed by a longer pause. Where connections are few the
+ * task comes first: see {@link SlotWatch.makeRoom}.
  */
 export class SlotWatch {
   readonly #options: SlotWatchOptions;
   readonly #closing = new AbortController();
   readonly #failures: { add(count?: number): void };
   #running: Promise<void> = Promise.resolve();
+  #client: Client | null = null;
+  /** The task could not connect. */
+  #isInTheWay = false;
   /** null: not known. */
   #state: SlotState | null = null;
   /** What was told last. */
@@ -71,32 +75,47 @@ export class SlotWatch {
     await this.#running;
   }
 
+  /** Gives its connection back, as the task got none for lack of them, and tries again after the longest pause. */
+  makeRoom(): void {
+    this.#isInTheWay = true;
+    this.#disconnect();
+  }
+
+  #disconnect(): void {
+    if (this.#client !== null) cut(this.#client);
+    this.#client = null;
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     const { settings, log, slot } = this.#options;
     const intervalMs = settings["slot.watch.interval.ms"];
-    let client: Client | null = null;
     let pauseMs = intervalMs;
     while (!signal.aborted) {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(settings["database.connect.timeout.ms"])]);
       try {
-        if (client === null || !isOpen(client)) client = await openClient(settings, deadline);
-        const own: Client = client;
-        this.#tell(await withAbort(own, deadline, () => readSlotState(own, slot())));
+        if (this.#isInTheWay) throw new Error("the task needs the connections that there are");
+        const client = await this.#open(deadline);
+        this.#tell(await withAbort(client, deadline, () => readSlotState(client, slot())));
         pauseMs = intervalMs;
       } catch (error) {
         if (signal.aborted) break;
-        if (client !== null) cut(client);
-        client = null;
+        this.#disconnect();
         this.#state = null;
         this.#failures.add();
-        pauseMs = Math.max(intervalMs, Math.min(pauseMs * 2, MAX_PAUSE_MS));
+        pauseMs = Math.max(intervalMs, this.#isInTheWay ? MAX_PAUSE_MS : Math.min(pauseMs * 2, MAX_PAUSE_MS));
+        this.#isInTheWay = false;
         const reason = error instanceof Error ? error.message : String(error);
         log.warn({ slot: slot(), reason, pauseMs }, "postgresql cannot be asked what it keeps for the slot");
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => {});
     }
     this.#state = null;
-    if (client !== null) cut(client);
+    this.#disconnect();
+  }
+
+  async #open(signal: AbortSignal): Promise<Client> {
+    if (this.#client === null || !isOpen(this.#client)) this.#client = await openClient(this.#options.settings, signal);
+    return this.#client;
   }
 
   #tell(state: SlotState | null): void {
