@@ -127,7 +127,7 @@ async function rack(label: string, file: string): Promise<number> {
   try {
     const request = { node, label, file, messageFile: "/dev/termination-log" };
     const value = await writeRack(await connectKubernetes(env), request, stop.signal);
-    process.stdout.write(value === "" ? `${node} has no label ${label}\n` : `${node} is in ${value}\n`);
+    process.stdout.write(value === "" ? `no rack by the label ${label} of ${node}\n` : `${node} is in ${value}\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

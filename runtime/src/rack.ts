@@ -12,10 +12,12 @@ export interface RackRequest {
   readonly node: string;
   /** Of its labels. */
   readonly label: string;
-  /** Gets the label's value and nothing else; empty where the node has no such label. */
+  /** Gets the label's value and nothing else; empty where there is none. */
   readonly file: string;
-  /** Gets a sentence where the node has no such label, if it is there: the kubelet makes it, and shows it in the pod's status. */
+  /** Gets a sentence that says why there is none, if it is there: the kubelet makes it, and shows it in the pod's status. */
   readonly messageFile: string;
+  /** How long a node that cannot be read is asked for again, ms; a minute if not given. */
+  readonly limitMs?: number;
 }
 
 /** A right that was just given reaches every API server within this time. */
@@ -23,29 +25,40 @@ const LIMIT_MS = 60_000;
 const PAUSE_MS = 1_000;
 
 /**
- * Writes the value of a label of a node to a file, and answers it, "" for none. An API that does not answer, or refuses, is asked again for a minute.
- * Rejects with ConfigError, which says what to do.
+ * Writes the value of a label of a node to a file, and answers it, "" for none. An API that does not answer, or refuses, is asked again for a minute;
+ * then there is none: a worker that reads from far away is better than no worker. Rejects when `signal` aborts.
  */
 export async function writeRack(
   reader: Pick<KubernetesReader, "get">,
   request: RackRequest,
   signal: AbortSignal,
 ): Promise<string> {
-  const { node, label, file, messageFile } = request;
-  const { labels = {} } = Node.parse(await readNode(reader, node, signal)).metadata;
-  const rack = labels[label] ?? "";
-  writeFileSync(file, rack);
-  if (rack === "" && existsSync(messageFile)) writeFileSync(messageFile, `The node ${node} has no label ${label}.`);
+  const { rack, missing } = await findRack(reader, request, signal);
+  writeFileSync(request.file, rack);
+  if (missing !== null && existsSync(request.messageFile)) writeFileSync(request.messageFile, missing);
   return rack;
 }
 
-async function readNode(reader: Pick<KubernetesReader, "get">, node: string, signal: AbortSignal): Promise<unknown> {
-  const deadline = performance.now() + LIMIT_MS;
+interface Found {
+  readonly rack: string;
+  /** Why it is empty, as a sentence. */
+  readonly missing: string | null;
+}
+
+async function findRack(
+  reader: Pick<KubernetesReader, "get">,
+  { node, label, limitMs = LIMIT_MS }: RackRequest,
+  signal: AbortSignal,
+): Promise<Found> {
+  const deadline = performance.now() + limitMs;
   for (;;) {
     try {
-      return await reader.get(`/api/v1/nodes/${encodeURIComponent(node)}`, `The node ${node}`, signal);
+      const answer = await reader.get(`/api/v1/nodes/${encodeURIComponent(node)}`, `The node ${node}`, signal);
+      const rack = Node.parse(answer).metadata.labels?.[label] ?? "";
+      return { rack, missing: rack === "" ? `The node ${node} has no value of the label ${label}.` : null };
     } catch (error) {
-      if (!(error instanceof ConfigError) || signal.aborted || performance.now() > deadline) throw error;
+      if (!(error instanceof ConfigError) || signal.aborted) throw error;
+      if (performance.now() > deadline) return { rack: "", missing: `${error.message}.` };
     }
     await sleep(PAUSE_MS, undefined, { signal });
   }

@@ -93,7 +93,7 @@ export function rackWithoutEffect(rack: RackSource): readonly string[] {
   ];
 }
 
-/** Pods that are on a node and have not got its label, as a sentence. */
+/** Pods that are on a node and have not got its label, as sentences. */
 export function rackMissing(rack: RackSource, pods: readonly Pod[]): readonly string[] {
   const lacking = (without: readonly Pod[], why: string) => {
     const [first] = without.map(({ metadata }) => metadata.name).toSorted();
@@ -106,12 +106,15 @@ export function rackMissing(rack: RackSource, pods: readonly Pod[]): readonly st
       pods.filter(({ metadata, spec }) => spec?.nodeName !== undefined && metadata.labels?.[rack.label] === undefined),
       `the pod has no label ${rack.label}, which its node does not have, or which this Kubernetes does not copy (from 1.35 on it does)`,
     );
-  if (rack.kind === "node-label") return lacking(pods.filter(isToldNothing), `its node has no label ${rack.label}`);
-  return [];
+  if (rack.kind !== "node-label") return [];
+  // Those with the same reason, such as one right that all lack, or one node, are told of together.
+  const reasons = Map.groupBy(pods, toldNothing);
+  return [...reasons].flatMap(([why, without]) => (why === null ? [] : lacking(without, why)));
 }
 
-/** Whether the container that reads the node has ended well and left a message: it does so where there is no label. */
-function isToldNothing({ status }: Pod): boolean {
+/** Why the container that reads the node has found no rack: it ends well then, and leaves a message. Null: it has left none. */
+function toldNothing({ status }: Pod): string | null {
   const ended = status?.initContainerStatuses?.find(({ name }) => name === RACK_CONTAINER)?.state?.terminated;
-  return ended?.exitCode === 0 && (ended.message ?? "") !== "";
+  const message = (ended?.message ?? "").trim().replace(/\.$/, "");
+  return ended?.exitCode === 0 && message !== "" ? message : null;
 }

@@ -37,15 +37,30 @@ describe("the rack of a node", () => {
   });
 
   it("is nothing where it has no such label, which is told where the kubelet looks", async () => {
-    for (const labels of [undefined, { other: "x" }]) {
+    for (const labels of [undefined, { other: "x" }, { "example.com/rack": "" }]) {
       writeFileSync(join(dir, "message"), "");
       assert.equal(await writeRack(api(labels), request(), signal), "");
       assert.equal(readFileSync(join(dir, "rack"), "utf8"), "");
-      assert.equal(readFileSync(join(dir, "message"), "utf8"), "The node node-1 has no label example.com/rack.");
+      assert.equal(
+        readFileSync(join(dir, "message"), "utf8"),
+        "The node node-1 has no value of the label example.com/rack.",
+      );
       rmSync(join(dir, "message"));
       await writeRack(api(labels), request(), signal);
       assert.equal(existsSync(join(dir, "message")), false, "where nobody looks nothing is told");
     }
+  });
+
+  it("is nothing where the node cannot be read for long, so that a worker starts all the same, which is told", async () => {
+    writeFileSync(join(dir, "message"), "");
+    const refusing = {
+      async get(): Promise<unknown> {
+        throw new ConfigError("The node node-1 may not be read (403)");
+      },
+    };
+    assert.equal(await writeRack(refusing, { ...request(), limitMs: -1 }, signal), "");
+    assert.equal(readFileSync(join(dir, "rack"), "utf8"), "");
+    assert.equal(readFileSync(join(dir, "message"), "utf8"), "The node node-1 may not be read (403).");
   });
 
   it("is asked for again while the right to it is on its way, and not once nobody waits", async () => {

@@ -119,8 +119,13 @@ describe("rack of the workers", () => {
       return { ...onNode(ordinal), status: { initContainerStatuses: [status] } };
     };
     assert.deepEqual(rackMissing(rack, [after(0), onNode(1)]), []);
-    assert.deepEqual(rackMissing(rack, [after(0), after(1, "The node a has no label example.com/rack.")]), [
-      "spec.rack has no effect for my-connect-connect-1: its node has no label example.com/rack.",
+    const [none, refused] = [
+      "The node a has no value of the label example.com/rack.",
+      "The node b may not be read (403).",
+    ];
+    assert.deepEqual(rackMissing(rack, [after(0), after(1, none), after(3, refused), after(2, refused)]), [
+      "spec.rack has no effect for my-connect-connect-1: The node a has no value of the label example.com/rack.",
+      "spec.rack has no effect for my-connect-connect-2 and 1 more: The node b may not be read (403).",
     ]);
   });
 });
