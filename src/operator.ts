@@ -3,7 +3,7 @@ import { API_GROUP } from "@headrace/contract";
 import type { Logger } from "pino";
 import { createApi } from "./api/api.ts";
 import { createClusterController } from "./cluster/controller.ts";
-import { createRackRights } from "./cluster/rack-rights.ts";
+import { createRackRights, maintainRackRights } from "./cluster/rack-rights.ts";
 import type { ApiConfig, OperatorConfig } from "./config.ts";
 import { createConnectorController } from "./connector/controller.ts";
 import { withoutSlot, withoutSlotAfter } from "./controller/slot.ts";
@@ -206,11 +206,17 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
           connectorMetrics: metrics.connectors,
         }),
         ...foreign.map((one) => ({ run: (signal: AbortSignal) => runForeign(one, signal) })),
+        { run: maintainRacks },
       ];
       await together(controllers, leading);
     } finally {
       metrics.leading(false);
     }
+  }
+
+  async function maintainRacks(leading: AbortSignal): Promise<void> {
+    if (rackRights === undefined) return;
+    await maintainRackRights({ rights: rackRights, isComplete: foreign.length === 0, log }, leading);
   }
 
   /** The same controllers for what is claimed in another group. A group whose CRDs are not there is waited for. */

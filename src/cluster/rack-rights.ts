@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
 import { workloadName } from "../cluster-pods.ts";
 import { withoutSlot } from "../controller/slot.ts";
 import type { KafkaConnect } from "../kinds.ts";
@@ -78,6 +80,29 @@ function rackReaders({ connects, statefulSets }: RackStores): readonly KafkaConn
     return readsNode(statefulSets.get({ namespace, name: workloadName(name) })?.spec?.template);
   });
 }
+
+const AGAIN_MS = 60_000;
+
+/**
+ * Keeps the rights until `signal` aborts, also those that no reconcile asks for: the last of the clusters may have gone while no operator led.
+ * `isComplete`: whether all lists are followed already; if not, they have a while to be, so that nobody loses a right in between.
+ */
+export async function maintainRackRights(
+  { rights, isComplete, log }: { readonly rights: RackRights; readonly isComplete: boolean; readonly log: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  const pause = () => sleep(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+  if (!isComplete) await pause();
+  while (!signal.aborted) {
+    await rights.keep(signal).catch((error: unknown) => {
+      if (!signal.aborted) log.warn({ err: error }, NOT_KEPT);
+    });
+    await pause();
+  }
+}
+
+/** In the log, when they could not be given or taken. */
+export const NOT_KEPT = "the rights of workers to read nodes are not as they should be";
 
 /** The subjects of the binding, in a fixed order; what role it gives is not the operator's business. */
 export function toRackBinding(name: string, readers: readonly KafkaConnect[]): ClusterRoleBinding {

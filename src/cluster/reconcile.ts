@@ -24,7 +24,7 @@ import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
 import { rackMissing } from "./rack.ts";
-import type { RackRights } from "./rack-rights.ts";
+import { NOT_KEPT, type RackRights } from "./rack-rights.ts";
 import { type Resized, resizePods } from "./resize.ts";
 import { readsCertificatesOnce } from "./rest-security.ts";
 import { NO_WAITS, planRoll, type RollAction, type RollWaits, waitsAfter } from "./roll.ts";
@@ -155,7 +155,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     } catch (error) {
       const matters = whose === "asking" || (whose === "gone" && !isKubeError(error, "invalid", "forbidden"));
       if (matters || signal.aborted) throw error;
-      deps.log.warn({ err: error }, "the rights of workers to read nodes are not as they should be");
+      deps.log.warn({ err: error }, NOT_KEPT);
     }
   }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { type ControlPlane, startControlPlane } from "#dev/control-plane.ts";
 import { type KubernetesApi, openKubernetesApi } from "#dev/kubernetes-api.ts";
 import { parseConfig } from "#operator/config.ts";
@@ -22,6 +23,11 @@ const DEADLINE_MS = 90_000;
 const DAY_MS = 86_400_000;
 /** Asked for by an admission plugin, in the name of who makes an object; no request of the operator's own. */
 const ASKED_BY_ADMISSION = "update headrace.dev/kafkaconnects/finalizers";
+/** Asked for when the subjects of a binding are changed; no request of the operator's own either. */
+const ASKED_BY_BINDINGS = "bind rbac.authorization.k8s.io/clusterroles";
+const RBAC = "rbac.authorization.k8s.io";
+/** Nodes have it that nobody copies to pods. */
+const RACK = { type: "topology-label", topologyKey: "example.com/rack" };
 
 interface Resource {
   readonly metadata: { readonly generation: number };
@@ -62,18 +68,18 @@ describe("rights of the operator", () => {
     readonly proxy: CountingProxy;
     readonly installed: InstalledOperator;
     readonly apiPort: number;
-    /** `apiPort` is another one afterwards. */
-    restart(): Promise<void>;
+    /** `apiPort` is another one afterwards. `meanwhile`: while there is no operator. */
+    restart(meanwhile?: () => Promise<void>): Promise<void>;
     stop(): Promise<void>;
   }
 
-  async function start(watched: "*" | readonly string[]): Promise<Running> {
+  async function start(watched: "*" | readonly string[], { rack = false } = {}): Promise<Running> {
     const namespace = await createNamespace(api);
     const { kubectl, adminKubeconfig } = controlPlane;
     const proxy = await startCountingProxy(loadConnection({ kubeconfig: adminKubeconfig, env: {} }));
-    const place = { namespace, watched, server: proxy.url, dir };
+    const place = { namespace, watched, rack, server: proxy.url, dir };
     const installed = await installOperator({ kubectl, kubeconfig: adminKubeconfig }, place);
-    const { kubeconfig } = installed;
+    const { kubeconfig, rackBinding } = installed;
     const config = parseConfig({
       HEADRACE_KUBECONFIG: kubeconfig,
       HEADRACE_NAMESPACE: namespace,
@@ -82,6 +88,7 @@ describe("rights of the operator", () => {
       HEADRACE_HEALTH_PORT: "0",
       HEADRACE_API_HOST: "127.0.0.1",
       HEADRACE_API_PORT: "0",
+      ...(rackBinding === undefined ? {} : { HEADRACE_RACK_BINDING: rackBinding }),
     });
     const connection = loadConnection({ kubeconfig, env: {} });
     const log = createLog(process.env["HEADRACE_TEST_LOG"] ?? "silent");
@@ -106,8 +113,9 @@ describe("rights of the operator", () => {
       proxy,
       installed,
       apiPort: operator.apiPort,
-      async restart() {
+      async restart(meanwhile) {
         await operator.stop();
+        await meanwhile?.();
         operator = await run();
       },
       async stop() {
@@ -152,6 +160,7 @@ describe("rights of the operator", () => {
       offsetStorageTopic: "a-offsets",
       statusStorageTopic: "a-status",
       resources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "256Mi" } },
+      rack: RACK,
     },
   };
   const connector = {
@@ -175,6 +184,45 @@ describe("rights of the operator", () => {
     return await askApi(await peopleApi(kubectl, home, apiPort), token, path, signal);
   }
 
+  /** What the cluster's Warnings say. */
+  async function warningsOf(namespace: string): Promise<readonly string[]> {
+    const { status } = await call<Resource>("GET", `${pathOf(namespace, "kafkaconnects")}/a`);
+    return (status?.conditions ?? []).flatMap(({ type, message }) => (type === "Warning" ? [message ?? ""] : []));
+  }
+
+  interface Review {
+    readonly verb: string;
+    readonly group?: string;
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly name?: string;
+    readonly namespace?: string;
+  }
+
+  /** Whether the API server lets a ServiceAccount do this, as `kubectl auth can-i` asks it. */
+  async function may(account: string, resourceAttributes: Review): Promise<boolean> {
+    const user = `system:serviceaccount:${account}`;
+    const review = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview" };
+    const { status } = await call<{ readonly status: { readonly allowed: boolean } }>(
+      "POST",
+      "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+      { ...review, spec: { user, resourceAttributes } },
+    );
+    return status.allowed;
+  }
+
+  /** Takes the rule with this right, which is one of its own, from a role of the operator. */
+  async function withdraw({ namespace }: Running, role: string, right: Review): Promise<void> {
+    const path = `/apis/${RBAC}/v1/clusterroles/${role}-${namespace}`;
+    const { resource, subresource } = right;
+    const name = subresource === undefined ? resource : `${resource}/${subresource}`;
+    const { rules } = await call<{ rules: readonly { resources: readonly string[] }[] }>("GET", path);
+    const left = rules.filter(({ resources }) => !resources.includes(name));
+    assert.equal(left.length, rules.length - 1);
+    await patch(path, { rules: left });
+    await eventually("the API server knows", async () => !(await may(`${namespace}:headrace-operator`, right)));
+  }
+
   /** Everything that needs a right, in one namespace. */
   async function live(operator: Running, namespace: string): Promise<void> {
     const nodes = playNodes(api, namespace);
@@ -183,6 +231,8 @@ describe("rights of the operator", () => {
       const orders = `${pathOf(namespace, "kafkaconnectors")}/orders`;
       await call("POST", pathOf(namespace, "kafkaconnects"), cluster);
       await until(namespace, "kafkaconnects", "a", "Ready");
+      const [warning] = await warningsOf(namespace);
+      assert.match(warning ?? "", /^spec\.rack\.topologyKey example\.com\/rack is not applied: /);
       operator.proxy.conflictOnce("patch headrace.dev/kafkaconnectors");
       await call("POST", pathOf(namespace, "kafkaconnectors"), connector);
       await until(namespace, "kafkaconnectors", "orders", "Running");
@@ -261,27 +311,76 @@ describe("rights of the operator", () => {
     const watched = await createNamespace(api);
     const operator = await start([watched]);
     try {
-      const name = `headrace-operator-${operator.namespace}`;
-      const role = await call<{ rules: readonly { resources: readonly string[] }[] }>(
-        "GET",
-        `/apis/rbac.authorization.k8s.io/v1/clusterroles/${name}`,
-      );
-      const rules = role.rules.filter(({ resources }) => !resources.includes("kafkaconnects/finalizers"));
-      assert.equal(rules.length, role.rules.length - 1);
-      await patch(`/apis/rbac.authorization.k8s.io/v1/clusterroles/${name}`, { rules });
-      await eventually("the API server knows", async () => {
-        const who = `--as=system:serviceaccount:${operator.namespace}:headrace-operator`;
-        const may = ["auth", "can-i", "update", "kafkaconnects.headrace.dev/finalizers", "-n", watched, who];
-        // kubectl fails on a no.
-        return await controlPlane.kubectl(may).then(
-          () => false,
-          () => true,
-        );
-      });
+      const right = { verb: "update", group: "headrace.dev", resource: "kafkaconnects", subresource: "finalizers" };
+      await withdraw(operator, "headrace-operator", { ...right, namespace: watched });
       await call("POST", pathOf(watched, "kafkaconnects"), cluster);
       await eventually("objects of the cluster are refused", () => operator.proxy.denied.size > 0, DEADLINE_MS);
     } finally {
       await operator.stop();
     }
+  });
+
+  for (const where of ["some namespaces", "all namespaces"])
+    it(`let workers read nodes, for ${where}, while their cluster asks for a label of them, and nobody else`, async () => {
+      const [one, other] = [await createNamespace(api), await createNamespace(api)];
+      const operator = await start(where === "all namespaces" ? "*" : [one, other], { rack: true });
+      const { proxy, installed } = operator;
+      const nodes = [one, other].map((namespace) => playNodes(api, namespace));
+      const pathIn = (namespace: string) => `${pathOf(namespace, "kafkaconnects")}/a`;
+      const read = { verb: "get", resource: "nodes" };
+      async function readers(): Promise<readonly string[]> {
+        const known = [one, other].map(async (namespace) =>
+          (await may(`${namespace}:a-connect`, read)) ? [namespace] : [],
+        );
+        return (await Promise.all(known)).flat();
+      }
+      const untilReaders = (...wanted: readonly string[]) =>
+        eventually(
+          `workers in ${wanted.join(" and ") || "no namespace"} may read nodes`,
+          async () => isDeepStrictEqual(await readers(), wanted),
+          DEADLINE_MS,
+        );
+      try {
+        for (const namespace of [one, other]) {
+          assert.ok(!(await readers()).includes(namespace));
+          await call("POST", pathOf(namespace, "kafkaconnects"), cluster);
+          await until(namespace, "kafkaconnects", "a", "Ready");
+          assert.deepEqual(await warningsOf(namespace), []);
+        }
+        await untilReaders(one, other);
+        assert.equal(await may(`${one}:a-connect`, { verb: "list", resource: "nodes" }), false);
+        assert.equal(await may(`${operator.namespace}:headrace-operator`, read), false);
+
+        await call("DELETE", pathIn(one));
+        await untilReaders(other);
+        await patch(pathIn(other), { spec: { rack: null } });
+        await untilReaders();
+        await patch(pathIn(other), { spec: { rack: RACK } });
+        await untilReaders(other);
+        await operator.restart(async () => void (await call("DELETE", pathIn(other))));
+        await untilReaders();
+      } finally {
+        await Promise.all(nodes.map((played) => played.stop()));
+        await operator.stop();
+      }
+      const granted = new Set([...installed.inWatched, ...installed.inOwn, ...installed.inNone]);
+      assert.deepEqual([...proxy.denied], []);
+      assert.deepEqual(without(proxy.used, granted), []);
+      const ofRoles = [...proxy.usedIn(null)].filter((right) => right.includes(` ${RBAC}/`));
+      assert.deepEqual(ofRoles, without(installed.forRacks, new Set([ASKED_BY_BINDINGS])));
+    });
+
+  it("to bind the workers' role are needed to let workers read nodes", async () => {
+    const watched = await createNamespace(api);
+    const operator = await start([watched], { rack: true });
+    const name = operator.installed.rackBinding ?? assert.fail();
+    try {
+      await withdraw(operator, "headrace-operator-rack", { verb: "bind", group: RBAC, resource: "clusterroles", name });
+      await call("POST", pathOf(watched, "kafkaconnects"), cluster);
+      await until(watched, "kafkaconnects", "a", "Refused");
+    } finally {
+      await operator.stop();
+    }
+    assert.deepEqual([...operator.proxy.denied], [`patch ${RBAC}/clusterrolebindings`]);
   });
 });

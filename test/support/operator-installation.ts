@@ -15,6 +15,10 @@ export interface InstalledOperator {
   readonly inOwn: ReadonlySet<string>;
   /** Rights to what is in no namespace. */
   readonly inNone: ReadonlySet<string>;
+  /** Those of them that it has to let workers read nodes; empty without `rack`. */
+  readonly forRacks: ReadonlySet<string>;
+  /** Name of the binding by which workers read nodes, and of its role; undefined without `rack`. */
+  readonly rackBinding: string | undefined;
   /** Removes what is in no namespace. */
   remove(): Promise<void>;
 }
@@ -23,6 +27,8 @@ export interface OperatorInstallation {
   /** The operator's own. */
   readonly namespace: string;
   readonly watched: "*" | readonly string[];
+  /** Whether it may let workers read nodes; it may not if this is not given. */
+  readonly rack?: boolean;
   /** URL of the API server to be used. */
   readonly server: string;
   /** For the kubeconfig. */
@@ -31,6 +37,9 @@ export interface OperatorInstallation {
 
 const MANIFESTS = new URL("../../dev/manifests/", import.meta.url);
 const NAME = "headrace-operator";
+/** What the operator gives to workers, and what it needs to do so. */
+const RACK = "headrace-rack";
+const RACK_OPERATOR = "headrace-operator-rack";
 
 const Manifest = z.looseObject({
   kind: z.string(),
@@ -38,7 +47,14 @@ const Manifest = z.looseObject({
   roleRef: z.looseObject({ kind: z.string(), name: z.string() }).optional(),
   subjects: z.array(z.looseObject({ namespace: z.string() })).optional(),
   rules: z
-    .array(z.object({ apiGroups: z.string().array(), resources: z.string().array(), verbs: z.string().array() }))
+    .array(
+      z.strictObject({
+        apiGroups: z.string().array(),
+        resources: z.string().array(),
+        resourceNames: z.string().array().optional(),
+        verbs: z.string().array(),
+      }),
+    )
     .optional(),
 });
 type Manifest = z.infer<typeof Manifest>;
@@ -49,8 +65,9 @@ async function read(file: string): Promise<readonly Manifest[]> {
 }
 
 /** What is installed for `watched`; as the comments in the manifests say. */
-async function choose(watched: OperatorInstallation["watched"]): Promise<readonly Manifest[]> {
-  const files = await Promise.all(["operator-rbac.yaml", "operator-api.yaml"].map(read));
+async function choose({ watched, rack = false }: OperatorInstallation): Promise<readonly Manifest[]> {
+  const names = ["operator-rbac.yaml", "operator-api.yaml", ...(rack ? ["operator-rack.yaml"] : [])];
+  const files = await Promise.all(names.map(read));
   const all = files.flat().filter(({ kind }) => kind !== "Namespace" && kind !== "Service");
   if (watched === "*") return all;
   const [binding] = await read("operator-rbac-namespace.yaml");
@@ -64,12 +81,20 @@ async function choose(watched: OperatorInstallation["watched"]): Promise<readonl
 /** Installs the manifests of `dev/manifests`, with names of their own for what is in no namespace. */
 export async function installOperator(
   { kubectl, kubeconfig: admin }: Pick<TestKubernetes, "kubectl" | "kubeconfig">,
-  { namespace, watched, server, dir }: OperatorInstallation,
+  installation: OperatorInstallation,
 ): Promise<InstalledOperator> {
+  const { namespace, watched, server, dir } = installation;
   const own = (name: string) => `${name}-${namespace}`;
-  const chosen = await choose(watched);
-  const manifests = chosen.map(({ metadata, roleRef, subjects, ...rest }) => ({
+  const chosen = await choose(installation);
+  const manifests = chosen.map(({ metadata, roleRef, subjects, rules, ...rest }) => ({
     ...rest,
+    ...(rules === undefined
+      ? {}
+      : {
+          rules: rules.map(({ resourceNames, ...rule }) =>
+            resourceNames === undefined ? rule : { ...rule, resourceNames: resourceNames.map(own) },
+          ),
+        }),
     metadata:
       metadata.namespace === undefined
         ? { ...metadata, name: own(metadata.name) }
@@ -85,17 +110,20 @@ export async function installOperator(
     });
   await apply(manifests);
   const account = `system:serviceaccount:${namespace}:${NAME}`;
-  for (const { kind, metadata, rules } of chosen) {
+  const operators = chosen.filter(({ metadata }) => metadata.name !== RACK);
+  for (const { kind, metadata, rules } of operators) {
     const [
       {
         apiGroups: [group = ""],
         resources,
+        resourceNames: [object] = [],
         verbs: [verb = ""],
       } = { apiGroups: [], resources: [], verbs: [] },
     ] = rules ?? [];
     const resource = resources.find((each) => !each.includes("/"));
     if (resource === undefined) continue;
-    const right = [verb, group === "" ? resource : `${resource}.${group}`];
+    const type = group === "" ? resource : `${resource}.${group}`;
+    const right = [verb, object === undefined ? type : `${type}/${own(object)}`];
     const scopes = kind === "Role" ? [namespace] : metadata.name === NAME && watched !== "*" ? watched : [];
     if (scopes.length === 0) await knownRight(kubectl, account, [...right, "--all-namespaces"]);
     for (const scope of scopes) await knownRight(kubectl, account, [...right, "-n", scope]);
@@ -103,13 +131,15 @@ export async function installOperator(
 
   const kubeconfig = await operatorKubeconfig({ kubectl, kubeconfig: admin }, namespace, { dir, server });
   const rightsOf = (kind: string, isMeant: (name: string) => boolean) =>
-    toRights(chosen.filter((manifest) => manifest.kind === kind && isMeant(manifest.metadata.name)));
+    toRights(operators.filter((manifest) => manifest.kind === kind && isMeant(manifest.metadata.name)));
   const unscoped = manifests.filter(({ metadata }) => !("namespace" in metadata));
   return {
     kubeconfig,
     inWatched: rightsOf("ClusterRole", (name) => name === NAME),
     inOwn: rightsOf("Role", () => true),
     inNone: rightsOf("ClusterRole", (name) => name !== NAME),
+    forRacks: rightsOf("ClusterRole", (name) => name === RACK_OPERATOR),
+    rackBinding: installation.rack === true ? own(RACK) : undefined,
     async remove() {
       const names = unscoped.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
       await kubectl(["delete", ...names]);

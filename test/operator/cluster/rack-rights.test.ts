@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { desire } from "#operator/cluster/desired.ts";
-import { createRackRights, type RackRights } from "#operator/cluster/rack-rights.ts";
+import { createRackRights, maintainRackRights, type RackRights } from "#operator/cluster/rack-rights.ts";
 import { createClusterReconcile } from "#operator/cluster/reconcile.ts";
 import { buildStatefulSet } from "#operator/cluster/stateful-set.ts";
 import { createController } from "#operator/controller/controller.ts";
@@ -196,5 +196,20 @@ describe("rights to read nodes", () => {
       ["plain-connect"],
     );
     assert.match(reasonOf("asking")?.message ?? "", /racks may not be patched/);
+  });
+
+  it("are taken from clusters that are gone when an operator starts, though none is reconciled", async () => {
+    const stop = new AbortController();
+    let asked = 0;
+    const rights = {
+      follow: () => () => {},
+      async keep() {
+        asked += 1;
+        stop.abort();
+        throw new Error("forbidden");
+      },
+    };
+    await maintainRackRights({ rights, isComplete: true, log: createLog("silent") }, stop.signal);
+    assert.equal(asked, 1);
   });
 });
