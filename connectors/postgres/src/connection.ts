@@ -37,6 +37,7 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal,
   signal.throwIfAborted();
   const url = connectionUrl(settings);
   const tls = takeTls(url);
+  const sessionOptions = takeOptions(url);
   const [way = false, other] = await waysOf(tls);
   const options = {
     connectionString: url.href,
@@ -44,7 +45,7 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     application_name: "headrace",
-    options: "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c lc_monetary=C",
+    options: sessionOptions,
     ...(replication && { replication: "database" }),
   };
   try {
@@ -59,6 +60,16 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal,
     signal.throwIfAborted();
     throw toRetriable(explainTls(error, tls));
   }
+}
+
+/** The forms in which values are read and written. */
+const FORMS = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c bytea_output=hex -c lc_monetary=C";
+
+/** Takes a session's options out of a URL's parameters, where they would count for more than ours, and gives them with ours, which count. */
+function takeOptions({ searchParams: parameters }: URL): string {
+  const given = parameters.get("options") ?? "";
+  parameters.delete("options");
+  return `${given} ${FORMS}`.trim();
 }
 
 async function dial(options: ClientConfig, signal: AbortSignal): Promise<Client> {

@@ -84,4 +84,28 @@ describe("the query source of PostgreSQL", () => {
     assert.deepEqual([full?.sourceOffset, empty?.sourceOffset], [{ incrementing: 1n }, { incrementing: 2n }]);
     await database.close();
   });
+
+  it("reads values the same whatever the role, the database and the URL's options say of their form", async () => {
+    const database = await server.createDatabase();
+    await database.run(`CREATE SCHEMA other; CREATE TABLE other.a (day date, moment timestamptz, raw bytea, length interval);
+      INSERT INTO other.a VALUES ('2024-02-03', '2024-02-03 12:00:00Z', '\\x00ff', '1 day 02:00');
+      CREATE ROLE formed SUPERUSER LOGIN; ALTER ROLE formed SET datestyle = 'German, DMY'; ALTER ROLE formed SET bytea_output = 'escape';
+      ALTER DATABASE ${database.name} SET timezone = 'Asia/Tokyo'; ALTER DATABASE ${database.name} SET intervalstyle = 'sql_standard'`);
+    const options = encodeURIComponent("-c search_path=other -c datestyle=SQL");
+    const config = { mode: "bulk", query: "SELECT * FROM a", "topic.prefix": "t", "connection.user": "formed" };
+    const values = [];
+    for (const url of [`${database.url}?options=${options}`, database.url]) {
+      const own = url === database.url ? { query: "SELECT * FROM other.a" } : {};
+      const run = await openSource(postgresQuerySource, { ...database, url }, { config: { ...config, ...own } });
+      try {
+        values.push((await run.take(1))[0]?.value.value);
+      } finally {
+        await run.close();
+      }
+    }
+    const length = "P1DT2H";
+    const expected = { day: 19_756, moment: 1_706_961_600_000n, raw: Buffer.from([0, 255]), length };
+    assert.deepEqual(values, [expected, expected]);
+    await database.close();
+  });
 });
