@@ -70,6 +70,8 @@ export function createAuthorizer(settings: Settings, timeoutMs: number, now: () 
       throw new Error(`unreachable: ${settings["http.authorization.type"] satisfies never}`);
   }
   const endpoint = settings["oauth2.access.token.url"] ?? "";
+  // Errors name no more of it: a URL may hold a key.
+  const host = endpoint === "" ? "" : new URL(endpoint).host;
   const id = settings["oauth2.client.id"] ?? "";
   const inHeader = settings["oauth2.client.authorization.mode"] === "header";
   let token: { readonly text: string; readonly renewAt: number } | null = null;
@@ -94,15 +96,15 @@ export function createAuthorizer(settings: Settings, timeoutMs: number, now: () 
       answer = { ok: response.ok, status: response.status, text: await response.text() };
     } catch (cause) {
       signal.throwIfAborted();
-      throw new RetriableError(`the token endpoint ${endpoint} cannot be reached`, { cause });
+      throw new RetriableError(`the token endpoint of ${host} cannot be reached`, { cause });
     }
     if (!answer.ok) {
-      const message = `the token endpoint ${endpoint} answered ${answer.status}`;
+      const message = `the token endpoint of ${host} answered ${answer.status}`;
       if (answer.status >= 500 || answer.status === 429) throw new RetriableError(message);
       throw new Error(`${message}: check oauth2.client.id and oauth2.client.secret`);
     }
     const parsed = TOKEN.safeParse(parseJson(answer.text));
-    if (!parsed.success) throw new Error(`the token endpoint ${endpoint} gave no access_token`);
+    if (!parsed.success) throw new Error(`the token endpoint of ${host} gave no access_token`);
     const { access_token: text, expires_in: lifeS = DEFAULT_LIFE_S } = parsed.data;
     token = { text, renewAt: now() + lifeS * 1000 * RENEWAL };
     return text;

@@ -223,6 +223,22 @@ describe("http sink", () => {
     await close();
   });
 
+  it("names a token endpoint that refuses, and nothing else of its URL", async () => {
+    const { failure, close } = await deliver(
+      {
+        "http.authorization.type": "oauth2",
+        "oauth2.access.token.url": "SERVER/token?key=canary",
+        "oauth2.client.id": "me",
+        "oauth2.client.secret": "s:c",
+      },
+      [sinkRecord({ offset: 0n, value: json(0) })],
+      [(response) => answer(response, 400)],
+    );
+    assert.match(String(failure), /the token endpoint of 127\.0\.0\.1:\d+ answered 400: check oauth2\.client\.id/);
+    assert.doesNotMatch(String(failure), /canary/);
+    await close();
+  });
+
   it("gets a token, keeps it, and gets a new one when it is refused", async () => {
     let issued = 0;
     const answering: Answering = (response, { url, body, headers }) => {
