@@ -15,7 +15,7 @@ const Resource = z.object({
       observedGeneration: z.number().optional(),
       conditions: z
         .array(z.looseObject({ type: z.string(), status: z.string(), reason: z.string().optional() }))
-        .default([]),
+        .optional(),
     })
     .optional(),
 });
