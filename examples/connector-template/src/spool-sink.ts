@@ -19,7 +19,7 @@ export const spoolSink = defineSink({
           await write(directory, nameOf(record), text);
           continue;
         }
-        const error = new Error("the value cannot be written as JSON");
+        const error = new Error(`the value at offset ${record.offset} cannot be written as JSON`);
         if (context.errantRecords === null) throw error;
         await context.errantRecords.report(record, error);
       }

@@ -24,9 +24,11 @@ async function openDirectory() {
 describe("spool source", () => {
   const cases = sourceAcceptance({
     definition: spoolSource,
+    module: import.meta.resolve("../src/spool-source.ts"),
     resumes: "offsets",
     maxBatch: 5,
-    poisoned: "fails",
+    poisoned: { outcome: "fails", tells: /000003\.json is not JSON/ },
+    notApplicable: { stall: "a directory answers or fails" },
     misconfigurations: [
       { change: { directory: undefined }, key: "directory", message: /./ },
       { change: { "batch.size": "0" }, key: "batch.size", message: /at least 1/ },
@@ -38,20 +40,32 @@ describe("spool source", () => {
     async openSystem() {
       const { directory, outage, close } = await openDirectory();
       let made = 0;
-      async function write(text: string): Promise<void> {
+      let poisoned = "";
+      async function write(text: string): Promise<string> {
         const name = String(made).padStart(6, "0");
         made += 1;
         await writeFile(join(directory, `${name}.part`), text);
         await rename(join(directory, `${name}.part`), join(directory, `${name}.json`));
+        return join(directory, `${name}.json`);
       }
       return {
         config: { directory, topic: "t", "batch.size": "5" },
         outage,
         close,
-        poison: () => write("{"),
         async feed(count) {
-          for (let left = count; left > 0; left -= 1) await write(JSON.stringify({ item: made }));
+          const items: string[] = [];
+          for (let left = count; left > 0; left -= 1) {
+            const item = JSON.stringify({ item: made });
+            await write(item);
+            items.push(item);
+          }
+          return items;
         },
+        identify: ({ value }) => JSON.stringify(value.value),
+        async poison() {
+          poisoned = await write("{");
+        },
+        cure: () => rm(poisoned),
       };
     },
   });
@@ -61,8 +75,10 @@ describe("spool source", () => {
 describe("spool sink", () => {
   const cases = sinkAcceptance({
     definition: spoolSink,
+    module: import.meta.resolve("../src/spool-sink.ts"),
     repeats: "absorbs",
-    poisoned: "fails",
+    poisoned: { outcome: "fails", tells: /the value at offset 8 cannot/ },
+    notApplicable: { stall: "a directory answers or fails", badOffsets: "any position may be set" },
     misconfigurations: [{ change: { directory: undefined }, key: "directory", message: /./ }],
     async openSystem() {
       const { directory, outage, close } = await openDirectory();

@@ -2,12 +2,17 @@ import assert from "node:assert/strict";
 import type { z } from "zod";
 import type { RawConfig } from "../source.ts";
 import { problemsOf } from "./config.ts";
-import { until } from "./waiting.ts";
 
-/** One thing that every connector has to keep; give it to a test runner: `for (const each of cases) it(each.name, each.run)`. */
+/** Where a case says that it does not apply; the context of a `node:test` test is one. */
+export interface CaseContext {
+  skip(reason: string): void;
+}
+
+/** One thing that every connector has to keep; give it to `node:test`: `for (const each of cases) it(each.name, each.run)`. */
 export interface AcceptanceCase {
   readonly name: string;
-  run(): Promise<void>;
+  /** Rejects if the connector does not keep it. Where it cannot apply, the context is told why: without one, it rejects. */
+  run(context?: CaseContext): Promise<void>;
 }
 
 /** A way to configure the connector wrongly. */
@@ -25,6 +30,48 @@ export interface Outage {
   end(): Promise<void>;
 }
 
+/** From `begin` on, the system takes requests and does not answer them; at the `end` it may answer, or do nothing of what it has not done. */
+export interface Stall extends Outage {
+  /** Whether there is a request that waits for its answer. */
+  waiting(): boolean | Promise<boolean>;
+}
+
+/** An item that cannot be read or taken. */
+export interface Poisoned {
+  /** What becomes of it where nothing else is configured: the task fails, or it is logged and left out. */
+  readonly outcome: "fails" | "skips";
+  /** What the error or the log line says, so that a person finds the item. */
+  readonly tells: RegExp;
+}
+
+/** Why topics of a suite cannot apply to a connector, in words, by topic. They are reported as skipped, with that reason. */
+export type NotApplicable<Topic extends string> = Readonly<Partial<Record<Topic, string>>>;
+
+/** Whether a topic applies: what it needs is given, or there is a reason why not, which is reported. Neither, or both, is a mistake. */
+export function applies<Topic extends string>(
+  topic: Topic,
+  given: boolean,
+  {
+    reasons,
+    context,
+  }: { readonly reasons: NotApplicable<Topic> | undefined; readonly context: CaseContext | undefined },
+): boolean {
+  const reason = reasons?.[topic];
+  assert.ok(!(given && reason !== undefined), `notApplicable.${topic} is given, and so is what the case needs`);
+  assert.ok(
+    given || (reason ?? "") !== "",
+    `what ${topic} needs is not given: give it, or say in notApplicable.${topic} why not`,
+  );
+  if (reason !== undefined) skip(context, reason);
+  return given;
+}
+
+/** Reports that a case does not apply. */
+export function skip(context: CaseContext | undefined, reason: string): void {
+  assert.ok(context !== undefined, `does not apply: ${reason}`);
+  context.skip(reason);
+}
+
 interface Described {
   readonly config: z.ZodObject;
   readonly name: string;
@@ -35,10 +82,20 @@ interface Described {
 /** What is asked of every definition, before anything runs. */
 export function configCases(
   definition: Described,
-  misconfigurations: readonly Misconfiguration[],
-  withConfig: (use: (config: RawConfig) => Promise<void>) => Promise<void>,
+  options: {
+    readonly misconfigurations: readonly Misconfiguration[];
+    readonly reasons: NotApplicable<"misconfigurations"> | undefined;
+    withConfig(use: (config: RawConfig) => Promise<void>): Promise<void>;
+  },
 ): readonly AcceptanceCase[] {
+  const { misconfigurations, reasons, withConfig } = options;
   const problems = (config: RawConfig) => problemsOf(definition, config, AbortSignal.timeout(20_000));
+  const none: AcceptanceCase = {
+    name: "says at its key what is wrong with a configuration",
+    async run(context) {
+      applies("misconfigurations", false, { reasons, context });
+    },
+  };
   return [
     {
       name: "describes itself and each of its keys",
@@ -57,6 +114,7 @@ export function configCases(
           assert.deepEqual([...(await problems(config))], []);
         }),
     },
+    ...(misconfigurations.length === 0 ? [none] : []),
     ...misconfigurations.map(({ change, key, message }) => ({
       name: `says at ${key} what is wrong with ${describeChange(change)}`,
       run: () =>
@@ -72,33 +130,6 @@ export function configCases(
         }),
     })),
   ];
-}
-
-/** What keeps the process alive, by kind. */
-function resources(): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return counts;
-}
-
-const ROUNDS = 10;
-const SETTLE_MS = 60_000;
-
-/** Runs something ten times and fails if sockets, files, timers or processes are left over. */
-export async function assertNoLeaks(round: () => Promise<void>): Promise<void> {
-  await round(); // What is made once and kept, such as a pool of threads, is no leak.
-  const before = resources();
-  for (let count = 0; count < ROUNDS; count += 1) await round();
-  const left = () =>
-    [...resources()].filter(([kind, count]) => {
-      const once = kind === "Immediate" || kind === "TickObject" || kind === "FSReqPromise";
-      return !once && count - (before.get(kind) ?? 0) >= ROUNDS / 2;
-    });
-  await until(SETTLE_MS, `everything that ${ROUNDS} runs opened is closed again`, () => left().length === 0).catch(
-    () => {
-      assert.fail(`${ROUNDS} runs have left open: ${JSON.stringify(left())}`);
-    },
-  );
 }
 
 function describeChange(change: Misconfiguration["change"]): string {

@@ -7,6 +7,8 @@ export interface MemoryOffsets {
   write(partition: OffsetMap, offset: OffsetMap | null): void;
   /** A copy that goes its own way. */
   copy(): MemoryOffsets;
+  /** What is stored, as {@link createMemoryOffsets} takes it. */
+  entries(): readonly (readonly [string, string])[];
 }
 
 /** Creates an empty store. */
@@ -23,6 +25,7 @@ export function createMemoryOffsets(entries: Iterable<readonly [string, string]>
       else stored.set(key, toJson(offset));
     },
     copy: () => createMemoryOffsets(stored),
+    entries: () => [...stored],
   };
 }
 

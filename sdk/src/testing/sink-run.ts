@@ -36,7 +36,7 @@ export interface SinkRun {
   commit(offsets: readonly TopicPartitionOffset[]): Promise<readonly TopicPartitionOffset[]>;
   /** Aborts the signal of calls under way. */
   stop(): void;
-  /** Commits nothing and closes, as after a kill. Repeats do nothing. */
+  /** Commits nothing and closes. Repeats do nothing. */
   close(): Promise<void>;
 }
 

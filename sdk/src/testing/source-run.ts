@@ -12,7 +12,7 @@ export interface SourceRunOptions {
   readonly offsets?: MemoryOffsets;
   /** Not given: 1. */
   readonly maxTasks?: number;
-  /** Longest that {@link SourceRun.take} waits; not given: 20,000. */
+  /** Longest that {@link SourceRun.take} waits, and `close` for a poll to end, in milliseconds; not given: 20,000. */
   readonly patienceMs?: number;
 }
 
@@ -25,7 +25,7 @@ export interface SourceRun {
   readonly reconfigurations: () => number;
   /** How often a task asked to be tried later. */
   readonly retries: () => number;
-  /** Polls all tasks until they have given so many records, or more. Rejects with what a task throws, RetriableError excepted. */
+  /** Polls all tasks until they have given so many records, or more. Rejects with what a task throws, RetriableError excepted, and when it is closed meanwhile. */
   take(count: number, timeoutMs?: number): Promise<readonly SourceRecord[]>;
   /** Kafka has these records, in this order: their offsets are stored, and `committed` is told. */
   acknowledge(records: readonly SourceRecord[]): Promise<void>;
@@ -47,6 +47,8 @@ export async function openSourceRun(definition: SourceDefinition, options: Sourc
   const log = createLogRecorder();
   const offsets = options.offsets ?? createMemoryOffsets();
   const stopping = new AbortController();
+  const closed = Promise.withResolvers<never>();
+  closed.promise.catch(() => {}); // For those who wait.
   const metrics: MetricRecorder[] = [];
   const running: Running[] = [];
   const owners = new WeakMap<SourceRecord, Running>();
@@ -102,11 +104,17 @@ export async function openSourceRun(definition: SourceDefinition, options: Sourc
 
   /** Waits until one of the polls has ended, and takes what those that have ended gave. */
   async function pollOnce(): Promise<void> {
-    const polls = running.map((each) => {
+    const racing = running.map((each) => {
       each.poll ??= poll(each);
-      return each.poll.then((records) => ({ each, records }));
+      return each.poll.then(
+        (records) => ({ each, records }),
+        (error: unknown) => {
+          each.poll = null; // A task that has failed is not polled again, but may be told what Kafka has.
+          throw error;
+        },
+      );
     });
-    const { each, records } = await Promise.race(polls);
+    const { each, records } = await Promise.race(racing);
     each.poll = null;
     taken.push(...records);
   }
@@ -124,8 +132,9 @@ export async function openSourceRun(definition: SourceDefinition, options: Sourc
 
   async function close(): Promise<void> {
     stopping.abort();
-    const polls = running.flatMap(({ poll: pending }) => (pending === null ? [] : [pending]));
-    await within(CALL_MS, "a poll whose signal has aborted", Promise.allSettled(polls));
+    closed.reject(new Error("the source was closed"));
+    const open = running.flatMap(({ poll: pending }) => (pending === null ? [] : [pending]));
+    await within(options.patienceMs ?? CALL_MS, "a poll whose signal has aborted", Promise.allSettled(open));
     for (const { task } of running.splice(0)) await task.close();
     await instance?.close();
     instance = null;
@@ -149,7 +158,7 @@ export async function openSourceRun(definition: SourceDefinition, options: Sourc
       while (taken.length < count) {
         const left = deadline - performance.now();
         const what = `taking ${count} records (there are ${taken.length} so far; log: ${log.lines.slice(-5).join(" | ")})`;
-        await within(Math.max(1, left), what, pollOnce());
+        await within(Math.max(1, left), what, Promise.race([pollOnce(), closed.promise]));
       }
       return taken.splice(0);
     },

@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** A wait of the test's own that took too long: never what a connector has thrown. */
+export class WaitError extends Error {
+  override readonly name = "WaitError";
+}
+
 /** The promise's result, or an error that says what did not end within `timeoutMs`. */
 export async function within<T>(timeoutMs: number, what: string, promise: Promise<T>): Promise<T> {
   const done = new AbortController();
   const late = sleep(timeoutMs, undefined, { signal: done.signal }).then(() => {
-    throw new Error(`${what} did not end within ${timeoutMs} ms`);
+    throw new WaitError(`${what} did not end within ${timeoutMs} ms`);
   });
   try {
     return await Promise.race([promise, late]);
@@ -22,7 +27,15 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > deadline) throw new WaitError(`not within ${timeoutMs} ms: ${what}`);
     await sleep(10);
   }
+}
+
+/**
+ * Lets run what runs at once, requests on loopback included. For what must not happen: too short a rest hides a fault now and then, but
+ * never reports one that is none.
+ */
+export async function rest(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await sleep(5);
 }

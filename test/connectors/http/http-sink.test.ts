@@ -12,8 +12,11 @@ for (const size of ["1", "3"]) {
   describe(`http sink, acceptance with batches of ${size}`, { concurrency: 4 }, () => {
     const cases = sinkAcceptance({
       definition: httpSink,
+      module: import.meta.resolve("@headrace/http"),
       repeats: "duplicates",
-      poisoned: "fails",
+      items: 6,
+      poisoned: { outcome: "fails", tells: /answered 422: not a number/ },
+      notApplicable: { badOffsets: "any position will do: the server keeps none" },
       misconfigurations: [
         { change: { "http.url": undefined }, key: "http.url", message: /./ },
         { change: { "http.url": "ftp://h/" }, key: "http.url", message: /must start with http/ },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { httpSource } from "@headrace/http";
+import type { SourceRecord } from "@headrace/sdk";
 import { createMemoryOffsets, openSourceRun, type SourceRun, sourceAcceptance } from "@headrace/sdk/testing";
 import { openTestServer, type TestServer } from "./test-server.ts";
 
@@ -15,13 +16,14 @@ const WAYS = {
 
 async function openSystem(pagination: keyof typeof WAYS) {
   const items: number[] = [];
-  let poisoned = false;
+  /** As far as pages can be read. */
+  let readable = Number.POSITIVE_INFINITY;
   const server = await openTestServer(({ url, headers }, response) => {
-    if (poisoned && pagination !== "none") return void response.writeHead(200).end("<html>");
     const after = Number(new URL(url, "http://h").searchParams.get("after") ?? 0);
-    const all = pagination === "none" ? items : items.slice(after, after + 4);
+    if (after >= readable) return void response.writeHead(200).end("<html>");
+    const all = pagination === "none" ? items : items.slice(after, Math.min(after + 4, readable));
     const end = after + all.length;
-    const full = all.length === 4;
+    const full = all.length === 4 || end === readable;
     const body = JSON.stringify({
       data: { items: all.map((id) => ({ id: id + 1 })) },
       ...(full && { next: String(end) }),
@@ -45,25 +47,38 @@ async function openSystem(pagination: keyof typeof WAYS) {
         ...WAYS[pagination],
       },
       outage: server.outage,
+      stall: server.stall,
+      identify: ({ key }: SourceRecord) => String(key?.value),
       async feed(count: number) {
-        for (let left = count; left > 0; left -= 1) items.push(items.length);
+        const ids = Array.from({ length: count }, (_, index) => items.length + index);
+        items.push(...ids);
+        return ids.map((id) => String(id + 1));
       },
       async poison() {
-        poisoned = true;
+        readable = items.length;
+      },
+      async cure() {
+        readable = Number.POSITIVE_INFINITY;
       },
       close: server.close,
     },
   };
 }
 
-for (const pagination of ["cursor", "record", "link"] as const) {
+for (const pagination of ["cursor", "record", "link", "none"] as const) {
   describe(`http source by ${pagination}, acceptance`, { concurrency: 4 }, () => {
     const cases = sourceAcceptance({
       definition: httpSource,
+      module: import.meta.resolve("@headrace/http"),
       resumes: "offsets",
       maxBatch: 3,
       items: 10,
-      poisoned: "fails",
+      ...(pagination === "none"
+        ? {
+            gives: "rounds",
+            notApplicable: { poison: "all items are in one answer: none is before what cannot be read" },
+          }
+        : { poisoned: { outcome: "fails", tells: /^GET http:.*\/items.*: the answer/ } }),
       misconfigurations: [
         { change: { topic: undefined }, key: "topic", message: /./ },
         { change: { "http.url": "h" }, key: "http.url", message: /must start with http/ },

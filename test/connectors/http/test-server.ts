@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Outage, Stall } from "@headrace/sdk/testing";
 import { freePorts } from "#dev/process.ts";
 
 export interface Received {
@@ -15,14 +16,15 @@ type Answer = (received: Received, response: ServerResponse) => void;
 export interface TestServer {
   readonly url: string;
   readonly received: readonly Received[];
-  readonly outage: { begin(): Promise<void>; end(): Promise<void> };
-  readonly stall: { begin(): Promise<void>; end(): Promise<void> };
+  readonly outage: Outage;
+  readonly stall: Stall;
   close(): Promise<void>;
 }
 
 export async function openTestServer(answer: Answer): Promise<TestServer> {
   const received: Received[] = [];
-  let stalled = false;
+  /** Requests that wait for the end of a stall; null: there is none. */
+  let held: (() => void)[] | null = null;
   // One that nobody takes during an outage.
   const [port = 0] = await freePorts(1);
   let server = await listen();
@@ -41,9 +43,14 @@ export async function openTestServer(answer: Answer): Promise<TestServer> {
     let body = "";
     for await (const chunk of request) body += String(chunk);
     const each = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body };
-    if (stalled) return;
-    received.push(each);
-    answer(each, response);
+    const act = () => {
+      // Nothing is done for somebody who has gone.
+      if (response.destroyed || request.socket.destroyed) return;
+      received.push(each);
+      answer(each, response);
+    };
+    if (held === null) act();
+    else held.push(act);
   }
 
   async function close(): Promise<void> {
@@ -65,11 +72,14 @@ export async function openTestServer(answer: Answer): Promise<TestServer> {
     },
     stall: {
       async begin() {
-        stalled = true;
+        held = [];
       },
       async end() {
-        stalled = false;
+        const acts = held ?? [];
+        held = null;
+        for (const act of acts) act();
       },
+      waiting: () => (held ?? []).length > 0,
     },
     close,
   };

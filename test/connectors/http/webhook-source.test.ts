@@ -28,6 +28,7 @@ async function post(url: string, body: string, headers: Record<string, string> =
 describe("webhook source, acceptance", () => {
   const cases = sourceAcceptance({
     definition: webhookSource,
+    module: import.meta.resolve("@headrace/http"),
     resumes: "acknowledgements",
     maxBatch: 5,
     items: 6,
@@ -36,6 +37,13 @@ describe("webhook source, acceptance", () => {
       { change: { "webhook.port": "70000" }, key: "webhook.port", message: /no more than 65535/ },
       { change: { "webhook.format": "xml" }, key: "webhook.format", message: /one of: json/ },
     ],
+    notApplicable: {
+      order: "senders send at the same time: nobody says what came first",
+      poison: "what cannot be read is refused to its sender, and never becomes an item",
+      outage: "it asks nobody: senders come to it",
+      stall: "it asks nobody: senders come to it",
+      badOffsets: "there is no position: senders keep what was not answered",
+    },
     async openSystem() {
       const { config, url } = await configOf({ "batch.size": "5" });
       let made = 0;
@@ -52,7 +60,9 @@ describe("webhook source, acceptance", () => {
       return {
         config,
         async feed(count) {
-          for (let left = count; left > 0; left -= 1) senders.push(send(made++));
+          const numbers = Array.from({ length: count }, () => made++);
+          senders.push(...numbers.map(send));
+          return numbers.map((n) => JSON.stringify({ n }));
         },
         identify: ({ value }) => JSON.stringify(value.value),
         async close() {

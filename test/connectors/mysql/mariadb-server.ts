@@ -49,6 +49,7 @@ export async function startMariadb(options: readonly string[] = []): Promise<Sql
         name,
         url: `mariadb://headrace@127.0.0.1:${proxy.port}/${name}`,
         outage: proxy.outage,
+        stall: proxy.stall,
         connect: open,
         async close() {
           for (const connection of connections) connection.destroy();

@@ -10,6 +10,7 @@ import { MYSQL } from "./mysql-dialect.ts";
 const SOURCE: QuerySourceOfDialect = {
   ...MYSQL,
   definition: mysqlQuerySource,
+  module: import.meta.resolve("@headrace/mysql"),
   connectorClass: "mysql-query-source",
   wrongUrls: [...MYSQL.wrongUrls, { url: "mysql://127.0.0.1:1", message: /names no database/ }],
   chosen: { "table.whitelist": "a,b", "table.include.list": "[ab]" },
@@ -18,6 +19,8 @@ const SOURCE: QuerySourceOfDialect = {
     `CREATE TABLE ${table} (id bigint unsigned AUTO_INCREMENT PRIMARY KEY, at datetime(6) NOT NULL, changed timestamp(6) NULL, due date)`,
   insert: (table, n, poison) =>
     `SET sql_mode = ''; INSERT INTO ${table} (at, due) VALUES ('2020-01-01' + INTERVAL ${n * 1001} MICROSECOND, '${poison ? "0000-00-00" : "2024-02-29"}')`,
+  unreadable: /0000-00-00/,
+  unreadableRow: "due = 0",
   uncounted: /table loose has no AUTO_INCREMENT column/,
 };
 

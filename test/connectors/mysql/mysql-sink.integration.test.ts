@@ -32,8 +32,8 @@ import { MYSQL } from "./mysql-dialect.ts";
 const SINK: SinkOfDialect = {
   ...MYSQL,
   definition: mysqlSink,
+  module: import.meta.resolve("@headrace/mysql"),
   connectorClass: "mariadb-sink",
-  lock: { begin: (table) => `LOCK TABLES ${table} WRITE`, end: "UNLOCK TABLES" },
   schemaIn: ({ name }) => name,
   types: {
     big: [INT64_SCHEMA, 2n ** 62n, "4611686018427387904"],

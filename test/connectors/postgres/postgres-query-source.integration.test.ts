@@ -9,6 +9,7 @@ import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 const SOURCE: QuerySourceOfDialect = {
   ...POSTGRES,
   definition: postgresQuerySource,
+  module: import.meta.resolve("@headrace/postgres"),
   connectorClass: "postgres-query-source",
   chosen: { "table.whitelist": "public.a,b", "table.include.list": "public[.][ab]" },
   schemaPattern: "schema.pattern",
@@ -16,6 +17,8 @@ const SOURCE: QuerySourceOfDialect = {
     `CREATE TABLE ${table} (id serial PRIMARY KEY, at timestamptz NOT NULL, changed timestamptz, amount numeric(9, 2))`,
   insert: (table, n, poison) =>
     `INSERT INTO ${table} (at, amount) VALUES ('2020-01-01Z'::timestamptz + ${n} * interval '1.001 ms', '${poison ? "NaN" : "1.50"}')`,
+  unreadable: /NaN/,
+  unreadableRow: "amount = 'NaN'",
   uncounted: /table loose has no identity or serial column/,
 };
 

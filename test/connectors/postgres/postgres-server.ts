@@ -49,6 +49,7 @@ export async function startPostgres(options: Omit<LocalPostgresOptions, "dir"> =
         proxyPort: proxy.port,
         url: `postgresql://headrace@127.0.0.1:${proxy.port}/${name}`,
         outage: proxy.outage,
+        stall: proxy.stall,
         async connect() {
           const another = await connect(name);
           clients.push(another);

@@ -24,8 +24,8 @@ import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 const SINK: SinkOfDialect = {
   ...POSTGRES,
   definition: postgresSink,
+  module: import.meta.resolve("@headrace/postgres"),
   connectorClass: "postgres-sink",
-  lock: { begin: (table) => `BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`, end: "ROLLBACK" },
   schemaIn: () => "public",
   types: {
     big: [INT64_SCHEMA, 2n ** 62n, "4611686018427387904"],

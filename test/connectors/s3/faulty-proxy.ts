@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, request as send } from "node:http";
 import { buffer } from "node:stream/consumers";
+import type { Outage, Stall } from "@headrace/sdk/testing";
 
 /** A request on its way through the proxy. */
 export interface Passing {
@@ -20,8 +21,8 @@ export interface FaultyProxy {
   readonly passed: readonly Passing[];
   /** Requests that the server has taken and not answered yet. */
   readonly underWay: () => number;
-  readonly outage: { begin(): Promise<void>; end(): Promise<void> };
-  readonly stall: { begin(): Promise<void>; end(): Promise<void> };
+  readonly outage: Outage;
+  readonly stall: Stall;
   /** Asked for each request from now on. */
   decide(fate: (passing: Passing) => Fate): void;
   close(): Promise<void>;
@@ -30,7 +31,9 @@ export interface FaultyProxy {
 export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
   const passed: Passing[] = [];
   let fateOf: (passing: Passing) => Fate = () => "pass";
-  let stalled = false;
+  /** Wakes requests that wait for the end of a stall; null: there is none. */
+  let held: PromiseWithResolvers<void> | null = null;
+  let waiting = 0;
   let underWay = 0;
   let server = await listen(0);
   const { port } = addressOf(server);
@@ -49,7 +52,13 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
     const body = await buffer(request);
     const { headers } = request;
     const passing = { method: request.method ?? "", url: request.url ?? "", headers, bytes: body.length };
-    if (stalled) return;
+    if (held !== null) {
+      waiting += 1;
+      await held.promise;
+      waiting -= 1;
+      // Nothing is done for somebody who has gone.
+      if (response.destroyed || request.socket.destroyed) return;
+    }
     const fate = fateOf(passing);
     if (typeof fate === "object") {
       response.writeHead(fate.status, { "content-type": "application/xml" });
@@ -93,11 +102,13 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
     },
     stall: {
       async begin() {
-        stalled = true;
+        held = Promise.withResolvers();
       },
       async end() {
-        stalled = false;
+        held?.resolve();
+        held = null;
       },
+      waiting: () => waiting > 0,
     },
     decide(fate) {
       fateOf = fate;

@@ -27,8 +27,11 @@ const linesOf = (bucket: Bucket) =>
 describe("s3 sink, acceptance", { concurrency: 3 }, () => {
   const cases = sinkAcceptance({
     definition: s3Sink,
+    module: import.meta.resolve("@headrace/s3"),
     repeats: "absorbs",
-    poisoned: "fails",
+    items: 6,
+    poisoned: { outcome: "fails", tells: /record has no value/ },
+    notApplicable: { badOffsets: "any position will do: what the bucket has is not looked at" },
     misconfigurations: [
       { change: { "s3.bucket.name": undefined }, key: "s3.bucket.name", message: /./ },
       { change: { "s3.bucket.name": "not-there" }, key: "s3.bucket.name", message: /NoSuchBucket/ },

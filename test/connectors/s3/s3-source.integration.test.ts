@@ -34,18 +34,24 @@ const signal = () => AbortSignal.timeout(60_000);
 const write = (bucket: Bucket, key: string, content: string | Buffer) =>
   bucket.store.put(key, Buffer.from(content), {}, signal());
 
-for (const after of ["keep", "delete"] as const) {
+for (const after of ["keep", "move", "delete"] as const) {
   describe(`s3 source, acceptance, objects: ${after}`, { concurrency: 3 }, () => {
     const cases = sourceAcceptance({
       definition: s3Source,
+      module: import.meta.resolve("@headrace/s3"),
+      items: 8,
       resumes: after === "keep" ? "offsets" : "acknowledgements",
       maxBatch: 5,
-      poisoned: "fails",
+      poisoned: { outcome: "fails", tells: /topics\/odd\/000002\.json/ },
       misconfigurations: [
         { change: { "s3.bucket.name": "not-there" }, key: "s3.bucket.name", message: /NoSuchBucket/ },
         { change: { "aws.secret.access.key": "no" }, key: "s3.bucket.name", message: /check aws\.secret\.access\.key/ },
         { change: { "format.class": "xml" }, key: "format.class", message: /must be one of: auto/ },
-        { change: { "after.reading": "move" }, key: "s3.move.prefix", message: /is needed/ },
+        {
+          change: { "after.reading": "move", "s3.move.prefix": undefined },
+          key: "s3.move.prefix",
+          message: /is needed/,
+        },
         {
           change: { "after.reading": "move", "s3.move.prefix": "topics/done/" },
           key: "s3.move.prefix",
@@ -61,6 +67,7 @@ for (const after of ["keep", "delete"] as const) {
         const bucket = await server.createBucket();
         let items = 0;
         let objects = 0;
+        let poisoned = "";
         return {
           config: {
             ...bucket.config,
@@ -68,9 +75,13 @@ for (const after of ["keep", "delete"] as const) {
             "record.batch.max.size": "5",
             topic: "topic",
             "after.reading": after,
+            ...(after === "move" && { "s3.move.prefix": "done/" }),
           },
           outage: bucket.proxy.outage,
+          stall: bucket.proxy.stall,
+          identify: ({ value }) => String((value.value as { readonly n: Value }).n),
           async feed(count) {
+            const first = items;
             // Two directories; objects of up to four items, every other one compressed.
             for (let left = count; left > 0; ) {
               const lines = Array.from({ length: Math.min(left, 4) }, () => `{"n":${items++}}\n`).join("");
@@ -80,11 +91,14 @@ for (const after of ["keep", "delete"] as const) {
               if (objects % 3 === 0) await write(bucket, `${key}.gz`, gzipSync(lines));
               else await write(bucket, key, lines);
             }
+            return Array.from({ length: count }, (_, index) => String(first + index));
           },
           async poison() {
             objects += 1;
-            await write(bucket, `topics/odd/${String(objects).padStart(6, "0")}.json`, "{oh\n");
+            poisoned = `topics/odd/${String(objects).padStart(6, "0")}.json`;
+            await write(bucket, poisoned, "{oh\n");
           },
+          cure: () => bucket.store.remove(poisoned, signal()),
           close: bucket.close,
         };
       },

@@ -11,6 +11,8 @@ import type { SqlDatabase, SqlServer } from "./sql-server.ts";
 /** A query source of a SQL database, and what is its own. */
 export interface QuerySourceOfDialect extends SqlDialect {
   readonly definition: SourceDefinition;
+  /** URL of the module that exports it. */
+  readonly module: string;
   /** What is written as `connector.class` in a worker. */
   readonly connectorClass: string;
   /** Two values that choose the tables `a` and `b`. */
@@ -21,6 +23,9 @@ export interface QuerySourceOfDialect extends SqlDialect {
   items(table: string): string;
   /** Puts row `n` into it, `at` a moment that rises by 1.001 ms; poison: with a value that has no counterpart in Connect. */
   insert(table: string, n: number, poison: boolean): string;
+  /** What an error has of such a value, and which rows have it. */
+  readonly unreadable: RegExp;
+  readonly unreadableRow: string;
   /** What a table is refused with in which no column counts. */
   readonly uncounted: RegExp;
 }
@@ -38,6 +43,7 @@ const modesOf = ({ chosen }: QuerySourceOfDialect) => ({
     "incrementing.column.name": "id",
     "table.blacklist": "other",
   },
+  bulk: { mode: "bulk", "table.whitelist": chosen["table.whitelist"] },
   query: { mode: "incrementing", "incrementing.column.name": "a.id", query: "SELECT * FROM a WHERE id > 0" },
 });
 
@@ -75,10 +81,14 @@ export function sqlQuerySourceSuite(dialect: QuerySourceOfDialect, server: () =>
     describe(`by ${name}, acceptance`, { concurrency: 4 }, () => {
       const cases = sourceAcceptance({
         definition: dialect.definition,
-        resumes: "offsets",
+        module: dialect.module,
+        ...(name === "bulk" ? { gives: "rounds", resumes: "anew" } : { resumes: "offsets" }),
         maxBatch: 4,
-        items: 10,
-        poisoned: "fails",
+        items: 6,
+        poisoned: { outcome: "fails", tells: dialect.unreadable },
+        ...(name === "bulk" && {
+          notApplicable: { order: "a database gives the rows of a table in any order, if no column is told" },
+        }),
         misconfigurations: [
           { change: { "topic.prefix": undefined }, key: "topic.prefix", message: /./ },
           // A query may name the databases of its tables itself.
@@ -116,11 +126,18 @@ async function openItems(dialect: QuerySourceOfDialect, server: SqlServer, mode:
   const database = await server.createDatabase();
   for (const table of ["a", "b", "other"]) await database.run(dialect.items(table));
   const tables = "query" in mode ? ["a"] : ["a", "b"];
+  const watcher = await database.connect();
+  const count = async (statement: string) => Number((await watcher.rows(statement))[0]?.["count"]);
+  const rows = new Map<string, number>();
   let fed = 0;
-  async function insert(poison: boolean, table = tables[fed % tables.length] ?? ""): Promise<void> {
+  /** Says which row of the table it is. */
+  async function insert(table: string, poison: boolean): Promise<string> {
     fed += 1;
+    rows.set(table, (rows.get(table) ?? 0) + 1);
     await database.run(dialect.insert(table, fed, poison));
+    return `${table} ${rows.get(table)}`;
   }
+  const last = tables.at(-1) ?? "";
   return {
     config: {
       "connection.url": database.url,
@@ -130,12 +147,22 @@ async function openItems(dialect: QuerySourceOfDialect, server: SqlServer, mode:
       ...mode,
     },
     outage: database.outage,
-    async feed(count: number) {
-      for (let left = count; left > 0; left -= 1) await insert(false);
+    stall: {
+      begin: () => database.run(dialect.lock.begin(tables)),
+      end: () => database.run(dialect.lock.end),
+      waiting: async () => (await count(dialect.lock.waiting)) > 0,
     },
-    async poison() {
-      for (const table of tables) await insert(true, table);
+    // But for the test's own.
+    connections: async () => (await count(dialect.sessions)) - 2,
+    // A query has no table's name.
+    identify: (record: SourceRecord) => `${record.topic.slice("t-".length) || "a"} ${idOf(record)}`,
+    async feed(wanted: number) {
+      const names: string[] = [];
+      while (names.length < wanted) names.push(await insert(tables[fed % tables.length] ?? "", false));
+      return names;
     },
+    poison: async () => void (await insert(last, true)),
+    cure: () => database.run(`DELETE FROM ${last} WHERE ${dialect.unreadableRow}`),
     close: () => database.close(),
   };
 }

@@ -21,10 +21,10 @@ import type { SqlDatabase, SqlServer } from "./sql-server.ts";
 /** A sink of a SQL database, and what is its own. */
 export interface SinkOfDialect extends SqlDialect {
   readonly definition: SinkDefinition;
+  /** URL of the module that exports it. */
+  readonly module: string;
   /** What is written as `connector.class` in a worker. */
   readonly connectorClass: string;
-  /** What no other writer gets past, and its end, in one session. */
-  readonly lock: { begin(table: string): string; readonly end: string };
   /** The schema of a database's tables. */
   schemaIn(database: SqlDatabase): string;
   /** By name of a column: a schema, a value of it, and what is read of a column that was created for it. */
@@ -70,8 +70,11 @@ export function sqlSinkSuite(dialect: SinkOfDialect, server: () => SqlServer): v
     describe(`by ${mode}, acceptance`, { concurrency: 4 }, () => {
       const cases = sinkAcceptance({
         definition: dialect.definition,
+        module: dialect.module,
         repeats: mode === "insert" ? "duplicates" : "absorbs",
-        poisoned: "fails",
+        items: 6,
+        poisoned: { outcome: "fails", tells: /constraint/i },
+        notApplicable: { badOffsets: "any position will do: what the table has of rows is not looked at" },
         misconfigurations: [
           { change: { "connection.url": undefined }, key: "connection.url", message: /./ },
           ...wrongUrlsOf(dialect),
@@ -106,14 +109,19 @@ async function openItems(
     "CREATE TABLE items (place serial PRIMARY KEY, id integer, note varchar(20) CHECK (note <> 'bad'))",
   );
   await database.run("CREATE UNIQUE INDEX pair ON items (id, place)");
+  const watcher = await database.connect();
+  const count = async (statement: string) => Number((await watcher.rows(statement))[0]?.["count"]);
   if (mode === "upsert") await database.run("CREATE UNIQUE INDEX one ON items (id)");
   return {
     config: { "connection.url": database.url, "table.name.format": "items", ...config },
     outage: database.outage,
     stall: {
-      begin: () => database.run(dialect.lock.begin("items")),
+      begin: () => database.run(dialect.lock.begin(["items"])),
       end: () => database.run(dialect.lock.end),
+      waiting: async () => (await count(dialect.lock.waiting)) > 0,
     },
+    // But for the test's own.
+    connections: async () => (await count(dialect.sessions)) - 2,
     item: (n: number) => ({ key: key(n), value: item(n) }),
     poison: () => ({ key: key(-1), value: item(-1, "bad") }),
     contents: async () => (await database.rows("SELECT id FROM items ORDER BY place")).map(({ id }) => Number(id)),

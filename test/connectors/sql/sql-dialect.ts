@@ -11,6 +11,15 @@ export interface SqlDialect {
   series(count: number): string;
   /** Statements that make a table in parts: it has the counter `id`, and room below 10 only. */
   partitioned(table: string): string;
+  readonly lock: {
+    /** The statements after which nobody else reads or writes these tables, in the session that runs them, and their end. */
+    begin(tables: readonly string[]): string;
+    readonly end: string;
+    /** Its `count`: sessions of the database that wait for the lock. */
+    readonly waiting: string;
+  };
+  /** Its `count`: sessions of the database, the own one included. */
+  readonly sessions: string;
   /** Values of `connection.url` that are refused. */
   readonly wrongUrls: readonly { readonly url: string; readonly message: RegExp }[];
 }

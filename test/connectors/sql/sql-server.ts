@@ -1,4 +1,4 @@
-import type { Outage } from "@headrace/sdk/testing";
+import type { Outage, Stall } from "@headrace/sdk/testing";
 
 /** A real database server of the test's own, on a free loopback port. */
 export interface SqlServer {
@@ -23,6 +23,8 @@ export interface SqlDatabase extends SqlSession {
   /** `connection.url` of it; goes through a proxy that can be cut. */
   readonly url: string;
   readonly outage: Outage;
+  /** That the proxy passes nothing on. */
+  readonly stall: Stall;
   /** Another session, which ends with the database. */
   connect(): Promise<SqlSession>;
   close(): Promise<void>;

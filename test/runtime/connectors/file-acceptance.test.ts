@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { STRING_SCHEMA } from "@headrace/sdk";
+import { STRING_SCHEMA, toText } from "@headrace/sdk";
 import { sinkAcceptance, sourceAcceptance } from "@headrace/sdk/testing";
 import { fileSink } from "#runtime/connectors/file-sink.ts";
 import { fileSource } from "#runtime/connectors/file-source.ts";
@@ -12,11 +12,15 @@ async function openDirectory() {
   return { file: join(dir, "lines.txt"), close: () => rm(dir, { recursive: true, force: true }) };
 }
 
+const LOCAL = { outage: "an open file cannot be taken away", stall: "a local file answers or fails" };
+
 describe("file source, acceptance", { concurrency: 4 }, () => {
   const cases = sourceAcceptance({
     definition: fileSource,
+    module: import.meta.resolve("#runtime/connectors/file-source.ts"),
     resumes: "offsets",
     maxBatch: 5,
+    notApplicable: { ...LOCAL, poison: "any bytes are a line" },
     misconfigurations: [
       { change: { topic: undefined }, key: "topic", message: /expected string|required/i },
       { change: { topic: "" }, key: "topic", message: /./ },
@@ -33,10 +37,12 @@ describe("file source, acceptance", { concurrency: 4 }, () => {
       return {
         config: { file, topic: "t", "batch.size": "5" },
         async feed(count) {
-          const lines = Array.from({ length: count }, (_, index) => `línea ${fed + index}\n`);
+          const lines = Array.from({ length: count }, (_, index) => `línea ${fed + index}`);
           fed += count;
-          await appendFile(file, lines.join(""));
+          await appendFile(file, lines.map((line) => `${line}\n`).join(""));
+          return lines;
         },
+        identify: ({ value }) => toText(value),
         close,
       };
     },
@@ -47,7 +53,13 @@ describe("file source, acceptance", { concurrency: 4 }, () => {
 describe("file sink, acceptance", { concurrency: 4 }, () => {
   const cases = sinkAcceptance({
     definition: fileSink,
+    module: import.meta.resolve("#runtime/connectors/file-sink.ts"),
     repeats: "duplicates",
+    notApplicable: {
+      ...LOCAL,
+      poison: "every value has a text",
+      badOffsets: "all positions are in Kafka: any is good",
+    },
     misconfigurations: [{ change: { file: "" }, key: "file", message: /./ }],
     async openSystem() {
       const { file, close } = await openDirectory();

@@ -1,206 +1,379 @@
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
-import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { defineSink, defineSource, RetriableError, type SinkRecord, STRING_SCHEMA } from "@headrace/sdk";
+import { after, describe, it } from "node:test";
 import { type AcceptanceCase, sinkAcceptance, sourceAcceptance } from "@headrace/sdk/testing";
 import { z } from "zod";
+import { endLeaks } from "./list-client.ts";
+import { openListServer } from "./list-server.ts";
+import { listSink } from "./list-sink.ts";
+import { listSource } from "./list-source.ts";
 
-/** A source that reads a list, with one of these faults, or none. */
-type SourceFault =
-  | "offset too early"
-  | "offset too late"
-  | "ignores the signal"
-  | "leaks listeners"
-  | "floods"
-  | "takes any offset";
+/** Of the cases that find a fault by waiting for nothing; all others have the time that they need on a busy machine. */
+const PATIENCE_MS = 3_000;
+const BY_WAITING = /did not end|tells that it tries|Timeout|connections of/;
+const UNDESCRIBED = z.object({ url: z.string() });
 
-function listSource(fault: SourceFault | null) {
-  const list: string[] = [];
-  const definition = defineSource({
-    name: "list",
-    version: "1",
-    config: z.object({ topic: z.string().describe("Topic.") }),
-    planTasks: () => [{}],
-    exactlyOnceSupport: () => "SUPPORTED",
-    async openTask({ topic }, context) {
-      const partition = { list: "l" };
-      let next = Number((await context.offset(partition))?.["next"] ?? 0);
-      return {
-        async poll(signal) {
-          if (fault === "leaks listeners") signal.addEventListener("abort", () => {});
-          if (fault === "ignores the signal" && next >= list.length) await sleep(20_000, undefined, { ref: false });
-          if (next >= list.length) await sleep(10, undefined, { signal }).catch(() => {});
-          const batch = list.slice(next, fault === "floods" ? undefined : next + 4);
-          const from = next;
-          next += batch.length;
-          const shift = fault === "offset too early" ? 0 : fault === "offset too late" ? 2 : 1;
-          return batch.map((value, index) => ({
-            topic,
-            value: { schema: STRING_SCHEMA, value },
-            sourcePartition: partition,
-            sourceOffset: { next: from + index + shift },
-          }));
-        },
-        close() {},
-      };
-    },
-    alterOffsets(_, offsets) {
-      const bad = offsets.some(({ offset }) => offset !== null && typeof offset["next"] !== "number");
-      if (bad && fault !== "takes any offset") throw new (class extends Error {})("not a ConfigError");
-      return true;
-    },
-  });
+interface Variant {
+  readonly fault?: string;
+  readonly patienceMs?: number;
+  readonly poison?: "skips";
+}
+
+function sourceSuite({ fault, patienceMs, poison, removes = false }: Variant & { readonly removes?: boolean }) {
   return sourceAcceptance({
-    definition,
-    resumes: "offsets",
+    definition: fault === "describes nothing" ? { ...listSource, config: UNDESCRIBED } : listSource,
+    module: import.meta.resolve("./list-source.ts"),
+    resumes: removes ? "acknowledgements" : "offsets",
     maxBatch: 4,
-    misconfigurations: [],
-    items: 6,
-    patienceMs: 300,
-    badOffsets: fault === "takes any offset" ? [{ partition: { list: "l" }, offset: { next: "x" } }] : [],
-    openSystem: async () => {
-      list.length = 0;
+    items: 5,
+    ...(patienceMs !== undefined && { patienceMs }),
+    misconfigurations: [
+      { change: { "batch.size": fault === "takes any size" ? "1" : "0" }, key: "batch.size", message: /at least 1/ },
+    ],
+    poisoned: { outcome: poison ?? "fails", tells: /item 3 cannot|"item":3/ },
+    badOffsets: [{ partition: { list: "l" }, offset: { next: "x" } }],
+    async openSystem() {
+      const server = await openListServer();
+      let fed = 0;
       return {
-        config: { topic: "t" },
+        config: { url: server.url, removes: String(removes), ...(poison && { poison }), ...(fault && { fault }) },
         async feed(count) {
-          for (let left = count; left > 0; left -= 1) list.push(`item ${list.length}`);
+          const texts = Array.from({ length: count }, () => `item ${fed++}`);
+          server.add(...texts);
+          return texts;
         },
-        close: async () => {},
+        identify: ({ value }) => String(value.value),
+        poison: async () => server.add("bad"),
+        async cure() {
+          server.items.splice(0, server.items.length, ...server.items.filter(({ text }) => text !== "bad"));
+        },
+        outage: server.outage,
+        stall: server.stall,
+        connections: server.connections,
+        close: server.close,
       };
     },
   });
 }
 
-/** A sink that writes to a list, with one of these faults, or none. */
-type SinkFault = "commits early" | "loses on kill" | "fails of an outage" | "drops poison" | "swaps";
-
-function listSink(fault: SinkFault | null) {
-  let there: number[] = [];
-  let away = false;
-  let answering = Promise.resolve();
-  const bell = new EventEmitter();
-  const definition = defineSink({
-    name: "list",
-    version: "1",
-    config: z.object({}),
-    async openTask(_, context) {
-      let waiting: SinkRecord[] = [];
-      const deliver = async (records: readonly SinkRecord[], signal: AbortSignal) => {
-        if (away) throw fault === "fails of an outage" ? new Error("away") : new RetriableError("away");
-        if (fault !== "commits early") await Promise.race([answering, aborted(signal)]);
-        for (const record of records) {
-          const { value } = record.value;
-          if (typeof value === "string" && value !== "bad") there.push(Number(value));
-          else if (fault !== "drops poison") {
-            if (context.errantRecords === null) throw new Error("bad");
-            await context.errantRecords.report(record, new Error("bad"));
-          }
-        }
-      };
-      return {
-        async put(records, signal) {
-          const ordered = fault === "swaps" ? records.toReversed() : records;
-          if (fault === "loses on kill") waiting.push(...ordered);
-          else await deliver(ordered, signal);
-        },
-        async flush(signal) {
-          if (fault === "loses on kill") setImmediate(() => waiting.splice(0));
-          signal.throwIfAborted();
-        },
-        close() {
-          waiting = [];
-        },
-      };
-    },
-  });
+function sinkSuite({ fault, patienceMs, poison, once = false }: Variant & { readonly once?: boolean }) {
   return sinkAcceptance({
-    definition,
-    repeats: "duplicates",
-    misconfigurations: [],
-    poisoned: "fails",
+    definition: fault === "describes nothing" ? { ...listSink, config: UNDESCRIBED } : listSink,
+    module: import.meta.resolve("./list-sink.ts"),
+    repeats: once ? "absorbs" : "duplicates",
     items: 4,
-    openSystem: async () => {
-      there = [];
-      const released = Promise.withResolvers<void>();
+    ...(patienceMs !== undefined && { patienceMs }),
+    misconfigurations: [
+      { change: { poison: fault === "takes any word" ? "skips" : "x" }, key: "poison", message: /one of/ },
+    ],
+    poisoned: { outcome: poison ?? "fails", tells: /record at 4|"offset":"4"/ },
+    badOffsets: [{ topic: "topic", partition: 10, offset: 1n }],
+    async openSystem() {
+      const server = await openListServer();
       return {
-        config: {},
-        item: (n) => ({ value: { schema: STRING_SCHEMA, value: `${n}` } }),
-        contents: async () => there,
-        poison: () => ({ value: { schema: STRING_SCHEMA, value: "bad" } }),
-        outage: {
-          async begin() {
-            away = true;
-          },
-          async end() {
-            away = false;
-          },
-        },
-        stall: {
-          async begin() {
-            answering = released.promise;
-          },
-          async end() {
-            answering = Promise.resolve();
-            released.resolve();
-          },
-        },
-        async close() {
-          bell.removeAllListeners();
-        },
+        config: { url: server.url, once: String(once), ...(poison && { poison }), ...(fault && { fault }) },
+        item: (n) => ({ value: { schema: null, value: n } }),
+        poison: () => ({ value: { schema: null, value: "bad" } }),
+        contents: async () => server.items.map(({ text }) => Number(text)),
+        outage: server.outage,
+        stall: server.stall,
+        connections: server.connections,
+        close: server.close,
       };
     },
   });
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+/** Runs a case: null if it passes, what it says if it fails. A case that is skipped has not passed. */
+async function failureOf({ run }: AcceptanceCase): Promise<string | null> {
+  try {
+    await run();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
-/** Names of the cases that fail. Each fault is looked for by the cases made for it, which keeps this quick. */
-async function failures(cases: readonly AcceptanceCase[]): Promise<readonly string[]> {
-  const failed: string[] = [];
-  for (const { name, run } of cases) await run().catch(() => failed.push(name));
-  return failed;
-}
+after(endLeaks);
 
-describe("the acceptance suite of sources", () => {
-  const rows: readonly (readonly [SourceFault, RegExp])[] = [
-    ["offset too early", /exact position/],
-    ["offset too late", /exact position/],
-    ["ignores the signal", /ends a poll soon/],
-    ["leaks listeners", /no listeners/],
-    ["floods", /at most 4/],
-    ["takes any offset", /refuses others/],
-  ];
-  it("passes a source that is right", async () => assert.deepEqual(await failures(listSource(null)), []));
-  for (const [fault, expected] of rows) {
-    it(`finds a source that has this fault: ${fault}`, async () => {
-      const cases = listSource(fault).filter(({ name }) => expected.test(name));
-      assert.deepEqual(
-        await failures(cases),
-        cases.map(({ name }) => name),
+/** A fault, the name of the case that has to find it, and what that says. */
+type Row = readonly [fault: string, finder: string, says: RegExp];
+
+/** Wants each fault to be found by its case, and each case to find a fault. */
+function findsFaults(rows: readonly Row[], suiteOf: (variant: Variant) => readonly AcceptanceCase[]): void {
+  for (const [fault, finder, says] of rows) {
+    it(`“${finder}” fails: ${fault}`, async () => {
+      const found = suiteOf({ fault, ...(BY_WAITING.test(says.source) && { patienceMs: PATIENCE_MS }) }).find(
+        ({ name }) => name === finder,
       );
+      assert.ok(
+        found !== undefined,
+        `there are ${suiteOf({})
+          .map(({ name }) => name)
+          .join(" · ")}`,
+      );
+      assert.match((await failureOf(found)) ?? "it passed", says);
     });
   }
+}
+
+function eachCaseHas(rows: readonly Row[], suites: readonly (readonly AcceptanceCase[])[]): void {
+  const names = new Set(suites.flat().map(({ name }) => name));
+  const found = new Set(rows.map(([, finder]) => finder));
+  assert.deepEqual(
+    [...names].filter((name) => !found.has(name)),
+    [],
+  );
+}
+
+const CONFIG_ROWS: readonly Row[] = [
+  ["describes nothing", "describes itself and each of its keys", /url has no description/],
+  ["finds fault with all", "finds nothing wrong with a good configuration", /I do not like it/],
+];
+const SOURCE_ROWS: readonly Row[] = [
+  ...CONFIG_ROWS,
+  ["takes any size", "says at batch.size what is wrong with batch.size=1", /told instead: \[\]/],
+  [
+    "repeats one",
+    "gives what was fed, every item once and in order, with offsets that can be stored",
+    /each item once/,
+  ],
+  [
+    "drops one",
+    "gives what was fed, every item once and in order, with offsets that can be stored",
+    /did not end within/,
+  ],
+  [
+    "swaps",
+    "gives what was fed, every item once and in order, with offsets that can be stored",
+    /order in which they were fed/,
+  ],
+  ["nested offset", "gives what was fed, every item once and in order, with offsets that can be stored", /flat maps/],
+  ["swaps", "keeps the order of each source partition", /order in which they were fed/],
+  [
+    "ignores the signal",
+    "ends a poll soon after its signal aborts, when there is nothing to give",
+    /signal has aborted did not end/,
+  ],
+  ["leaks listeners", "leaves no listeners on the signal that it polls with", /have left \d+ listeners/],
+  ["leaks timers", "leaves nothing open", /Timeout/],
+  ["leaks connections", "leaves nothing open", /connections of the system/],
+  ["floods later", "gives at most 4 records at a time, for as long as Kafka takes none", /poll 3 gave/],
+  ["offset too early", "goes on at the exact position after its process was killed, at any record", /each item once/],
+  [
+    "offset too late",
+    "goes on at the exact position after its process was killed, at any record",
+    /did not end within/,
+  ],
+  ["starts over", "gives nothing again that was stored, when more comes", /each item once/],
+  [
+    "offsets of its own run",
+    "keeps to what it says of exactly-once delivery, killed again and again while items come",
+    /offset of an item has changed/,
+  ],
+  [
+    "offset too early",
+    "keeps to what it says of exactly-once delivery, killed again and again while items come",
+    /each item once/,
+  ],
+  ["takes any offset", "accepts its own offsets and null over REST, and refuses others", /accepted: /],
+  ["refuses its own offsets", "accepts its own offsets and null over REST, and refuses others", /^no$/],
+  [
+    "passes over poison",
+    "fails of what it cannot read, gives all before it, and all behind it once it is gone",
+    /did not end within/,
+  ],
+  [
+    "hangs at poison",
+    "fails of what it cannot read, gives all before it, and all behind it once it is gone",
+    /did not end within/,
+  ],
+  [
+    "retries poison",
+    "fails of what it cannot read, gives all before it, and all behind it once it is gone",
+    /did not end within/,
+  ],
+  ["names nothing", "fails of what it cannot read, gives all before it, and all behind it once it is gone", /sorry/],
+  [
+    "drops neighbours",
+    "fails of what it cannot read, gives all before it, and all behind it once it is gone",
+    /before it is missing/,
+  ],
+  ["fails of an outage", "tries again by itself while the system is away, and goes on where it was", /ECONNREFUSED/],
+  [
+    "hides an outage",
+    "tries again by itself while the system is away, and goes on where it was",
+    /tells that it tries again/,
+  ],
+  [
+    "forgets in an outage",
+    "tries again by itself while the system is away, and goes on where it was",
+    /each item once/,
+  ],
+  [
+    "sleeps through a stop",
+    "can be stopped while the system is away, and another goes on",
+    /did not end within 3000 ms/,
+  ],
+  [
+    "waits for answers",
+    "can be stopped while the system does not answer, and another goes on",
+    /did not end within 3000 ms/,
+  ],
+];
+const SKIPPING_SOURCE_ROWS: readonly Row[] = [
+  ["is silent about poison", "tells what it cannot read, and gives all before and behind it", /logged: /],
+  ["drops neighbours", "tells what it cannot read, and gives all before and behind it", /did not end within/],
+];
+const REMOVING_SOURCE_ROWS: readonly Row[] = [
+  [
+    "removes what it has read",
+    "gives again what was not acknowledged, after its process was killed at any record",
+    /did not end within/,
+  ],
+];
+
+describe("the acceptance suite of sources", { concurrency: 3 }, () => {
+  for (const each of sourceSuite({})) it(`passes a source that is right: ${each.name}`, each.run);
+  for (const each of sourceSuite({ removes: true }))
+    it(`passes one that removes what Kafka has: ${each.name}`, each.run);
+  for (const each of sourceSuite({ poison: "skips" }).filter(({ name }) => name.startsWith("tells")))
+    it(`passes one that leaves out what it cannot read: ${each.name}`, each.run);
+  findsFaults(SOURCE_ROWS, sourceSuite);
+  findsFaults(SKIPPING_SOURCE_ROWS, (variant) => sourceSuite({ poison: "skips", ...variant }));
+  findsFaults(REMOVING_SOURCE_ROWS, (variant) => sourceSuite({ removes: true, ...variant }));
+  it("has no case that finds no fault", () => {
+    const suites = [
+      sourceSuite({ fault: "takes any size" }),
+      sourceSuite({ fault: "takes any size", removes: true }),
+      sourceSuite({ fault: "takes any size", poison: "skips" }),
+    ];
+    eachCaseHas([...SOURCE_ROWS, ...SKIPPING_SOURCE_ROWS, ...REMOVING_SOURCE_ROWS], suites);
+  });
 });
 
-describe("the acceptance suite of sinks", () => {
-  const rows: readonly (readonly [SinkFault, RegExp])[] = [
-    ["commits early", /not confirmed/],
-    ["loses on kill", /every record, in order|loses nothing/],
-    ["fails of an outage", /batch again/],
-    ["drops poison", /^reports a record/],
-    ["swaps", /every record, in order/],
-  ];
-  it("passes a sink that is right", async () => assert.deepEqual(await failures(listSink(null)), []));
-  for (const [fault, expected] of rows) {
-    it(`finds a sink that has this fault: ${fault}`, async () => {
-      const cases = listSink(fault).filter(({ name }) => expected.test(name));
-      assert.deepEqual(
-        await failures(cases),
-        cases.map(({ name }) => name),
-      );
-    });
-  }
+const SINK_ROWS: readonly Row[] = [
+  ...CONFIG_ROWS,
+  ["takes any word", "says at poison what is wrong with poison=skips", /told instead: \[\]/],
+  ["swaps", "has delivered every record, in order, when offsets may be committed", /Expected values/],
+  ["repeats one", "has delivered every record, in order, when offsets may be committed", /Expected values/],
+  ["commits early", "has delivered every record, in order, when offsets may be committed", /Expected values/],
+  [
+    "writes when it closes",
+    "loses nothing and keeps the order when its process is killed at any record",
+    /an item is missing/,
+  ],
+  ["swaps", "loses nothing and keeps the order when its process is killed at any record", /out of order/],
+  ["leaks timers", "leaves nothing open", /Timeout/],
+  ["leaks connections", "leaves nothing open", /connections of the system/],
+  ["takes any offset", "accepts new positions over REST, and refuses wrong ones", /Missing expected rejection/],
+  ["refuses all offsets", "accepts new positions over REST, and refuses wrong ones", /^no$/],
+  ["drops poison", "reports a record that cannot be taken, and delivers its neighbours", /Expected values/],
+  ["names nothing", "reports a record that cannot be taken, and delivers its neighbours", /sorry/],
+  ["drops neighbours", "reports a record that cannot be taken, and delivers its neighbours", /Expected values/],
+  [
+    "drops poison",
+    "fails of a record that cannot be taken, where none can be reported, and loses none of its neighbours",
+    /ended with null/,
+  ],
+  [
+    "retries poison",
+    "fails of a record that cannot be taken, where none can be reported, and loses none of its neighbours",
+    /tried again for ever/,
+  ],
+  [
+    "names nothing",
+    "fails of a record that cannot be taken, where none can be reported, and loses none of its neighbours",
+    /sorry/,
+  ],
+  [
+    "fails of an outage",
+    "asks for the batch again while the system is away, and delivers it then",
+    /told as RetriableError/,
+  ],
+  [
+    "hides an outage",
+    "asks for the batch again while the system is away, and delivers it then",
+    /told as RetriableError/,
+  ],
+  [
+    "sleeps through a stop",
+    "can be stopped while the system is away, and another goes on",
+    /signal has aborted did not end/,
+  ],
+  [
+    "commits early",
+    "lets no offset be committed that the system has not confirmed, and delivers when it answers again",
+    /not confirmed/,
+  ],
+  [
+    "waits for answers",
+    "can be stopped while the system does not answer, and writes nothing afterwards",
+    /signal has aborted did not end/,
+  ],
+  [
+    "writes after a stop",
+    "can be stopped while the system does not answer, and writes nothing afterwards",
+    /written after the stop/,
+  ],
+];
+const SKIPPING_SINK_ROWS: readonly Row[] = [
+  [
+    "is silent about poison",
+    "logs a record that cannot be taken, where none can be reported, and delivers its neighbours",
+    /logged: /,
+  ],
+  [
+    "drops neighbours",
+    "logs a record that cannot be taken, where none can be reported, and delivers its neighbours",
+    /Expected values/,
+  ],
+];
+const ONCE_SINK_ROWS: readonly Row[] = [
+  [
+    "forgets its position",
+    "has each record exactly once, though its process is killed between write and commit",
+    /after a kill/,
+  ],
+];
+
+describe("the acceptance suite of sinks", { concurrency: 3 }, () => {
+  for (const each of sinkSuite({})) it(`passes a sink that is right: ${each.name}`, each.run);
+  for (const each of sinkSuite({ once: true })) it(`passes one that keeps its position: ${each.name}`, each.run);
+  for (const each of sinkSuite({ poison: "skips" }).filter(({ name }) => name.startsWith("logs")))
+    it(`passes one that leaves out what it cannot take: ${each.name}`, each.run);
+  findsFaults(SINK_ROWS, sinkSuite);
+  findsFaults(SKIPPING_SINK_ROWS, (variant) => sinkSuite({ poison: "skips", ...variant }));
+  findsFaults(ONCE_SINK_ROWS, (variant) => sinkSuite({ once: true, ...variant }));
+  it("has no case that finds no fault", () => {
+    const suites = [
+      sinkSuite({ fault: "takes any word" }),
+      sinkSuite({ once: true, fault: "takes any word" }),
+      sinkSuite({ poison: "skips", fault: "takes any word" }),
+    ];
+    eachCaseHas([...SINK_ROWS, ...SKIPPING_SINK_ROWS, ...ONCE_SINK_ROWS], suites);
+  });
+});
+
+describe("a case that cannot apply", () => {
+  it("is skipped with its reason, and is a failure without one", async () => {
+    const suite = (reasons: Record<string, string>) =>
+      sinkAcceptance({
+        definition: listSink,
+        module: import.meta.resolve("./list-sink.ts"),
+        repeats: "duplicates",
+        misconfigurations: [],
+        notApplicable: reasons,
+        openSystem: async () => ({
+          config: { url: "u" },
+          item: () => ({ value: { schema: null, value: 1 } }),
+          close: async () => {},
+        }),
+      });
+    const skipped: string[] = [];
+    const context = { skip: (reason: string) => void skipped.push(reason) };
+    const outageOf = (cases: readonly AcceptanceCase[]) => cases.find(({ name }) => name.includes("is away"));
+    await outageOf(suite({ outage: "there is nothing that could be away" }))?.run(context);
+    assert.deepEqual(skipped, ["there is nothing that could be away"]);
+    await assert.rejects(async () => await outageOf(suite({}))?.run(context), /what outage needs is not given/);
+  });
 });
