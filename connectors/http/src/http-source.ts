@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   ConfigError,
   config,
+  DataError,
   defineSource,
   type OffsetMap,
   RetriableError,
@@ -127,13 +128,20 @@ export const httpSource = defineSource({
         throw new RetriableError(message);
       }
       if (answer.status < 200 || answer.status > 299) throw new Error(`${message}: ${answer.text.slice(0, 300)}`);
-      return readPage(answer, {
-        url,
-        pagination,
-        recordsPath: pathOf(settings["http.response.records.path"]),
-        cursorPath: pathOf(settings["http.cursor.path"] ?? ""),
-        keyPath: keyPath === undefined ? null : pathOf(keyPath),
-      });
+      try {
+        return readPage(answer, {
+          url,
+          pagination,
+          recordsPath: pathOf(settings["http.response.records.path"]),
+          cursorPath: pathOf(settings["http.cursor.path"] ?? ""),
+          keyPath: keyPath === undefined ? null : pathOf(keyPath),
+        });
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        const byCursor = pagination === "cursor" || pagination === "record";
+        const page = byCursor ? ` with the cursor ${JSON.stringify(position.cursor)}` : "";
+        throw new DataError(`GET ${shownUrl(url)}${page}: ${error.message}`, { cause: error });
+      }
     }
 
     /** The records of a page that have not been read yet, each with where reading goes on behind it. */

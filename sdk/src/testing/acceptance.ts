@@ -6,6 +6,8 @@ import { problemsOf } from "./config.ts";
 /** Where a case says that it does not apply; the context of a `node:test` test is one. */
 export interface CaseContext {
   skip(reason: string): void;
+  /** Told why a part of a case does not apply, where the rest of it does. */
+  diagnostic?(message: string): void;
 }
 
 /** One thing that every connector has to keep; give it to `node:test`: `for (const each of cases) it(each.name, each.run)`. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SourceRecord } from "../source.ts";
-import { type AcceptanceCase, applies } from "./acceptance.ts";
+import { type AcceptanceCase, applies, type CaseContext } from "./acceptance.ts";
 import { assertDefinite } from "./definite-error.ts";
 import { createMemoryOffsets } from "./memory-offsets.ts";
 import type { SourceAcceptance } from "./source-acceptance.ts";
@@ -53,7 +53,7 @@ function poisonCases(options: SourceAcceptance, bench: SourceBench): readonly Ac
           );
           await source.acknowledge(given);
           await within(patienceMs, "the stop", source.run.close());
-          if (!applies("cure", system.cure !== undefined, { reasons: only(reasons?.cure), context: quiet })) return;
+          if (!applies("cure", system.cure !== undefined, { reasons, context: partly(context) })) return;
           await system.cure?.();
           const again = await run(stored);
           if (options.resumes === "offsets" && options.gives === undefined) {
@@ -70,9 +70,8 @@ function poisonCases(options: SourceAcceptance, bench: SourceBench): readonly Ac
   ];
 }
 
-const only = (cure: string | undefined) => (cure === undefined ? undefined : { cure });
 /** A part of a case that does not apply leaves the rest of it to count. */
-const quiet = { skip: () => {} };
+const partly = (context: CaseContext | undefined): CaseContext => ({ skip: (reason) => context?.diagnostic?.(reason) });
 
 async function feedPoison(
   { system, run }: Pick<SourceTools, "system" | "run">,

@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { INT32_SCHEMA, INT64_SCHEMA } from "@headrace/sdk";
+import { INT32_SCHEMA, INT64_SCHEMA, type SourceRecord } from "@headrace/sdk";
 import { createRowShape, type Mode, type Row, type SourceDatabase, UTC } from "@headrace/sql";
 import { fromOffset } from "../../../connectors/sql/src/source/position.ts";
 import { createTableReader } from "../../../connectors/sql/src/source/table-reader.ts";
 
+const UNREADABLE = 13;
 const SHAPE = createRowShape("t", [
-  { name: "id", schema: INT32_SCHEMA, isRequired: true, decode: Number },
+  {
+    name: "id",
+    schema: INT32_SCHEMA,
+    isRequired: true,
+    decode(text) {
+      if (text === String(UNREADABLE)) throw new Error(`${text} is no good`);
+      return Number(text);
+    },
+  },
   { name: "at", schema: { ...INT64_SCHEMA, optional: true }, isRequired: true, decode: BigInt },
 ]);
 
@@ -54,8 +63,8 @@ function createDatabase() {
   };
 }
 
-function read(database: SourceDatabase<null>, mode: Mode, delayMs = 0) {
-  const reader = createTableReader(database, {
+function readerOf(database: SourceDatabase<null>, mode: Mode, delayMs = 0) {
+  return createTableReader(database, {
     selection: { mode, from: "t", incrementingColumn: "id", timestampColumns: ["at"], zone: UTC, suffix: "" },
     name: "t",
     topic: "t",
@@ -63,7 +72,14 @@ function read(database: SourceDatabase<null>, mode: Mode, delayMs = 0) {
     start: fromOffset(null),
     rules: { "batch.max.rows": 10, "timestamp.delay.interval.ms": delayMs, "validate.non.null": true },
   });
-  return async () => (await reader.read(null)).records.map(({ value }) => (value.value as { readonly id: number }).id);
+}
+
+const idsOf = ({ records }: { readonly records: readonly SourceRecord[] }) =>
+  records.map(({ value }) => (value.value as { readonly id: number }).id);
+
+function read(database: SourceDatabase<null>, mode: Mode, delayMs = 0) {
+  const reader = readerOf(database, mode, delayMs);
+  return async () => idsOf(await reader.read(null));
 }
 
 describe("a reader of a table by timestamps", () => {
@@ -95,4 +111,19 @@ describe("a reader of a table by timestamps", () => {
       assert.deepEqual([...early, ...(await next())].toSorted(), [3, 7]);
     });
   }
+
+  it("gives the rows before one that cannot be read, then fails of it, and goes on there once it is gone", async () => {
+    const { database, rows, set } = createDatabase();
+    const reader = readerOf(database, "timestamp+incrementing");
+    const ids = async () => idsOf(await reader.read(null));
+    rows.push(...[1, 2, UNREADABLE, 14].map((id) => ({ id, seconds: id })));
+    set(60_000);
+    assert.deepEqual(await ids(), [1, 2]);
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await assert.rejects(ids, /column id of t: 13 is no good/);
+      reader.reset();
+    }
+    rows.splice(2, 1);
+    assert.deepEqual(await ids(), [14]);
+  });
 });

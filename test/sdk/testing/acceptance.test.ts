@@ -18,7 +18,13 @@ interface Variant {
   readonly poison?: "skips";
 }
 
-function sourceSuite({ fault, patienceMs, poison, removes = false }: Variant & { readonly removes?: boolean }) {
+interface SourceVariant extends Variant {
+  readonly removes?: boolean;
+  /** Why nobody can take away what cannot be read. */
+  readonly incurable?: string;
+}
+
+function sourceSuite({ fault, patienceMs, poison, removes = false, incurable }: SourceVariant) {
   return sourceAcceptance({
     definition: fault === "describes nothing" ? { ...listSource, config: UNDESCRIBED } : listSource,
     module: import.meta.resolve("./list-source.ts"),
@@ -31,6 +37,7 @@ function sourceSuite({ fault, patienceMs, poison, removes = false }: Variant & {
     ],
     poisoned: { outcome: poison ?? "fails", tells: /item 3 cannot|"item":3/ },
     badOffsets: [{ partition: { list: "l" }, offset: { next: "x" } }],
+    ...(incurable !== undefined && { notApplicable: { cure: incurable } }),
     async openSystem() {
       const server = await openListServer();
       let fed = 0;
@@ -43,9 +50,11 @@ function sourceSuite({ fault, patienceMs, poison, removes = false }: Variant & {
         },
         identify: ({ value }) => String(value.value),
         poison: async () => server.add("bad"),
-        async cure() {
-          server.items.splice(0, server.items.length, ...server.items.filter(({ text }) => text !== "bad"));
-        },
+        ...(incurable === undefined && {
+          async cure() {
+            server.items.splice(0, server.items.length, ...server.items.filter(({ text }) => text !== "bad"));
+          },
+        }),
         outage: server.outage,
         stall: server.stall,
         connections: server.connections,
@@ -375,5 +384,13 @@ describe("a case that cannot apply", () => {
     await outageOf(suite({ outage: "there is nothing that could be away" }))?.run(context);
     assert.deepEqual(skipped, ["there is nothing that could be away"]);
     await assert.rejects(async () => await outageOf(suite({}))?.run(context), /what outage needs is not given/);
+  });
+
+  it("is reported where it is a part of one", async () => {
+    const told: string[] = [];
+    const context = { skip: () => assert.fail("all of it"), diagnostic: (message: string) => void told.push(message) };
+    const poison = sourceSuite({ incurable: "it stays there" }).find(({ name }) => name.includes("once it is gone"));
+    await poison?.run(context);
+    assert.deepEqual(told, ["it stays there"]);
   });
 });

@@ -74,6 +74,8 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   /** Whether the reading had a last record. */
   let hasLast = false;
   const pending: SourceRecord[] = [];
+  /** Of what came behind all that is pending: the task fails of it once that is given. */
+  let failure: { readonly error: unknown } | null = null;
   let phase: Phase = { kind: "starting" };
   let clients: Client[] = [];
   let database = "";
@@ -368,6 +370,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   return {
     async poll(signal) {
       if (pending.length === 0) {
+        if (failure !== null) throw failure.error;
         try {
           await advance(signal);
         } catch (error) {
@@ -375,7 +378,9 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
           await disconnect();
           if (signal.aborted) return [];
           if (isFull(error)) watch.makeRoom();
-          throw toRetriable(error);
+          const told = toRetriable(error);
+          if (pending.length === 0 || told instanceof RetriableError) throw told;
+          failure = { error: told };
         }
       }
       const batch = pending.splice(0, settings["max.batch.size"]);

@@ -1,4 +1,5 @@
 import {
+  DataError,
   type Field,
   optional,
   type Schema,
@@ -132,8 +133,7 @@ export function decodeRow(table: CapturedTable, row: Row, placeholder: string, o
   const missing = new Set<string>();
   const entries = table.columns.map(({ name, index, column, required }): [string, Value] => {
     const cell = row[index] === undefined ? old?.[index] : row[index];
-    const value =
-      cell === undefined ? placeholderOf(column.schema, placeholder) : cell === null ? null : column.decode(cell);
+    const value = cell === undefined ? placeholderOf(column.schema, placeholder) : decodeCell({ name, column }, cell);
     if (value === null && required) missing.add(name);
     return [name, value];
   });
@@ -145,10 +145,21 @@ export function decodeKeyRow(table: CapturedTable, row: Row): RowValue {
   return Object.fromEntries(
     table.columns.map(({ name, index, column, required }): [string, Value] => {
       const cell = row[index] ?? null;
-      if (cell !== null) return [name, column.decode(cell)];
+      if (cell !== null) return [name, decodeCell({ name, column }, cell)];
       return [name, required ? emptyOf(column.schema) : null];
     }),
   );
+}
+
+/** Throws DataError that names the column. */
+function decodeCell({ name, column }: Pick<TableColumn, "name" | "column">, cell: string | null): Value {
+  if (cell === null) return null;
+  try {
+    return column.decode(cell);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DataError(`column ${name}: ${reason}`, { cause });
+  }
 }
 
 /** The key of a row's records; null for a table without one. */

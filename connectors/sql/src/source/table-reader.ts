@@ -1,4 +1,4 @@
-import { ConfigError, type OffsetMap, type SourceRecord } from "@headrace/sdk";
+import { ConfigError, type OffsetMap, type SchemaAndValue, type SourceRecord } from "@headrace/sdk";
 import { floorDivide, SECOND } from "../moment.ts";
 import { type Position, START, toOffset } from "./position.ts";
 import type { Row, RowShape } from "./row-shape.ts";
@@ -33,12 +33,17 @@ export function createTableReader<C>(database: SourceDatabase<C>, options: Reade
   const { selection, rules, name } = options;
   const batch = rules["batch.max.rows"];
   let position = options.start;
-  let round: { readonly cursor: RowCursor; held: readonly HeldRow[]; isChecked: boolean } | null = null;
+  let round: Round | null = null;
 
-  async function begin(connection: C) {
+  async function begin(connection: C): Promise<Round> {
     const end = await endOf(connection);
     const statement = statementOf(database, selection, { position, end });
-    return { cursor: await database.openCursor(connection, statement, { batch, name }), held: [], isChecked: false };
+    return {
+      cursor: await database.openCursor(connection, statement, { batch, name }),
+      held: [],
+      isChecked: false,
+      failure: null,
+    };
   }
 
   /** The second under way is left out: a column may have whole seconds, so that rows of it may come that have a time already given. */
@@ -51,7 +56,8 @@ export function createTableReader<C>(database: SourceDatabase<C>, options: Reade
   return {
     async read(connection) {
       round ??= await begin(connection);
-      const { cursor, held, isChecked } = round;
+      const { cursor, held, isChecked, failure } = round;
+      if (failure !== null) throw failure.error;
       const { shape, rows } = await cursor.read();
       if (!isChecked && rules["validate.non.null"]) checkRequired(shape, options);
       const place = placeOf(database, shape, selection);
@@ -60,22 +66,30 @@ export function createTableReader<C>(database: SourceDatabase<C>, options: Reade
       // By timestamps alone a position says nothing of rows that share one: the last row waits for its successor.
       const kept = selection.mode === "timestamp" && !done ? read.slice(-1) : [];
       const given = kept.length > 0 ? read.slice(0, -1) : read;
+      const decoded = decode(shape, given);
       let reached = position;
-      const records = given.map(({ row, at }, index): SourceRecord => {
+      const records = decoded.rows.map(({ value, at }, index): SourceRecord => {
         const next = read[index + 1];
         const isShared = selection.mode === "timestamp" && next !== undefined && next.at.timestamp === at.timestamp;
         if (!isShared) reached = at;
         return {
           topic: options.topic,
-          value: shape.toValue(row),
+          value,
           sourcePartition: options.partition,
           sourceOffset: selection.mode === "bulk" ? {} : toOffset(reached),
         };
       });
+      if (decoded.failure !== null) {
+        if (records.length === 0) throw decoded.failure.error;
+        // What came before it is given first.
+        position = reached;
+        round = { cursor, held: [], isChecked: true, failure: decoded.failure };
+        return { records, done: false };
+      }
       if (done) await cursor.end();
       // Only now nothing can fail any more: what was not given is read again.
       position = reached;
-      round = done ? null : { cursor, held: kept, isChecked: true };
+      round = done ? null : { cursor, held: kept, isChecked: true, failure: null };
       return { records, done };
     },
     reset() {
@@ -84,9 +98,39 @@ export function createTableReader<C>(database: SourceDatabase<C>, options: Reade
   };
 }
 
+/** One reading of what is new. */
+interface Round {
+  readonly cursor: RowCursor;
+  readonly held: readonly HeldRow[];
+  readonly isChecked: boolean;
+  /** Why the next row cannot be read. */
+  readonly failure: { readonly error: unknown } | null;
+}
+
 interface HeldRow {
   readonly row: Row;
   readonly at: Position;
+}
+
+interface DecodedRow {
+  readonly value: SchemaAndValue;
+  readonly at: Position;
+}
+
+/** The values of rows, up to the first that cannot be read. */
+function decode(
+  shape: RowShape,
+  held: readonly HeldRow[],
+): { readonly rows: readonly DecodedRow[]; readonly failure: Round["failure"] } {
+  const rows: DecodedRow[] = [];
+  for (const { row, at } of held) {
+    try {
+      rows.push({ value: shape.toValue(row), at });
+    } catch (error) {
+      return { rows, failure: { error } };
+    }
+  }
+  return { rows, failure: null };
 }
 
 /** Where a row stands. */
