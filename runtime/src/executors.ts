@@ -49,9 +49,10 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
     const kafkaClusterId = await options.clusterId();
     return { worker: properties, workerId, kafkaClusterId };
   };
-  const memoryMaxMb = config["headrace.executor.memory.max.mb"];
+  const workerMaxMb = config["headrace.executor.memory.max.mb"];
   const pool = createExecutorPool({
-    start(onNotice) {
+    start(onNotice, ownMaxMb) {
+      const memoryMaxMb = ownMaxMb ?? workerMaxMb;
       const startWith = (given: Handlers<WorkerCalls>) =>
         startExecutor({
           script: EXECUTOR_MAIN,

@@ -7,6 +7,7 @@ import {
   toConnectorConfig,
 } from "@headrace/contract";
 import type { KafkaConnector } from "../kinds.ts";
+import { connectorMemory } from "./connector-memory.ts";
 
 /** What a KafkaConnector asks for, in Kafka Connect's words. */
 export interface WantedConnector {
@@ -26,14 +27,16 @@ export function toWanted(resource: KafkaConnector): WantedConnector {
   const { spec, remarks = [], flaws = [] } = resource;
   const name = connectorNameOf(resource);
   const { config, problems } = toConnectorConfig(name, spec);
+  const memory = connectorMemory(spec);
   const misplaced = Object.keys(spec.config ?? {}).filter((key) => CONNECTOR_FIELDS[key] !== undefined);
   return {
     name,
-    config,
+    config: { ...config, ...memory.config },
     target: TARGET[spec.state],
-    problems: [...flaws.map((message) => ({ key: "spec", message })), ...problems],
+    problems: [...flaws.map((message) => ({ key: "spec", message })), ...problems, ...memory.problems],
     warnings: [
       ...misplaced.map((key) => `${key} in spec.config is not applied; ${CONNECTOR_FIELDS[key]} says it.`),
+      ...memory.warnings,
       ...remarks,
     ],
   };

@@ -13,6 +13,7 @@ import type {
   TaskStart,
 } from "./channel.ts";
 import { machineClockMs } from "./machine-clock.ts";
+import { memoryLimitMb } from "./memory-limit.ts";
 import { type Isolation, place, unitOf } from "./placement.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { isExecutorGone, type Supervisor } from "./supervisor.ts";
@@ -84,7 +85,8 @@ export interface ExecutorLoad {
 }
 
 export interface PoolOptions {
-  readonly start: (onNotice: (notice: ExecutorNotice) => void) => Supervisor;
+  /** `memoryMaxMb`: a connector's own limit, MiB; null: the worker's holds. */
+  readonly start: (onNotice: (notice: ExecutorNotice) => void, memoryMaxMb: number | null) => Supervisor;
   readonly isolation: Isolation;
   readonly maxShared: number;
   readonly idleMs: number;
@@ -166,13 +168,13 @@ class Pool implements ExecutorPool {
   }
 
   async startConnector(start: ConnectorStart, signal: AbortSignal): Promise<void> {
-    const executor = this.#place(start.connector, null);
+    const executor = this.#place(start.connector, null, memoryLimitMb(start.config));
     executor.connectors.add(start.connector);
     await this.#call(executor, "startConnector", start, signal);
   }
 
   async startTask(start: TaskStart, signal: AbortSignal): Promise<void> {
-    const executor = this.#place(start.key.connector, start.key.task);
+    const executor = this.#place(start.key.connector, start.key.task, memoryLimitMb(start.connectorConfig));
     executor.tasks.set(taskName(start.key), start.key);
     await this.#call(executor, "startTask", start, signal);
   }
@@ -309,9 +311,13 @@ class Pool implements ExecutorPool {
     return null;
   }
 
-  #place(connector: string, task: number | null): Executor {
+  #place(connector: string, task: number | null, memoryMaxMb: number | null): Executor {
     const { isolation, maxShared, now } = this.#options;
-    const unit = unitOf(isolation, connector, task) ?? this.#quarantine.unit(connector, now());
+    // With another limit it needs another process.
+    const unit =
+      memoryMaxMb === null
+        ? (unitOf(isolation, connector, task) ?? this.#quarantine.unit(connector, now()))
+        : `connector ${connector} within ${memoryMaxMb} MiB`;
     for (const executor of this.#executors.values()) {
       if (executor.unit === null && executor.questions.size > 0) executor.answersOnly = true;
     }
@@ -323,13 +329,13 @@ class Pool implements ExecutorPool {
       connectors: connectors.size,
     }));
     const id = place({ places, unit, isTask: task !== null, maxShared });
-    return (id === null ? null : this.#executors.get(id)) ?? this.#fork(unit);
+    return (id === null ? null : this.#executors.get(id)) ?? this.#fork(unit, memoryMaxMb);
   }
 
-  #fork(unit: string | null): Executor {
+  #fork(unit: string | null, memoryMaxMb: number | null = null): Executor {
     if (this.#closed) throw new ConnectError("unavailable", "The worker is shutting down");
     this.#lastId += 1;
-    const supervisor = this.#options.start((notice) => this.#hear(executor, notice));
+    const supervisor = this.#options.start((notice) => this.#hear(executor, notice), memoryMaxMb);
     const executor: Executor = {
       id: this.#lastId,
       unit,

@@ -34,6 +34,19 @@ describe("toWanted", () => {
     ]);
   });
 
+  it("gives the worker the limit of memory, and warns of what has no effect", () => {
+    const resources = { limits: { memory: "512Mi", cpu: "1" }, requests: { memory: "1Gi" } };
+    const { config, warnings, problems } = toWanted(kafkaConnector({ resources }));
+    assert.equal(config["headrace.executor.memory.max.mb"], "512");
+    assert.deepEqual(warnings, ["Without effect in spec.resources: limits.cpu, requests."]);
+    assert.deepEqual(problems, []);
+    const small = toWanted(kafkaConnector({ resources: { limits: { memory: "63Mi" } } }));
+    assert.deepEqual(
+      small.problems.map(({ key }) => key),
+      ["spec.resources.limits.memory"],
+    );
+  });
+
   it("reports values that are no scalars", () => {
     assert.deepEqual(
       toWanted(kafkaConnector({ config: { a: null } })).problems.map(({ key }) => key),

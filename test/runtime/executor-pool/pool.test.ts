@@ -28,7 +28,7 @@ describe("executor pool", () => {
     lost = [];
     notices = [];
     const pool = createExecutorPool({
-      start: (onNotice) =>
+      start: (onNotice, ownMaxMb) =>
         startExecutor({
           script: SCRIPT,
           execArgv: ["--conditions=source"],
@@ -46,7 +46,7 @@ describe("executor pool", () => {
           },
           onNotice,
           blockedTimeoutMs: options.blockedTimeoutMs ?? 30_000,
-          memoryMaxBytes: options.memoryMaxBytes ?? null,
+          memoryMaxBytes: ownMaxMb === null ? (options.memoryMaxBytes ?? null) : ownMaxMb * 2 ** 20,
           log: silent,
         }),
       isolation: "shared",
@@ -127,6 +127,19 @@ describe("executor pool", () => {
       pool.executors().map(({ memoryBytes }) => memoryBytes),
       [2 ** 20],
     );
+  });
+
+  it("kills a connector that outgrows its own limit, and no other", async () => {
+    const pool = create({ maxShared: 1 });
+    const config = { do: "hungry", "headrace.executor.memory.max.mb": "128" };
+    await startConnector(pool, "small");
+    await pool.startConnector({ connector: "big", config, targetState: "STARTED" }, signal);
+    await eventually("the end of the large one", () => lost.length === 1);
+    assert.deepEqual(
+      lost.map(({ reason, connectors, alone }) => [reason, connectors, alone]),
+      [["executor used 1024 MiB of memory; headrace.executor.memory.max.mb allows 128", ["big"], true]],
+    );
+    assert.equal(pool.executors().length, 1);
   });
 
   it("starts as many shared executors as are asked for and there may be, and uses them", async () => {
