@@ -21,9 +21,9 @@ export interface Assessment {
 /**
  * The conditions of an object's status.
  *
- * Ready is always there. `NotReady=True` stands beside a Ready that is not True, and before it, for health checks written for
- * Strimzi; its reason is "Creating" on the way, which Argo CD shows as progressing. `Reconciling` and `Stalled` follow
- * kstatus: they are there only while True. A condition whose status did not change keeps its transition time.
+ * Ready is always there. `Reconciling` and `Stalled` follow kstatus: they are there only while True. `NotReady=True` stands beside
+ * `Stalled`, and before Ready, for health checks written for Strimzi: Argo CD's calls it a failure, whatever its reason is, so it
+ * is not there on the way. A condition whose status did not change keeps its transition time.
  */
 export function toConditions(
   assessment: Assessment,
@@ -32,10 +32,7 @@ export function toConditions(
 ): Condition[] {
   const { ready, reason, message, progress, others = [], warnings = [] } = assessment;
   const wanted: ConditionBody[] = [];
-  if (ready !== "True") {
-    const notReadyReason = progress === "reconciling" ? "Creating" : reason;
-    wanted.push({ type: "NotReady", status: "True", reason: notReadyReason, message });
-  }
+  if (progress === "stalled") wanted.push({ type: "NotReady", status: "True", reason, message });
   wanted.push({ type: "Ready", status: ready, reason, message });
   if (progress === "reconciling") wanted.push({ type: "Reconciling", status: "True", reason, message });
   if (progress === "stalled") wanted.push({ type: "Stalled", status: "True", reason, message });

@@ -15,12 +15,12 @@ describe("toConditions", () => {
     assert.deepEqual(types(assessment), ["Ready=True Ready"]);
   });
 
-  it("has NotReady before Ready, as in progress for Argo CD, and Reconciling", () => {
+  it("has Reconciling on the way, and no NotReady, which is a failure for Argo CD", () => {
     const assessment: Assessment = { ready: "False", reason: "Rolling", message: "m", progress: "reconciling" };
-    assert.deepEqual(types(assessment), ["NotReady=True Creating", "Ready=False Rolling", "Reconciling=True Rolling"]);
+    assert.deepEqual(types(assessment), ["Ready=False Rolling", "Reconciling=True Rolling"]);
   });
 
-  it("has Stalled when nothing moves without a change from outside", () => {
+  it("has Stalled when nothing moves without a change from outside, and NotReady before Ready", () => {
     const assessment: Assessment = { ready: "False", reason: "Bad", message: "m", progress: "stalled" };
     assert.deepEqual(types(assessment), ["NotReady=True Bad", "Ready=False Bad", "Stalled=True Bad"]);
   });

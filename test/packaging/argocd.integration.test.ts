@@ -8,6 +8,7 @@ import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
 import { readCustomizations, readManifest } from "#dev/gitops/argocd-config.ts";
 import { type Kstatus, type KstatusObject, kstatusOf } from "#support/kstatus.ts";
+import { STRIMZI_CHECK } from "#support/strimzi-check.ts";
 import { type LuaJudge, openLuaJudge } from "./lua-judge.ts";
 
 const GITOPS = join(repoRoot, "examples/gitops");
@@ -124,8 +125,8 @@ describe("Argo CD and Flux, on resources as they were on a cluster", () => {
 
     // `STATES=1 make e2e` keeps what was seen on a real node, without names that say what it is: kstatus is the judge.
     const seen = globSync(`${kind.toLowerCase()}/*.yaml`, { cwd: SEEN }).toSorted();
-    const healthOf = async (resource: object) =>
-      z.object({ status: z.string() }).parse(await lua.run(health, resource)).status;
+    const healthOf = async (resource: object, script = health) =>
+      z.object({ status: z.string() }).parse(await lua.run(script, resource)).status;
     for (const file of seen) {
       it(`${file} of make e2e is for Argo CD and for Flux what it is for kstatus`, async () => {
         const resource = readManifest(SEEN, file) as KstatusObject;
@@ -133,6 +134,10 @@ describe("Argo CD and Flux, on resources as they were on a cluster", () => {
         const status = await healthOf(resource);
         assert.ok(ARGO[kstatus].includes(status), `${kstatus} is ${status}`);
         assertFluxAgrees(resource, kstatus);
+        const isCurrent = resource.status?.observedGeneration === resource.metadata.generation;
+        if (kstatus === "Terminating" || !isCurrent) return; // Strimzi's check knows neither.
+        const strimzi = await healthOf(resource, STRIMZI_CHECK);
+        assert.ok(ARGO[kstatus].includes(strimzi), `by Strimzi's check, ${kstatus} is ${strimzi}`);
       });
     }
 

@@ -53,7 +53,7 @@ export function contradictions({ metadata, status }: KstatusObject): readonly st
     const current = kstatusOf({ metadata, status }) === "Current";
     return current ? ["it counts as current, though it has no condition"] : [];
   }
-  if ((ready === "True") === (conditionOf("NotReady") === "True")) found.push("NotReady does not mirror Ready");
+  if (conditionOf("NotReady") !== stalled) found.push("NotReady is not there exactly while it is stalled");
   if ((status.observedGeneration ?? 0) > (metadata.generation ?? 0)) found.push("a future generation was observed");
   for (const { type, reason, message, lastTransitionTime } of conditions) {
     if (!/^[A-Z][A-Za-z]+$/.test(reason ?? "")) found.push(`the reason of ${type} is "${reason}"`);

@@ -152,7 +152,7 @@ describe("connector controller", () => {
     startWithCluster();
     kube.put(KafkaConnectors, kafkaConnector());
     assert.equal((await ready("Starting")).status, "False");
-    assert.equal(condition("NotReady")?.reason, "Creating");
+    assert.equal(condition("NotReady"), undefined);
     assert.equal(condition("Reconciling")?.status, "True");
     assert.equal(status().tasks, "0/2");
     connect.setState("orders", null, "RUNNING");

@@ -11,26 +11,10 @@ import { kafkaConnector } from "#support/connect-objects.ts";
 import { type ConnectorBench, openConnectorBench } from "#support/connector-bench.ts";
 import { eventually } from "#support/eventually.ts";
 import { type Kstatus, kstatusOf } from "#support/kstatus.ts";
+import { STRIMZI_CHECK } from "#support/strimzi-check.ts";
 
 const example = (path: string) => readFileSync(join(repoRoot, "examples/gitops", path), "utf8");
 const OURS = example("argocd/resource_customizations/headrace.dev/KafkaConnector/health.lua");
-
-/** Argo CD's check for Strimzi's kinds, in its own words: NotReady is Degraded unless its reason is Creating; Ready is Healthy. */
-const STRIMZI = `
-local hs = { status = "Progressing", message = "Waiting" }
-if obj.status ~= nil and obj.status.conditions ~= nil then
-  for _, condition in ipairs(obj.status.conditions) do
-    if condition.type == "NotReady" and condition.status == "True" then
-      if condition.reason == "Creating" then hs.status = "Progressing" else hs.status = "Degraded" end
-      hs.message = condition.message
-      return hs
-    elseif condition.type == "Ready" and condition.status == "True" then
-      hs.status = "Healthy"
-      return hs
-    end
-  end
-end
-return hs`;
 
 function connectorExpressions() {
   const objects = parseAllDocuments(example("flux/connectors.yaml")).map((document) => document.toJS());
@@ -124,7 +108,7 @@ describe("what GitOps tools make of connectors", () => {
       // Strimzi's check knows no generations: it may be early, and must not be wrong for good.
       const { observedGeneration = -1 } = (resource as { status?: { observedGeneration?: number } }).status ?? {};
       const isCurrent = observedGeneration === (resource.metadata as { generation?: number }).generation;
-      if (isCurrent) assert.equal(argoHealth(STRIMZI, resource).status, ARGO[kstatus], JSON.stringify(resource));
+      if (isCurrent) assert.equal(argoHealth(STRIMZI_CHECK, resource).status, ARGO[kstatus], JSON.stringify(resource));
     }
   });
 
