@@ -1,4 +1,6 @@
+import { posix } from "node:path";
 import { type ConfigValueProblem, KUBERNETES_PROVIDERS, type StringMap } from "@headrace/contract";
+import { OWN_DIR, OWN_PROVIDER } from "../cluster/kafka-access.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey } from "../kube/client.ts";
 
@@ -77,6 +79,25 @@ export function foreignReferences(
       return [{ key, message: `${text} is not allowed: it must name a ${kind} of namespace ${own}, as ${own}/name` }];
     }),
   );
+}
+
+/**
+ * What no connector may read: the files that the operator gives to the workers, among them what the workers log in with. Headrace's
+ * workers keep the operator's provider from connectors by themselves, Java's cannot (`param.worker.only` is ours); and a provider
+ * that users name may read every file.
+ */
+export function ownFileReferences(config: StringMap): readonly ConfigValueProblem[] {
+  return Object.entries(config).flatMap(([key, value]) =>
+    placeholdersIn(value)
+      .filter(({ provider, path }) => provider.trim() === OWN_PROVIDER || isOwnFile(path))
+      .map(({ text }) => ({ key, message: `${text} is not allowed: the workers' own files are not for connectors` })),
+  );
+}
+
+function isOwnFile(path: string): boolean {
+  // POSIX keeps two slashes at the beginning; the kernel takes them for one.
+  const file = posix.normalize(path.trim()).replace(/^\/+/, "/");
+  return file === OWN_DIR || file.startsWith(`${OWN_DIR}/`);
 }
 
 /** Whether a value is, or contains, something that only the worker can resolve. */

@@ -8,6 +8,7 @@ import {
 } from "@headrace/contract";
 import type { KafkaConnector } from "../kinds.ts";
 import { connectorMemory } from "./connector-memory.ts";
+import { ownFileReferences } from "./sources.ts";
 
 /** What a KafkaConnector asks for, in Kafka Connect's words. */
 export interface WantedConnector {
@@ -33,7 +34,12 @@ export function toWanted(resource: KafkaConnector): WantedConnector {
     name,
     config: { ...config, ...memory.config },
     target: TARGET[spec.state],
-    problems: [...flaws.map((message) => ({ key: "spec", message })), ...problems, ...memory.problems],
+    problems: [
+      ...flaws.map((message) => ({ key: "spec", message })),
+      ...problems,
+      ...memory.problems,
+      ...ownFileReferences(config),
+    ],
     warnings: [
       ...misplaced.map((key) => `${key} in spec.config is not applied; ${CONNECTOR_FIELDS[key]} says it.`),
       ...memory.warnings,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { foreignReferences, sourceProviders, sourcesIn } from "#operator/connector/sources.ts";
+import { foreignReferences, ownFileReferences, sourceProviders, sourcesIn } from "#operator/connector/sources.ts";
 import { KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
 import { ConfigMaps, Pods, Secrets } from "#operator/kube/resources.ts";
 import { kafkaConnect, kafkaConnector, workerPod } from "#support/connect-objects.ts";
@@ -51,6 +51,47 @@ describe("sources of a configuration", () => {
     }
     assert.deepEqual(foreignReferences({ a: ref("secrets:db:x") }, providers, { own: "ns", workers: "ns" }), []);
   });
+});
+
+describe("the workers' own files", () => {
+  const problems = (value: string) => ownFileReferences({ a: "b", password: value }).map(({ key }) => key);
+
+  for (const text of [
+    "headrace:/opt/headrace/user:password",
+    "headrace:password",
+    "file:/opt/headrace/config/worker.properties:sasl.jaas.config",
+    "directory:/opt/headrace/rest/certificates:keystore.password",
+    "directory://opt/./x/../headrace/user/:password",
+    "directory:/opt/headrace:user",
+  ]) {
+    it(`are not for connectors: ${text}`, () => assert.deepEqual(problems(`a ${ref(text)} b`), ["password"]));
+  }
+
+  it("are no others", () => {
+    for (const text of ["secrets:headrace:x", "env:headrace", "directory:/opt/headrace-data:x", "file:/mnt/data/f:x"]) {
+      assert.deepEqual(problems(ref(text)), []);
+    }
+    assert.deepEqual(problems("headrace:/opt/headrace/user:password"), []);
+  });
+
+  for (const runtime of ["Jvm", "Headrace"] as const) {
+    it(`are refused before workers of runtime ${runtime} hear of them`, async () => {
+      const bench = await openConnectorBench();
+      try {
+        bench.kube.put(KafkaConnects, kafkaConnect(runtime === "Jvm" ? { runtime, image: "apache/kafka:4.3.1" } : {}));
+        bench.kube.put(Pods, workerPod(0));
+        bench.start();
+        bench.kube.put(KafkaConnectors, kafkaConnector({ config: { topic: "t" } }));
+        await bench.ready("Running");
+        bench.changeSpec({ config: { topic: ref("headrace:/opt/headrace/user:canary") } });
+        assert.match((await bench.ready("InvalidConfig")).message, /topic: .*own files are not for connectors/);
+        assert.doesNotMatch(JSON.stringify(bench.connect.calls), /canary/);
+        assert.equal(bench.connect.connectors.get("orders")?.config["topic"], "t", "the one from before goes on");
+      } finally {
+        await bench.close();
+      }
+    });
+  }
 });
 
 describe("a Secret that changes", () => {

@@ -80,6 +80,14 @@ describe("review of a KafkaConnector", () => {
     assert.deepEqual([errors.map(({ field }) => field), asked], [["spec.config.topic"], 0]);
   });
 
+  it("refuses to read the workers' own files, without asking anybody", async () => {
+    const value = ["$", "{headrace:/opt/headrace/user:canary}"].join("");
+    const { errors, asked } = await review(kafkaConnector({ config: { topic: value } }), {
+      connect: ready({ runtime: "Jvm" }),
+    });
+    assert.deepEqual([errors.map(({ field }) => field), asked], [["spec.config.topic"], 0]);
+  });
+
   it("takes what is wrong with a placeholder's value for a warning", async () => {
     const value = ["$", "{secrets:ns/db:topic}"].join("");
     const object = kafkaConnector({ config: { topic: value, other: "x" } });
