@@ -33,6 +33,11 @@ logger.reflections.name=org.reflections
 logger.reflections.level=ERROR
 `;
 
+/** Whether the workers answer on `JMX_PORT`: they do not ask for a password, so not where one is wanted. */
+export function hasJmx({ runtime, jmxOptions }: Pick<KafkaConnectSpec, "runtime" | "jmxOptions">): boolean {
+  return runtime === "Jvm" && jmxOptions !== undefined && jmxOptions.authentication === undefined;
+}
+
 /** A variable of the environment. */
 export interface Variable {
   readonly name: string;

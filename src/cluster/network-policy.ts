@@ -2,6 +2,7 @@ import { API_GROUP } from "@headrace/contract";
 import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { NetworkPolicy } from "../kube/resources.ts";
+import { hasJmx, JMX_PORT } from "./jvm-worker.ts";
 import { METRICS_PORT, objectMeta, REST_PORT } from "./names.ts";
 
 /** Where the operator's own pods are. */
@@ -14,7 +15,7 @@ const OPERATOR_LABELS = { [`${API_GROUP}/kind`]: "operator" };
 
 /**
  * Who may open connections to the workers. The REST API: the operator, the workers themselves, and `spec.rest.allowFrom`; an open API
- * without such a list: everybody. Metrics and probes: everybody. What workers may reach is not restricted.
+ * without such a list: everybody. Metrics and probes, and JMX where it is on: everybody. What workers may reach is not restricted.
  */
 export function buildNetworkPolicy(connect: KafkaConnect, operator: OperatorPods | null): NetworkPolicy {
   const { name } = connect.metadata;
@@ -35,6 +36,7 @@ export function buildNetworkPolicy(connect: KafkaConnect, operator: OperatorPods
       ingress: [
         { ports: [{ port: REST_PORT, protocol: "TCP" }], ...(isOpen ? {} : { from }) },
         { ports: [{ port: METRICS_PORT, protocol: "TCP" }] },
+        ...(hasJmx(connect.spec) ? [{ ports: [{ port: JMX_PORT, protocol: "TCP" }] }] : []),
       ],
     },
   });

@@ -2,10 +2,17 @@ import type { Template } from "@headrace/contract";
 import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { Service } from "../kube/resources.ts";
+import { hasJmx, JMX_PORT } from "./jvm-worker.ts";
 import { apiServiceName, objectMeta, REST_PORT } from "./names.ts";
 import { restScheme } from "./rest-security.ts";
 
-const PORTS = [{ name: "rest-api", port: REST_PORT, targetPort: "rest-api", protocol: "TCP" }] as const;
+/** JMX is there as in Strimzi's Services, where it is on. */
+function ports({ spec }: KafkaConnect) {
+  return [
+    { name: "rest-api", port: REST_PORT, targetPort: "rest-api", protocol: "TCP" },
+    ...(hasJmx(spec) ? [{ name: "jmx", port: JMX_PORT, targetPort: "jmx", protocol: "TCP" }] : []),
+  ];
+}
 
 /** The Service that names the pods; it knows them before they are ready. */
 export function buildHeadlessService(connect: KafkaConnect): Service {
@@ -19,7 +26,7 @@ export function buildHeadlessService(connect: KafkaConnect): Service {
       publishNotReadyAddresses: true,
       ...families(connect.spec.template?.headlessService),
       selector: selectorLabels(name),
-      ports: PORTS,
+      ports: ports(connect),
     },
   };
 }
@@ -35,7 +42,7 @@ export function buildApiService(connect: KafkaConnect): Service {
       type: "ClusterIP",
       ...families(connect.spec.template?.apiService),
       selector: selectorLabels(name),
-      ports: PORTS,
+      ports: ports(connect),
     },
   };
 }

@@ -5,8 +5,11 @@ import { NO_CREDENTIALS } from "#operator/cluster/credentials.ts";
 import { desire } from "#operator/cluster/desired.ts";
 import { toGroup } from "#operator/cluster/jvm-group.ts";
 import { JVM_CHECK_COMMAND, jvmEnvironment, jvmProbes } from "#operator/cluster/jvm-worker.ts";
+import { buildNetworkPolicy } from "#operator/cluster/network-policy.ts";
 import { buildPreflightPod } from "#operator/cluster/preflight.ts";
+import { buildApiService, buildHeadlessService } from "#operator/cluster/service.ts";
 import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
+import type { KafkaConnect } from "#operator/kinds.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 
 const jvm = (spec: Partial<KafkaConnectSpec> = {}) =>
@@ -66,6 +69,17 @@ describe("runtime Jvm", () => {
     const [first, second] = ["A B", "C B"].map((certificates) => desire(jvm(), "w", { ...surroundings, certificates }));
     assert.equal(first?.template.metadata?.annotations?.["headrace.dev/rest-certificates"], "A B");
     assert.notEqual(first?.revision, second?.revision);
+  });
+
+  it("lets JMX in where it is on, and only there", () => {
+    const open = (connect: KafkaConnect) =>
+      [buildNetworkPolicy(connect, null), buildHeadlessService(connect), buildApiService(connect)].map(({ spec }) =>
+        /"port":9999/.test(JSON.stringify(spec)),
+      );
+    assert.deepEqual(open(jvm({ jmxOptions: {} })), [true, true, true]);
+    assert.deepEqual(open(jvm()), [false, false, false]);
+    assert.deepEqual(open(jvm({ jmxOptions: { authentication: { type: "password" } } })), [false, false, false]);
+    assert.deepEqual(open(kafkaConnect({ jmxOptions: {} })), [false, false, false]);
   });
 
   it("says what it cannot do", () => {
