@@ -190,6 +190,8 @@ class NativeRecordProducer implements TransactionalProducer {
     this.#endTokens();
     addon.producerClose(this.#handle);
     await this.#wakes.until(() => (addon.producerReap(this.#handle) ? null : undefined), null);
+    // Its thread may have ended before anybody could be woken, and wakes nobody any more.
+    this.#wakes.ring();
   }
 
   /** Queues the encoder's chunk, waiting for room as often as need be. */
