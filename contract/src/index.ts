@@ -38,6 +38,7 @@ export {
 } from "./crd/names.ts";
 export type { StartFrom } from "./crd/offset-settings.ts";
 export type { PodTemplate } from "./crd/pod-template.ts";
+export { quantityOf } from "./crd/quantity.ts";
 export type { Rack } from "./crd/rack.ts";
 export type { LabelSelector } from "./crd/references.ts";
 export type { Probe, Resources } from "./crd/resources.ts";
@@ -51,6 +52,7 @@ export {
   toWorkerSettings,
   type WorkerSettings,
 } from "./crd/worker-settings.ts";
+export { EXECUTOR_MEMORY_KEY, LEAST_EXECUTOR_MEMORY_MB } from "./executor-memory.ts";
 export {
   ActiveTopics,
   ConfigInfos,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { EXECUTOR_MEMORY_KEY, LEAST_EXECUTOR_MEMORY_MB } from "./executor-memory.ts";
 
 /**
  * The worker's configuration keys (contract §6.1, §6.2), read from a Java properties file: one declaration gives type, default and
@@ -206,7 +207,7 @@ const HEADRACE = {
     "An executor whose event loop is blocked for longer is killed and its tasks are restarted, ms.",
     1_000,
   ),
-  "headrace.executor.memory.max.mb": whole({ min: 64 })
+  [EXECUTOR_MEMORY_KEY]: whole({ min: LEAST_EXECUTOR_MEMORY_MB })
     .nullable()
     .default(null)
     .describe(

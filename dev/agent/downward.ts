@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from "node:os";
+import { quantityOf } from "@headrace/contract";
 import type { Container, FieldRef, Pod, ResourceFieldRef } from "./pod.ts";
 
 /** Addresses that a pod can ask for; they are known before its containers start. */
@@ -59,23 +60,8 @@ export function resourceValue(container: Container, { resource, divisor }: Resou
   return String(Math.ceil(toNumber(given ?? machine) / unit));
 }
 
-const SUFFIXES: Readonly<Record<string, number>> = {
-  "": 1,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-};
-
-/** Reads a Kubernetes quantity, for instance `500m` or `1.5Gi`. */
-export function toNumber(quantity: string): number {
-  const [, digits = "", suffix = ""] = /^([\d.]+(?:e\d+)?)([a-zA-Z]*)$/.exec(quantity) ?? [];
-  const factor = SUFFIXES[suffix];
-  if (digits === "" || factor === undefined) throw new Error(`not a quantity: ${quantity}`);
-  return Number(digits) * factor;
+function toNumber(quantity: string): number {
+  const number = quantityOf(quantity);
+  if (Number.isNaN(number)) throw new Error(`not a quantity: ${quantity}`);
+  return number;
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { EXECUTOR_MEMORY_KEY } from "@headrace/contract";
 import type { LoadedConfig } from "./config.ts";
 import { ConnectError } from "./errors.ts";
 import type { ExecutorNotice, ExecutorSetup, WorkerCalls } from "./executor/channel.ts";
@@ -49,7 +50,7 @@ export function createWorkerExecutors(options: WorkerExecutorsOptions): Executor
     const kafkaClusterId = await options.clusterId();
     return { worker: properties, workerId, kafkaClusterId };
   };
-  const workerMaxMb = config["headrace.executor.memory.max.mb"];
+  const workerMaxMb = config[EXECUTOR_MEMORY_KEY];
   const pool = createExecutorPool({
     start(onNotice, ownMaxMb) {
       const memoryMaxMb = ownMaxMb ?? workerMaxMb;

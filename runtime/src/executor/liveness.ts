@@ -1,3 +1,4 @@
+import { EXECUTOR_MEMORY_KEY } from "@headrace/contract";
 import { pause } from "../pause.ts";
 
 /** Longest pause between two pings. */
@@ -37,7 +38,7 @@ export async function watchExecutor(watched: Watched, signal: AbortSignal): Prom
       const isTooLarge = memoryMaxBytes !== null && memoryBytes > memoryMaxBytes;
       if (isTooLarge && wasTooLarge) {
         return kill(
-          `executor used ${mebibytes(memoryBytes)} MiB of memory; headrace.executor.memory.max.mb allows ${mebibytes(memoryMaxBytes)}`,
+          `executor used ${mebibytes(memoryBytes)} MiB of memory; ${EXECUTOR_MEMORY_KEY} allows ${mebibytes(memoryMaxBytes)}`,
         );
       }
       wasTooLarge = isTooLarge;

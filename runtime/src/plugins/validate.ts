@@ -1,7 +1,7 @@
-import type { ConfigInfos, ConfigKeyInfo, StringMap } from "@headrace/contract";
+import { type ConfigInfos, type ConfigKeyInfo, EXECUTOR_MEMORY_KEY, type StringMap } from "@headrace/contract";
 import type { ConfigResolver } from "../config-providers/resolver.ts";
 import { ConnectError } from "../errors.ts";
-import { MEMORY_LIMIT_KEY, memoryLimitFault } from "../executor/memory-limit.ts";
+import { memoryLimitFault } from "../executor/memory-limit.ts";
 import { checkExactlyOnce, checkSink, checkSource } from "./check-connector.ts";
 import { checkOverrides } from "./check-overrides.ts";
 import { checkAliases, checkConverter, checkWhole, withWorker } from "./check-pipeline.ts";
@@ -56,7 +56,7 @@ export async function validateConfig(
   if (definition.kind === "source") checkExactlyOnce(worker, definition, resolved, rows);
   checkOverrides(kind, resolved, worker, rows);
   const memoryFault = memoryLimitFault(raw);
-  if (memoryFault !== null) rows.error(MEMORY_LIMIT_KEY, memoryFault);
+  if (memoryFault !== null) rows.error(EXECUTOR_MEMORY_KEY, memoryFault);
   rows.reportNulls();
   checkWhole(definition.config, resolved, { row: "connector.class", prefix: "", rows });
   if (!rows.hasErrors()) await checkByPlugin(definition, resolved, rows, signal);
