@@ -5,6 +5,7 @@ import { withoutSlot } from "../controller/slot.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { type ClusterRoleBinding, ClusterRoleBindings } from "../kube/resources.ts";
+import { orAborted } from "../or-aborted.ts";
 import { type Applied, isFresh, toApplied } from "./applied.ts";
 import type { ClusterStores } from "./observe.ts";
 import { rackSource, readsNode } from "./rack.ts";
@@ -62,7 +63,7 @@ export function createRackRights({ kube, binding, now }: RackRightsDeps): RackRi
           });
         }
         try {
-          await withoutSlot(() => unlessAborted(other.call, signal));
+          await withoutSlot(() => orAborted(other.call, signal));
         } catch (error) {
           // The same call would end so again, unless only the other one's time was up.
           if (signal.aborted || (other.digest === wanted.digest && !other.signal.aborted)) throw error;
@@ -114,15 +115,4 @@ export function toRackBinding(name: string, readers: readonly KafkaConnect[]): C
     }))
     .toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
   return { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name }, subjects };
-}
-
-async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { orAborted } from "../or-aborted.ts";
 import type { KubeObject, ObjectKey, Store } from "./client.ts";
 import type { ListWatch } from "./list-watch.ts";
 import type { WatchOutput } from "./watch-state.ts";
@@ -119,17 +120,7 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
     async run(signal) {
       await Promise.all(sources.map((source) => runWatcher(source, follower(source), options.watcher, signal)));
     },
-    async whenSynced(signal) {
-      signal.throwIfAborted();
-      const aborted = Promise.withResolvers<never>();
-      const abort = () => aborted.reject(signal.reason);
-      signal.addEventListener("abort", abort, { once: true });
-      try {
-        await Promise.race([ready.promise, aborted.promise]);
-      } finally {
-        signal.removeEventListener("abort", abort);
-      }
-    },
+    whenSynced: (signal) => orAborted(ready.promise, signal),
   };
 }
 

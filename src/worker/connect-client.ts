@@ -16,6 +16,7 @@ import { z } from "zod";
 import { withDeadline } from "../deadline.ts";
 import type { ObjectKey } from "../kube/client.ts";
 import { createLimiter, type Limiter } from "../kube/limiter.ts";
+import { orAborted } from "../or-aborted.ts";
 import { createWorkerFetch, type WorkerFetch } from "./fetch.ts";
 import { serverSentEvents } from "./server-sent-events.ts";
 import type { WorkerTls } from "./trust.ts";
@@ -351,13 +352,6 @@ function connectorPath(name: string): string {
 
 function offsetsPath(name: string): string {
   return `${connectorPath(name)}/offsets`;
-}
-
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }
 
 function refusal(doing: string, status: number, text: string): ConnectRestError {
