@@ -171,13 +171,13 @@ export function keyOf(table: CapturedTable, value: RowValue): SchemaAndValue | n
 
 /** What stands for a large value that the log does not have; null for types that cannot say so. `hex:` is Debezium's sign of bytes in hexadecimal. */
 function placeholderOf(schema: Schema, given: string): Value {
-  const bytes = given.startsWith("hex:") ? Buffer.from(given.slice(4), "hex") : Buffer.from(given);
-  const text = bytes.toString();
+  const hex = given.startsWith("hex:") ? Buffer.from(given.slice(4), "hex") : null;
+  const text = hex?.toString() ?? given;
   switch (schema.type) {
     case "STRING":
       return text;
     case "BYTES":
-      return schema.name === undefined ? bytes : null;
+      return schema.name === undefined ? (hex ?? Buffer.from(given)) : null;
     case "ARRAY":
       return schema.valueSchema?.type === "STRING" ? [text] : null;
     case "MAP":
