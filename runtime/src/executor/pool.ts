@@ -318,8 +318,10 @@ class Pool implements ExecutorPool {
       memoryMaxMb === null
         ? (unitOf(isolation, connector, task) ?? this.#quarantine.unit(connector, now()))
         : `connector ${connector} within ${memoryMaxMb} MiB`;
-    for (const executor of this.#executors.values()) {
-      if (executor.unit === null && executor.questions.size > 0) executor.answersOnly = true;
+    if (unit === null) {
+      for (const executor of this.#executors.values()) {
+        if (executor.unit === null && executor.questions.size > 0) executor.answersOnly = true;
+      }
     }
     const usable = [...this.#executors.values()].filter(({ outdated, answersOnly }) => !outdated && !answersOnly);
     const places = usable.map(({ id, unit, tasks, connectors }) => ({
