@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { Outage, Stall } from "@headrace/sdk/testing";
 import { freePorts } from "#dev/process.ts";
+import { createStall } from "#support/stall.ts";
 
 /** A way to a server that can be cut, or stand still. */
 export interface OutageProxy {
@@ -16,8 +17,7 @@ export async function openOutageProxy(target: number): Promise<OutageProxy> {
   const sockets = new Set<Socket>();
   const [port = 0] = await freePorts(1);
   let server: Server | null = null;
-  /** What waits for the end of a stall; null: there is none. */
-  let held: { readonly to: Socket; readonly chunk: Buffer; readonly forServer: boolean }[] | null = null;
+  const played = createStall();
   async function end(): Promise<void> {
     server = createServer((from) => {
       const to = createConnection(target, "127.0.0.1");
@@ -33,8 +33,9 @@ export async function openOutageProxy(target: number): Promise<OutageProxy> {
         });
         each.on("end", () => other.end());
         each.on("data", (chunk: Buffer) => {
-          if (held !== null) held.push({ to: other, chunk, forServer: each === from });
-          else if (!other.write(chunk)) each.pause();
+          played.act(() => {
+            if (!other.destroyed && !other.write(chunk)) each.pause();
+          }, each === from);
         });
         each.on("drain", () => other.resume());
       }
@@ -54,16 +55,6 @@ export async function openOutageProxy(target: number): Promise<OutageProxy> {
   return {
     port,
     outage: { begin, end },
-    stall: {
-      async begin() {
-        held = [];
-      },
-      async end() {
-        const waiting = held ?? [];
-        held = null;
-        for (const { to, chunk } of waiting) if (!to.destroyed) to.write(chunk);
-      },
-      waiting: () => (held ?? []).some(({ forServer }) => forServer),
-    },
+    stall: played.stall,
   };
 }

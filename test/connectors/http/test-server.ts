@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Outage, Stall } from "@headrace/sdk/testing";
 import { freePorts } from "#dev/process.ts";
+import { createStall } from "#support/stall.ts";
 
 export interface Received {
   readonly method: string;
@@ -23,8 +24,7 @@ export interface TestServer {
 
 export async function openTestServer(answer: Answer): Promise<TestServer> {
   const received: Received[] = [];
-  /** Requests that wait for the end of a stall; null: there is none. */
-  let held: (() => void)[] | null = null;
+  const played = createStall();
   // One that nobody takes during an outage.
   const [port = 0] = await freePorts(1);
   let server = await listen();
@@ -43,14 +43,12 @@ export async function openTestServer(answer: Answer): Promise<TestServer> {
     let body = "";
     for await (const chunk of request) body += String(chunk);
     const each = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body };
-    const act = () => {
+    played.act(() => {
       // Nothing is done for somebody who has gone.
       if (response.destroyed || request.socket.destroyed) return;
       received.push(each);
       answer(each, response);
-    };
-    if (held === null) act();
-    else held.push(act);
+    });
   }
 
   async function close(): Promise<void> {
@@ -70,17 +68,7 @@ export async function openTestServer(answer: Answer): Promise<TestServer> {
         server = await listen();
       },
     },
-    stall: {
-      async begin() {
-        held = [];
-      },
-      async end() {
-        const acts = held ?? [];
-        held = null;
-        for (const act of acts) act();
-      },
-      waiting: () => (held ?? []).length > 0,
-    },
+    stall: played.stall,
     close,
   };
 }

@@ -14,6 +14,8 @@ const SECRET_KEY = "test-secret";
 export interface S3Server {
   /** A new, empty bucket behind a proxy of its own. */
   createBucket(): Promise<Bucket>;
+  /** As `createBucket`; the bucket is closed when `use` has ended. */
+  withBucket(use: (bucket: Bucket) => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,30 +35,39 @@ export async function startS3(): Promise<S3Server> {
   const dir = mkdtempSync(join(tmpdir(), "headrace-s3-"));
   const server = await startLocal({ dir, accessKey: ACCESS_KEY, secretKey: SECRET_KEY });
   let made = 0;
+  async function createBucket(): Promise<Bucket> {
+    made += 1;
+    const name = `bucket-${made}`;
+    server.createBucket(name);
+    const proxy = await openFaultyProxy(server.port);
+    const config = {
+      "s3.bucket.name": name,
+      "s3.region": server.region,
+      "store.url": proxy.url,
+      "aws.access.key.id": ACCESS_KEY,
+      "aws.secret.access.key": SECRET_KEY,
+      "s3.part.retries": "1",
+      "s3.retry.backoff.ms": "10",
+    };
+    const settings = s3Sink.config.parse({ ...config, "store.url": server.url });
+    return {
+      name,
+      config,
+      proxy,
+      store: openStore(settings, { env: {}, now: Date.now, random: Math.random }),
+      objects: () => server.objects(name),
+      close: () => proxy.close(),
+    };
+  }
   return {
-    async createBucket() {
-      made += 1;
-      const name = `bucket-${made}`;
-      server.createBucket(name);
-      const proxy = await openFaultyProxy(server.port);
-      const config = {
-        "s3.bucket.name": name,
-        "s3.region": server.region,
-        "store.url": proxy.url,
-        "aws.access.key.id": ACCESS_KEY,
-        "aws.secret.access.key": SECRET_KEY,
-        "s3.part.retries": "1",
-        "s3.retry.backoff.ms": "10",
-      };
-      const settings = s3Sink.config.parse({ ...config, "store.url": server.url });
-      return {
-        name,
-        config,
-        proxy,
-        store: openStore(settings, { env: {}, now: Date.now, random: Math.random }),
-        objects: () => server.objects(name),
-        close: () => proxy.close(),
-      };
+    createBucket,
+    async withBucket(use) {
+      const bucket = await createBucket();
+      try {
+        await use(bucket);
+      } finally {
+        await bucket.close();
+      }
     },
     async stop() {
       await server.stop();

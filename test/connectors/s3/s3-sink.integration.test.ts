@@ -68,14 +68,7 @@ describe("s3 sink, acceptance", { concurrency: 3 }, () => {
 });
 
 describe("s3 sink", { concurrency: 3 }, () => {
-  async function withBucket(use: (bucket: Bucket) => Promise<void>): Promise<void> {
-    const bucket = await server.createBucket();
-    try {
-      await use(bucket);
-    } finally {
-      await bucket.close();
-    }
-  }
+  const withBucket: S3Server["withBucket"] = (use) => server.withBucket(use);
 
   const numbered = (from: number, to: number, parts: (n: number) => object = () => ({})) =>
     Array.from({ length: to - from }, (_, index) => {

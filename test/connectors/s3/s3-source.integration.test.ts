@@ -109,12 +109,7 @@ for (const after of ["keep", "move", "delete"] as const) {
 
 describe("s3 source", { concurrency: 3 }, () => {
   async function withBucket(use: (bucket: Bucket, config: Record<string, string>) => Promise<void>): Promise<void> {
-    const bucket = await server.createBucket();
-    try {
-      await use(bucket, { ...bucket.config, "s3.poll.interval.ms": "20" });
-    } finally {
-      await bucket.close();
-    }
+    await server.withBucket((bucket) => use(bucket, { ...bucket.config, "s3.poll.interval.ms": "20" }));
   }
   const valuesOf = (records: readonly SourceRecord[]) => records.map(({ value }) => value.value);
 

@@ -31,14 +31,7 @@ after(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function withBucket(use: (bucket: Bucket) => Promise<void>): Promise<void> {
-  const bucket = await server.createBucket();
-  try {
-    await use(bucket);
-  } finally {
-    await bucket.close();
-  }
-}
+const withBucket: S3Server["withBucket"] = (use) => server.withBucket(use);
 
 type Records = readonly ReturnType<typeof sinkRecord>[];
 const json = (value: Value) => ({ schema: null, value });

@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
+import type { Outage, Stall } from "@headrace/sdk/testing";
 import { freePorts } from "#dev/process.ts";
+import { createStall } from "#support/stall.ts";
 
 /** A list over HTTP: the system that the connectors of these tests read and write. */
 export interface ListServer {
@@ -9,8 +11,8 @@ export interface ListServer {
   /** Items, each with a number that never changes. */
   readonly items: { readonly id: number; readonly text: string }[];
   add(...texts: readonly string[]): void;
-  readonly outage: { begin(): Promise<void>; end(): Promise<void> };
-  readonly stall: { begin(): Promise<void>; end(): Promise<void>; waiting(): boolean };
+  readonly outage: Outage;
+  readonly stall: Stall;
   connections(): Promise<number>;
   close(): Promise<void>;
 }
@@ -21,7 +23,7 @@ export interface ListServer {
  */
 export async function openListServer(): Promise<ListServer> {
   const items: { id: number; text: string }[] = [];
-  let held: (() => void)[] | null = null;
+  const played = createStall();
   let ids = 0;
   let position = 0;
   const [port = 0] = await freePorts(1);
@@ -43,13 +45,11 @@ export async function openListServer(): Promise<ListServer> {
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = (await buffer(request)).toString();
     const url = new URL(request.url ?? "", "http://list");
-    const act = () => {
+    played.act(() => {
       // Nothing is done for somebody who has gone.
       if (response.destroyed || request.socket.destroyed) return;
       response.end(JSON.stringify(serve(request.method ?? "", url, body)));
-    };
-    if (held === null) act();
-    else held.push(act);
+    });
   }
 
   function serve(method: string, url: URL, body: string): unknown {
@@ -86,17 +86,7 @@ export async function openListServer(): Promise<ListServer> {
         server = await listen();
       },
     },
-    stall: {
-      async begin() {
-        held = [];
-      },
-      async end() {
-        const acts = held ?? [];
-        held = null;
-        for (const act of acts) act();
-      },
-      waiting: () => (held ?? []).length > 0,
-    },
+    stall: played.stall,
     connections: () =>
       new Promise((resolve, reject) => {
         server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
