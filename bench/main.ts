@@ -96,8 +96,10 @@ async function withBench(
 
 async function measure(scenario: Scenario, bench: TestBed, wantedRuns: number): Promise<Result> {
   const runs = Math.min(wantedRuns, scenario.maxRuns ?? wantedRuns);
-  const deferred: End[] = [];
-  const own = { ...bench, defer: (end: End) => void deferred.push(end) };
+  // What a scenario writes goes when it is over: all of them together would fill a disk.
+  const dir = mkdtempSync(join(bench.dir, `${scenario.name}-`));
+  const deferred: End[] = [() => bench.topics.deleteAll(), () => rmSync(dir, { recursive: true, force: true })];
+  const own = { ...bench, dir, defer: (end: End) => void deferred.push(end) };
   const done: Result["runs"] = [];
   await withEnds(deferred, async () => {
     const run = await step(`${scenario.name}: prepare`, () => scenario.prepare(own));

@@ -13,6 +13,8 @@ export interface Topics {
   read(topic: string, total: number, visit: (value: Buffer | null) => void): Promise<void>;
   /** SHA-256 of the first `total` values of a topic with one partition, each followed by a line end. Throws if they are not there in time. */
   hash(topic: string, total: number): Promise<string>;
+  /** Deletes all topics but Kafka's own. */
+  deleteAll(): Promise<void>;
   /** For records that the benchmark writes itself. The caller disconnects it. */
   openProducer(): Promise<Producer>;
   close(): Promise<void>;
@@ -71,6 +73,10 @@ export async function openTopics(bootstrap: string): Promise<Topics> {
       const hash = createHash("sha256");
       await read(topic, total, (value) => hash.update(value ?? "").update("\n"));
       return hash.digest("hex");
+    },
+    async deleteAll() {
+      const topics = (await admin.listTopics()).filter((topic) => !topic.startsWith("__"));
+      if (topics.length > 0) await admin.deleteTopics({ topics });
     },
     async openProducer() {
       const producer = kafka.producer();
