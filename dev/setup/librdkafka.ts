@@ -8,7 +8,7 @@ import { cacheDir, repoRoot } from "../cache.ts";
 import { withLock } from "../lock.ts";
 import { step } from "../progress.ts";
 import { aptInstall } from "./debian-packages.ts";
-import { changeLibrdkafka, LIBRDKAFKA_CHANGES } from "./librdkafka-changes.ts";
+import { changeLibrdkafka, librdkafkaChanges } from "./librdkafka-changes.ts";
 import { hostPlatform, type Platform } from "./platform.ts";
 
 const run = promisify(execFile);
@@ -81,16 +81,20 @@ export interface Librdkafka {
 
 /**
  * Builds `librdkafka.a`, position independent, into the cache, or finds it there. Missing Debian packages are installed first where that
- * is possible; otherwise standard error says which feature will be missing.
+ * is possible; otherwise standard error says which feature will be missing. `flags` are more of the C compiler's.
  */
-export async function buildLibrdkafka(platform: Platform = hostPlatform()): Promise<Librdkafka> {
+export async function buildLibrdkafka(
+  platform: Platform = hostPlatform(),
+  flags: readonly string[] = [],
+): Promise<Librdkafka> {
   if (platform.sysroot === "") await installMissing(platform);
   const found: Dependency[] = [];
   for (const dependency of DEPENDENCIES) if (await hasHeader(dependency.header, platform)) found.push(dependency);
   const archives = await findArchives(found, platform);
   const version = await librdkafkaVersion();
   const features = found.map(({ name }) => name).join("-");
-  const fingerprint = createHash("sha256").update(JSON.stringify([archives, configureArgs(found), LIBRDKAFKA_CHANGES]));
+  const ingredients = JSON.stringify([archives, configureArgs(found), flags, await librdkafkaChanges()]);
+  const fingerprint = createHash("sha256").update(ingredients);
   const place = platform.sysroot === "" ? process.arch : platform.architecture;
   const key = [version, process.platform, place, features, fingerprint.digest("hex").slice(0, 8)].join("-");
   const target = join(cacheDir(), "librdkafka", key);
@@ -98,7 +102,7 @@ export async function buildLibrdkafka(platform: Platform = hostPlatform()): Prom
   await withLock(target, async () => {
     if ((await readLinkFlags(target)) !== null) return;
     await step(`build librdkafka ${version} (${platform.architecture})`, () =>
-      compile({ target, found, archives, platform }),
+      compile({ target, found, archives, flags, platform }),
     );
   });
   const linkFlags = await readLinkFlags(target);
@@ -184,9 +188,10 @@ async function compile(how: {
   readonly target: string;
   readonly found: readonly Dependency[];
   readonly archives: Readonly<Record<string, string>>;
+  readonly flags: readonly string[];
   readonly platform: Platform;
 }): Promise<void> {
-  const { target, found, archives, platform } = how;
+  const { target, found, archives, flags, platform } = how;
   const scratch = await mkdtemp(`${target}.`);
   try {
     const sources = join(scratch, "sources");
@@ -195,7 +200,8 @@ async function compile(how: {
     // What pkg-config knows is about this machine.
     const cross = { CC: platform.cc.join(" "), CXX: platform.cxx.join(" "), PKG_CONFIG: "false" };
     const compilers = platform.sysroot === "" ? {} : cross;
-    const options = { cwd: sources, env: { ...process.env, ...archives, ...compilers }, maxBuffer: 1 << 26 };
+    const env = { ...process.env, ...archives, ...compilers, ...(flags.length > 0 && { CFLAGS: flags.join(" ") }) };
+    const options = { cwd: sources, env, maxBuffer: 1 << 26 };
     await run("./configure", [`--prefix=${scratch}`, ...configureArgs(found)], options);
     await run("make", [`-j${availableParallelism()}`, "-C", "src", "librdkafka.a"], options);
     const result = join(scratch, "result");

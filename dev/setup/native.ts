@@ -29,15 +29,22 @@ const COMMON_FLAGS = [
 export type NativeVariant = "release" | "asan";
 
 const VARIANTS = {
-  release: { file: "headrace_native.node", compile: ["-O2"], link: ["-Wl,--strip-debug"] },
+  release: { file: "headrace_native.node", librdkafka: [], compile: ["-O2"], link: ["-Wl,--strip-debug"] },
   asan: {
     file: "headrace_native_asan.node",
+    // Without the undefined behaviour sanitizer: librdkafka relies on what it finds.
+    librdkafka: ["-g", "-fno-omit-frame-pointer", "-fsanitize=address"],
     compile: ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"],
     link: ["-fsanitize=address,undefined"],
   },
 } as const satisfies Record<
   NativeVariant,
-  { readonly file: string; readonly compile: readonly string[]; readonly link: readonly string[] }
+  {
+    readonly file: string;
+    readonly librdkafka: readonly string[];
+    readonly compile: readonly string[];
+    readonly link: readonly string[];
+  }
 >;
 
 /**
@@ -49,7 +56,7 @@ export async function buildNative(
   variant: NativeVariant = "release",
   platform: Platform = hostPlatform(),
 ): Promise<void> {
-  const librdkafka = await buildLibrdkafka(platform);
+  const librdkafka = await buildLibrdkafka(platform, VARIANTS[variant].librdkafka);
   const directory = join(repoRoot, platform.addonDir);
   await mkdir(directory, { recursive: true });
   const target = join(directory, VARIANTS[variant].file);
@@ -72,7 +79,7 @@ export interface NativeTarget {
 
 /** Compiles the addon into a file, whether there is one already or not. */
 export async function compileNative({ variant, platform, target }: NativeTarget): Promise<void> {
-  const librdkafka = await buildLibrdkafka(platform);
+  const librdkafka = await buildLibrdkafka(platform, VARIANTS[variant].librdkafka);
   const flags = compileFlags({ variant, librdkafka, platform });
   await compile({ flags, variant, librdkafka, platform, target });
 }

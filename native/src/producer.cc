@@ -11,9 +11,17 @@ namespace {
 
 static_assert(sizeof(void*) == 8, "slot and index of a record travel in its opaque pointer");
 
-constexpr size_t kRun = 256;
+constexpr size_t kRun = HEADRACE_RUN_MAX;
+// The records of a run share one allocation, which stays until the last of them is acknowledged.
+constexpr size_t kRunBytes = 64 * 1024;
 // More than librdkafka adds to key and value of a record without headers.
 constexpr size_t kOverhead = 256;
+
+// Bytes of key and value.
+size_t SizeOf(const Chunk& chunk, size_t index) {
+  const int32_t* record = chunk.columns + index * Chunk::kFields;
+  return static_cast<size_t>(static_cast<int64_t>(record[3]) - record[2] + record[5] - record[4]);
+}
 
 }  // namespace
 
@@ -96,11 +104,7 @@ size_t Producer::Produce(const Chunk& chunk, size_t from) {
   };
   try {
     while (at < chunk.count && !full && !stopped_) {
-      size_t end = at;
-      while (end < chunk.count && end - at < kRun && IsPlain(chunk, end) &&
-             chunk.columns[end * Chunk::kFields] == chunk.columns[at * Chunk::kFields]) {
-        end++;
-      }
+      const size_t end = RunFrom(chunk, at);
       if (end > at) {
         const size_t reached = ProduceRun(chunk, at, end);
         full = reached < end;
@@ -145,33 +149,55 @@ void Producer::NoteRoom() {
   wake_.Ring();
 }
 
-// Whether rd_kafka_produce_batch takes it as it is: it knows neither timestamps nor headers, loses memory when a given partition
-// does not exist (librdkafka 2.12), and goes on after a record that it refuses for its size.
+// The end of the run of plain records of one topic that starts here; the start itself if there is none.
+size_t Producer::RunFrom(const Chunk& chunk, size_t from) const {
+  const int32_t topic = chunk.columns[from * Chunk::kFields];
+  size_t bytes = 0;
+  size_t end = from;
+  while (end < chunk.count && end - from < kRun && bytes < kRunBytes && chunk.columns[end * Chunk::kFields] == topic && IsPlain(chunk, end)) {
+    bytes += SizeOf(chunk, end);
+    end++;
+  }
+  return end;
+}
+
+// Whether it can be a part of a run, or of rd_kafka_produce_batch, as it is: they know neither timestamps nor headers, the latter loses memory
+// when a given partition does not exist (librdkafka 2.12), and goes on after a record that it refuses for its size.
 bool Producer::IsPlain(const Chunk& chunk, size_t index) const {
   const int32_t* record = chunk.columns + index * Chunk::kFields;
   if (record[1] != -1 || record[6] != -1 || chunk.timestamps[index] != 0) return false;
-  const int64_t size = static_cast<int64_t>(record[3]) - record[2] + record[5] - record[4];
-  return size >= 0 && static_cast<size_t>(size) + kOverhead <= max_message_bytes_;
+  return static_cast<int64_t>(record[3]) - record[2] + record[5] - record[4] >= 0 &&
+         SizeOf(chunk, index) + kOverhead <= max_message_bytes_;
 }
 
 size_t Producer::ProduceRun(const Chunk& chunk, size_t from, size_t to) {
   const int32_t topic = chunk.columns[from * Chunk::kFields];
   if (topic < 0 || static_cast<size_t>(topic) >= topics_.size()) throw JsError{"ERR_OUT_OF_RANGE", "no such topic handle"};
+  headrace_record_t records[kRun];
+  for (size_t i = from; i < to; i++) {
+    const int32_t* record = chunk.columns + i * Chunk::kFields;
+    const Field key = FieldAt(chunk, record + 2);
+    const Field value = FieldAt(chunk, record + 4);
+    records[i - from] = {key.data, key.length, value.data, value.length, Tag(i)};
+  }
+  rd_kafka_topic_t* handle = topics_[static_cast<size_t>(topic)];
+  const int queued = headrace_produce_run(handle, records, static_cast<int>(to - from));
+  return queued >= 0 ? from + static_cast<size_t>(queued) : ProduceBatch(handle, records, from, to);
+}
+
+// The same, record by record within librdkafka, where the topic is not known yet or nothing can be queued any more.
+size_t Producer::ProduceBatch(rd_kafka_topic_t* topic, const headrace_record_t* records, size_t from, size_t to) {
   rd_kafka_message_t messages[kRun];
   const size_t count = to - from;
   memset(messages, 0, count * sizeof messages[0]);
   for (size_t i = 0; i < count; i++) {
-    const int32_t* record = chunk.columns + (from + i) * Chunk::kFields;
-    const Field key = FieldAt(chunk, record + 2);
-    const Field value = FieldAt(chunk, record + 4);
-    messages[i].key = key.data;
-    messages[i].key_len = key.length;
-    messages[i].payload = value.data;
-    messages[i].len = value.length;
-    messages[i]._private = Tag(from + i);
+    messages[i].key = const_cast<void*>(records[i].key);
+    messages[i].key_len = records[i].key_length;
+    messages[i].payload = const_cast<void*>(records[i].value);
+    messages[i].len = records[i].length;
+    messages[i]._private = records[i].opaque;
   }
-  const int good = rd_kafka_produce_batch(topics_[static_cast<size_t>(topic)], RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                                          messages, static_cast<int>(count));
+  const int good = rd_kafka_produce_batch(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, messages, static_cast<int>(count));
   if (static_cast<size_t>(good) == count) return to;
   for (size_t i = 0; i < count; i++) {
     if (messages[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL) return from + i;  // So are all behind it.

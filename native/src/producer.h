@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "../librdkafka/produce_run.h"
 #include "chunk.h"
 #include "client.h"
 
@@ -84,6 +85,8 @@ class Producer : public Client {
 
   Outcome ProduceOne(const Chunk& chunk, size_t index);
   size_t ProduceRun(const Chunk& chunk, size_t from, size_t to);
+  size_t ProduceBatch(rd_kafka_topic_t* topic, const headrace_record_t* records, size_t from, size_t to);
+  size_t RunFrom(const Chunk& chunk, size_t from) const;
   bool IsPlain(const Chunk& chunk, size_t index) const;
   void* Tag(size_t offset) const;
   void Refuse(uint32_t slot, uint32_t index, rd_kafka_resp_err_t code, const char* message);

@@ -73,7 +73,13 @@ describe("records through Kafka and back", { timeout: 280_000 }, () => {
     assert.ok(now !== undefined && now.timestamp >= begin - 1 && now.timestamp <= Date.now() + 1);
   });
 
-  it("places records by partition, else by the key's murmur2 hash, and reports where they went", async () => {
+  for (const known of [false, true]) {
+    const when = known ? "that is known" : "that the producer has not seen yet";
+    it(`places records of a topic ${when} by partition, else by the key's murmur2 hash, and reports where they went`, () =>
+      placesRecords(known));
+  }
+
+  async function placesRecords(known: boolean): Promise<void> {
     // Hashes of org.apache.kafka.common.utils.UtilsTest.testMurmur2.
     const hashes: readonly (readonly [string, number])[] = [
       ["21", -973932308],
@@ -90,6 +96,10 @@ describe("records through Kafka and back", { timeout: 280_000 }, () => {
     const byNumber = Array.from({ length: partitions }, (_, partition) =>
       record(topic, `p${partition}`, { partition }),
     );
+    if (known) {
+      await producer.send([record(topic, "first")], signal);
+      await settledBatches(producer, 1, signal);
+    }
     await producer.send([...byKey, ...byNumber], signal);
     const [batch] = await settledBatches(producer, 1, signal);
     await producer.close();
@@ -101,6 +111,41 @@ describe("records through Kafka and back", { timeout: 280_000 }, () => {
       const found = read.find((candidate) => candidate.value?.toString() === value);
       assert.equal(found?.partition, expected[index]);
       assert.equal(found?.offset, Number(batch?.positions?.offsets[index]));
+    }
+  }
+
+  it("keeps the order within each of several partitions, however keys follow each other, and settles each record", async () => {
+    const partitions = 3;
+    const topic = await createTopic(kafka.bootstrap, { partitions });
+    const producer = openProducer(kafka.bootstrap, { reportPositions: true });
+    await producer.send([record(topic, "first", { key: "k0" })], signal);
+    await settledBatches(producer, 1, signal);
+    const count = 20_000;
+    const keyOf = (index: number) => (index % 11 < 3 ? null : `k${(index * 7) % 13}`);
+    const records = Array.from({ length: count }, (_, index) => record(topic, `${index}`, { key: keyOf(index) }));
+    for (let from = 0; from < count; from += 1_500) await producer.send(records.slice(from, from + 1_500), signal);
+    const batches = await settledBatches(producer, Math.ceil(count / 1_500), signal);
+    await producer.close();
+    assert.deepEqual(
+      batches.flatMap(({ failures }) => failures),
+      [],
+    );
+    const read = (await readTopic(kafka.bootstrap, topic, signal)).filter(({ value }) => value?.toString() !== "first");
+    const numbers = read.map(({ value }) => Number(value));
+    assert.deepEqual(
+      numbers.toSorted((left, right) => left - right),
+      records.map((_, index) => index),
+    );
+    const positions = batches
+      .toSorted((left, right) => left.batch - right.batch)
+      .flatMap(({ positions: at }) => {
+        return Array.from(at?.partitions ?? [], (partition, index) => `${partition}:${at?.offsets[index]}`);
+      });
+    for (const { partition, offset, value } of read) assert.equal(positions[Number(value)], `${partition}:${offset}`);
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const own = read.filter((each) => each.partition === partition).map(({ value }) => Number(value));
+      assert.ok(own.length > 0);
+      assert.ok(own.every((number, index) => index === 0 || number > (own[index - 1] ?? 0)));
     }
   });
 

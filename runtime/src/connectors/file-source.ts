@@ -10,7 +10,7 @@ import {
   type SourceTask,
 } from "@headrace/sdk";
 import { z } from "zod";
-import { type Line, LineCutter } from "./lines.ts";
+import { LineCutter } from "./lines.ts";
 
 const CONFIG = z.object({
   file: z.string().min(1).optional().describe("Source file.").meta({ importance: "HIGH" }),
@@ -80,21 +80,17 @@ interface TaskParts {
 }
 
 function createTask({ config, file, partition, position, log }: TaskParts): SourceTask {
-  const cutter = new LineCutter(position);
   const limit = Math.max(1, config["batch.size"]);
   const { topic } = config;
+  const cutter = new LineCutter(
+    position,
+    (value, end): SourceRecord => ({ topic, value, sourcePartition: partition, sourceOffset: { position: end } }),
+  );
   let handle: FileHandle | null = null;
   let readPosition = position;
   /** Bytes that come into the cutter's room ahead. */
   let ahead: Promise<number> | null = null;
   let warned = false;
-
-  const toRecord = (line: Line): SourceRecord => ({
-    topic,
-    value: line.text,
-    sourcePartition: partition,
-    sourceOffset: { position: line.end },
-  });
 
   async function openFile(signal: AbortSignal): Promise<FileHandle | null> {
     try {
@@ -134,20 +130,20 @@ function createTask({ config, file, partition, position, log }: TaskParts): Sour
 
   return {
     async poll(signal) {
-      const lines: Line[] = [];
-      cutter.take(lines, limit);
-      const reads = lines.length === 0 || (lines.length < limit && ahead !== null);
+      const records: SourceRecord[] = [];
+      cutter.take(records, limit);
+      const reads = records.length === 0 || (records.length < limit && ahead !== null);
       if (reads) {
         handle ??= await openFile(signal);
         if (handle === null) return [];
         const grown = await read(handle);
-        cutter.take(lines, limit);
-        if (!grown && lines.length === 0) {
+        cutter.take(records, limit);
+        if (!grown && records.length === 0) {
           cutter.shrink();
           await rest(GROWTH_PAUSE_MS, signal);
         }
       }
-      return lines.map(toRecord);
+      return records;
     },
     released: (records) => cutter.release(records),
     async close() {

@@ -1,11 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { type SchemaAndValue, STRING_SCHEMA, Utf8Text } from "@headrace/sdk";
 
-/** One line, and where the next one starts, counted in bytes from the start of the file. */
-export interface Line {
-  readonly text: SchemaAndValue;
-  readonly end: number;
-}
+/** Makes something of a line; `end` is where the next one starts, counted in bytes from the start of the file. */
+export type FromLine<T> = (text: SchemaAndValue, end: number) => T;
 
 const LF = 10;
 const CR = 13;
@@ -30,7 +27,7 @@ interface Block {
  * last line without terminator waits for ever. Lines are not copied: they point into the blocks that were read. A block is used again
  * once all lines in it were released; otherwise it goes with the last of them.
  */
-export class LineCutter {
+export class LineCutter<T> {
   /** What was read last, from the start of an unfinished line on. */
   #block: Block = { bytes: Buffer.alloc(0), lines: 0 };
   /** Bytes of the block that were read. */
@@ -50,9 +47,12 @@ export class LineCutter {
   /** What is being read into while lines of the last one are taken. */
   #ahead: Block | null = null;
 
+  readonly #from: FromLine<T>;
+
   /** `position` is where the stream starts in the file. */
-  constructor(position: number) {
+  constructor(position: number, from: FromLine<T>) {
     this.#position = position;
+    this.#from = from;
   }
 
   /** Room for the bytes that come next, at least one; valid until the next call. */
@@ -105,12 +105,12 @@ export class LineCutter {
     if (isUtf8(this.#bytes.subarray(this.#cursor, lastFeed))) this.#validEnd = lastFeed;
   }
 
-  /** Appends complete lines to `lines` until it has `limit` of them or nothing complete is left. */
-  take(lines: Line[], limit: number): void {
-    while (lines.length < limit) {
+  /** Appends what is made of complete lines to `out` until it has `limit` entries or nothing complete is left. */
+  take(out: T[], limit: number): void {
+    while (out.length < limit) {
       const line = this.#next();
       if (line === null) return;
-      lines.push(line);
+      out.push(line);
     }
   }
 
@@ -170,7 +170,7 @@ export class LineCutter {
     if (this.#free.length < MAX_FREE) this.#free.push(block);
   }
 
-  #next(): Line | null {
+  #next(): T | null {
     const start = this.#cursor;
     if (this.#nextFeed < start) this.#nextFeed = this.#find(LF, start);
     if (this.#nextReturn < start) this.#nextReturn = this.#find(CR, start);
@@ -189,15 +189,15 @@ export class LineCutter {
     return found < 0 ? Number.POSITIVE_INFINITY : found;
   }
 
-  #cut(start: number, stop: number, next: number): Line {
+  #cut(start: number, stop: number, next: number): T {
     this.#cursor = next;
     this.#position += next - start;
     if (stop > this.#validEnd) {
       // Malformed bytes become replacement characters, as in Java.
       const value = this.#bytes.toString("utf8", start, stop);
-      return { text: { schema: STRING_SCHEMA, value }, end: this.#position };
+      return this.#from({ schema: STRING_SCHEMA, value }, this.#position);
     }
     this.#block.lines += 1;
-    return { text: new Utf8Text(STRING_SCHEMA, this.#bytes, start, stop), end: this.#position };
+    return this.#from(new Utf8Text(STRING_SCHEMA, this.#bytes, start, stop), this.#position);
   }
 }

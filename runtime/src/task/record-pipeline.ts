@@ -6,6 +6,7 @@ import {
   type HeaderConverter,
   NULL_VALUE,
   type Schema,
+  type SchemaAndValue,
   type SinkRecord,
   type SourceRecord,
   type TransformFunction,
@@ -51,6 +52,17 @@ export interface Fault {
 export interface OutboundBatch {
   readonly records: OutboundRecord[];
   readonly sources: number[];
+}
+
+/** Where the records of an outbound batch go: all that is kept of them once the producer has copied them. */
+export interface Destinations {
+  /** By record. */
+  readonly topics: readonly string[];
+  readonly sources: readonly number[];
+}
+
+export function destinationsOf({ records, sources }: OutboundBatch): Destinations {
+  return { topics: records.map(({ topic }) => topic), sources };
 }
 
 export interface SourcePipeline {
@@ -101,19 +113,22 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
     }));
   }
 
-  function encode(record: ConnectRecord, at: Position): OutboundRecord {
+  /** What a source gave goes out as it is, where no transform wants to see it. */
+  function encode(record: ConnectRecord | SourceRecord, at: Position): OutboundRecord {
     const { topic } = record;
     at.stage = "HEADER_CONVERTER";
     at.plugin = parts.header.plugin;
-    const headers = record.headers.length === 0 ? null : encodeHeaders(topic, record.headers);
+    const { headers } = record;
+    const encodedHeaders = headers === undefined || headers.length === 0 ? null : encodeHeaders(topic, headers);
     at.stage = "KEY_CONVERTER";
     at.plugin = parts.key.plugin;
-    const key = keyConverter.encode(topic, record.key);
+    const key = keyConverter.encode(topic, toData(record.key ?? NULL_VALUE));
     at.stage = "VALUE_CONVERTER";
     at.plugin = parts.value.plugin;
     const data = record.value;
-    const value = keepsText && data instanceof Utf8Text ? data : valueConverter.encode(topic, data);
-    return { topic, partition: record.partition, key, value, headers, timestamp: record.timestamp };
+    const value = keepsText && data instanceof Utf8Text ? data : valueConverter.encode(topic, toData(data));
+    const { partition = null, timestamp = null } = record;
+    return { topic, partition, key, value, headers: encodedHeaders, timestamp };
   }
 
   return {
@@ -124,10 +139,9 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
         for (; index < records.length; index += 1) {
           const source = records[index];
           if (source === undefined) continue;
-          const record = toConnectRecord(source, keepsText);
-          const transformed = transforms.length === 0 ? record : transform(transforms, record, at);
-          if (transformed === null) continue;
-          out.records.push(encode(transformed, at));
+          const record = transforms.length === 0 ? source : transform(transforms, toConnectRecord(source), at);
+          if (record === null) continue;
+          out.records.push(encode(record, at));
           out.sources.push(index);
         }
         return null;
@@ -138,18 +152,21 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
   };
 }
 
-/** Text that is bytes stays so only if nobody but Kafka will see it. */
-function toConnectRecord(source: SourceRecord, keepsText: boolean): ConnectRecord {
-  const { key, value } = source;
+function toConnectRecord(source: SourceRecord): ConnectRecord {
   return {
     topic: source.topic,
     partition: source.partition ?? null,
-    key: key instanceof Utf8Text ? key.decode() : (key ?? NULL_VALUE),
-    value: !keepsText && value instanceof Utf8Text ? value.decode() : value,
+    key: toData(source.key ?? NULL_VALUE),
+    value: toData(source.value),
     headers: source.headers ?? NO_HEADERS,
     timestamp: source.timestamp ?? null,
     offset: null,
   };
+}
+
+/** Text that is bytes stays so only if nobody but Kafka will see it. */
+function toData(data: SchemaAndValue): SchemaAndValue {
+  return data instanceof Utf8Text ? data.decode() : data;
 }
 
 /** Sink order: key, value and headers are converted, then transforms. `takesUtf8Text`: text may stay the bytes of its batch. */

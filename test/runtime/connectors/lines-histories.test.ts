@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type SchemaAndValue, Utf8Text } from "@headrace/sdk";
 import fc from "fast-check";
-import { type Line, LineCutter } from "#runtime/connectors/lines.ts";
+import { type Line, openCutter } from "#support/line-cutter.ts";
 
 const BLOCK = 256 * 1024;
 
@@ -82,7 +82,7 @@ describe("lines of any file, however they are read and released", () => {
       fc.property(histories, ([stretches, steps, releases]) => {
         const file = fileOf(stretches);
         const expected = linesOf(file);
-        const cutter = new LineCutter(0);
+        const cutter = openCutter();
         const held: { readonly lines: readonly { readonly value: SchemaAndValue }[]; readonly from: number }[] = [];
         const check = ({ lines, from }: (typeof held)[number]) => {
           for (const [index, { value }] of lines.entries()) {
@@ -133,7 +133,7 @@ describe("lines of any file, however they are read and released", () => {
   });
 
   it("need no large memory any more once a long one is through", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     const lines: Line[] = [];
     const push = (bytes: Buffer) => {
       for (let from = 0; from < bytes.length; ) {
@@ -155,7 +155,7 @@ describe("lines of any file, however they are read and released", () => {
   });
 
   it("of any length are copied a few times only while they are read ahead, and keep no large memory", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     const memories = new Set<ArrayBufferLike>();
     const push = (bytes: Buffer) => cutter.filledAhead(bytes.copy(cutter.roomAhead()));
     for (let piece = 0; piece < 64; piece += 1) {
@@ -180,7 +180,7 @@ describe("lines of any file, however they are read and released", () => {
   });
 
   it("leave no memory behind where nothing more comes", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     const fill = () => {
       const lines: Line[] = [];
       cutter.filled(Buffer.alloc(BLOCK, "x\n").copy(cutter.room()));
@@ -198,7 +198,7 @@ describe("lines of any file, however they are read and released", () => {
   });
 
   it("are released once", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     cutter.filled(Buffer.from("a\n").copy(cutter.room()));
     const lines: Line[] = [];
     cutter.take(lines, 10);

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Utf8Text } from "@headrace/sdk";
-import { type Line, LineCutter } from "#runtime/connectors/lines.ts";
+import type { LineCutter } from "#runtime/connectors/lines.ts";
+import { type Line, openCutter } from "#support/line-cutter.ts";
 
 /** The bytes come next, in as many reads as there is room for. */
-function push(cutter: LineCutter, bytes: Buffer): void {
+function push(cutter: LineCutter<Line>, bytes: Buffer): void {
   for (let from = 0; from < bytes.length; ) {
     const read = bytes.copy(cutter.room(), 0, from);
     cutter.filled(read);
@@ -14,7 +15,7 @@ function push(cutter: LineCutter, bytes: Buffer): void {
 
 /** Cuts pieces that come one after the other. */
 function cut(pieces: readonly (string | Buffer)[], position = 0): [string, number][] {
-  const cutter = new LineCutter(position);
+  const cutter = openCutter(position);
   const lines: Line[] = [];
   for (const piece of pieces) {
     push(cutter, Buffer.from(piece));
@@ -149,7 +150,7 @@ describe("LineCutter", () => {
   });
 
   it("stops at the limit and goes on from there", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     push(cutter, Buffer.from("a\nb\nc\n"));
     const first: Line[] = [];
     cutter.take(first, 2);
@@ -159,7 +160,7 @@ describe("LineCutter", () => {
   });
 
   it("decodes no text that is UTF-8, and replaces what is not", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     const lines: Line[] = [];
     push(cutter, Buffer.from("grüße\nabc\n"));
     cutter.take(lines, 10);
@@ -177,7 +178,7 @@ describe("LineCutter", () => {
   });
 
   it("asks for room again without losing what is not complete", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     const lines: Line[] = [];
     push(cutter, Buffer.concat([Buffer.from("a\nbc\r"), Buffer.alloc(200 * 1024, "d"), Buffer.from("\re\r")]));
     cutter.take(lines, 10);
@@ -200,7 +201,7 @@ describe("LineCutter", () => {
   });
 
   it("reads again into blocks whose lines were all released, and into no other", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     const block = 256 * 1024;
     /** As many lines as fill a block, but for one byte. */
     const fill = (letter: string) => {
@@ -228,7 +229,7 @@ describe("LineCutter", () => {
   });
 
   it("keeps lines as they are until they are released, also while blocks are used again", () => {
-    const cutter = new LineCutter(0);
+    const cutter = openCutter();
     const inFlight: { readonly value: Line["text"]; readonly expected: string }[] = [];
     const blocks = new Set<ArrayBufferLike>();
     let last: Buffer | null = null;
