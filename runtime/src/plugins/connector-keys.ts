@@ -1,3 +1,4 @@
+import { EXECUTOR_MEMORY_KEY, LEAST_EXECUTOR_MEMORY_MB } from "@headrace/contract";
 import { config as key } from "@headrace/sdk";
 import { z } from "zod";
 
@@ -262,6 +263,17 @@ export const SINK_KEYS = z.object({
       width: "MEDIUM",
       displayName: "Enable Error Context Headers",
     }),
+});
+
+/** What only Headrace's workers know of every connector. It is looked at as it is written, so that it cannot be a placeholder. */
+export const ADDED_KEYS = z.object({
+  [EXECUTOR_MEMORY_KEY]: key
+    .int({ min: LEAST_EXECUTOR_MEMORY_MB })
+    .optional()
+    .describe(
+      "Memory that the connector may use on each worker, MiB: it gets a process of its own there, which is killed when it outgrows this. No placeholder. Not given: the worker's own limit.",
+    )
+    .meta({ importance: "LOW", group: COMMON, order: 15, width: "SHORT", displayName: "Executor memory limit" }),
 });
 
 export type SourceConfig = z.output<typeof SOURCE_KEYS>;

@@ -6,7 +6,7 @@ import { checkExactlyOnce, checkSink, checkSource } from "./check-connector.ts";
 import { checkOverrides } from "./check-overrides.ts";
 import { checkAliases, checkConverter, checkWhole, withWorker } from "./check-pipeline.ts";
 import { describeKeys } from "./config-def.ts";
-import { SINK_KEYS, SOURCE_KEYS } from "./connector-keys.ts";
+import { ADDED_KEYS, SINK_KEYS, SOURCE_KEYS } from "./connector-keys.ts";
 import { type ConnectorDefinition, type PluginDefinition, type PluginRegistry, VersionError } from "./registry.ts";
 import { type GivenConfig, Rows } from "./rows.ts";
 
@@ -96,7 +96,7 @@ export function configDefOf(plugins: PluginRegistry, definition: PluginDefinitio
   const own = describeKeys(definition.config).map((key) => key.info);
   if (definition.kind !== "source" && definition.kind !== "sink") return own;
   const names = new Set(own.map((info) => info.name));
-  const keys = describeKeys(definition.kind === "source" ? SOURCE_KEYS : SINK_KEYS);
+  const keys = [...describeKeys(definition.kind === "source" ? SOURCE_KEYS : SINK_KEYS), ...describeKeys(ADDED_KEYS)];
   const version = plugins.versions(definition.name).at(-1) ?? definition.version;
   const common = keys.map(({ info }) =>
     info.name === "connector.plugin.version" ? { ...info, default_value: version } : info,

@@ -306,6 +306,7 @@ describe("configDefOf", () => {
   it("gives a connector's own keys first, then the common ones; of others only their own", () => {
     const keys = configDefOf(plugins, plugins.any("file-sink")).map((info) => info.name);
     assert.deepEqual(keys.slice(0, 3), ["file", "name", "connector.class"]);
+    assert.equal(keys.at(-1), "headrace.executor.memory.max.mb");
     assert.deepEqual(
       configDefOf(plugins, plugins.any("HoistField$Value")).map((info) => info.name),
       ["field"],

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { repoRoot } from "#dev/cache.ts";
 import { freePorts } from "#dev/process.ts";
 import { decodeJavaMap } from "#runtime/standalone/java-map.ts";
 import { eventually } from "#support/eventually.ts";
@@ -144,6 +145,40 @@ describe("a standalone worker", () => {
       await worker.stop();
     }
     assert.notEqual(decodeJavaMap(readFileSync(join(dir, "cluster.yaml.offsets"))).length, 0);
+  });
+
+  it("kills a connector that outgrows the limit of its file, and no other", async () => {
+    const plugins = join(dir, "plugins");
+    cpSync(join(repoRoot, "test/fixtures/plugins/misbehaving"), join(plugins, "misbehaving"), { recursive: true });
+    const hungry = write(
+      "hungry.properties",
+      "name=hungry\nconnector.class=misbehaving\nhoard=poll\nheadrace.executor.memory.max.mb=256\n",
+    );
+    const steady = write(
+      "steady.properties",
+      `name=steady\nconnector.class=datagen\ntopic=${uniqueName("steady")}\nrate.per.second=20\n`,
+    );
+    const more = { "plugin.path": plugins, "headrace.plugin.load.timeout.ms": "60000", "headrace.executors.max": "1" };
+    const worker = await startStandalone({ dir, properties: properties("limits", more), files: [hungry, steady] });
+    const offsetsOf = async (name: string) =>
+      JSON.stringify((await rest(worker.url, "GET", `/connectors/${name}/offsets`)).body);
+    try {
+      let disturbed = "";
+      await eventually("it is given up", async () => {
+        const other = await stateOf(worker.url, "steady");
+        if (/RESTARTING|FAILED/.test(other)) disturbed = other;
+        const state = await stateOf(worker.url, "hungry");
+        return /"FAILED".*executor used \d+ MiB of memory; headrace\.executor\.memory\.max\.mb allows 256/.test(state);
+      });
+      assert.equal(disturbed, "");
+      await eventually("the other one runs", async () =>
+        /"state":"RUNNING".*"state":"RUNNING"/.test(await stateOf(worker.url, "steady")),
+      );
+      const before = await offsetsOf("steady");
+      await eventually("the other one goes on", async () => (await offsetsOf("steady")) !== before);
+    } finally {
+      await worker.stop();
+    }
   });
 
   it("ends with 3 if it cannot start, and says why", async () => {
