@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { posix } from "node:path";
 import type { KafkaConnectSpec } from "@headrace/contract";
 import { OWN_DIR } from "./kafka-access.ts";
 
@@ -41,15 +42,15 @@ export interface Artifacts {
 }
 
 /** What `spec.build` asks for; nothing unless the workers are Java's. Another artifact goes to another directory. */
-export function toArtifacts({ runtime, build }: KafkaConnectSpec): Artifacts {
+export function toArtifacts({ runtime, build }: Pick<KafkaConnectSpec, "runtime" | "build">): Artifacts {
   const files: FileArtifact[] = [];
   const insecureFiles: FileArtifact[] = [];
   const maven: MavenArtifact[] = [];
   const data: Record<string, string> = {};
   for (const { name, artifacts } of runtime === "Jvm" ? (build?.plugins ?? []) : []) {
     for (const artifact of artifacts) {
-      const hash = createHash("sha256").update(JSON.stringify(artifact)).digest("hex").slice(0, 8);
-      const directory = `${ARTIFACT_PLUGINS_DIR}/${name}/${hash}`;
+      const hash = hashOf(artifact);
+      const directory = directoryOf(name, artifact);
       if (artifact.type === "maven") {
         const pom = `maven-${name}-${hash}.pom.xml`;
         const settings = artifact.mirrors?.length ? `maven-${name}-${hash}.settings.xml` : null;
@@ -70,6 +71,31 @@ export function toArtifacts({ runtime, build }: KafkaConnectSpec): Artifacts {
     }
   }
   return { files, insecureFiles, maven, data };
+}
+
+/** Where jars are that `spec.build` fetches as they are, and by Maven without what they need. */
+export function toJars({ runtime, build }: Pick<KafkaConnectSpec, "runtime" | "build">): readonly string[] {
+  if (runtime !== "Jvm") return [];
+  return (build?.plugins ?? []).flatMap(({ name, artifacts }) =>
+    artifacts.flatMap((artifact) => {
+      const file = jarOf(artifact);
+      return file === null ? [] : [`${directoryOf(name, artifact)}/${file}`];
+    }),
+  );
+}
+
+function jarOf({ type, url = "", fileName, artifact = "", version = "" }: BuildArtifact): string | null {
+  if (type === "maven") return `${artifact}-${version}.jar`;
+  const isFile = type === "jar" || type === "other";
+  return isFile ? posix.basename(fileName ?? URL.parse(url)?.pathname ?? "") : null;
+}
+
+function directoryOf(plugin: string, artifact: BuildArtifact): string {
+  return `${ARTIFACT_PLUGINS_DIR}/${plugin}/${hashOf(artifact)}`;
+}
+
+function hashOf(artifact: BuildArtifact): string {
+  return createHash("sha256").update(JSON.stringify(artifact)).digest("hex").slice(0, 8);
 }
 
 export function hasArtifacts({ files, insecureFiles, maven }: Artifacts): boolean {

@@ -14,6 +14,7 @@ import { MAVEN_IMAGE, toArtifacts } from "./artifacts.ts";
 import { buildConfigMap } from "./config-map.ts";
 import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
 import { buildDisruptionBudget } from "./disruption-budget.ts";
+import { type JmxExporter, jmxExporter } from "./jmx-exporter.ts";
 import { LOG4J_FILE, LOG4J_PROPERTIES } from "./jvm-worker.ts";
 import { kafkaAccess } from "./kafka-access.ts";
 import type { WantedLogging } from "./logging.ts";
@@ -64,6 +65,8 @@ export interface Surroundings {
   readonly named: NamedObjects;
   /** The text of `spec.logging.valueFrom`; null if there is none. */
   readonly loggingText: string | null;
+  /** Whether the rules of `spec.metricsConfig` are there; not, if not given. */
+  readonly hasMetricsRules?: boolean;
   /** The certificates that workers read once, at their start; "" if they read none so. */
   readonly certificates?: string;
   /** Image that runs Maven; Maven's own if not given. */
@@ -110,7 +113,12 @@ export function desire(connect: KafkaConnect, defaultImage: string, surroundings
     rack,
     revision: revisionOf(template),
     problems: properties.problems,
-    missing: [...(connect.flaws ?? []), ...access.problems, ...credentials.problems],
+    missing: [
+      ...(connect.flaws ?? []),
+      ...access.problems,
+      ...credentials.problems,
+      ...missingRules(jmxExporter(spec), surroundings),
+    ],
     logging,
     warnings: [
       ...notApplied("spec.config", properties.notApplied),
@@ -120,4 +128,10 @@ export function desire(connect: KafkaConnect, defaultImage: string, surroundings
       ...(connect.remarks ?? []),
     ],
   };
+}
+
+/** A worker whose agent finds no rules does not start. */
+function missingRules(exporter: JmxExporter | null, { hasMetricsRules }: Surroundings): readonly string[] {
+  if (exporter === null || hasMetricsRules === true) return [];
+  return [`ConfigMap ${exporter.rules.name} with the key ${exporter.rules.key} does not exist`];
 }

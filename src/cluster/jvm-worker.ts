@@ -1,4 +1,5 @@
 import type { KafkaConnectSpec, Probe } from "@headrace/contract";
+import { agentOption, jmxExporter } from "./jmx-exporter.ts";
 import { LOOPBACK_PORT } from "./names.ts";
 import { LOOPBACK, readsCertificatesOnce } from "./rest-security.ts";
 import { CONFIG_DIR } from "./volumes.ts";
@@ -52,7 +53,9 @@ export function jvmEnvironment(spec: KafkaConnectSpec): readonly Variable[] {
     if (value === "true") return `-XX:+${name}`;
     return value === "false" ? `-XX:-${name}` : `-XX:${name}=${value}`;
   });
+  const exporter = jmxExporter(spec);
   const properties = (jvmOptions.javaSystemProperties ?? []).map(({ name, value }) => `-D${name}=${value}`);
+  const options = [...(exporter === null ? [] : [agentOption(exporter)]), ...properties];
   return [
     ...(readsCertificatesOnce(spec) ? [LOOPBACK] : []),
     { name: "LOG_DIR", value: "/tmp/kafka-logs" },
@@ -66,7 +69,7 @@ export function jvmEnvironment(spec: KafkaConnectSpec): readonly Variable[] {
             value: ["-server", ...performance, "-Djava.awt.headless=true"].join(" "),
           },
         ]),
-    ...(properties.length === 0 ? [] : [{ name: "KAFKA_OPTS", value: properties.join(" ") }]),
+    ...(options.length === 0 ? [] : [{ name: "KAFKA_OPTS", value: options.join(" ") }]),
     ...(jvmOptions.gcLoggingEnabled === true ? [{ name: "KAFKA_GC_LOG_OPTS", value: "-Xlog:gc*:stdout:time" }] : []),
     ...(jmxOptions === undefined || jmxOptions.authentication !== undefined
       ? []

@@ -4,6 +4,7 @@ import { isKubeError } from "../kube/errors.ts";
 import { ConfigMaps, Secrets } from "../kube/resources.ts";
 import { type Credentials, namedSecrets, readCredentials, type SecretData } from "./credentials.ts";
 import type { Surroundings } from "./desired.ts";
+import { jmxExporter } from "./jmx-exporter.ts";
 import { namedObjects } from "./named-objects.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import type { RackRights } from "./rack-rights.ts";
@@ -42,11 +43,20 @@ export function createSurroundings({ kube, operator, stores, mavenImage, rackRig
     return found?.data?.[source.key] ?? null;
   }
 
+  async function hasMetricsRules({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<boolean> {
+    const rules = jmxExporter(spec)?.rules;
+    if (rules === undefined) return false;
+    const { namespace = "" } = metadata;
+    const found = await kube.get(ConfigMaps, { namespace, name: rules.name }, signal);
+    return found?.data?.[rules.key] !== undefined;
+  }
+
   return {
     /** A Secret that the operator may not read is told as one that is missing. */
     async of(connect: KafkaConnect, signal: AbortSignal): Promise<Surroundings> {
       const named = namedObjects(connect, stores?.connectors?.list() ?? []);
-      const known = { ...given, named, loggingText: await loggingTextOf(connect, signal) };
+      const [loggingText, hasRules] = [await loggingTextOf(connect, signal), await hasMetricsRules(connect, signal)];
+      const known = { ...given, named, loggingText, hasMetricsRules: hasRules };
       try {
         return { ...known, credentials: await credentialsOf(connect, signal) };
       } catch (error) {

@@ -1,4 +1,5 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
+import { jmxExporter, wantsJmxExporter } from "./jmx-exporter.ts";
 import { type RackSource, rackSource, rackWithoutEffect } from "./rack.ts";
 
 /** The warning about keys of a free-form field that may not be set there. */
@@ -19,6 +20,11 @@ export function withoutEffect(spec: KafkaConnectSpec, rack: RackSource = rackSou
   if (unsupported.length > 0) {
     warnings.push(
       `Not applied: ${unsupported.join(", ")}; give the image what it needs and set it up with spec.template.connectContainer.env.`,
+    );
+  }
+  if (wantsJmxExporter(spec) && jmxExporter(spec) === null) {
+    warnings.push(
+      "spec.metricsConfig is not applied: spec.build has no artifact jmx_prometheus_javaagent, of type maven, or a file jmx_prometheus_javaagent-….jar.",
     );
   }
   warnings.push(...rackWithoutEffect(rack));
@@ -44,7 +50,7 @@ const JVM_ONLY: readonly Check[] = [
 
 /** What depends on files in the image that Apache's does not have. */
 const JVM_UNSUPPORTED: readonly Check[] = [
-  ["spec.metricsConfig", ({ metricsConfig }) => metricsConfig !== undefined],
+  ["spec.metricsConfig", ({ metricsConfig }) => metricsConfig?.type === "strimziMetricsReporter"],
   ["spec.tracing", ({ tracing }) => tracing !== undefined],
   ["spec.jmxOptions.authentication (JMX stays off)", ({ jmxOptions }) => jmxOptions?.authentication !== undefined],
   ["spec.template.jmxSecret", ({ template }) => template?.jmxSecret !== undefined],

@@ -10,6 +10,7 @@ import { CONTAINER_MARK } from "#dev/agent/container-process.ts";
 import { type LocalPostgres, startPostgres } from "#dev/postgres.ts";
 import { markedProcesses, sendSignal } from "#dev/process-table.ts";
 import { debeziumArchive } from "#dev/setup/debezium.ts";
+import { jmxExporterJar } from "#dev/setup/jmx-exporter.ts";
 import { down, type Stack, up } from "#dev/stack.ts";
 import { decode } from "#operator/pki/authority.ts";
 import { createAuthority, issueCertificate } from "#operator/pki/certificate.ts";
@@ -44,6 +45,13 @@ const Resource = z.object({
     .optional(),
 });
 
+/** As in Strimzi's examples, one of them. */
+const RULES = `lowercaseOutputName: true
+rules:
+  - pattern: "kafka.connect<type=connect-worker-metrics><>([^:]+):"
+    name: "kafka_connect_worker_$1"
+`;
+
 const Change = z.looseObject({ id: z.number() });
 
 /** Apache Kafka Connect in pods of the operator, with Debezium's connector fetched by `spec.build`, on a real PostgreSQL. */
@@ -54,16 +62,20 @@ describe("runtime Jvm: change capture from PostgreSQL", () => {
   let registry: Server;
   let reader: CommittedReader;
   let artifact: { readonly type: "tgz"; readonly url: string; readonly sha512sum: string };
+  let agent: { readonly type: "jar"; readonly url: string; readonly sha512sum: string };
 
   before(async () => {
     delete process.env["HEADRACE_KUBECONFIG"];
     const archive = readFileSync(await debeziumArchive());
-    registry = createServer((_request, response) => response.end(archive));
+    const jar = readFileSync(await jmxExporterJar());
+    registry = createServer(({ url = "" }, response) => response.end(url.endsWith(".jar") ? jar : archive));
     await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
     const address = registry.address();
     const port = typeof address === "object" ? address?.port : "";
-    const sha512sum = createHash("sha512").update(archive).digest("hex");
-    artifact = { type: "tgz", url: `http://127.0.0.1:${port}/debezium.tar.gz`, sha512sum };
+    const sumOf = (bytes: Buffer) => createHash("sha512").update(bytes).digest("hex");
+    const base = `http://127.0.0.1:${port}`;
+    artifact = { type: "tgz", url: `${base}/debezium.tar.gz`, sha512sum: sumOf(archive) };
+    agent = { type: "jar", url: `${base}/jmx_prometheus_javaagent-1.jar`, sha512sum: sumOf(jar) };
     [stack, postgres] = await Promise.all([
       up({ dir: join(dir, "stack"), restartBackOffMs: 500 }),
       startPostgres({ dir }),
@@ -126,7 +138,16 @@ describe("runtime Jvm: change capture from PostgreSQL", () => {
           "value.converter.schemas.enable": false,
           "key.converter.schemas.enable": false,
         },
-        build: { plugins: [{ name: "debezium-postgres", artifacts: [plugin] }] },
+        metricsConfig: {
+          type: "jmxPrometheusExporter",
+          valueFrom: { configMapKeyRef: { name: "connect-metrics", key: "metrics-config.yml" } },
+        },
+        build: {
+          plugins: [
+            { name: "debezium-postgres", artifacts: [plugin] },
+            { name: "jmx-exporter", artifacts: [agent] },
+          ],
+        },
       },
     });
 
@@ -153,6 +174,17 @@ describe("runtime Jvm: change capture from PostgreSQL", () => {
   it("starts with the connector that it fetched, and captures what is there and what comes", async () => {
     await insert(0, 500);
     await cluster(artifact);
+    await until(
+      "kc",
+      "java",
+      /^False MissingReference: ConfigMap connect-metrics with the key metrics-config\.yml does not/,
+    );
+    await apply({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "connect-metrics" },
+      data: { "metrics-config.yml": RULES },
+    });
     await until("kc", "java", /^True Ready/);
     await apply({
       apiVersion: "headrace.dev/v1",
@@ -211,6 +243,13 @@ describe("runtime Jvm: change capture from PostgreSQL", () => {
     const servername = workerServerName({ namespace: metadata.namespace, name: "java" });
     return { ca: [decode(data["ca.crt"])], cert: decode(data["tls.crt"]), key: decode(data["tls.key"]), servername };
   }
+
+  it("serves its metrics on the port of Headrace's workers, by the rules of a ConfigMap", async () => {
+    for (const ip of await addresses()) {
+      const answer = await fetch(`http://${ip}:9404/metrics`, { signal: AbortSignal.timeout(60_000) });
+      assert.match(await answer.text(), /^kafka_connect_worker_task_count\{?.*\d/m);
+    }
+  });
 
   const call = createWorkerFetch();
   const request = { method: "GET", headers: {} };

@@ -3,10 +3,12 @@ import { describe, it } from "node:test";
 import type { ExpandedConnectors, InstanceState, KafkaConnectSpec } from "@headrace/contract";
 import { NO_CREDENTIALS } from "#operator/cluster/credentials.ts";
 import { desire } from "#operator/cluster/desired.ts";
+import { jmxExporter } from "#operator/cluster/jmx-exporter.ts";
 import { toGroup } from "#operator/cluster/jvm-group.ts";
 import { JVM_CHECK_COMMAND, jvmEnvironment, jvmProbes } from "#operator/cluster/jvm-worker.ts";
 import { buildNetworkPolicy } from "#operator/cluster/network-policy.ts";
 import { buildPreflightPod } from "#operator/cluster/preflight.ts";
+import { referencesOf } from "#operator/cluster/references.ts";
 import { buildApiService, buildHeadlessService } from "#operator/cluster/service.ts";
 import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
 import type { KafkaConnect } from "#operator/kinds.ts";
@@ -80,6 +82,66 @@ describe("runtime Jvm", () => {
     assert.deepEqual(open(jvm()), [false, false, false]);
     assert.deepEqual(open(jvm({ jmxOptions: { authentication: { type: "password" } } })), [false, false, false]);
     assert.deepEqual(open(kafkaConnect({ jmxOptions: {} })), [false, false, false]);
+  });
+
+  const AGENT = {
+    type: "maven",
+    group: "io.prometheus.jmx",
+    artifact: "jmx_prometheus_javaagent",
+    version: "1.0.1",
+  } as const;
+  const withMetrics = (artifact: NonNullable<KafkaConnectSpec["build"]>["plugins"][number]["artifacts"][number]) =>
+    jvm({
+      jvmOptions: { javaSystemProperties: [{ name: "a", value: "b" }] },
+      metricsConfig: {
+        type: "jmxPrometheusExporter",
+        valueFrom: { configMapKeyRef: { name: "metrics", key: "connect.yaml" } },
+      },
+      build: { plugins: [{ name: "jmx-exporter", artifacts: [artifact] }] },
+    });
+
+  it("starts the JMX exporter that is fetched, with the rules that are named", () => {
+    const connect = withMetrics(AGENT);
+    const { template } = desire(connect, "w");
+    const [container] = template.spec?.containers ?? [];
+    const options = container?.env?.find(({ name }) => name === "KAFKA_OPTS")?.value ?? "";
+    assert.match(
+      options,
+      /^-javaagent:(\/opt\/headrace\/artifacts\/plugins\/jmx-exporter\/[0-9a-f]{8})\/jmx_prometheus_javaagent-1\.0\.1\.jar=\$\(POD_IP\):9404:\/opt\/headrace\/metrics\/rules\.yaml -Da=b$/,
+    );
+    const [, directory = "none"] = /-javaagent:(.*)\/jmx_/.exec(options) ?? [];
+    assert.ok(JSON.stringify(template.spec?.initContainers).includes(directory), "it is fetched to there");
+    const volume = template.spec?.volumes?.find(({ name }) => name === "headrace-metrics");
+    assert.deepEqual(volume?.configMap, { name: "metrics", items: [{ key: "connect.yaml", path: "rules.yaml" }] });
+    const mount = container?.volumeMounts?.find(({ name }) => name === "headrace-metrics");
+    assert.deepEqual([mount?.mountPath, mount?.readOnly], ["/opt/headrace/metrics", true]);
+    assert.deepEqual(referencesOf(connect.spec).configMaps, ["metrics"]);
+  });
+
+  it("waits for the rules, without which a worker would not start", () => {
+    const surroundings = { credentials: NO_CREDENTIALS, operator: null, named: NOBODY, loggingText: null };
+    const missing = (hasMetricsRules: boolean) =>
+      desire(withMetrics(AGENT), "w", { ...surroundings, hasMetricsRules }).missing;
+    assert.deepEqual(missing(false), ["ConfigMap metrics with the key connect.yaml does not exist"]);
+    assert.deepEqual(missing(true), []);
+  });
+
+  it("knows the exporter's jar by its name, and says so where there is none", () => {
+    const url = "https://example.com/jmx_prometheus_javaagent-1.0.1.jar";
+    const files = [
+      { type: "jar", url } as const,
+      { type: "other", url: "https://example.com/x", fileName: "jmx_prometheus_javaagent-1.0.1.jar" } as const,
+    ];
+    for (const file of files) assert.notEqual(jmxExporter(withMetrics(file).spec), null);
+    const none = withMetrics({ type: "zip", url });
+    assert.equal(jmxExporter(none.spec), null);
+    const { warnings, missing, template } = desire(none, "w");
+    assert.match(
+      warnings.join(),
+      /spec\.metricsConfig is not applied: spec\.build has no artifact jmx_prometheus_javaagent/,
+    );
+    assert.deepEqual(missing, []);
+    assert.doesNotMatch(JSON.stringify(template), /headrace-metrics|-javaagent:/);
   });
 
   it("says what it cannot do", () => {

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { KafkaConnectSpec } from "@headrace/contract";
+import { referencesOf } from "#operator/cluster/references.ts";
+import { kafkaConnect } from "#support/connect-objects.ts";
+
+describe("referencesOf", () => {
+  const table: readonly [string, Partial<KafkaConnectSpec>, readonly string[], readonly string[]][] = [
+    ["nothing", {}, [], []],
+    [
+      "trusted certificates, each Secret once",
+      {
+        tls: {
+          trustedCertificates: [
+            { secretName: "ca", certificate: "a.crt" },
+            { secretName: "ca", certificate: "b.crt" },
+          ],
+        },
+      },
+      ["ca"],
+      [],
+    ],
+    [
+      "what the workers log in with",
+      {
+        authentication: {
+          type: "plain",
+          username: "u",
+          passwordSecret: { secretName: "user", password: "password" },
+        },
+      },
+      ["user"],
+      [],
+    ],
+    [
+      "log levels",
+      { logging: { type: "external", valueFrom: { configMapKeyRef: { name: "levels", key: "k" } } } },
+      [],
+      ["levels"],
+    ],
+    ["no levels of its own", { logging: { type: "inline", loggers: {} } }, [], []],
+  ];
+  for (const [what, spec, secrets, configMaps] of table) {
+    it(`finds ${what}`, () => assert.deepEqual(referencesOf(kafkaConnect(spec).spec), { secrets, configMaps }));
+  }
+});
