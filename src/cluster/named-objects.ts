@@ -43,13 +43,14 @@ export function namedObjects(connect: KafkaConnect, connectors: readonly KafkaCo
   return { secrets: [...named.secrets].sort(), configMaps: [...named.configMaps].sort() };
 }
 
-/** What each config provider reads that reads Secrets or ConfigMaps. */
-function providerNames({ config = {} }: KafkaConnectSpec): ReadonlyMap<string, Field> {
+/** What each config provider reads that reads Secrets or ConfigMaps. Java's workers have none but those that are named. */
+function providerNames({ runtime, config = {} }: KafkaConnectSpec): ReadonlyMap<string, Field> {
   const listed = String(config["config.providers"] ?? "").split(",");
-  const names = new Set([...Object.keys(KUBERNETES_PROVIDERS), ...listed.map((name) => name.trim())]);
+  const given = runtime === "Jvm" ? {} : KUBERNETES_PROVIDERS;
+  const names = new Set([...Object.keys(given), ...listed.map((name) => name.trim())]);
   const found = new Map<string, Field>();
   for (const name of names) {
-    const className = String(config[`config.providers.${name}.class`] ?? KUBERNETES_PROVIDERS[name] ?? name).trim();
+    const className = String(config[`config.providers.${name}.class`] ?? given[name] ?? name).trim();
     const field = CLASSES.find(([pattern]) => pattern.test(className))?.[1];
     if (field !== undefined) found.set(name, field);
   }

@@ -13,6 +13,7 @@ import { BEING_MADE, type Findings } from "./assessment.ts";
 import { forgetRestarts, keepBook, noteRestarts, planRestarts, toRestartPolicy } from "./auto-restart.ts";
 import type { Claim } from "./claims.ts";
 import type { ClusterView } from "./event-stream.ts";
+import { withoutEffectOnJvm } from "./jvm-limits.ts";
 import { createMemories, type Memory } from "./memory.ts";
 import { type ConnectorMetrics, NO_METRICS } from "./metrics.ts";
 import { type ConnectorStores, type ObservedConnector, observe } from "./observe.ts";
@@ -222,7 +223,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     const observed = observe(resource, { ...deps, connects: stores.connects });
     const deleted = resource.metadata.deletionTimestamp !== undefined;
     if (observed.cluster.kind === "connecting" && !deleted) return retryAfter(CONNECTING_RETRY_MS);
-    const wanted = withOwnReferences(toWanted(resource), observed, stores.connects);
+    const wanted = onItsCluster(toWanted(resource), observed, stores.connects);
     const requests = readRequests(resource);
     const quiet = deleted || observed.paused;
     const request = quiet ? null : await desk.pending(resource, requests.next, memory, signal);
@@ -298,17 +299,21 @@ function isGone({ cluster }: ObservedConnector): boolean {
 /** Steps after which the connector has, or will have, read what the sources hold now. */
 const READS: ReadonlySet<Action["kind"]> = new Set(["create", "update", "reload", "watch", "change-state"] as const);
 
-/** A connector of another namespace must not read what the workers may read there. */
-function withOwnReferences(
+/** What its cluster makes of the wish: what it does not do, and what a connector of another namespace must not read there. */
+function onItsCluster(
   wanted: WantedConnector,
-  { resource, cluster }: ObservedConnector,
+  { resource, cluster, claim }: ObservedConnector,
   connects: ConnectorStores["connects"],
 ): WantedConnector {
+  if (!("namespace" in cluster)) return wanted;
   const { namespace: own = "" } = resource.metadata;
-  if (!("namespace" in cluster) || cluster.namespace === own) return wanted;
-  const providers = sourceProviders(connects.get(cluster));
-  const problems = foreignReferences(wanted.config, providers, { own, workers: cluster.namespace });
-  return { ...wanted, problems: [...wanted.problems, ...problems] };
+  const connect = connects.get(cluster);
+  const places = { own, workers: cluster.namespace };
+  return {
+    ...wanted,
+    problems: [...wanted.problems, ...foreignReferences(wanted.config, sourceProviders(connect), places)],
+    warnings: [...wanted.warnings, ...withoutEffectOnJvm(resource, wanted.config, claim.allowed ? connect : undefined)],
+  };
 }
 
 /** Why the wanted configuration need not be tried again now; null if it may be. */

@@ -100,6 +100,17 @@ function isOwnFile(path: string): boolean {
   return file === OWN_DIR || file.startsWith(`${OWN_DIR}/`);
 }
 
+/** Names of the providers that a configuration's placeholders name, each with the keys that they are in. */
+export function providersIn(config: StringMap): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const [key, value] of Object.entries(config)) {
+    for (const provider of new Set(placeholdersIn(value).map((placeholder) => placeholder.provider))) {
+      found.set(provider, [...(found.get(provider) ?? []), key]);
+    }
+  }
+  return found;
+}
+
 /** Whether a value is, or contains, something that only the worker can resolve. */
 export function hasPlaceholder(value: string): boolean {
   return placeholdersIn(value).length > 0;

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { CONNECTOR_FIELDS, type ConfigValueProblem, clusterKeyOf } from "@headrace/contract";
 import { readyWorkers } from "../cluster-pods.ts";
 import { isAllowed, type NamespaceLabels } from "../connector/claims.ts";
+import { withoutEffectOnJvm } from "../connector/jvm-limits.ts";
 import { foreignReferences, hasPlaceholder, sourceProviders } from "../connector/sources.ts";
 import { type Refusal, validateConfig } from "../connector/validation.ts";
 import { toWanted, type WantedConnector } from "../connector/wanted.ts";
@@ -34,22 +35,25 @@ export async function reviewConnector(
 ): Promise<Verdict> {
   const { object, before } = change;
   if (object.metadata.deletionTimestamp !== undefined || isSameWish(object, before)) return FINE;
-  const wanted = toWanted(object);
-  const { warnings } = wanted;
+  const cluster = clusterKeyOf(object.metadata);
+  const connect = cluster === undefined ? undefined : deps.connects.get(cluster);
+  const { namespace = "" } = object.metadata;
+  const takes = connect !== undefined && isAllowed(connect, namespace, deps.namespaceLabels);
+  const asked = toWanted(object);
+  // Nobody learns of a cluster that takes nothing from them.
+  const warnings = [...asked.warnings, ...withoutEffectOnJvm(object, asked.config, takes ? connect : undefined)];
+  const wanted = { ...asked, warnings };
   const own = wanted.problems.map(toFieldError);
   if (object.spec.managementPolicy === "Observe") return { errors: own, warnings };
-  const cluster = clusterKeyOf(object.metadata);
   const unchecked = (why: string): Verdict => ({ errors: own, warnings: [...warnings, `${why} ${UNCHECKED}`] });
   if (cluster === undefined) return unchecked("The label headrace.dev/cluster is missing.");
-  const connect = deps.connects.get(cluster);
   const name = `KafkaConnect ${cluster.namespace}/${cluster.name}`;
   if (connect === undefined) {
     return unchecked(
       deps.isWatched(cluster.namespace) ? `${name} does not exist.` : `${name} is not seen by this operator.`,
     );
   }
-  const { namespace = "" } = object.metadata;
-  if (!isAllowed(connect, namespace, deps.namespaceLabels)) {
+  if (!takes) {
     return unchecked(`${name} takes no connectors of namespace ${namespace}.`);
   }
   const places = { own: namespace, workers: cluster.namespace };

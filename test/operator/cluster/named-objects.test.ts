@@ -34,6 +34,18 @@ describe("namedObjects", () => {
     assert.deepEqual(namedObjects(connect, [connector]), { secrets: ["db"], configMaps: [] });
   });
 
+  it("knows no provider of Java's workers but those that the cluster names", () => {
+    const connector = kafkaConnector(config(at("secrets:db:pw")));
+    const providers = {
+      "config.providers": "secrets",
+      "config.providers.secrets.class": "io.strimzi.kafka.KubernetesSecretConfigProvider",
+    };
+    const found = (own: Readonly<Record<string, string>>) =>
+      namedObjects(kafkaConnect({ runtime: "Jvm", config: own }), [connector]).secrets;
+    assert.deepEqual(found({}), []);
+    assert.deepEqual(found(providers), ["db"]);
+  });
+
   it("is all that the workers' role allows", () => {
     const rules = (named: Parameters<typeof buildRole>[1]) => buildRole(kafkaConnect(), named).rules;
     assert.deepEqual(rules({ secrets: [], configMaps: [] }), []);

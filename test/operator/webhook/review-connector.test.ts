@@ -88,6 +88,16 @@ describe("review of a KafkaConnector", () => {
     assert.deepEqual([errors.map(({ field }) => field), asked], [["spec.config.topic"], 0]);
   });
 
+  it("warns of what Java's workers do not do, but not of those of a cluster that takes no connectors from there", async () => {
+    const object = kafkaConnector({ resources: { limits: { memory: "256Mi" } } });
+    const connect = ready({ runtime: "Jvm" });
+    assert.match((await review(object, { connect })).warnings.join(), /^Without effect with runtime: Jvm/);
+    const elsewhere = { ...object, metadata: { ...object.metadata, namespace: "other" } };
+    const labels = { ...object.metadata.labels, "headrace.dev/cluster-namespace": "ns" };
+    const { warnings } = await review({ ...elsewhere, metadata: { ...elsewhere.metadata, labels } }, { connect });
+    assert.match(warnings.join(), /^KafkaConnect ns\/my-connect takes no connectors of namespace other/);
+  });
+
   it("takes what is wrong with a placeholder's value for a warning", async () => {
     const value = ["$", "{secrets:ns/db:topic}"].join("");
     const object = kafkaConnector({ config: { topic: value, other: "x" } });
