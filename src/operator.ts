@@ -122,6 +122,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     connect: createConnectClient({ endpoint, waiting: withoutSlot }),
     trust,
     stores: { ...stores, ...own },
+    sources,
     events: recorder,
     log,
     defaultImage: config.workerImage,
@@ -200,7 +201,6 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
         createConnectorController({
           ...deps,
           reachability,
-          sources,
           namespaceLabels,
           metrics: metrics.controller("connector", "KafkaConnector"),
           connectorMetrics: metrics.connectors,
@@ -254,7 +254,6 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
           createClusterController({ ...theirs, metrics: metrics.controller(`${name}-cluster`, "KafkaConnect") }),
           createConnectorController({
             ...theirs,
-            sources,
             metrics: metrics.controller(`${name}-connector`, "KafkaConnector"),
             connectorMetrics: metrics.connectors,
           }),

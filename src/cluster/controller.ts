@@ -6,11 +6,15 @@ import type { ControllerMetrics } from "../controller/metrics.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
 import type { Reachability } from "../reachability.ts";
+import type { SourceStores } from "../source-stores.ts";
 import { type ClusterReconcileDeps, createClusterReconcile } from "./reconcile.ts";
+import { type References, referencesOf } from "./references.ts";
 
 export interface ClusterControllerDeps extends ClusterReconcileDeps {
   readonly metrics?: ControllerMetrics;
   readonly reachability?: Reachability;
+  /** Without it a changed Secret or ConfigMap is noticed when all clusters are looked at again. */
+  readonly sources?: SourceStores;
 }
 
 /**
@@ -22,7 +26,7 @@ const RESYNC_MS = 60_000;
 
 /** The controller of KafkaConnects. Its stores must be running and synced before `run`. */
 export function createClusterController(deps: ClusterControllerDeps): Controller {
-  const { stores, log, metrics, reachability } = deps;
+  const { stores, log, metrics, reachability, sources } = deps;
   const controller = createController({
     name: "cluster",
     reconcile: createClusterReconcile(deps),
@@ -53,6 +57,20 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
     });
   }
 
+  /** Clusters that name a Secret or ConfigMap. The first list tells of every object, after each cluster's first reconcile was asked for. */
+  function followSources(field: keyof References): () => void {
+    const store = sources?.[field];
+    if (store === undefined) return () => undefined;
+    return store.onChange(({ previous, current }) => {
+      const changed = current ?? previous;
+      if (changed === undefined || (previous === undefined && !store.synced())) return;
+      for (const connect of stores.connects.list()) {
+        if (connect.metadata.namespace !== changed.metadata.namespace) continue;
+        if (referencesOf(connect.spec)[field].includes(changed.metadata.name)) controller.enqueue(keyOf(connect));
+      }
+    });
+  }
+
   return {
     enqueue: (key) => controller.enqueue(key),
     async run(signal) {
@@ -64,6 +82,8 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
         followConnectors(stores.connectors),
         followOwned(stores.pods),
         followOwned(stores.statefulSets),
+        followSources("secrets"),
+        followSources("configMaps"),
         ...(reachability === undefined ? [] : [reachability.onChange((key) => controller.enqueue(key))]),
       ];
       try {

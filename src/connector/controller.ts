@@ -6,13 +6,14 @@ import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
 import type { Reachability } from "../reachability.ts";
+import type { SourceStores } from "../source-stores.ts";
 import { createClaims, type NamespaceLabels } from "./claims.ts";
 import type { ViewChange } from "./event-stream.ts";
 import { createEventStreams } from "./event-streams.ts";
 import type { ConnectorStores } from "./observe.ts";
 import { createOffsetsWatch } from "./offsets-watch.ts";
 import { type ConnectorReconcileDeps, createConnectorReconcile } from "./reconcile.ts";
-import { createSourceWatch, type SourceStores } from "./source-watch.ts";
+import { createSourceWatch } from "./source-watch.ts";
 import { createSweep } from "./sweep.ts";
 import { wakeAfterChanges } from "./waking-client.ts";
 

@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
-import type { KubeClient, KubeObject, ObjectKey, Store } from "../kube/client.ts";
+import type { KubeClient, ObjectKey } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
 import { type ConfigMap, ConfigMaps, type Secret, Secrets } from "../kube/resources.ts";
+import type { SourceStores } from "../source-stores.ts";
 import { nameOf, type Source, type SourceKind } from "./sources.ts";
-
-/** The metadata of all Secrets and ConfigMaps. */
-export type SourceStores = Readonly<Record<"secrets" | "configMaps", Store<KubeObject>>>;
 
 /** What a connector has read, as far as this operator knows. */
 export interface SourcesRead {

@@ -198,13 +198,11 @@ describe("a cluster of a secured Kafka", () => {
     const uid = await podUid();
     await secured.setScramPassword("SCRAM-SHA-512", "my.user", PASSWORDS[1]);
     await apply(secret("my-user", { password: PASSWORDS[1] }));
-    await stack.kubectl(["annotate", "--overwrite", "kc", "secured", "look=again"]);
     await untilReplaced(uid);
   });
 
   it("says that a password is wrong, and goes on with the right one", async () => {
     await apply(secret("my-user", { password: canaries.plant("wrong-password") }));
-    await stack.kubectl(["annotate", "--overwrite", "kc", "secured", "look=once-more"]);
     await eventually(
       "the preflight check has failed",
       async () => /authenticat/i.test(JSON.stringify((await get("kc", "secured")).status?.conditions)),
@@ -212,7 +210,6 @@ describe("a cluster of a secured Kafka", () => {
     );
     await assertNothingShown();
     await apply(secret("my-user", { password: PASSWORDS[1] }));
-    await stack.kubectl(["annotate", "--overwrite", "kc", "secured", "look=for-the-last-time"]);
     await until("kc", "secured", "Ready", /^True/);
     await until("kctr", "ticks", "Ready", /^True/);
   });

@@ -23,6 +23,9 @@ import { askApi, createViewer, peopleApi } from "#support/people.ts";
 /** What comes by push is there before a silent stream would be opened anew (10 s), and long before all is looked at again. */
 const PUSHED_MS = 9_000;
 
+/** Far less than the minute after which all clusters are looked at again. */
+const NOTICED_MS = 20_000;
+
 /** Rights that only other tests need: each with the reason. */
 const NOT_USED_HERE: Readonly<Record<string, string>> = {
   "update headrace.dev/kafkaconnects/finalizers":
@@ -356,6 +359,23 @@ describe("operator on a real API server", () => {
     await connector("Running");
     const creations = connect.calls.filter(({ method, path }) => method === "POST" && path === "/connectors");
     assert.equal(creations.length, 1);
+  });
+
+  it("sets log levels as soon as the ConfigMap that has them is another one", async () => {
+    const path = `/api/v1/namespaces/${namespace}/configmaps`;
+    const data = (level: string) => ({ data: { levels: `rootLogger.level=${level}\n` } });
+    const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "levels" }, ...data("INFO") };
+    await request("POST", path, body);
+    await createCluster(1);
+    const logging = { type: "external", valueFrom: { configMapKeyRef: { name: "levels", key: "levels" } } };
+    await patch(pathOf("kafkaconnects", "a"), { spec: { logging } });
+    await cluster("Ready");
+    const { items } = await request<Listed>("GET", `/api/v1/namespaces/${namespace}/pods`);
+    const root = () => connect.logLevels(items[0]?.status?.podIP ?? "")["root"];
+    for (const level of ["DEBUG", "WARN"]) {
+      await patch(`${path}/levels`, data(level));
+      await eventually(`the worker logs at ${level}`, () => root() === level, NOTICED_MS);
+    }
   });
 
   it("answers who has a token of the API server and the right to see the cluster", async () => {

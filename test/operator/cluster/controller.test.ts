@@ -8,6 +8,7 @@ import {
   type Pod,
   PodDisruptionBudgets,
   Pods,
+  Secrets,
   ServiceAccounts,
   Services,
   StatefulSets,
@@ -24,6 +25,8 @@ import { type FakeStatefulSets, runFakeStatefulSets } from "#support/fake-statef
 
 const KEY = { namespace: "ns", name: "my-connect" };
 const WORKLOAD = { namespace: "ns", name: "my-connect-connect" };
+/** Long before the first of all clusters is looked at again without a reason, 60 s after the start. */
+const AT_ONCE_MS = 20_000;
 
 describe("cluster controller", () => {
   let kube: FakeKube;
@@ -55,6 +58,7 @@ describe("cluster controller", () => {
       log: createLog("silent"),
       defaultImage: "headrace/worker:default",
       reachability,
+      sources: { secrets: kube.store(Secrets), configMaps: kube.store(ConfigMaps) },
       now: () => Date.now() + aheadMs,
     });
     running = controller.run(stop.signal);
@@ -203,6 +207,46 @@ describe("cluster controller", () => {
     const { message } = await ready("WorkersFailing");
     assert.equal(message, "0 of 1 workers are ready; my-connect-connect-0: no such image.");
     assert.equal(condition("Stalled")?.status, "True");
+  });
+
+  it("takes up what it names as soon as that is another one", async () => {
+    const metadata = (name: string) => ({ namespace: "ns", name });
+    const setPassword = (text: string) => {
+      const data = { password: Buffer.from(text).toString("base64") };
+      kube.put(Secrets, { apiVersion: "v1", kind: "Secret", metadata: metadata("user"), data });
+    };
+    const setLevel = (level: string) => {
+      const data = { levels: `rootLogger.level=${level}\n` };
+      kube.put(ConfigMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: metadata("levels"), data });
+    };
+    setPassword("first");
+    setLevel("INFO");
+    kube.put(
+      KafkaConnects,
+      kafkaConnect({
+        replicas: 1,
+        authentication: {
+          type: "scram-sha-512",
+          username: "user",
+          passwordSecret: { secretName: "user", password: "password" },
+        },
+        logging: { type: "external", valueFrom: { configMapKeyRef: { name: "levels", key: "levels" } } },
+      }),
+    );
+    await ready("Ready");
+    const [pod] = pods();
+    const root = () => connect.logLevels(pod?.status?.podIP ?? "")["root"];
+    await eventually("the worker has its level", () => root() === "INFO");
+    await eventually("the plugins are known", () => (status().connectorPlugins?.length ?? 0) > 0);
+    setLevel("WARN");
+    await eventually("the level is another one", () => root() === "WARN", AT_ONCE_MS);
+    setPassword("second");
+    const another = () => {
+      obeyDrains();
+      return sets.deleted.length === 1;
+    };
+    await eventually("the worker is another one", another, AT_ONCE_MS);
+    await untilRolled(revisionOf(pod));
   });
 
   it("repairs what somebody deleted", async () => {
