@@ -3,6 +3,7 @@ import { API_GROUP } from "@headrace/contract";
 import type { Logger } from "pino";
 import { createApi } from "./api/api.ts";
 import { createClusterController } from "./cluster/controller.ts";
+import { createNeighbours } from "./cluster/neighbours.ts";
 import { createRackRights, maintainRackRights } from "./cluster/rack-rights.ts";
 import type { ApiConfig, OperatorConfig } from "./config.ts";
 import { createConnectorController } from "./connector/controller.ts";
@@ -112,6 +113,8 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   }));
   const endpoint = createWorkerEndpoint(stores.pods, trust);
   const own = ownedBy(API_GROUP, stores);
+  const neighbours = createNeighbours();
+  neighbours.follow(stores.connects);
   const rackRights =
     config.rackBinding === undefined
       ? undefined
@@ -123,6 +126,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     trust,
     stores: { ...stores, ...own },
     sources,
+    neighbours,
     events: recorder,
     log,
     defaultImage: config.workerImage,
@@ -244,6 +248,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       metrics.resources.follow("KafkaConnect", () => claims.stores.connects.list()),
       metrics.resources.follow("KafkaConnector", () => claims.stores.connectors.list()),
       rackRights?.follow(claims.stores) ?? (() => {}),
+      neighbours.follow(claims.stores.connects),
     ];
     const reachability = createReachability();
     const theirs = { ...deps, reachability, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };

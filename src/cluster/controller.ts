@@ -7,10 +7,13 @@ import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeObject, ObjectKey, Store } from "../kube/client.ts";
 import type { Reachability } from "../reachability.ts";
 import type { SourceStores } from "../source-stores.ts";
+import { sharedBy } from "./group-taken.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { type ClusterReconcileDeps, createClusterReconcile } from "./reconcile.ts";
 import { type References, referencesOf } from "./references.ts";
 
 export interface ClusterControllerDeps extends ClusterReconcileDeps {
+  readonly neighbours?: Pick<Neighbours, "list" | "onChange">;
   readonly metrics?: ControllerMetrics;
   readonly reachability?: Reachability;
   /** Without it a changed Secret or ConfigMap is noticed when all clusters are looked at again. */
@@ -26,7 +29,7 @@ const RESYNC_MS = 60_000;
 
 /** The controller of KafkaConnects. Its stores must be running and synced before `run`. */
 export function createClusterController(deps: ClusterControllerDeps): Controller {
-  const { stores, log, metrics, reachability, sources } = deps;
+  const { stores, log, metrics, reachability, sources, neighbours } = deps;
   const controller = createController({
     name: "cluster",
     reconcile: createClusterReconcile(deps),
@@ -57,6 +60,14 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
     });
   }
 
+  /** Another cluster's group or topics may be free now, or taken. */
+  function enqueueRivals(changed: readonly KafkaConnect[]): void {
+    for (const connect of stores.connects.list()) {
+      const isRival = (other: KafkaConnect) => other.metadata.uid !== connect.metadata.uid && sharedBy(connect, other);
+      if (changed.some(isRival)) controller.enqueue(keyOf(connect));
+    }
+  }
+
   /** Clusters that name a Secret or ConfigMap. The first list tells of every object, after each cluster's first reconcile was asked for. */
   function followSources(field: keyof References): () => void {
     const store = sources?.[field];
@@ -84,6 +95,7 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
         followOwned(stores.statefulSets),
         followSources("secrets"),
         followSources("configMaps"),
+        ...(neighbours === undefined ? [] : [neighbours.onChange(enqueueRivals)]),
         ...(reachability === undefined ? [] : [reachability.onChange((key) => controller.enqueue(key))]),
       ];
       try {

@@ -16,10 +16,12 @@ import { createCertificates } from "./certificates.ts";
 import { createChildObjects } from "./child-objects.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
+import { describeHolder, holderOf } from "./group-taken.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
 import { createLogging } from "./logging.ts";
 import { passOnRollRequest } from "./manual-roll.ts";
 import { DRAINING_ANNOTATION } from "./names.ts";
+import type { Neighbours } from "./neighbours.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
@@ -56,6 +58,8 @@ export interface ClusterReconcileDeps {
   readonly rackRights?: RackRights;
   /** What the streams of events tell of the workers; without it only their pods are looked at. */
   readonly reachability?: Pick<Reachability, "lostBecause">;
+  /** Who may have the same group or topics; not given: nobody has. */
+  readonly neighbours?: Pick<Neighbours, "list">;
   /** Where the operator's own pods are. */
   readonly operator?: OperatorPods;
   /** Whether workers get a NetworkPolicy; true if not given. */
@@ -324,7 +328,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       return retryAfter(0);
     }
     const around = await surroundings.of(resource, signal);
-    const { mark, refusal } = await markOf(resource, seen, signal);
+    const { mark, refusal } = refuseTaken(resource) ?? (await markOf(resource, seen, signal));
     const desired = desire(resource, defaultImage, { ...around, certificates: mark });
     const subject = { resource, desired, seen, memory };
     const taken = refusal ?? (await attempt(subject, signal));
@@ -354,6 +358,16 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const nothing = { plugins: undefined, warnings: [], lostBecause: null } as const;
     const status = toClusterStatus({ connect, findings: { kind: "new" }, pods, ...nothing, nowMs: now() });
     await statuses.write(connect, status, signal);
+  }
+
+  /** Two clusters with one group, or one topic of state, would take each other's work: the younger makes nothing. Null: it has its own. */
+  function refuseTaken(resource: KafkaConnect): { readonly mark: string; readonly refusal: Attempt } | null {
+    const holder = holderOf(resource, deps.neighbours?.list() ?? []);
+    if (holder === null) return null;
+    return {
+      mark: "",
+      refusal: { findings: { kind: "group-taken", message: describeHolder(holder) }, outcome: settled },
+    };
   }
 
   /** What the template says of certificates that are read once: they are kept before anything is built from them. */

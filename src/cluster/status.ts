@@ -15,6 +15,8 @@ export type ClusterFindings =
   | { readonly kind: "invalid-config"; readonly problems: readonly ConfigValueProblem[] }
   /** Something that the workers need is not there; nothing was changed. `missing`: sentences. */
   | { readonly kind: "missing"; readonly missing: readonly string[] }
+  /** An older cluster has its group or one of its topics; nothing was changed. `message`: sentences. */
+  | { readonly kind: "group-taken"; readonly message: string }
   /** The API server refuses an object. */
   | { readonly kind: "refused"; readonly message: string }
   | {
@@ -68,6 +70,8 @@ function assess({ connect, findings, pods, lostBecause }: ClusterStatusInputs): 
     }
     case "missing":
       return reconciling("MissingReference", `${findings.missing.join("; ")}.`);
+    case "group-taken":
+      return stalled("GroupTaken", findings.message);
     case "refused":
       return stalled("Refused", `An object of this cluster cannot be made: ${findings.message}`);
     case "applied":

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import type { KafkaConnectStatus } from "@headrace/contract";
 import { createClusterController } from "#operator/cluster/controller.ts";
+import { createNeighbours } from "#operator/cluster/neighbours.ts";
 import { type KafkaConnect, KafkaConnects } from "#operator/kinds.ts";
 import {
   ConfigMaps,
@@ -45,6 +46,8 @@ describe("cluster controller", () => {
     sets = runFakeStatefulSets(kube, connect);
     stop = new AbortController();
     reachability = createReachability();
+    const neighbours = createNeighbours();
+    neighbours.follow(kube.store(KafkaConnects));
     const controller = createClusterController({
       kube: kube.client,
       connect: createConnectClient({ endpoint: connect.endpoint, readTimeoutMs: 1_000 }),
@@ -58,6 +61,7 @@ describe("cluster controller", () => {
       log: createLog("silent"),
       defaultImage: "headrace/worker:default",
       reachability,
+      neighbours,
       sources: { secrets: kube.store(Secrets), configMaps: kube.store(ConfigMaps) },
       now: () => Date.now() + aheadMs,
     });
@@ -247,6 +251,22 @@ describe("cluster controller", () => {
     };
     await eventually("the worker is another one", another, AT_ONCE_MS);
     await untilRolled(revisionOf(pod));
+  });
+
+  it("makes nothing for a younger cluster of the same group, and goes on when that is free", async () => {
+    kube.put(KafkaConnects, kafkaConnect({ replicas: 1 }));
+    await ready("Ready");
+    const { spec, ...other } = kafkaConnect({ replicas: 1 });
+    const metadata = { namespace: "ns", name: "other", uid: "other-uid", generation: 1 };
+    kube.put(KafkaConnects, { ...other, metadata, spec });
+    const reason = () =>
+      kube
+        .find(KafkaConnects, { namespace: "ns", name: "other" })
+        ?.status?.conditions?.find(({ type }) => type === "Ready")?.reason;
+    await eventually("it is told", () => reason() === "GroupTaken");
+    assert.ok(kube.all(Services).every(({ metadata: { name } }) => name.startsWith("my-connect-")));
+    kube.remove(KafkaConnects, KEY);
+    await eventually("it has workers", () => reason() === "Ready", AT_ONCE_MS);
   });
 
   it("repairs what somebody deleted", async () => {
