@@ -1,5 +1,7 @@
+import type { LabelSelector } from "@headrace/contract";
 import { z } from "zod";
 import { FOREIGN_APIS, type ForeignApi, parseForeignApi } from "./foreign/dialect.ts";
+import { parseLabelSelector } from "./label-selector.ts";
 
 const Flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] });
 /** A DNS label, as namespaces are named. */
@@ -26,6 +28,15 @@ const Environment = z.object({
     .default("own")
     .describe(
       "What an empty HEADRACE_WATCH_NAMESPACES means: own, the default, or all, for OLM, which names none then.",
+    ),
+  HEADRACE_RESOURCE_SELECTOR: z
+    .string()
+    .refine((text) => parseLabelSelector(text) !== undefined, {
+      error: ({ input }) => `"${String(input)}" is no label selector, as in team=shop or team in (shop,bank)`,
+    })
+    .optional()
+    .describe(
+      "Labels of the KafkaConnects to work on, with the KafkaConnectors on them; others are another operator's. Not set: all of them.",
     ),
   HEADRACE_FOREIGN_APIS: z
     .string()
@@ -105,6 +116,8 @@ export interface OperatorConfig {
   readonly namespace: string | undefined;
   /** `own` is the operator's namespace. */
   readonly watchNamespaces: "*" | "own" | readonly string[];
+  /** Which KafkaConnects are reconciled, by their labels; undefined: all of them. */
+  readonly resourceSelector: { readonly text: string; readonly selector: LabelSelector } | undefined;
   /** APIs of other operators whose claimed resources are reconciled. */
   readonly foreignApis: readonly ForeignApi[];
   readonly workerImage: string;
@@ -153,6 +166,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       data.HEADRACE_WATCH_NAMESPACES === "own" && data.HEADRACE_WATCH_BY_DEFAULT === "all"
         ? "*"
         : data.HEADRACE_WATCH_NAMESPACES,
+    resourceSelector: toSelector(data.HEADRACE_RESOURCE_SELECTOR),
     foreignApis: data.HEADRACE_FOREIGN_APIS.flatMap((name) => parseForeignApi(name) ?? []),
     workerImage: data.HEADRACE_WORKER_IMAGE,
     mavenImage: data.HEADRACE_MAVEN_IMAGE,
@@ -195,6 +209,11 @@ function defaultOf(schema: z.ZodType): string {
   const value = schema.safeParse(undefined);
   if (!value.success || value.data === undefined || value.data === "own") return "";
   return ` Default: ${value.data}.`;
+}
+
+function toSelector(text: string | undefined): OperatorConfig["resourceSelector"] {
+  const selector = text === undefined ? undefined : parseLabelSelector(text);
+  return text === undefined || selector === undefined ? undefined : { text, selector };
 }
 
 function splitList(value: string): readonly string[] {

@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { API_GROUP } from "@headrace/contract";
+import { createHash, randomUUID } from "node:crypto";
+import { API_GROUP, clusterKeyOf } from "@headrace/contract";
 import type { Logger } from "pino";
 import { createApi } from "./api/api.ts";
 import { createClusterController } from "./cluster/controller.ts";
@@ -9,8 +9,9 @@ import type { ApiConfig, OperatorConfig } from "./config.ts";
 import { createConnectorController } from "./connector/controller.ts";
 import { withoutSlot, withoutSlotAfter } from "./controller/slot.ts";
 import { openClaims, ownedBy } from "./foreign/claims.ts";
-import { isClaimed } from "./foreign/dialect.ts";
+import { type ForeignObject, foreignClusterOf, isClaimed } from "./foreign/dialect.ts";
 import { reviewedClaims } from "./foreign/reviewed.ts";
+import { prunedPart } from "./foreign/status-memory.ts";
 import { openHealthServer } from "./health.ts";
 import { KafkaConnectors, KafkaConnects } from "./kinds.ts";
 import { API_CALL_DEFAULTS, type ApiCaller, createApiCaller } from "./kube/api-call.ts";
@@ -25,8 +26,10 @@ import { createKubeClient } from "./kube/rest-client.ts";
 import { createReviews } from "./kube/reviews.ts";
 import { createStore, type RunningStore } from "./kube/store.ts";
 import { WATCHER_DEFAULTS } from "./kube/watcher.ts";
+import { selects } from "./label-selector.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { createReachability } from "./reachability.ts";
+import { formerCluster, openShard, type ShardOptions, type ShardStores } from "./shard.ts";
 import { createWebhookCertificates } from "./webhook/certificates.ts";
 import { ownGroup } from "./webhook/reviewed-group.ts";
 import { createWebhook } from "./webhook/webhook.ts";
@@ -65,13 +68,15 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const { config, connection, log, version } = inputs;
   const namespace = config.namespace ?? connection.namespace ?? "default";
   const identity = `${inputs.host}_${randomUUID()}`;
-  const metrics = createMetrics();
+  const { resourceSelector } = config;
+  const metrics = createMetrics(resourceSelector?.text);
+  const leaseName = nameOf(resourceSelector);
   const http = createHttp(connection, `${COMPONENT}/${version}`);
   const calls = { ...API_CALL_DEFAULTS, http, observe: metrics.calls, waiting: hardlyWaiting };
   const api = createApiCaller(calls);
   const unfenced = createKubeClient(api);
   const election = config.leaderElection
-    ? createLeaderElection({ client: unfenced, lease: { namespace, name: COMPONENT }, identity, log })
+    ? createLeaderElection({ client: unfenced, lease: { namespace, name: leaseName }, identity, log })
     : ALONE;
   const client = createKubeClient(createApiCaller({ ...calls, fence: election.fence }));
   const recorder = createEventRecorder({ client: unfenced, component: COMPONENT, instance: identity, log });
@@ -102,15 +107,36 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const sources = { secrets: open(Secrets, null, METADATA), configMaps: open(ConfigMaps, null, METADATA) };
   const namespaces =
     config.watchNamespaces === "*" ? createStore({ ...following("namespaces"), sources: [allNamespaces(api)] }) : null;
+  const isOurs = ({ metadata }: KubeObject) =>
+    resourceSelector === undefined || selects(resourceSelector.selector, metadata.labels ?? {});
+
+  /** What of an API group this operator works on. */
+  function ofShard<C extends KubeObject, K extends KubeObject>(
+    group: Omit<ShardOptions<C, K>, "isOurs">,
+  ): ShardStores<C, K> {
+    return resourceSelector === undefined ? group : openShard({ ...group, isOurs });
+  }
+
+  const shard = ofShard({
+    connects: stores.connects,
+    connectors: stores.connectors,
+    namedBy: ({ metadata }) => clusterKeyOf(metadata),
+    madeOn: formerCluster,
+  });
   const trust = createWorkerTrust(unfenced, Date.now);
   const caches = Object.entries(stores);
-  metrics.resources.follow("KafkaConnect", () => stores.connects.list());
-  metrics.resources.follow("KafkaConnector", () => stores.connectors.list());
-  const foreign = config.foreignApis.map((foreignApi) => ({
-    api: foreignApi,
-    connects: open(foreignApi.connects, null),
-    connectors: open(foreignApi.connectors, null),
-  }));
+  metrics.resources.follow("KafkaConnect", () => shard.connects.list());
+  metrics.resources.follow("KafkaConnector", () => shard.connectors.list());
+  const foreign = config.foreignApis.map((foreignApi) => {
+    const [connects, connectors] = [open(foreignApi.connects, null), open(foreignApi.connectors, null)];
+    const namedBy = (connector: ForeignObject) => {
+      const cluster = foreignClusterOf(foreignApi, connector);
+      return cluster === undefined ? undefined : { namespace: connector.metadata.namespace ?? "", name: cluster };
+    };
+    const madeOn = (connector: ForeignObject) =>
+      formerCluster({ metadata: connector.metadata, status: { ...connector.status, ...prunedPart(connector) } });
+    return { api: foreignApi, connects, connectors, shard: ofShard({ connects, connectors, namedBy, madeOn }) };
+  });
   const endpoint = createWorkerEndpoint(stores.pods, trust);
   const own = ownedBy(API_GROUP, stores);
   const neighbours = createNeighbours();
@@ -119,12 +145,12 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     config.rackBinding === undefined
       ? undefined
       : createRackRights({ kube: client, binding: config.rackBinding, now: Date.now });
-  rackRights?.follow({ connects: stores.connects, ...own });
+  rackRights?.follow({ connects: shard.connects, ...own });
   const deps = {
     kube: client,
     connect: createConnectClient({ endpoint, waiting: withoutSlot }),
     trust,
-    stores: { ...stores, ...own },
+    stores: { ...shard, ...own },
     sources,
     neighbours,
     events: recorder,
@@ -148,17 +174,17 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   /** Every replica answers; only the leader changes certificates and the API server's configuration. */
   function openWebhook({ configuration, ...address }: NonNullable<OperatorConfig["webhook"]>) {
     const { onWebhookListening } = inputs;
-    const claimed = foreign.map(({ api: foreignApi, connects }) =>
+    const claimed = foreign.map(({ api: foreignApi, shard: { connects } }) =>
       reviewedClaims(foreignApi, { connects, pods: ownedBy(foreignApi.dialect.group, stores).pods }),
     );
     return createWebhook({
-      groups: [ownGroup({ connects: stores.connects, pods: own.pods }), ...claimed],
+      groups: [ownGroup({ connects: shard.connects, pods: own.pods, isOurs, all: stores.connects }), ...claimed],
       mayReadNodes: rackRights !== undefined,
       ...{ connect: deps.connect, namespaceLabels, isWatched: (name) => isWatched(config, namespace, name) },
       address,
       certificates: createWebhookCertificates({
         ...{ kube: unfenced, leaderKube: client, isLeader: election.isLeader, configuration, now: Date.now },
-        secret: { namespace, name: `${COMPONENT}-webhook` },
+        secret: { namespace, name: `${leaseName}-webhook` },
       }),
       metrics: metrics.webhook,
       log: log.child({ part: "webhook" }),
@@ -170,8 +196,8 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
 
   /** Every replica serves it, whoever leads. */
   function peopleApi(settings: ApiConfig) {
-    const ours = { type: KafkaConnects, connects: stores.connects, isOurs: () => true, pods: own.pods };
-    const claimed = foreign.map(({ api: { dialect, connects: type }, connects }) => {
+    const ours = { type: KafkaConnects, connects: shard.connects, isOurs: () => true, pods: own.pods };
+    const claimed = foreign.map(({ api: { dialect, connects: type }, shard: { connects } }) => {
       return { type, connects, isOurs: isClaimed, pods: ownedBy(dialect.group, stores).pods };
     });
     return createApi({
@@ -197,7 +223,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
 
   async function lead(leading: AbortSignal): Promise<void> {
     metrics.leading(true);
-    log.info({ objects: stores.connects.list().length + stores.connectors.list().length }, "controllers started");
+    log.info({ objects: shard.connects.list().length + shard.connectors.list().length }, "controllers started");
     const reachability = createReachability();
     try {
       const controllers = [
@@ -225,7 +251,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
 
   /** The same controllers for what is claimed in another group. A group whose CRDs are not there is waited for. */
   async function runForeign(
-    { api: foreignApi, connects, connectors }: (typeof foreign)[number],
+    { api: foreignApi, connects, connectors, shard: part }: (typeof foreign)[number],
     leading: AbortSignal,
   ): Promise<void> {
     const { group, version: served } = foreignApi.connects;
@@ -237,8 +263,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     const claims = openClaims({
       api: foreignApi,
       kube: client,
-      connects,
-      connectors,
+      ...part,
       statefulSets,
       pods,
       now: deps.now,
@@ -301,6 +326,13 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     });
     log.info("operator stopped");
   }
+}
+
+/** Of this operator's lease: those that work on other resources have one each, also in one namespace. */
+function nameOf(selector: OperatorConfig["resourceSelector"]): string {
+  if (selector === undefined) return COMPONENT;
+  const digest = createHash("sha256").update(selector.text.replace(/\s+/g, "")).digest("hex").slice(0, 10);
+  return `${COMPONENT}-${digest}`;
 }
 
 function isWatched({ watchNamespaces }: OperatorConfig, own: string, namespace: string): boolean {

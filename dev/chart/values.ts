@@ -85,6 +85,12 @@ export const ChartValues = z.strictObject({
             "Only `all` makes a ClusterRole for the operator; the others make a Role in each namespace.",
         ),
       namespaces: z.array(Namespace).default([]).describe("The namespaces of mode `listed`. They must exist."),
+      selector: z
+        .string()
+        .default("")
+        .describe(
+          "Labels of the KafkaConnects to work on, such as team=shop, with the KafkaConnectors on them; others are for other releases. Empty: all.",
+        ),
     })
     .describe("Where the operator works."),
   foreignApis: z

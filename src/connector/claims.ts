@@ -1,6 +1,7 @@
-import { clusterKeyOf, connectorNameOf, type LabelSelector } from "@headrace/contract";
+import { clusterKeyOf, connectorNameOf } from "@headrace/contract";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
+import { selects } from "../label-selector.ts";
 
 /** Whether a resource may have the connector that it asks for. */
 export interface Claim {
@@ -113,28 +114,6 @@ export function isAllowed(connect: KafkaConnect | undefined, namespace: string, 
     default:
       throw new Error(`unreachable: ${from satisfies never}`);
   }
-}
-
-function selects(
-  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  if (!Object.entries(matchLabels).every(([name, value]) => labels[name] === value)) return false;
-  return matchExpressions.every(({ key, operator, values = [] }) => {
-    const value = labels[key];
-    switch (operator) {
-      case "In":
-        return value !== undefined && values.includes(value);
-      case "NotIn":
-        return value === undefined || !values.includes(value);
-      case "Exists":
-        return value !== undefined;
-      case "DoesNotExist":
-        return value === undefined;
-      default:
-        throw new Error(`unreachable: ${operator satisfies never}`);
-    }
-  });
 }
 
 function clustersOf(resource: KafkaConnector): readonly ObjectKey[] {

@@ -1,10 +1,11 @@
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeClient, KubeObject, Store } from "../kube/client.ts";
+import { ownedStore } from "../kube/derived-store.ts";
 import type { Pod, StatefulSet } from "../kube/resources.ts";
 import { createForeignClient } from "./client.ts";
 import type { ForeignApi, ForeignObject } from "./dialect.ts";
 import { createStatusMemory } from "./status-memory.ts";
-import { createClaimedStores, ownedStore } from "./stores.ts";
+import { createClaimedStores } from "./stores.ts";
 
 /** All that the controllers of one API group work with. */
 export interface GroupStores {

@@ -19,15 +19,18 @@ export interface ControllersMetrics {
   of(name: string, kind: string): ControllerMetrics;
 }
 
-/** Creates them; `now` is monotonic, in milliseconds. */
-export function createControllersMetrics(register: Registry, now = () => performance.now()): ControllersMetrics {
+/** Creates them; `now` is monotonic, in milliseconds. `selector`: the labels of the resources that the operator works on. */
+export function createControllersMetrics(
+  register: Registry,
+  { selector = "", now = () => performance.now() }: { readonly selector?: string; readonly now?: () => number } = {},
+): ControllersMetrics {
   const runtime = createRuntimeSeries(register, now);
   const strimzi = createStrimziSeries(register, now);
   return {
     of: (name, kind) => ({
       limit: (reconciles) => runtime.limit.set({ controller: name }, reconciles),
       added: () => runtime.adds.inc({ name }),
-      resynced: ({ namespace }) => strimzi.periodical.inc({ kind, namespace, selector: "" }),
+      resynced: ({ namespace }) => strimzi.periodical.inc({ kind, namespace, selector }),
       started(queuedMs, key) {
         runtime.queued.observe({ name }, queuedMs / 1000);
         runtime.active.inc({ controller: name });
@@ -41,7 +44,7 @@ export function createControllersMetrics(register: Registry, now = () => perform
         if (result !== "settled") runtime.retries.inc({ name });
         runtime.duration.observe({ controller: name }, durationMs / 1000);
         runtime.worked.observe({ name }, durationMs / 1000);
-        strimzi.ended({ kind, namespace: key.namespace, selector: "" }, result === "failed", durationMs);
+        strimzi.ended({ kind, namespace: key.namespace, selector }, result === "failed", durationMs);
       },
       depth: (keys) => runtime.depth.set({ name }, keys),
     }),
@@ -135,7 +138,7 @@ function createRuntimeSeries(register: Registry, now: () => number) {
 interface StrimziLabels {
   readonly kind: string;
   readonly namespace: string;
-  readonly selector: "";
+  readonly selector: string;
 }
 
 function createStrimziSeries(register: Registry, now: () => number) {

@@ -22,11 +22,12 @@ export interface OperatorMetrics {
   readonly contentType: string;
 }
 
-export function createMetrics(): OperatorMetrics {
+/** `selector`: the labels of the resources that the operator works on, as it was given; "" for all. */
+export function createMetrics(selector = ""): OperatorMetrics {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
-  const controllers = createControllersMetrics(register);
+  const controllers = createControllersMetrics(register, { selector });
   const requests = new Counter({
     name: "rest_client_requests_total",
     help: "Calls of the Kubernetes API by method and status; <error> without an answer.",
@@ -94,13 +95,13 @@ export function createMetrics(): OperatorMetrics {
   });
 
   return {
-    resources: createResourceMetrics(register),
+    resources: createResourceMetrics(register, selector),
     controller: controllers.of,
     calls: (method, status) => requests.inc({ method, code: status === null ? "<error>" : String(status) }),
     connectors: {
       autoRestarted({ namespace, name }, instances) {
         autoRestarts.inc({ namespace, connector: name }, instances);
-        strimziRestarts.inc({ kind: "KafkaConnector", namespace, selector: "" });
+        strimziRestarts.inc({ kind: "KafkaConnector", namespace, selector });
       },
       restartsExhausted: ({ namespace, name }) => exhausted.inc({ namespace, connector: name }),
       operationEnded: (operation, result) => operations.inc({ operation, result }),

@@ -16,7 +16,7 @@ export interface ResourceMetrics {
 }
 
 /** Strimzi's names for the counts, with its labels; `headrace_resource_ready` tells of each resource. */
-export function createResourceMetrics(register: Registry): ResourceMetrics {
+export function createResourceMetrics(register: Registry, selector: string): ResourceMetrics {
   const followed = new Set<{ readonly kind: string; readonly list: () => readonly Measured[] }>();
   const registers = [register];
   const labelNames = ["kind", "namespace", "selector"] as const;
@@ -31,7 +31,7 @@ export function createResourceMetrics(register: Registry): ResourceMetrics {
     registers,
     collect() {
       this.reset();
-      each((kind, { metadata }) => this.inc({ kind, namespace: metadata.namespace ?? "", selector: "" }));
+      each((kind, { metadata }) => this.inc({ kind, namespace: metadata.namespace ?? "", selector }));
     },
   });
   new Gauge({
@@ -43,7 +43,7 @@ export function createResourceMetrics(register: Registry): ResourceMetrics {
       this.reset();
       each((kind, resource) => {
         const paused = conditionOf(resource, "ReconciliationPaused")?.status === "True";
-        this.inc({ kind, namespace: resource.metadata.namespace ?? "", selector: "" }, paused ? 1 : 0);
+        this.inc({ kind, namespace: resource.metadata.namespace ?? "", selector }, paused ? 1 : 0);
       });
     },
   });

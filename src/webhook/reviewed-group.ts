@@ -1,4 +1,4 @@
-import { API_GROUP } from "@headrace/contract";
+import { API_GROUP, clusterKeyOf } from "@headrace/contract";
 import { type KafkaConnect, type KafkaConnector, KafkaConnectors, KafkaConnects } from "../kinds.ts";
 import type { Store } from "../kube/client.ts";
 import { decodeObject } from "../kube/decode.ts";
@@ -16,12 +16,27 @@ export interface ReviewedGroup {
   readonly pods: Store<Pod>;
 }
 
-/** Our own kinds: all of them are this operator's. */
-export function ownGroup({ connects, pods }: Pick<ReviewedGroup, "connects" | "pods">): ReviewedGroup {
+export interface OwnGroupOptions extends Pick<ReviewedGroup, "connects" | "pods"> {
+  /** Whether a KafkaConnect is this operator's; what is on another operator's is not either. */
+  readonly isOurs: (connect: KafkaConnect) => boolean;
+  /** All of them, whoever works on them. */
+  readonly all: Pick<Store<KafkaConnect>, "get">;
+}
+
+/** Our own kinds. */
+export function ownGroup({ connects, pods, isOurs, all }: OwnGroupOptions): ReviewedGroup {
   return {
     group: API_GROUP,
-    toConnect: (object) => decodeObject(KafkaConnects, object),
-    toConnector: (object) => decodeObject(KafkaConnectors, object),
+    toConnect(object) {
+      const connect = decodeObject(KafkaConnects, object);
+      return isOurs(connect) ? connect : null;
+    },
+    toConnector(object) {
+      const connector = decodeObject(KafkaConnectors, object);
+      const cluster = clusterKeyOf(connector.metadata);
+      const connect = cluster === undefined ? undefined : all.get(cluster);
+      return connect === undefined || isOurs(connect) ? connector : null;
+    },
     connects,
     pods,
   };

@@ -3,6 +3,16 @@ import { describe, it } from "node:test";
 import { ConfigError, describeConfig, parseConfig } from "#operator/config.ts";
 
 describe("parseConfig", () => {
+  it("reads which resources are its own", () => {
+    const { resourceSelector } = parseConfig({ HEADRACE_RESOURCE_SELECTOR: "team=shop" });
+    assert.deepEqual(resourceSelector, {
+      text: "team=shop",
+      selector: { matchExpressions: [{ key: "team", operator: "In", values: ["shop"] }] },
+    });
+    assert.equal(parseConfig({}).resourceSelector, undefined);
+    assert.throws(() => parseConfig({ HEADRACE_RESOURCE_SELECTOR: "team shop" }), /"team shop" is no label selector/);
+  });
+
   it("has a default for everything, and takes an empty variable as not set", () => {
     const defaults = parseConfig({});
     assert.deepEqual(parseConfig({ HEADRACE_KUBECONFIG: "", HEADRACE_WATCH_NAMESPACES: "", PATH: "/bin" }), defaults);

@@ -54,7 +54,7 @@ describe("metrics", () => {
   it("tells how long reconciles in flight have taken, and forgets the longest after a while", async () => {
     let nowMs = 1_000;
     const register = new Registry();
-    const controller = createControllersMetrics(register, () => nowMs).of("cluster", "KafkaConnect");
+    const controller = createControllersMetrics(register, { now: () => nowMs }).of("cluster", "KafkaConnect");
     const [a, b] = ["a", "b"].map((name) => ({ namespace: "ns", name }));
     assert.ok(a !== undefined && b !== undefined);
     controller.started(0, a);
