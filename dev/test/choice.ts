@@ -34,7 +34,9 @@ export const LONG: readonly string[] = [
   "test/interop/broker-settings.integration.test.ts",
   "test/interop/mixed-group.integration.test.ts",
   "test/connectors/inventory-lab.integration.test.ts",
+  "test/clusters/connector-lifecycle.integration.test.ts",
   "test/clusters/secured-cluster.integration.test.ts",
+  "test/clusters/jvm-lifecycle.integration.test.ts",
   "test/packaging/chart.integration.test.ts",
   "test/packaging/arm64.integration.test.ts",
 ];
