@@ -9,6 +9,7 @@ const read = (page: string) => readFileSync(join(repoRoot, page), "utf8");
 
 for (const [page, least] of [
   ["docs/acceptance.md", 60],
+  ["docs/acceptance-operator.md", 60],
   ["docs/migrating.md", 45],
 ] as const) {
   describe(`scenarios of ${page}`, () => {
