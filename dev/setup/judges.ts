@@ -3,7 +3,11 @@ import { cacheDir, repoRoot } from "../cache.ts";
 import { GO_ENV, goBuild, goBuildKey } from "./go-build.ts";
 
 /** Small programs of ours around other projects' Go libraries, which tell what those projects would make of our files. */
-const TITLES = { olm: "OLM's validators of bundles", lua: "Argo CD's engine of Lua scripts" } as const;
+const TITLES = {
+  olm: "OLM's validators of bundles",
+  lua: "Argo CD's engine of Lua scripts",
+  flux: "Flux's health checks",
+} as const;
 
 /** Path of the program, built from `dev/<name>` with Go if the cache does not have it. */
 export async function buildJudge(name: keyof typeof TITLES): Promise<string> {

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { type E2eContext, NAMESPACES, OWN_REGISTRY, readContext } from "#dev/e2e/context.ts";
 import { outsideService } from "#dev/e2e/dns.ts";
 import { nodesWithoutDir } from "#dev/e2e/shared-dir.ts";
+import { WANTED_STATES, type WantedState } from "#dev/gitops/recorded-state.ts";
 import { consumeAll } from "#dev/kafka.ts";
 import { numbersIn } from "#support/numbered-lines.ts";
 import { count } from "./counted.ts";
@@ -76,7 +77,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     context = readContext();
     requests = { auditLog: context.auditLog, namespaces: NAMESPACES, since: new Date() };
     cluster = await openInstallation(context);
-    states = watchStates(context.kubeconfig, process.env["HEADRACE_E2E_STATES"]);
+    states = watchStates(context.kubeconfig);
     await cluster.apply(restrictedNamespace(OPERATOR_NAMESPACE), restrictedNamespace(NAMESPACE));
     const [address = "", port = ""] = context.bootstrap.split(":");
     assert.ok(address !== "" && port !== "");
@@ -161,7 +162,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
   }
 
   /** Waits until a resource was seen in the state. */
-  const untilSeen = (state: string) => patiently(`${state} is seen`, () => states.names().includes(state));
+  const untilSeen = (state: WantedState) => patiently(`${state} is seen`, () => states.names().includes(state));
 
   const operators = () => cluster.pods(OPERATOR_NAMESPACE, OPERATORS);
   const leadership = () => cluster.leadership(OPERATOR_NAMESPACE);
@@ -333,8 +334,13 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await cluster.untilReady("kctr", NAMESPACE, "invalid", /^False InvalidConfig/);
     await apply("failing", { class: "file-sink", config: { topics: TOPIC, file: "/nowhere/to-be-found" } });
     await cluster.untilReady("kctr", NAMESPACE, "failing", /^False (Tasks?|Connector)?Failed/);
+    await cluster.apply(kafkaConnector("early", { class: "logger", config: { topics: "nothing-here" } }, "not-there"));
+    await cluster.untilReady("kctr", NAMESPACE, "early", /^False ClusterNotFound KafkaConnect not-there/);
     const { kubectl } = cluster;
-    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", "logger", "unknown", "invalid", "failing"]);
+    for (const state of ["degraded_unknown_class", "degraded_invalid_config", "degraded_tasks_failed"] as const)
+      await untilSeen(`KafkaConnector/${state}`);
+    const connectors = ["logger", "unknown", "invalid", "failing", "early"];
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", ...connectors]);
 
     await cluster.apply(
       kafkaConnect("kafka.nowhere.svc:9092", { name: "wrong", replicas: 1 }),
@@ -347,7 +353,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     const crash =
       /^False WorkersFailing 0 of 1 workers are ready; crashing-connect-0: the worker ended with code 1: worker failed: Topic 'numbers' supplied via the 'status\.storage\.topic' property is required to have 'cleanup\.policy=compact'[^{}]*$/;
     await cluster.untilReady("kc", NAMESPACE, "crashing", crash);
-    await untilSeen("kafkaconnect/ready-false-workersfailing-stalled");
+    await untilSeen("KafkaConnect/degraded_workers_failing");
     await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "wrong", "crashing"]);
     await untilAllIsWell();
   });
@@ -381,7 +387,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await cluster.apply(wished({ image: "localhost:1/worker:none" }));
     const refusal = /^False PreflightFailed The new configuration \(image .*\) was not applied: .*localhost:1/s;
     await cluster.untilReady("kc", NAMESPACE, name, refusal);
-    await untilSeen("kafkaconnect/ready-false-preflightfailed-stalled");
+    await untilSeen("KafkaConnect/degraded_preflight_failed");
     assert.deepEqual(
       (await pods()).map((pod) => [pod.metadata.uid, isReady(pod)]),
       [[first?.metadata.uid, true]],
@@ -391,7 +397,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     const takenBack =
       /^False RolledBack The new configuration \(.*\) was taken back, .*careful-connect-0: secret "nowhere" not found.* 1 worker goes on/s;
     await cluster.untilReady("kc", NAMESPACE, name, takenBack);
-    await untilSeen("kafkaconnect/ready-false-rolledback-stalled");
+    await untilSeen("KafkaConnect/degraded_rolled_back");
     await patiently("the worker is ready", async () => (await pods()).some(isReady));
     await cluster.apply(wished());
     await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
@@ -405,11 +411,12 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await cluster.untilReady("kctr", NAMESPACE, "idle", /^True Running/);
     const both = ["kafkaconnect/careful", "kafkaconnector/idle"];
     for (const one of both) await kubectl([...ofNamespace, "annotate", one, "headrace.dev/pause-reconciliation=true"]);
-    await untilSeen("kafkaconnect/ready-true-ready-suspended");
-    await untilSeen("kafkaconnector/ready-true-running-suspended");
+    await untilSeen("KafkaConnect/suspended_ready");
+    await untilSeen("KafkaConnector/suspended_running");
     for (const one of both) await kubectl([...ofNamespace, "annotate", one, "headrace.dev/pause-reconciliation-"]);
     await kubectl([...ofNamespace, "delete", "kafkaconnector", "idle"]);
-    await kubectl([...ofNamespace, "delete", "kafkaconnect", "careful"]);
+    // As Argo CD deletes: it goes when what it owns is gone.
+    await kubectl([...ofNamespace, "delete", "kafkaconnect", "careful", "--cascade=foreground"]);
     await patiently("nobody may read nodes", async () => (await kubectl(RACK_SUBJECTS)) === "");
   });
 
@@ -588,21 +595,9 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   it("was seen in the states that others look at", () => {
     const names = states.names();
-    for (const name of [
-      "kafkaconnect/ready-true-ready",
-      "kafkaconnect/ready-false-workersnotready",
-      "kafkaconnect/ready-false-rolling",
-      "kafkaconnect/ready-false-workersfailing-stalled",
-      "kafkaconnect/ready-false-preflightfailed-stalled",
-      "kafkaconnect/ready-false-rolledback-stalled",
-      "kafkaconnect/ready-true-ready-suspended",
-      "kafkaconnector/ready-true-running",
-      "kafkaconnector/ready-true-paused",
-      "kafkaconnector/ready-true-stopped",
-      "kafkaconnector/ready-false-unknownclass-stalled",
-      "kafkaconnector/ready-false-invalidconfig-stalled",
-      "kafkaconnector/ready-true-running-suspended",
-    ])
-      assert.ok(names.includes(name), `${name} is none of ${names.join(", ")}`);
+    const missing = WANTED_STATES.filter((name) => !names.includes(name));
+    assert.deepEqual(missing, [], `${missing.join(", ")}: none of ${names.join(", ")}`);
+    const dir = process.env["HEADRACE_E2E_STATES"];
+    if (dir !== undefined) states.write(dir);
   });
 });
