@@ -4,9 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
+import { KafkaConnectSpec } from "@headrace/contract";
+import { parseAllDocuments } from "yaml";
+import { repoRoot } from "#dev/cache.ts";
 import { PKCS12_PASSWORD } from "#dev/kafka/certificates.ts";
 import { type SecuredKafka, startSecuredKafka } from "#dev/kafka/secured.ts";
 import { freePorts } from "#dev/process.ts";
+import { kafkaAccess } from "#operator/cluster/kafka-access.ts";
 import { eventually, Stop } from "#support/eventually.ts";
 import { uniqueName } from "#support/kafka.ts";
 import { startTokenEndpoint, type TokenEndpoint, unsignedToken } from "#support/token-endpoint.ts";
@@ -29,6 +33,12 @@ const login = (module: string, options: Record<string, string>) =>
 const has = (file: string, text: string) => [...new Set(readFileSync(file, "utf8").split("\n"))].join("\n") === text;
 /** A PEM file's text on one line, as a properties file has it. */
 const inPlace = (file: string) => readFileSync(file, "utf8").trim().replaceAll("\n", " ");
+/** The worker properties by which the KafkaConnect of an example gets in. */
+const accessOf = (example: string): Readonly<Record<string, string>> => {
+  const objects = parseAllDocuments(readFileSync(join(repoRoot, "examples", example), "utf8")).map((one) => one.toJS());
+  const { spec } = objects.find(({ kind }) => kind === "KafkaConnect");
+  return kafkaAccess(KafkaConnectSpec.parse(spec)).properties;
+};
 const plain = (password: string) => login("plain.PlainLoginModule", { username: "worker", password });
 const scram = (password: string) => login("scram.ScramLoginModule", { username: "scram", password });
 
@@ -186,8 +196,10 @@ describe("workers of a secured Kafka", () => {
     }
   });
 
-  it("come up and move records with a token file, and take up the tokens that replace it", async () => {
+  it("come up and move records with a token file as examples/msk-iam.yaml has it, and take up the tokens that replace it", async () => {
     const file = join(dir, "token.jwt");
+    const { "sasl.oauthbearer.token.endpoint.url": url, ...access } = accessOf("msk-iam.yaml");
+    assert.match(url ?? "", /^file:/);
     const renew = () => {
       // In one step, as the kubelet does: half a token is none.
       writeFileSync(`${file}.new`, unsignedToken({ sub: "oauth", scope: "kafka", lifetimeSeconds: LIFETIME_SECONDS }));
@@ -198,10 +210,8 @@ describe("workers of a secured Kafka", () => {
     const renewing = setInterval(renew, 1_000);
     const worker = await start({
       "bootstrap.servers": secured.saslSsl,
-      "security.protocol": "SASL_SSL",
-      "sasl.mechanism": "OAUTHBEARER",
+      ...access,
       "sasl.oauthbearer.token.endpoint.url": pathToFileURL(file).href,
-      "sasl.jaas.config": login("oauthbearer.OAuthBearerLoginModule", {}),
       ...truststore(),
     });
     try {
