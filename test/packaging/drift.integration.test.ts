@@ -4,19 +4,30 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { rootCertificates } from "node:tls";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
-import { openHelm } from "#dev/helm.ts";
+import { type Helm, openHelm } from "#dev/helm.ts";
 import type { LocalProcess } from "#dev/process.ts";
 import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
+import { secretsOf } from "./example-secrets.ts";
 import { startReleasedOperator } from "./released-operator.ts";
 
-/** What teams have in Git: both kinds with many fields, and the objects beside them that are theirs (Secrets, ConfigMaps, autoscalers). */
-const EXAMPLES = ["production.yaml", "autoscaling.yaml", "exactly-once.yaml", "event-streams/openshift-scram.yaml"];
+/**
+ * What teams have in Git: both kinds with many fields, and the objects beside them that are theirs (Secrets, ConfigMaps, autoscalers). The last one asks for
+ * a label of its nodes besides.
+ */
+const EXAMPLES = [
+  "production.yaml",
+  "autoscaling.yaml",
+  "exactly-once.yaml",
+  "event-streams/openshift-scram.yaml",
+  "minimal.yaml",
+];
+const RACKED = "minimal.yaml";
+const RACK = { type: "topology-label", topologyKey: "example.com/room" };
 const Listed = z.object({
   items: z.array(
     z.object({
@@ -27,22 +38,7 @@ const Listed = z.object({
     }),
   ),
 });
-const Reference = z.looseObject({
-  secretName: z.string(),
-  certificate: z.string().optional(),
-  password: z.string().optional(),
-});
-
-/** The Secrets that a cluster reads and that are not in Git; without them it is not made. */
-function secretsOf(value: unknown): readonly object[] {
-  if (typeof value !== "object" || value === null) return [];
-  const { success, data } = Reference.safeParse(value);
-  if (!success) return Object.values(value).flatMap(secretsOf);
-  const key = data.password ?? data.certificate ?? "ca.crt";
-  const content = data.password === undefined ? rootCertificates[0] : "not so secret";
-  return [{ apiVersion: "v1", kind: "Secret", metadata: { name: data.secretName }, stringData: { [key]: content } }];
-}
-
+const CHART = join(repoRoot, "charts/headrace");
 /** How GitOps tools apply, and what they compare with. */
 const WAYS = [
   ["client-side", []],
@@ -53,21 +49,31 @@ describe("what the operator writes is no difference to what is in Git", () => {
   let kubernetes: TestKubernetes;
   let dir: string;
   let operator: LocalProcess | undefined;
+  let helm: Helm;
+  /** Of the release. */
+  let own: string;
+  let values: readonly string[];
   const namespaces = new Map<string, string>();
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), "headrace-drift-"));
     kubernetes = await testKubernetes();
     await installCustomResources(kubernetes);
-    const own = await kubernetes.createNamespace();
+    own = await kubernetes.createNamespace();
     for (const [way] of WAYS) {
       for (const example of EXAMPLES) namespaces.set(`${way} ${example}`, await kubernetes.createNamespace());
     }
-    const helm = await openHelm({ dir, kubeconfig: kubernetes.kubeconfig });
+    helm = await openHelm({ dir, kubeconfig: kubernetes.kubeconfig });
     const watched = `watch.namespaces={${[...namespaces.values()].join()}}`;
-    const values = ["crds.install=false", "rbac.aggregateRoles=false", "watch.mode=listed", watched];
-    const sets = values.map((value) => `--set=${value}`);
-    await helm(["install", "headrace", join(repoRoot, "charts/headrace"), "--namespace", own, ...sets]);
+    const wanted = [
+      "crds.install=false",
+      "rbac.aggregateRoles=false",
+      "rack.nodeLabels=true",
+      "watch.mode=listed",
+      watched,
+    ];
+    values = wanted.map((value) => `--set=${value}`);
+    await helm(["install", "headrace", CHART, "--namespace", own, ...values]);
     operator = await startReleasedOperator({
       dir,
       kubectl: kubernetes.kubectl,
@@ -78,6 +84,8 @@ describe("what the operator writes is no difference to what is in Git", () => {
 
   after(async () => {
     await operator?.kill();
+    // What is in no namespace.
+    if (helm !== undefined) await helm(["uninstall", "headrace", "--namespace", own, "--ignore-not-found"]);
     await kubernetes?.stop();
     await rm(dir, { recursive: true, force: true });
   });
@@ -91,7 +99,12 @@ describe("what the operator writes is no difference to what is in Git", () => {
           .map((document) => document.toJS())
           .filter((object) => object !== null)
           // Examples that name a namespace are applied to this one, as a kustomization would.
-          .map((object) => ({ ...object, metadata: { ...object.metadata, namespace } }));
+          .map((object) => ({ ...object, metadata: { ...object.metadata, namespace } }))
+          .map((object) =>
+            example === RACKED && object.kind === "KafkaConnect"
+              ? { ...object, spec: { ...object.spec, rack: RACK } }
+              : object,
+          );
         const input = objects.map((object) => JSON.stringify(object)).join("\n---\n");
         const git = (verb: "apply" | "diff") =>
           kubernetes.kubectl(["--namespace", namespace, verb, ...how, "-f", "-"], { input });
@@ -122,5 +135,24 @@ describe("what the operator writes is no difference to what is in Git", () => {
         assert.equal(await git("diff"), "");
       });
     }
+  }
+
+  for (const [way, how] of WAYS) {
+    it(`the chart itself, applied ${way}, with the subjects that the operator fills in`, async () => {
+      const binding = ["get", "clusterrolebinding", `headrace-${own}-rack`, "-o=jsonpath={.subjects[*].namespace}"];
+      const readers = [...WAYS]
+        .map(([one]) => namespaces.get(`${one} ${RACKED}`))
+        .toSorted()
+        .join(" ");
+      const subjects = () => kubernetes.kubectl(binding);
+      await eventually("workers of both clusters may read their nodes", async () => (await subjects()) === readers);
+      const input = await helm(["template", "headrace", CHART, "--namespace", own, ...values, "--skip-tests"]);
+      const forced = how.length === 0 ? [] : ["--force-conflicts"];
+      const inGit = (verb: "apply" | "diff") => kubernetes.kubectl([verb, ...how, ...forced, "-f", "-"], { input });
+      assert.equal(await inGit("diff"), "");
+      await inGit("apply");
+      assert.equal(await inGit("diff"), "");
+      assert.equal(await subjects(), readers);
+    });
   }
 });
