@@ -3,11 +3,13 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
+import { create } from "tar";
 import { repoRoot } from "#dev/cache.ts";
 import { openHelm } from "#dev/helm.ts";
 import { type BuiltImage, buildImages } from "#dev/image/build.ts";
@@ -282,6 +284,70 @@ describe("images", () => {
       await kafka.stop();
     }
   });
+
+  it("worker: fetches a plugin by its hash and checks a configuration with it, as a foreign user who may write to nothing else", async () => {
+    const kafka = await sharedKafka();
+    const archive = await serveArchive(join(repoRoot, "dev/e2e/plugin"));
+    const { image, root, data } = worker;
+    const inside = (...args: string[]) => {
+      const { command, args: words } = inImage(image, root, data, args);
+      return run(command, [...words], { env: environmentOf(image) });
+    };
+    try {
+      const directory = "/data/packages/beats/1";
+      const other = archive.integrity.replace(/^sha512-./, (start) => (start.endsWith("A") ? "sha512-B" : "sha512-A"));
+      await assert.rejects(inside("fetch", directory, archive.url, other), /has the hash sha512-/);
+      await assert.rejects(readdir(join(data, "packages/beats/1")), { code: "ENOENT" });
+      await assert.rejects(
+        inside("fetch", "/opt/headrace/packages/beats/1", archive.url, archive.integrity),
+        /mkdir '\/opt\/headrace/,
+      );
+      const { stdout: fetched } = await inside("fetch", directory, archive.url, archive.integrity);
+      assert.equal(fetched, `${archive.url} is in ${directory}\n`);
+      assert.deepEqual((await readdir(join(data, "packages/beats/1"))).toSorted(), ["package.json", "plugin.js"]);
+
+      const name = uniqueName("check");
+      const check = async (more: Readonly<Record<string, string>> = {}) => {
+        const properties = { ...groupProperties(kafka.bootstrap, name), "plugin.path": directory, ...more };
+        const text = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
+        await writeFile(join(data, "check.properties"), text.join(""), { mode: 0o644 });
+        return await inside("check", "/data/check.properties");
+      };
+      const { stdout: found } = await check();
+      assert.doesNotMatch(found, /failed/);
+      for (const line of [/^ok {6}package beats 1\.0\.0$/m, /^ok {6}plugins$/m, /^ok {6}Kafka at /m])
+        assert.match(found, line);
+      assert.equal(found.match(/^ok {6}topic /gm)?.length, 3);
+      await assert.rejects(
+        check({ "value.converter": "none" }),
+        ({ code, stdout }: { code: number; stdout: string }) => {
+          assert.equal(code, 1);
+          assert.match(stdout, /^failed {2}plugins: value\.converter none is not among the plugins$/m);
+          return true;
+        },
+      );
+    } finally {
+      await archive.stop();
+      await kafka.stop();
+    }
+  });
+
+  /** A registry with one package, as `npm pack` makes it. */
+  async function serveArchive(source: string) {
+    const [packed, file] = [join(dir, "packed"), join(dir, "packed.tgz")];
+    await cp(source, join(packed, "package"), { recursive: true });
+    await create({ file, cwd: packed, gzip: true }, ["package"]);
+    const bytes = await readFile(file);
+    const server = createServer((_request, response) => response.end(bytes));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    assert.ok(typeof address === "object" && address !== null);
+    return {
+      url: `http://127.0.0.1:${address.port}/beats.tgz`,
+      integrity: `sha512-${createHash("sha512").update(bytes).digest("base64")}`,
+      stop: () => new Promise((resolve) => server.close(resolve)),
+    };
+  }
 
   it("operator: makes a cluster with the rights and the environment of the chart", async () => {
     const kubernetes = await testKubernetes();
