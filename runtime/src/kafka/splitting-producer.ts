@@ -78,6 +78,8 @@ class SplittingProducer implements RecordProducer {
   /** Since the producer was opened, a batch was refused that may have innocent records. */
   #suspects = false;
   readonly #closing = new AbortController();
+  /** Of those who wait for the present producer, which is not told what is decided without it. */
+  readonly #waiting = new Set<AbortController>();
 
   constructor(options: SplittingOptions) {
     this.#options = options;
@@ -135,7 +137,7 @@ class SplittingProducer implements RecordProducer {
       if (this.#settled.length > 0) return;
       const inner = this.#inner;
       try {
-        await inner.settled(signal);
+        await this.#settledBy(inner, signal);
         this.#collect();
       } catch (error) {
         if (signal.aborted) throw error;
@@ -168,6 +170,23 @@ class SplittingProducer implements RecordProducer {
     await this.#inner.close();
     this.#collect();
     this.#decideAll();
+  }
+
+  /** Waits for the producer, or until a batch is decided without it. */
+  async #settledBy(inner: RecordProducer, signal: AbortSignal): Promise<void> {
+    const waiting = new AbortController();
+    const abort = () => waiting.abort(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    this.#waiting.add(waiting);
+    try {
+      await inner.settled(waiting.signal);
+    } catch (error) {
+      if (signal.aborted || !waiting.signal.aborted) throw error;
+    } finally {
+      this.#waiting.delete(waiting);
+      signal.removeEventListener("abort", abort);
+    }
   }
 
   /** Resolves when nothing is being sent again. */
@@ -263,6 +282,7 @@ class SplittingProducer implements RecordProducer {
     const { partitions, offsets } = held;
     const positions = partitions === null || offsets === null ? null : { partitions, offsets };
     this.#settled.push({ batch: held.number, failures, positions });
+    for (const waiting of this.#waiting) waiting.abort();
   }
 
   #mayBeInnocent(code: string, record: OutboundRecord | undefined): boolean {

@@ -85,6 +85,38 @@ describe("a producer that splits batches", () => {
     await producer.close();
   });
 
+  it("tells whoever waits of a batch that has nothing to send, though no other batch comes", async () => {
+    const fake = createFakeProducer();
+    const producer = createSplittingProducer({
+      open: () => fake,
+      reportPositions: false,
+      stopOnFailure: false,
+      maxRecordBytes: 4,
+    });
+    for (const batch of [1, 2]) {
+      const waiting = producer.settled(signal);
+      await producer.send([record("large"), record("larger")], signal);
+      await waiting;
+      assert.deepEqual(
+        producer.takeSettled().map(({ batch: number, failures }) => [number, failures.map(({ code }) => code)]),
+        [[batch, ["MSG_SIZE_TOO_LARGE", "MSG_SIZE_TOO_LARGE"]]],
+      );
+    }
+    assert.deepEqual(fake.batches, []);
+    // Woken for what somebody else has taken, it waits on, and is told of what the producer decides.
+    const waiting = producer.settled(signal);
+    await producer.send([record("large")], signal);
+    producer.takeSettled();
+    await producer.send([record("fine")], signal);
+    fake.settle(1);
+    await waiting;
+    assert.deepEqual(
+      producer.takeSettled().map(({ batch }) => batch),
+      [4],
+    );
+    await producer.close();
+  });
+
   it("says why a record cannot be encoded, and not what became of those behind it", async () => {
     const fake = createFakeProducer();
     const send = async (records: readonly OutboundRecord[], limit: AbortSignal): Promise<number> => {
