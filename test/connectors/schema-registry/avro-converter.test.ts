@@ -127,6 +127,28 @@ describe("avro converter", () => {
     assert.equal(registry.requests.length, 1);
   });
 
+  it("tells where a registry redirects to, and what to do", async () => {
+    const { host } = new URL(registry.url);
+    const rows: readonly (readonly [status: number, location: string | null, told: RegExp])[] = [
+      [
+        301,
+        "https://u:canary@new.example/api/subjects/t-value/versions?key=canary",
+        /redirects to https:\/\/new\.example\/api\/subjects\/t-value\/versions \(301\), .*: put https:\/\/new\.example\/api into schema\.registry\.url$/,
+      ],
+      [302, "/login?for=canary", new RegExp(`redirects to http://${host}/login \\(302\\), .*login page`)],
+      [307, null, new RegExp(`${host} answered with a redirect that leads nowhere \\(307\\)`)],
+    ];
+    for (const [status, location, told] of rows) {
+      registry.fail = () => ({ status, body: "", ...(location !== null && { location }) });
+      await assert.rejects(encoded(compile(), "t", order(1n)), (error) => {
+        assert.ok(error instanceof Error && error.name === "Error");
+        assert.match(error.message, told);
+        assert.doesNotMatch(error.message, /canary/);
+        return true;
+      });
+    }
+  });
+
   it("tries again what may pass, at the next URL first, and then leaves it to errors.retry.timeout", async () => {
     const gone = await openFakeRegistry();
     await gone.close();

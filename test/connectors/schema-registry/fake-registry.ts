@@ -7,6 +7,12 @@ interface Stored {
   readonly references: readonly unknown[];
 }
 
+interface Fault {
+  readonly status: number;
+  readonly body: string;
+  readonly location?: string;
+}
+
 /** A registry in memory, with what the converters use of the REST API, and faults on demand. */
 export interface FakeRegistry {
   readonly url: string;
@@ -14,7 +20,7 @@ export interface FakeRegistry {
   readonly requests: string[];
   readonly authorizations: (string | undefined)[];
   /** Answers the next requests; null lets them through. */
-  fail: (path: string) => { readonly status: number; readonly body: string } | null;
+  fail: (path: string) => Fault | null;
   /** Puts a schema there, as another program would; gives its id. */
   add(subject: string, schema: string, more?: Partial<Stored>): number;
   close(): Promise<void>;
@@ -77,7 +83,9 @@ export async function openFakeRegistry(): Promise<FakeRegistry> {
     const fault = registry.fail(url);
     const { status, text } =
       fault === null ? plain(answer(method, url, body)) : { status: fault.status, text: fault.body };
-    response.writeHead(status, { "content-type": "application/json" }).end(text);
+    const location = fault?.location;
+    response.writeHead(status, { "content-type": "application/json", ...(location !== undefined && { location }) });
+    response.end(text);
   }
   const plain = ({ status, json }: { status: number; json: unknown }) => ({ status, text: JSON.stringify(json) });
 

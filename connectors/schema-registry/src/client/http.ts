@@ -15,6 +15,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly text: string;
+  /** Where a redirect leads, as the answer has it. */
+  readonly location?: string | undefined;
 }
 
 /** Sends one request. Rejects if it cannot be sent or is not answered in time; any status is an answer. */
@@ -49,7 +51,8 @@ export function createHttp(settings: RegistrySettings): SendHttp {
       if (size > MAX_ANSWER) throw new Error(`the answer has more than ${MAX_ANSWER} bytes`);
       chunks.push(chunk);
     }
-    return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") };
+    const text = Buffer.concat(chunks).toString("utf8");
+    return { status: response.statusCode ?? 0, text, location: response.headers.location };
   };
 }
 

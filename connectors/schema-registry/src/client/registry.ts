@@ -3,6 +3,7 @@ import { DataError, RetriableError } from "@headrace/sdk";
 import { z } from "zod";
 import { createAuthorizer } from "./authorization.ts";
 import { createHttp, type HttpAnswer, type HttpRequest, type SendHttp } from "./http.ts";
+import { isRedirect, redirectText } from "./redirect.ts";
 import type { RegistrySettings } from "./settings.ts";
 
 export type SchemaType = "AVRO" | "JSON" | "PROTOBUF";
@@ -27,7 +28,7 @@ export interface SubjectSchema extends RegisteredSchema {
 
 /**
  * A registry that speaks Confluent's REST API (also Apicurio's and Karapace's). All functions reject with DataError for what the registry
- * does not have or does not admit, with RetriableError while no URL can be used, and with Error for wrong credentials.
+ * does not have or does not admit, with RetriableError while no URL can be used, and with Error for wrong credentials and redirects.
  */
 export interface RegistryClient {
   schemaById(id: number): Promise<RegisteredSchema>;
@@ -105,6 +106,8 @@ export function createRegistryClient(parts: RegistryParts): RegistryClient {
       if (base === undefined) continue;
       try {
         const answer = await tryAt(base, path, method, body);
+        if (isRedirect(answer.status))
+          throw new Error(redirectText({ status: answer.status, location: answer.location, base, path }));
         if (!isPassing(answer.status)) {
           first = index;
           return answer;
