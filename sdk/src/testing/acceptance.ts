@@ -3,18 +3,11 @@ import type { z } from "zod";
 import type { RawConfig } from "../source.ts";
 import { problemsOf } from "./config.ts";
 
-/** Where a case says that it does not apply; the context of a `node:test` test is one. */
-export interface CaseContext {
-  skip(reason: string): void;
-  /** Told why a part of a case does not apply, where the rest of it does. */
-  diagnostic?(message: string): void;
-}
-
 /** One thing that every connector has to keep; give it to `node:test`: `for (const each of cases) it(each.name, each.run)`. */
 export interface AcceptanceCase {
   readonly name: string;
-  /** Rejects if the connector does not keep it. Where it cannot apply, the context is told why: without one, it rejects. */
-  run(context?: CaseContext): Promise<void>;
+  /** Rejects if the connector does not keep it. */
+  run(): Promise<void>;
 }
 
 /** A way to configure the connector wrongly. */
@@ -46,33 +39,49 @@ export interface Poisoned {
   readonly tells: RegExp;
 }
 
-/** Why topics of a suite cannot apply to a connector, in words, by topic. They are reported as skipped, with that reason. */
+/** Why topics of a suite cannot apply to a connector, in words, by topic. A suite has none of their cases. */
 export type NotApplicable<Topic extends string> = Readonly<Partial<Record<Topic, string>>>;
 
-/** Whether a topic applies: what it needs is given, or there is a reason why not, which is reported. Neither, or both, is a mistake. */
-export function applies<Topic extends string>(
+/** The cases of a topic: none where there is a reason why it cannot apply. */
+export function casesOf<Topic extends string>(
   topic: Topic,
-  given: boolean,
-  {
-    reasons,
-    context,
-  }: { readonly reasons: NotApplicable<Topic> | undefined; readonly context: CaseContext | undefined },
-): boolean {
-  const reason = reasons?.[topic];
-  assert.ok(!(given && reason !== undefined), `notApplicable.${topic} is given, and so is what the case needs`);
-  assert.ok(
-    given || (reason ?? "") !== "",
-    `what ${topic} needs is not given: give it, or say in notApplicable.${topic} why not`,
-  );
-  if (reason !== undefined) skip(context, reason);
+  reasons: NotApplicable<Topic> | undefined,
+  cases: readonly AcceptanceCase[],
+): readonly AcceptanceCase[] {
+  return reasons?.[topic] === undefined ? cases : [];
+}
+
+/** What a case of a topic works with. Fails where it is not given. */
+export function needed<T>(topic: string, given: T | undefined): T {
+  assert.ok(given !== undefined, missing(topic));
   return given;
 }
 
-/** Reports that a case does not apply. */
-export function skip(context: CaseContext | undefined, reason: string): void {
-  assert.ok(context !== undefined, `does not apply: ${reason}`);
-  context.skip(reason);
+/**
+ * Fails for each topic for which neither what its cases need is given nor a reason why they cannot apply, and for those with both.
+ * A reason for a topic that is not asked for is a mistake as well.
+ */
+export function assertDeclared<Topic extends string>(
+  given: Readonly<Partial<Record<Topic, boolean>>>,
+  reasons: NotApplicable<Topic> | undefined,
+): void {
+  const said = new Map<string, string>(
+    Object.entries<string | undefined>(reasons ?? {}).map(([key, why]) => [key, why ?? ""]),
+  );
+  const problems = Object.entries<boolean | undefined>(given).flatMap(([topic, isGiven]) => {
+    if (isGiven === true) return said.has(topic) ? [`notApplicable.${topic} is given, and so is what it needs`] : [];
+    return (said.get(topic) ?? "") === "" ? [missing(topic)] : [];
+  });
+  const idle = [...said.keys()].filter((topic) => !(topic in given));
+  for (const topic of idle) problems.push(`notApplicable.${topic} has no case here`);
+  assert.deepEqual(problems, []);
 }
+
+const missing = (topic: string): string =>
+  `what ${topic} needs is not given: give it, or say in notApplicable.${topic} why not`;
+
+/** Name of the case that wants all of that. */
+export const DECLARES = "gives what the cases need, or says why they cannot apply";
 
 interface Described {
   readonly config: z.ZodObject;
@@ -86,18 +95,11 @@ export function configCases(
   definition: Described,
   options: {
     readonly misconfigurations: readonly Misconfiguration[];
-    readonly reasons: NotApplicable<"misconfigurations"> | undefined;
     withConfig(use: (config: RawConfig) => Promise<void>): Promise<void>;
   },
 ): readonly AcceptanceCase[] {
-  const { misconfigurations, reasons, withConfig } = options;
+  const { misconfigurations, withConfig } = options;
   const problems = (config: RawConfig) => problemsOf(definition, config, AbortSignal.timeout(20_000));
-  const none: AcceptanceCase = {
-    name: "says at its key what is wrong with a configuration",
-    async run(context) {
-      applies("misconfigurations", false, { reasons, context });
-    },
-  };
   return [
     {
       name: "describes itself and each of its keys",
@@ -116,7 +118,6 @@ export function configCases(
           assert.deepEqual([...(await problems(config))], []);
         }),
     },
-    ...(misconfigurations.length === 0 ? [none] : []),
     ...misconfigurations.map(({ change, key, message }) => ({
       name: `says at ${key} what is wrong with ${describeChange(change)}`,
       run: () =>

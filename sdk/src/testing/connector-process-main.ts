@@ -2,7 +2,7 @@ import { flushCompileCache } from "node:module";
 import type { SinkDefinition } from "../sink.ts";
 import type { SourceDefinition, SourceRecord } from "../source.ts";
 import { Utf8Text } from "../utf8-text.ts";
-import type { ProcessAnswer, ProcessParts, ProcessRequest } from "./connector-process.ts";
+import { type ProcessAnswer, type ProcessParts, type ProcessRequest, QUESTION } from "./connector-process.ts";
 import { createMemoryOffsets } from "./memory-offsets.ts";
 import { openSinkRun, type SinkRun } from "./sink-run.ts";
 import { openSourceRun, type SourceRun } from "./source-run.ts";
@@ -78,7 +78,7 @@ function newLines(): readonly string[] {
 }
 
 process.on("message", (message) => {
-  const { id, request } = message as { readonly id: number; readonly request: ProcessRequest };
+  const { id, request } = QUESTION.parse(message);
   const send = (outcome: Partial<ProcessAnswer>) => process.send?.({ id, lines: newLines(), ...outcome });
   answer(request).then(
     (result) => {

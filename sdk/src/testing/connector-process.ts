@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import type { SinkRecord, TopicPartitionOffset } from "../sink.ts";
 import type { RawConfig, SourceRecord } from "../source.ts";
 import type { MemoryOffsets } from "./memory-offsets.ts";
@@ -46,13 +47,29 @@ export type ProcessRequest =
   /** Records by their place among all that were taken. */
   | { readonly kind: "acknowledge"; readonly places: readonly number[] };
 
+const ANSWER = z.object({
+  id: z.number(),
+  lines: z.array(z.string()),
+  result: z.unknown().optional(),
+  error: z.string().optional(),
+});
+
 /** What it answers: the log lines that came meanwhile, and a result or an error. */
-export interface ProcessAnswer {
-  readonly id: number;
-  readonly lines: readonly string[];
-  readonly result?: unknown;
-  readonly error?: string;
-}
+export type ProcessAnswer = z.input<typeof ANSWER>;
+
+const isObjectWith =
+  (...keys: readonly string[]) =>
+  (value: unknown): boolean =>
+    typeof value === "object" && value !== null && keys.every((key) => key in value);
+
+/** What its parent sends it. */
+export const QUESTION = z.object({ id: z.number(), request: z.custom<ProcessRequest>(isObjectWith("kind")) });
+
+const POSITIONS = z.array(z.object({ topic: z.string(), partition: z.number(), offset: z.bigint() }));
+/** Schemas and values are any; what the suite needs of them says the connector's own adapter. */
+const RECORDS = z.array(
+  z.custom<SourceRecord>(isObjectWith("topic", "key", "value", "sourcePartition", "sourceOffset"), "not a record"),
+);
 
 /** Longest wait for an answer, a start included. */
 const ANSWER_MS = 60_000;
@@ -63,7 +80,7 @@ export async function openSinkProcess(parts: ProcessParts, log: (line: string) =
   await child.ask({ kind: "open-sink", parts });
   return {
     put: async (records) => void (await child.ask({ kind: "put", records })),
-    commit: async (offsets) => (await child.ask({ kind: "commit", offsets })) as readonly TopicPartitionOffset[],
+    commit: async (offsets) => POSITIONS.parse(await child.ask({ kind: "commit", offsets })),
     kill: child.kill,
   };
 }
@@ -76,7 +93,7 @@ export async function openSourceProcess(parts: ProcessParts, offsets: MemoryOffs
   await child.ask({ kind: "open-source", parts, offsets: offsets.entries() });
   return {
     async take(count, timeoutMs) {
-      const records = (await child.ask({ kind: "take", count, timeoutMs })) as readonly SourceRecord[];
+      const records = RECORDS.parse(await child.ask({ kind: "take", count, timeoutMs }));
       for (const record of records) places.set(record, taken++);
       return records;
     },
@@ -114,18 +131,20 @@ function startProcess(log: (line: string) => void): Child {
   child.stderr?.on("data", (chunk: Buffer) => {
     errors = `${errors}${chunk.toString()}`.slice(-4_000);
   });
+  const ended = (why: string) => {
+    for (const answer of waiting.values()) answer.reject(new Error(`the connector's process ${why}: ${errors}`));
+    waiting.clear();
+  };
   child.on("message", (message) => {
-    const { id, lines, error, result } = message as unknown as ProcessAnswer;
+    const answered = ANSWER.safeParse(message);
+    if (!answered.success) return ended(`answered something else: ${answered.error.message}`);
+    const { id, lines, error, result } = answered.data;
     for (const line of lines) log(line);
     const answer = waiting.get(id);
     waiting.delete(id);
     if (error === undefined) answer?.resolve(result);
     else answer?.reject(new Error(error));
   });
-  const ended = (why: string) => {
-    for (const answer of waiting.values()) answer.reject(new Error(`the connector's process ${why}: ${errors}`));
-    waiting.clear();
-  };
   child.on("exit", (code, signal) => ended(`ended by ${signal ?? code}`));
   child.on("error", (error) => ended(`could not be used (${error.message})`));
 

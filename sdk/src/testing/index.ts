@@ -3,7 +3,6 @@
  */
 export type {
   AcceptanceCase,
-  CaseContext,
   Misconfiguration,
   NotApplicable,
   Outage,

@@ -3,7 +3,9 @@ import type { SinkDefinition } from "../sink.ts";
 import type { RawConfig } from "../source.ts";
 import {
   type AcceptanceCase,
+  assertDeclared,
   configCases,
+  DECLARES,
   type Misconfiguration,
   type NotApplicable,
   type Outage,
@@ -16,7 +18,15 @@ import { sinkDeliveryCases } from "./sink-delivery-cases.ts";
 import { sinkTroubleCases } from "./sink-trouble-cases.ts";
 
 /** What a suite of sinks may not apply to: see {@link SinkAcceptance.notApplicable}. */
-export type SinkTopic = "misconfigurations" | "contents" | "poison" | "outage" | "stall" | "badOffsets";
+export type SinkTopic =
+  | "misconfigurations"
+  | "contents"
+  | "exactlyOnce"
+  | "poison"
+  | "outage"
+  | "stall"
+  | "alterOffsets"
+  | "badOffsets";
 
 /** The system that a sink writes to, in a test: a new and empty one for each case. */
 export interface SinkSystem {
@@ -45,7 +55,10 @@ export interface SinkAcceptance {
   readonly module: string;
   openSystem(): Promise<SinkSystem>;
   readonly misconfigurations: readonly Misconfiguration[];
-  /** What delivering a record again does: it is there twice, or once. `absorbs` claims that each record is there exactly once. */
+  /**
+   * What delivering a record again does: it is there twice, or once. `absorbs` claims that each record is there exactly once; who does not,
+   * says why in `notApplicable.exactlyOnce`.
+   */
   readonly repeats: "duplicates" | "absorbs";
   /** What becomes of an item that cannot be taken, where records cannot be reported. */
   readonly poisoned?: Poisoned;
@@ -55,7 +68,7 @@ export interface SinkAcceptance {
     readonly partition: number;
     readonly offset: bigint | null;
   }[];
-  /** Why something of the suite cannot apply to this connector, in words. */
+  /** Why something of the suite cannot apply to this connector, in words: what is neither given nor named here fails. */
   readonly notApplicable?: NotApplicable<SinkTopic>;
   /** Items of the cases that kill at each of them; not given: 8. */
   readonly items?: number;
@@ -67,12 +80,29 @@ export interface SinkAcceptance {
 export function sinkAcceptance(options: SinkAcceptance): readonly AcceptanceCase[] {
   const bench = createSinkBench(options);
   return [
+    {
+      name: DECLARES,
+      run: () => bench.withSystem(async ({ system }) => assertDeclared(given(options, system), options.notApplicable)),
+    },
     ...configCases(options.definition, {
       misconfigurations: options.misconfigurations,
-      reasons: options.notApplicable,
       withConfig: (use) => bench.withSystem(({ system }) => use(system.config)),
     }),
     ...sinkDeliveryCases(options, bench),
     ...sinkTroubleCases(options, bench),
   ];
+}
+
+function given(options: SinkAcceptance, system: SinkSystem): Readonly<Partial<Record<SinkTopic, boolean>>> {
+  const altersOffsets = options.definition.alterOffsets !== undefined;
+  return {
+    misconfigurations: options.misconfigurations.length > 0,
+    contents: system.contents !== undefined,
+    exactlyOnce: options.repeats === "absorbs",
+    poison: options.poisoned !== undefined && system.poison !== undefined,
+    outage: system.outage !== undefined,
+    stall: system.stall !== undefined,
+    alterOffsets: altersOffsets,
+    ...(altersOffsets && { badOffsets: (options.badOffsets ?? []).length > 0 }),
+  };
 }

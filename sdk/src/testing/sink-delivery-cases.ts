@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../errors.ts";
-import { type AcceptanceCase, applies, skip } from "./acceptance.ts";
+import { type AcceptanceCase, casesOf, needed } from "./acceptance.ts";
 import { parseConfig } from "./config.ts";
 import { assertNoLeaks } from "./leaks.ts";
-import type { SinkAcceptance } from "./sink-acceptance.ts";
+import type { SinkAcceptance, SinkSystem } from "./sink-acceptance.ts";
 import { commit, commitWhatMay, distinct, range, type SinkBench, type SinkTools, sorted } from "./sink-bench.ts";
 import { until, within } from "./waiting.ts";
+
+type Position = NonNullable<SinkAcceptance["badOffsets"]>[number];
 
 /** When a process is killed: as soon as some of the batch is in the system, or when all of it is taken and nothing is committed. */
 type Moment = "while it writes" | "before the commit";
@@ -45,12 +47,11 @@ export function sinkDeliveryCases(options: SinkAcceptance, bench: SinkBench): re
     return await contents();
   }
 
-  const cases: AcceptanceCase[] = [
+  const delivery: readonly AcceptanceCase[] = [
     {
       name: "has delivered every record, in order, when offsets may be committed",
-      run: (context) =>
-        withSystem(async ({ system, run, records, contents }) => {
-          if (!applies("contents", system.contents !== undefined, { reasons, context })) return;
+      run: () =>
+        withSystem(async ({ run, records, contents }) => {
           const sink = await run();
           await sink.put([]);
           await sink.put(records(0, 1));
@@ -65,12 +66,9 @@ export function sinkDeliveryCases(options: SinkAcceptance, bench: SinkBench): re
     },
     {
       name: "loses nothing and keeps the order when its process is killed at any record",
-      async run(context) {
+      async run() {
         for (let end = 1; end <= items; end += 1) {
-          let applied = false;
           await withSystem(async (tools) => {
-            applied = applies("contents", tools.system.contents !== undefined, { reasons, context });
-            if (!applied) return;
             const there = await killAt(tools, end, end % 2 === 0 ? "while it writes" : "before the commit");
             assert.deepEqual(
               sorted(distinct(there)),
@@ -79,60 +77,63 @@ export function sinkDeliveryCases(options: SinkAcceptance, bench: SinkBench): re
             );
             assert.deepEqual(distinct(there), range(0, 2 * items), `out of order, after a kill at ${end}`);
           });
-          if (!applied) return;
         }
       },
-    },
-    {
-      name: "has each record exactly once, though its process is killed between write and commit",
-      async run(context) {
-        if (options.repeats === "duplicates") return skip(context, "it claims at-least-once delivery");
-        for (let end = 1; end <= items; end += 2) {
-          for (const moment of ["while it writes", "before the commit"] as const) {
-            await withSystem(async (tools) => {
-              const there = await killAt(tools, end, moment);
-              assert.deepEqual(sorted(there), range(0, 2 * items), `after a kill ${moment}, at ${end}`);
-            });
-          }
-        }
-      },
-    },
-    {
-      name: "leaves nothing open",
-      run: () =>
-        bench.withSystemAlone(async ({ system, run, records }) => {
-          let at = 0;
-          await assertNoLeaks(
-            async () => {
-              const sink = await run();
-              await sink.put(records(at, at + 2));
-              await commitWhatMay(sink, at + 2);
-              at += 2;
-              await within(patienceMs, "the stop", sink.close());
-            },
-            system.connections,
-            patienceMs,
-          );
-        }),
-    },
-    {
-      name: "accepts new positions over REST, and refuses wrong ones",
-      run: (context) =>
-        withSystem(async ({ system }) => {
-          if (definition.alterOffsets === undefined) return skip(context, "it has no alterOffsets: it accepts any");
-          const config = parseConfig(definition, system.config);
-          await definition.alterOffsets(config, [{ topic: "topic", partition: 0, offset: 3n }]);
-          await definition.alterOffsets(config, [{ topic: "topic", partition: 0, offset: null }]);
-          const { badOffsets = [] } = options;
-          if (!applies("badOffsets", badOffsets.length > 0, { reasons, context })) return;
-          for (const bad of badOffsets) {
-            await assert.rejects(
-              async () => await definition.alterOffsets?.(config, [bad]),
-              (error) => error instanceof ConfigError,
-            );
-          }
-        }),
     },
   ];
-  return cases;
+  const exactlyOnce: AcceptanceCase = {
+    name: "has each record exactly once, though its process is killed between write and commit",
+    async run() {
+      for (let end = 1; end <= items; end += 2) {
+        for (const moment of ["while it writes", "before the commit"] as const) {
+          await withSystem(async (tools) => {
+            const there = await killAt(tools, end, moment);
+            assert.deepEqual(sorted(there), range(0, 2 * items), `after a kill ${moment}, at ${end}`);
+          });
+        }
+      }
+    },
+  };
+  const nothingOpen: AcceptanceCase = {
+    name: "leaves nothing open",
+    run: () =>
+      bench.withSystemAlone(async ({ system, run, records }) => {
+        let at = 0;
+        await assertNoLeaks(
+          async () => {
+            const sink = await run();
+            await sink.put(records(at, at + 2));
+            await commitWhatMay(sink, at + 2);
+            at += 2;
+            await within(patienceMs, "the stop", sink.close());
+          },
+          system.connections,
+          patienceMs,
+        );
+      }),
+  };
+  const alter = async (system: SinkSystem, position: Position) =>
+    needed("alterOffsets", await definition.alterOffsets?.(parseConfig(definition, system.config), [position]));
+  const anyOffsets: AcceptanceCase = {
+    name: "accepts new positions over REST",
+    run: () =>
+      withSystem(async ({ system }) => {
+        await alter(system, { topic: "topic", partition: 0, offset: 3n });
+        await alter(system, { topic: "topic", partition: 0, offset: null });
+      }),
+  };
+  const badOffsets: AcceptanceCase = {
+    name: "refuses wrong positions over REST",
+    run: () =>
+      withSystem(async ({ system }) => {
+        for (const bad of needed("badOffsets", options.badOffsets))
+          await assert.rejects(alter(system, bad), (error) => error instanceof ConfigError);
+      }),
+  };
+  return [
+    ...casesOf("contents", reasons, delivery),
+    ...casesOf("exactlyOnce", reasons, [exactlyOnce]),
+    nothingOpen,
+    ...casesOf("alterOffsets", reasons, [anyOffsets, ...casesOf("badOffsets", reasons, [badOffsets])]),
+  ];
 }

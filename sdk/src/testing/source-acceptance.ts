@@ -1,13 +1,16 @@
 import type { OffsetMap, RawConfig, SourceDefinition, SourceRecord } from "../source.ts";
 import {
   type AcceptanceCase,
+  assertDeclared,
   configCases,
+  DECLARES,
   type Misconfiguration,
   type NotApplicable,
   type Outage,
   type Poisoned,
   type Stall,
 } from "./acceptance.ts";
+import { parseConfig } from "./config.ts";
 import type { Connections } from "./leaks.ts";
 import { createSourceBench } from "./source-bench.ts";
 import { sourceFlowCases } from "./source-flow-cases.ts";
@@ -19,10 +22,12 @@ export type SourceTopic =
   | "misconfigurations"
   | "order"
   | "maxBatch"
+  | "exactlyOnce"
   | "poison"
   | "cure"
   | "outage"
   | "stall"
+  | "alterOffsets"
   | "badOffsets";
 
 /** The system that a source reads from, in a test: a new and empty one for each case. */
@@ -56,8 +61,8 @@ export interface SourceAcceptance {
   openSystem(): Promise<SourceSystem>;
   readonly misconfigurations: readonly Misconfiguration[];
   /**
-   * Not given: each item once. `rounds`: all items that are there, again and again. `endless`: it makes items up, those that `feed` tells
-   * first.
+   * Not given: each item once. `rounds`: all items that are there, again and again; nothing is wanted then of what was stored. `endless`: it
+   * makes items up, those that `feed` tells first.
    */
   readonly gives?: "rounds" | "endless";
   /**
@@ -71,7 +76,7 @@ export interface SourceAcceptance {
   readonly poisoned?: Poisoned;
   /** Offsets that `alterOffsets` has to refuse with ConfigError. */
   readonly badOffsets?: readonly { readonly partition: OffsetMap; readonly offset: OffsetMap | null }[];
-  /** Why something of the suite cannot apply to this connector, in words. */
+  /** Why something of the suite cannot apply to this connector, in words: what is neither given nor named here fails. */
   readonly notApplicable?: NotApplicable<SourceTopic>;
   /** Items of the cases that kill at each of them; not given: 12. */
   readonly items?: number;
@@ -83,13 +88,34 @@ export interface SourceAcceptance {
 export function sourceAcceptance(options: SourceAcceptance): readonly AcceptanceCase[] {
   const bench = createSourceBench(options);
   return [
+    {
+      name: DECLARES,
+      run: () => bench.withSystem(async ({ system }) => assertDeclared(given(options, system), options.notApplicable)),
+    },
     ...configCases(options.definition, {
       misconfigurations: options.misconfigurations,
-      reasons: options.notApplicable,
       withConfig: (use) => bench.withSystem(({ system }) => use(system.config)),
     }),
     ...sourceFlowCases(options, bench),
     ...sourceResumeCases(options, bench),
     ...sourceTroubleCases(options, bench),
   ];
+}
+
+function given(options: SourceAcceptance, system: SourceSystem): Readonly<Partial<Record<SourceTopic, boolean>>> {
+  const { definition, notApplicable, poisoned } = options;
+  const altersOffsets = definition.alterOffsets !== undefined;
+  return {
+    misconfigurations: options.misconfigurations.length > 0,
+    // They need nothing.
+    order: notApplicable?.order === undefined,
+    maxBatch: notApplicable?.maxBatch === undefined,
+    exactlyOnce: definition.exactlyOnceSupport?.(parseConfig(definition, system.config)) === "SUPPORTED",
+    poison: poisoned !== undefined && system.poison !== undefined,
+    ...(poisoned?.outcome === "fails" && { cure: system.cure !== undefined }),
+    outage: system.outage !== undefined,
+    stall: system.stall !== undefined,
+    alterOffsets: altersOffsets,
+    ...(altersOffsets && { badOffsets: (options.badOffsets ?? []).length > 0 }),
+  };
 }

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../errors.ts";
 import type { SourceRecord } from "../source.ts";
-import { type AcceptanceCase, applies, skip } from "./acceptance.ts";
+import { type AcceptanceCase, casesOf, needed } from "./acceptance.ts";
 import { parseConfig } from "./config.ts";
 import { createMemoryOffsets, keyOf } from "./memory-offsets.ts";
-import type { SourceAcceptance } from "./source-acceptance.ts";
+import type { SourceAcceptance, SourceSystem } from "./source-acceptance.ts";
 import { offsetsAfter, type SourceBench, type SourceTools, takeThose } from "./source-bench.ts";
+
+type Position = NonNullable<SourceAcceptance["badOffsets"]>[number];
 
 /** What a source has to keep of its position, when its process is killed and when somebody alters it. */
 export function sourceResumeCases(options: SourceAcceptance, bench: SourceBench): readonly AcceptanceCase[] {
@@ -32,9 +34,8 @@ export function sourceResumeCases(options: SourceAcceptance, bench: SourceBench)
   };
   const nothingAgain: AcceptanceCase = {
     name: "gives nothing again that was stored, when more comes",
-    run: (context) =>
+    run: () =>
       withSystem(async ({ system, run, assertGiven }) => {
-        if (gives === "rounds") return skip(context, "it gives all that is there in each round");
         const stored = createMemoryOffsets();
         const first = await run(stored);
         const fed = await system.feed(items);
@@ -63,41 +64,48 @@ export function sourceResumeCases(options: SourceAcceptance, bench: SourceBench)
     },
   };
 
+  const exactlyOnce: AcceptanceCase = {
+    name: "keeps to what it says of exactly-once delivery, killed again and again while items come",
+    run: () =>
+      withSystem(async (tools) => {
+        assert.equal(options.resumes, "offsets", "exactly-once delivery needs offsets that say where to go on");
+        await commitExactlyOnce(tools, items);
+      }),
+  };
+  const alter = async ({ config }: SourceSystem, position: Position) =>
+    needed("alterOffsets", await definition.alterOffsets?.(parseConfig(definition, config), [position]));
+  const ownOffsets: AcceptanceCase = {
+    name: "accepts its own offsets and null over REST",
+    run: () =>
+      withSystem(async ({ system, run }) => {
+        const source = await run();
+        await system.feed(items);
+        for (const { sourcePartition: partition, sourceOffset: offset } of (await source.next(items)).slice(0, 3)) {
+          await alter(system, { partition, offset });
+          await alter(system, { partition, offset: null });
+        }
+      }),
+  };
+  const badOffsets: AcceptanceCase = {
+    name: "refuses wrong offsets over REST",
+    run: () =>
+      withSystem(async ({ system }) => {
+        for (const bad of needed("badOffsets", options.badOffsets)) {
+          await assert.rejects(
+            alter(system, bad),
+            (error) => error instanceof ConfigError,
+            `accepted: ${keyOf(bad.partition)} ${bad.offset === null ? "null" : keyOf(bad.offset)}`,
+          );
+        }
+      }),
+  };
+
   return [
-    ...(options.resumes === "offsets" ? [exactly, nothingAgain] : [unacknowledged]),
-    {
-      name: "keeps to what it says of exactly-once delivery, killed again and again while items come",
-      run: (context) =>
-        withSystem(async (tools) => {
-          const claim = definition.exactlyOnceSupport?.(parseConfig(definition, tools.system.config)) ?? "nothing";
-          if (claim !== "SUPPORTED") return skip(context, `it claims ${claim}`);
-          assert.equal(options.resumes, "offsets", "exactly-once delivery needs offsets that say where to go on");
-          await commitExactlyOnce(tools, items);
-        }),
-    },
-    {
-      name: "accepts its own offsets and null over REST, and refuses others",
-      run: (context) =>
-        withSystem(async ({ system, run }) => {
-          if (definition.alterOffsets === undefined) return skip(context, "it has no alterOffsets: it accepts any");
-          const config = parseConfig(definition, system.config);
-          const source = await run();
-          await system.feed(items);
-          for (const { sourcePartition: partition, sourceOffset: offset } of (await source.next(items)).slice(0, 3)) {
-            await definition.alterOffsets(config, [{ partition, offset }]);
-            await definition.alterOffsets(config, [{ partition, offset: null }]);
-          }
-          const { badOffsets = [] } = options;
-          if (!applies("badOffsets", badOffsets.length > 0, { reasons, context })) return;
-          for (const bad of badOffsets) {
-            await assert.rejects(
-              async () => await definition.alterOffsets?.(config, [bad]),
-              (error) => error instanceof ConfigError,
-              `accepted: ${keyOf(bad.partition)} ${bad.offset === null ? "null" : keyOf(bad.offset)}`,
-            );
-          }
-        }),
-    },
+    ...(options.resumes === "offsets" ? [exactly] : [unacknowledged]),
+    // In rounds everything comes again.
+    ...(options.resumes === "offsets" && gives !== "rounds" ? [nothingAgain] : []),
+    ...casesOf("exactlyOnce", reasons, [exactlyOnce]),
+    ...casesOf("alterOffsets", reasons, [ownOffsets, ...casesOf("badOffsets", reasons, [badOffsets])]),
   ];
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SourceRecord } from "../source.ts";
-import { type AcceptanceCase, applies, type CaseContext } from "./acceptance.ts";
+import { type AcceptanceCase, casesOf, needed } from "./acceptance.ts";
 import { assertDefinite } from "./definite-error.ts";
 import { createMemoryOffsets } from "./memory-offsets.ts";
 import type { SourceAcceptance } from "./source-acceptance.ts";
@@ -9,13 +9,19 @@ import { rest, until, within } from "./waiting.ts";
 
 /** What a source has to keep when an item cannot be read, and when the system is away or does not answer. */
 export function sourceTroubleCases(options: SourceAcceptance, bench: SourceBench): readonly AcceptanceCase[] {
-  return [...poisonCases(options, bench), ...outageCases(options, bench)];
+  const { notApplicable: reasons } = options;
+  return [
+    ...casesOf("poison", reasons, poisonCases(options, bench)),
+    ...casesOf("outage", reasons, outageCases(options, bench)),
+    ...casesOf("stall", reasons, [stallCase(bench)]),
+  ];
 }
 
 function poisonCases(options: SourceAcceptance, bench: SourceBench): readonly AcceptanceCase[] {
   const { poisoned, notApplicable: reasons } = options;
   const { patienceMs, withSystem } = bench;
-  if (poisoned?.outcome === "skips") {
+  if (poisoned === undefined) return []; // Which cases there are is not known; that it is missing is told elsewhere.
+  if (poisoned.outcome === "skips") {
     return [
       {
         name: "tells what it cannot read, and gives all before and behind it",
@@ -37,14 +43,13 @@ function poisonCases(options: SourceAcceptance, bench: SourceBench): readonly Ac
   return [
     {
       name: "fails of what it cannot read, gives all before it, and all behind it once it is gone",
-      run: (context) =>
+      run: () =>
         withSystem(async ({ system, run, identify, assertGiven }) => {
-          if (!applies("poison", poisoned !== undefined, { reasons, context })) return;
           const stored = createMemoryOffsets();
           const { source, fed, before } = await feedPoison({ system, run }, stored);
           const given: SourceRecord[] = [];
           const failure = await takeUntilItFails(source, given, fed.length + 1);
-          assertDefinite(failure, poisoned?.tells ?? /./);
+          assertDefinite(failure, poisoned.tells);
           const names = new Set(given.map(identify));
           assert.deepEqual(
             before.filter((each) => !names.has(each)),
@@ -53,8 +58,8 @@ function poisonCases(options: SourceAcceptance, bench: SourceBench): readonly Ac
           );
           await source.acknowledge(given);
           await within(patienceMs, "the stop", source.run.close());
-          if (!applies("cure", system.cure !== undefined, { reasons, context: partly(context) })) return;
-          await system.cure?.();
+          if (reasons?.cure !== undefined) return; // It stays: that it was told is all.
+          await needed("cure", system.cure?.());
           const again = await run(stored);
           if (options.resumes === "offsets" && options.gives === undefined) {
             const rest = await again.next(fed.length - given.length);
@@ -70,16 +75,12 @@ function poisonCases(options: SourceAcceptance, bench: SourceBench): readonly Ac
   ];
 }
 
-/** A part of a case that does not apply leaves the rest of it to count. */
-const partly = (context: CaseContext | undefined): CaseContext => ({ skip: (reason) => context?.diagnostic?.(reason) });
-
 async function feedPoison(
   { system, run }: Pick<SourceTools, "system" | "run">,
   stored?: Parameters<SourceTools["run"]>[0],
 ): Promise<{ readonly source: RunReader; readonly fed: readonly string[]; readonly before: readonly string[] }> {
-  assert.ok(system.poison !== undefined, "the system needs `poison`");
   const before = await system.feed(3);
-  await system.poison();
+  await needed("poison", system.poison?.());
   const behind = await system.feed(3);
   return { source: await run(stored), fed: [...before, ...behind], before };
 }
@@ -95,42 +96,25 @@ async function takeUntilItFails(source: RunReader, given: SourceRecord[], limit:
 }
 
 function outageCases(options: SourceAcceptance, bench: SourceBench): readonly AcceptanceCase[] {
-  const { notApplicable: reasons } = options;
   const { items, patienceMs, withSystem } = bench;
-
-  /** Stops it, and wants another one to read what comes then. */
-  async function stopAndSucceed(
-    { system, run, identify }: SourceTools,
-    { source, end }: { readonly source: RunReader; end(): Promise<void> },
-  ): Promise<void> {
-    await within(patienceMs, "the stop", source.run.close());
-    await end();
-    if (system.connections !== undefined)
-      await until(patienceMs, "the system has no connection left", async () => (await system.connections?.()) === 0);
-    const [wanted] = await system.feed(1);
-    const again = await run();
-    await takeThose(again, wanted === undefined ? [] : [wanted], identify);
-  }
-
   return [
     {
       name: "tries again by itself while the system is away, and goes on where it was",
-      run: (context) =>
+      run: () =>
         withSystem(async ({ system, run, identify, assertGiven }) => {
-          const { outage } = system;
-          if (!applies("outage", outage !== undefined, { reasons, context })) return;
+          const outage = needed("outage", system.outage);
           const source = await run();
           const fed = await system.feed(items);
           const before = await source.next(items);
           await source.acknowledge(before);
-          await outage?.begin();
+          await outage.begin();
           const retries = source.run.retries();
           const next = source.next(items, 6 * patienceMs);
           await whileTaking(
             next,
             until(patienceMs, "the source tells that it tries again", () => source.run.retries() > retries),
           );
-          await outage?.end();
+          await outage.end();
           const later = await system.feed(items);
           const after = [...(await next)];
           if (options.resumes === "offsets" && options.gives !== "rounds")
@@ -145,12 +129,11 @@ function outageCases(options: SourceAcceptance, bench: SourceBench): readonly Ac
     },
     {
       name: "can be stopped while the system is away, and another goes on",
-      run: (context) =>
+      run: () =>
         withSystem(async (tools) => {
-          const { outage } = tools.system;
-          if (!applies("outage", outage !== undefined, { reasons, context })) return;
+          const outage = needed("outage", tools.system.outage);
           const source = await opened(tools);
-          await outage?.begin();
+          await outage.begin();
           const retries = source.run.retries();
           const taking = source.run.take(Number.MAX_SAFE_INTEGER, 6 * patienceMs);
           await whileTaking(
@@ -158,26 +141,42 @@ function outageCases(options: SourceAcceptance, bench: SourceBench): readonly Ac
             until(patienceMs, "the source tells that it tries again", () => source.run.retries() > retries),
           );
           await rest(); // It tries again.
-          await stopAndSucceed(tools, { source, end: async () => await outage?.end() });
-        }),
-    },
-    {
-      name: "can be stopped while the system does not answer, and another goes on",
-      run: (context) =>
-        withSystem(async (tools) => {
-          const { stall } = tools.system;
-          if (!applies("stall", stall !== undefined, { reasons, context })) return;
-          const source = await opened(tools);
-          await stall?.begin();
-          const taking = source.run.take(Number.MAX_SAFE_INTEGER, 6 * patienceMs);
-          await whileTaking(
-            taking,
-            until(patienceMs, "a request waits", async () => (await stall?.waiting()) === true),
-          );
-          await stopAndSucceed(tools, { source, end: async () => await stall?.end() });
+          await stopAndSucceed(tools, { source, patienceMs, end: () => outage.end() });
         }),
     },
   ];
+}
+
+function stallCase({ patienceMs, withSystem }: SourceBench): AcceptanceCase {
+  return {
+    name: "can be stopped while the system does not answer, and another goes on",
+    run: () =>
+      withSystem(async (tools) => {
+        const stall = needed("stall", tools.system.stall);
+        const source = await opened(tools);
+        await stall.begin();
+        const taking = source.run.take(Number.MAX_SAFE_INTEGER, 6 * patienceMs);
+        await whileTaking(
+          taking,
+          until(patienceMs, "a request waits", async () => await stall.waiting()),
+        );
+        await stopAndSucceed(tools, { source, patienceMs, end: () => stall.end() });
+      }),
+  };
+}
+
+/** Stops it, and wants another one to read what comes then. */
+async function stopAndSucceed(
+  { system, run, identify }: SourceTools,
+  { source, patienceMs, end }: { readonly source: RunReader; readonly patienceMs: number; end(): Promise<void> },
+): Promise<void> {
+  await within(patienceMs, "the stop", source.run.close());
+  await end();
+  if (system.connections !== undefined)
+    await until(patienceMs, "the system has no connection left", async () => (await system.connections?.()) === 0);
+  const [wanted] = await system.feed(1);
+  const again = await run();
+  await takeThose(again, wanted === undefined ? [] : [wanted], identify);
 }
 
 /** A source that has read something. */

@@ -19,6 +19,23 @@ export async function within<T>(timeoutMs: number, what: string, promise: Promis
   }
 }
 
+const TICK_MS = 10;
+
+/**
+ * As {@link within}, by a clock that is late when this process is: for what has to be prompt, on a busy machine as well. It never tells of a
+ * delay that this process has had itself.
+ */
+export async function soon<T>(timeoutMs: number, what: string, promise: Promise<T>): Promise<T> {
+  let ended = false;
+  const end = () => {
+    ended = true;
+  };
+  promise.then(end, end);
+  for (let leftMs = timeoutMs; leftMs > 0 && !ended; leftMs -= TICK_MS) await sleep(TICK_MS);
+  if (!ended) throw new WaitError(`${what} did not end within ${timeoutMs} ms`);
+  return await promise;
+}
+
 /** Waits until the condition holds. Fails after `timeoutMs` with what was awaited. */
 export async function until(
   timeoutMs: number,

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { httpSink } from "@headrace/http";
 import { INT64_SCHEMA, RetriableError, STRING_SCHEMA, structSchema, type Value } from "@headrace/sdk";
 import { openSinkRun, problemsOf, sinkAcceptance, sinkRecord } from "@headrace/sdk/testing";
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 import { openTestServer, type Received } from "./test-server.ts";
 
 const json = (value: Value) => ({ schema: null, value });
@@ -16,7 +17,7 @@ for (const size of ["1", "3"]) {
       repeats: "duplicates",
       items: 6,
       poisoned: { outcome: "fails", tells: /answered 422: not a number/ },
-      notApplicable: { badOffsets: "any position will do: the server keeps none" },
+      notApplicable: NOT_APPLICABLE["http-sink"],
       misconfigurations: [
         { change: { "http.url": undefined }, key: "http.url", message: /./ },
         { change: { "http.url": "ftp://h/" }, key: "http.url", message: /must start with http/ },
@@ -42,6 +43,7 @@ for (const size of ["1", "3"]) {
           config: { "http.url": `${server.url}/items`, "batch.max.size": size },
           outage: server.outage,
           stall: server.stall,
+          connections: server.connections,
           item: (n) => ({ value: json(n) }),
           poison: () => ({ value: json({ bad: true }) }),
           contents: async () => there,

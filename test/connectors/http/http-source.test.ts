@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { httpSource } from "@headrace/http";
 import type { SourceRecord } from "@headrace/sdk";
 import { createMemoryOffsets, openSourceRun, type SourceRun, sourceAcceptance } from "@headrace/sdk/testing";
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 import { openTestServer, type TestServer } from "./test-server.ts";
 
 /** Ways to page; each server has a list that grows, and gives four items a page. */
@@ -48,6 +49,7 @@ async function openSystem(pagination: keyof typeof WAYS) {
       },
       outage: server.outage,
       stall: server.stall,
+      connections: server.connections,
       identify: ({ key }: SourceRecord) => String(key?.value),
       async feed(count: number) {
         const ids = Array.from({ length: count }, (_, index) => items.length + index);
@@ -74,11 +76,11 @@ for (const pagination of ["cursor", "record", "link", "none"] as const) {
       maxBatch: 3,
       items: 10,
       ...(pagination === "none"
-        ? {
-            gives: "rounds",
-            notApplicable: { poison: "all items are in one answer: none is before what cannot be read" },
-          }
-        : { poisoned: { outcome: "fails", tells: /^GET http:.*\/items.*: the answer/ } }),
+        ? { gives: "rounds", notApplicable: NOT_APPLICABLE["http-source, pagination=none"] }
+        : {
+            poisoned: { outcome: "fails", tells: /^GET http:.*\/items.*: the answer/ },
+            notApplicable: NOT_APPLICABLE["http-source"],
+          }),
       misconfigurations: [
         { change: { topic: undefined }, key: "topic", message: /./ },
         { change: { "http.url": "h" }, key: "http.url", message: /must start with http/ },

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Outage, Stall } from "@headrace/sdk/testing";
 import { freePorts } from "#dev/process.ts";
 import { createStall } from "#support/stall.ts";
@@ -19,20 +20,29 @@ export interface TestServer {
   readonly received: readonly Received[];
   readonly outage: Outage;
   readonly stall: Stall;
+  /** How many it has open. */
+  readonly connections: () => number;
   close(): Promise<void>;
 }
 
 export async function openTestServer(answer: Answer): Promise<TestServer> {
   const received: Received[] = [];
   const played = createStall();
+  const sockets = new Set<Socket>();
   // One that nobody takes during an outage.
   const [port = 0] = await freePorts(1);
   let server = await listen();
 
   async function listen(): Promise<Server> {
-    // A machine that stands still for seconds must not end connections that are about to be used again.
-    const created = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
+    // A machine that stands still for seconds must not end connections that are about to be used again: the server closes none, and the
+    // clients those that have been idle for a while.
+    const created = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+      response.setHeader("keep-alive", "timeout=3");
       void take(request, response);
+    });
+    created.on("connection", (socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
     });
     created.listen(port, "127.0.0.1");
     await once(created, "listening");
@@ -69,6 +79,7 @@ export async function openTestServer(answer: Answer): Promise<TestServer> {
       },
     },
     stall: played.stall,
+    connections: () => sockets.size,
     close,
   };
 }

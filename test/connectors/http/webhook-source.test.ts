@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { webhookSource } from "@headrace/http";
 import { openSourceRun, sourceAcceptance } from "@headrace/sdk/testing";
 import { freePorts } from "#dev/process.ts";
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 
 const SECRET = "shh";
 const sign = (body: string) => `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
@@ -37,13 +38,7 @@ describe("webhook source, acceptance", () => {
       { change: { "webhook.port": "70000" }, key: "webhook.port", message: /no more than 65535/ },
       { change: { "webhook.format": "xml" }, key: "webhook.format", message: /one of: json/ },
     ],
-    notApplicable: {
-      order: "senders send at the same time: nobody says what came first",
-      poison: "what cannot be read is refused to its sender, and never becomes an item",
-      outage: "it asks nobody: senders come to it",
-      stall: "it asks nobody: senders come to it",
-      badOffsets: "there is no position: senders keep what was not answered",
-    },
+    notApplicable: NOT_APPLICABLE["webhook-source"],
     async openSystem() {
       const { config, url } = await configOf({ "batch.size": "5" });
       let made = 0;

@@ -7,6 +7,7 @@ import { createMemoryOffsets, type SourceRun, sourceAcceptance, until } from "@h
 import { z } from "zod";
 import { openCommittedReader } from "#support/committed-reader.ts";
 import { uniqueName } from "#support/kafka.ts";
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 import { openPluginWorker } from "#support/plugin-worker.ts";
 import { configOf, eventOf, type Plain, plain, streaming, withDatabase } from "./capture-run.ts";
 import { POSTGRES } from "./postgres-dialect.ts";
@@ -29,9 +30,7 @@ describe("change capture from PostgreSQL", () => {
       maxBatch: 4,
       items: 6,
       poisoned: { outcome: "fails", tells: /tags/ },
-      notApplicable: {
-        cure: "nobody changes the log: such a column is left out, or the position moved behind the change",
-      },
+      notApplicable: NOT_APPLICABLE["postgres-cdc-source"],
       misconfigurations: [
         { change: { "topic.prefix": undefined }, key: "topic.prefix", message: /./ },
         { change: { "database.port": "1" }, key: "database.hostname", message: /cannot be captured.*ECONNREFUSED/ },

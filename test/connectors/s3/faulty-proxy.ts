@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse, request as send } from "node:http";
+import type { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import type { Outage, Stall } from "@headrace/sdk/testing";
 
@@ -23,6 +24,8 @@ export interface FaultyProxy {
   readonly underWay: () => number;
   readonly outage: Outage;
   readonly stall: Stall;
+  /** How many there are to the proxy. */
+  readonly connections: () => number;
   /** Asked for each request from now on. */
   decide(fate: (passing: Passing) => Fate): void;
   close(): Promise<void>;
@@ -30,6 +33,7 @@ export interface FaultyProxy {
 
 export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
   const passed: Passing[] = [];
+  const sockets = new Set<Socket>();
   let fateOf: (passing: Passing) => Fate = () => "pass";
   /** Wakes requests that wait for the end of a stall; null: there is none. */
   let held: PromiseWithResolvers<void> | null = null;
@@ -39,9 +43,15 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
   const { port } = addressOf(server);
 
   async function listen(at: number): Promise<Server> {
-    // A machine that stands still for seconds must not end connections that are about to be used again.
-    const created = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
+    // A machine that stands still for seconds must not end connections that are about to be used again: the server closes none, and the
+    // clients those that have been idle for a while.
+    const created = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+      response.setHeader("keep-alive", "timeout=3");
       take(request, response).catch(() => response.destroy());
+    });
+    created.on("connection", (socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
     });
     created.listen(at, "127.0.0.1");
     await once(created, "listening");
@@ -94,6 +104,7 @@ export async function openFaultyProxy(target: number): Promise<FaultyProxy> {
     port,
     passed,
     underWay: () => underWay,
+    connections: () => sockets.size,
     outage: {
       begin: stop,
       async end() {

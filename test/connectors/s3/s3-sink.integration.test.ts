@@ -4,6 +4,7 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { s3Sink } from "@headrace/s3";
 import { INT64_SCHEMA, RetriableError, STRING_SCHEMA, structSchema, type Value } from "@headrace/sdk";
 import { openSinkRun, problemsOf, sinkAcceptance, sinkRecord, until } from "@headrace/sdk/testing";
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 import { type Bucket, type S3Server, startS3 } from "./s3-server.ts";
 
 let server: S3Server;
@@ -31,7 +32,7 @@ describe("s3 sink, acceptance", { concurrency: 3 }, () => {
     repeats: "absorbs",
     items: 6,
     poisoned: { outcome: "fails", tells: /record has no value/ },
-    notApplicable: { badOffsets: "any position will do: what the bucket has is not looked at" },
+    notApplicable: NOT_APPLICABLE["s3-sink"],
     misconfigurations: [
       { change: { "s3.bucket.name": undefined }, key: "s3.bucket.name", message: /./ },
       { change: { "s3.bucket.name": "not-there" }, key: "s3.bucket.name", message: /NoSuchBucket/ },
@@ -57,6 +58,7 @@ describe("s3 sink, acceptance", { concurrency: 3 }, () => {
         config: { ...bucket.config, "flush.size": "1" },
         outage: bucket.proxy.outage,
         stall: bucket.proxy.stall,
+        connections: bucket.proxy.connections,
         item: (n) => ({ value: json(n) }),
         poison: () => ({ value: json(null) }),
         contents: async () => linesOf(bucket).map(Number),

@@ -20,6 +20,7 @@ import {
   sourceAcceptance,
   until,
 } from "@headrace/sdk/testing";
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 import { type Bucket, type S3Server, startS3 } from "./s3-server.ts";
 
 let server: S3Server;
@@ -42,6 +43,7 @@ for (const after of ["keep", "move", "delete"] as const) {
       items: 8,
       resumes: after === "keep" ? "offsets" : "acknowledgements",
       maxBatch: 5,
+      ...(after !== "keep" && { notApplicable: NOT_APPLICABLE["s3-source, after.reading=delete or move"] }),
       poisoned: { outcome: "fails", tells: /topics\/odd\/000002\.json/ },
       misconfigurations: [
         { change: { "s3.bucket.name": "not-there" }, key: "s3.bucket.name", message: /NoSuchBucket/ },
@@ -79,6 +81,7 @@ for (const after of ["keep", "move", "delete"] as const) {
           },
           outage: bucket.proxy.outage,
           stall: bucket.proxy.stall,
+          connections: bucket.proxy.connections,
           identify: ({ value }) => String((value.value as { readonly n: Value }).n),
           async feed(count) {
             const first = items;

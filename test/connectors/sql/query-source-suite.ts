@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SourceDefinition, SourceRecord, Value } from "@headrace/sdk";
 import { createMemoryOffsets, openSourceRun, sourceAcceptance, until } from "@headrace/sdk/testing";
 import { uniqueName } from "#support/kafka.ts";
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 import { openPluginWorker } from "#support/plugin-worker.ts";
 import { type SqlDialect, wrongUrlsOf } from "./sql-dialect.ts";
 import type { SqlDatabase, SqlServer } from "./sql-server.ts";
@@ -86,8 +87,8 @@ export function sqlQuerySourceSuite(dialect: QuerySourceOfDialect, server: () =>
         maxBatch: 4,
         items: 6,
         poisoned: { outcome: "fails", tells: dialect.unreadable },
-        ...(name === "bulk" && {
-          notApplicable: { order: "a database gives the rows of a table in any order, if no column is told" },
+        ...((name === "bulk" || name === "timestamp") && {
+          notApplicable: NOT_APPLICABLE[`mysql-query-source and postgres-query-source, mode=${name}`],
         }),
         misconfigurations: [
           { change: { "topic.prefix": undefined }, key: "topic.prefix", message: /./ },

@@ -6,13 +6,12 @@ import { STRING_SCHEMA, toText } from "@headrace/sdk";
 import { sinkAcceptance, sourceAcceptance } from "@headrace/sdk/testing";
 import { fileSink } from "#runtime/connectors/file-sink.ts";
 import { fileSource } from "#runtime/connectors/file-source.ts";
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 
 async function openDirectory() {
   const dir = await mkdtemp(join(tmpdir(), "headrace-file-acceptance-"));
   return { file: join(dir, "lines.txt"), close: () => rm(dir, { recursive: true, force: true }) };
 }
-
-const LOCAL = { outage: "an open file cannot be taken away", stall: "a local file answers or fails" };
 
 describe("file source, acceptance", { concurrency: 4 }, () => {
   const cases = sourceAcceptance({
@@ -20,7 +19,7 @@ describe("file source, acceptance", { concurrency: 4 }, () => {
     module: import.meta.resolve("#runtime/connectors/file-source.ts"),
     resumes: "offsets",
     maxBatch: 5,
-    notApplicable: { ...LOCAL, poison: "any bytes are a line" },
+    notApplicable: NOT_APPLICABLE["file-source"],
     misconfigurations: [
       { change: { topic: undefined }, key: "topic", message: /expected string|required/i },
       { change: { topic: "" }, key: "topic", message: /./ },
@@ -55,11 +54,7 @@ describe("file sink, acceptance", { concurrency: 4 }, () => {
     definition: fileSink,
     module: import.meta.resolve("#runtime/connectors/file-sink.ts"),
     repeats: "duplicates",
-    notApplicable: {
-      ...LOCAL,
-      poison: "every value has a text",
-      badOffsets: "all positions are in Kafka: any is good",
-    },
+    notApplicable: NOT_APPLICABLE["file-sink"],
     misconfigurations: [{ change: { file: "" }, key: "file", message: /./ }],
     async openSystem() {
       const { file, close } = await openDirectory();

@@ -4,8 +4,7 @@ import { sinkAcceptance, sourceAcceptance } from "@headrace/sdk/testing";
 import { blackholeSink } from "#runtime/connectors/blackhole-sink.ts";
 import { datagenSource } from "#runtime/connectors/datagen-source.ts";
 import { loggerSink } from "#runtime/connectors/logger-sink.ts";
-
-const ALONE = { outage: "it uses no other system", stall: "it uses no other system" };
+import { NOT_APPLICABLE } from "#support/not-applicable.ts";
 
 describe("datagen source, acceptance", { concurrency: 4 }, () => {
   for (const { about, more } of [
@@ -18,7 +17,7 @@ describe("datagen source, acceptance", { concurrency: 4 }, () => {
       gives: "endless",
       resumes: "offsets",
       maxBatch: 5,
-      notApplicable: { ...ALONE, poison: "it reads nothing" },
+      notApplicable: NOT_APPLICABLE["datagen-source"],
       misconfigurations: [
         { change: { topic: "" }, key: "topic", message: /./ },
         { change: { template: "{{nothing}}" }, key: "template", message: /nothing/ },
@@ -52,12 +51,7 @@ describe("blackhole sink, acceptance", () => {
     module: import.meta.resolve("#runtime/connectors/blackhole-sink.ts"),
     repeats: "duplicates",
     misconfigurations: [],
-    notApplicable: {
-      ...ALONE,
-      misconfigurations: "it has no keys",
-      contents: "it forgets what it takes",
-      poison: "it looks at no record",
-    },
+    notApplicable: NOT_APPLICABLE["blackhole-sink"],
     openSystem: async () => ({
       config: {},
       item: (n) => ({ value: { schema: STRING_SCHEMA, value: `${n}` } }),
@@ -76,7 +70,7 @@ describe("logger sink, acceptance", { concurrency: 4 }, () => {
       { change: { "log.level": "loud" }, key: "log.level", message: /one of/ },
       { change: { "log.values": "maybe" }, key: "log.values", message: /./ },
     ],
-    notApplicable: { ...ALONE, poison: "every value has a text" },
+    notApplicable: NOT_APPLICABLE["logger-sink"],
     openSystem: async () => ({
       config: {},
       item: (n) => ({ value: { schema: STRING_SCHEMA, value: `${n}` } }),

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { type AcceptanceCase, sinkAcceptance, sourceAcceptance } from "@headrace/sdk/testing";
+import {
+  type AcceptanceCase,
+  type NotApplicable,
+  type SinkTopic,
+  sinkAcceptance,
+  sourceAcceptance,
+} from "@headrace/sdk/testing";
 import { z } from "zod";
 import { endLeaks } from "./list-client.ts";
 import { openListServer } from "./list-server.ts";
@@ -37,7 +43,10 @@ function sourceSuite({ fault, patienceMs, poison, removes = false, incurable }: 
     ],
     poisoned: { outcome: poison ?? "fails", tells: /item 3 cannot|"item":3/ },
     badOffsets: [{ partition: { list: "l" }, offset: { next: "x" } }],
-    ...(incurable !== undefined && { notApplicable: { cure: incurable } }),
+    notApplicable: {
+      ...(incurable !== undefined && { cure: incurable }),
+      ...(removes && { exactlyOnce: "what Kafka has may be read again before it is removed" }),
+    },
     async openSystem() {
       const server = await openListServer();
       let fed = 0;
@@ -56,7 +65,7 @@ function sourceSuite({ fault, patienceMs, poison, removes = false, incurable }: 
           },
         }),
         outage: server.outage,
-        stall: server.stall,
+        ...(fault !== "is given no stall" && { stall: server.stall }),
         connections: server.connections,
         close: server.close,
       };
@@ -69,6 +78,7 @@ function sinkSuite({ fault, patienceMs, poison, once = false }: Variant & { read
     definition: fault === "describes nothing" ? { ...listSink, config: UNDESCRIBED } : listSink,
     module: import.meta.resolve("./list-sink.ts"),
     repeats: once ? "absorbs" : "duplicates",
+    ...(!once && { notApplicable: { exactlyOnce: "the list takes an item again" } }),
     items: 4,
     ...(patienceMs !== undefined && { patienceMs }),
     misconfigurations: [
@@ -84,7 +94,7 @@ function sinkSuite({ fault, patienceMs, poison, once = false }: Variant & { read
         poison: () => ({ value: { schema: null, value: "bad" } }),
         contents: async () => server.items.map(({ text }) => Number(text)),
         outage: server.outage,
-        stall: server.stall,
+        ...(fault !== "is given no stall" && { stall: server.stall }),
         connections: server.connections,
         close: server.close,
       };
@@ -92,7 +102,7 @@ function sinkSuite({ fault, patienceMs, poison, once = false }: Variant & { read
   });
 }
 
-/** Runs a case: null if it passes, what it says if it fails. A case that is skipped has not passed. */
+/** Runs a case: null if it passes, what it says if it fails. */
 async function failureOf({ run }: AcceptanceCase): Promise<string | null> {
   try {
     await run();
@@ -137,6 +147,11 @@ function eachCaseHas(rows: readonly Row[], suites: readonly (readonly Acceptance
 const CONFIG_ROWS: readonly Row[] = [
   ["describes nothing", "describes itself and each of its keys", /url has no description/],
   ["finds fault with all", "finds nothing wrong with a good configuration", /I do not like it/],
+  [
+    "is given no stall",
+    "gives what the cases need, or says why they cannot apply",
+    /what stall needs is not given: give it, or say in notApplicable\.stall why not/,
+  ],
 ];
 const SOURCE_ROWS: readonly Row[] = [
   ...CONFIG_ROWS,
@@ -184,8 +199,8 @@ const SOURCE_ROWS: readonly Row[] = [
     "keeps to what it says of exactly-once delivery, killed again and again while items come",
     /each item once/,
   ],
-  ["takes any offset", "accepts its own offsets and null over REST, and refuses others", /accepted: /],
-  ["refuses its own offsets", "accepts its own offsets and null over REST, and refuses others", /^no$/],
+  ["takes any offset", "refuses wrong offsets over REST", /accepted: /],
+  ["refuses its own offsets", "accepts its own offsets and null over REST", /^no$/],
   [
     "passes over poison",
     "fails of what it cannot read, gives all before it, and all behind it once it is gone",
@@ -274,8 +289,8 @@ const SINK_ROWS: readonly Row[] = [
   ["swaps", "loses nothing and keeps the order when its process is killed at any record", /out of order/],
   ["leaks timers", "leaves nothing open", /Timeout/],
   ["leaks connections", "leaves nothing open", /connections of the system/],
-  ["takes any offset", "accepts new positions over REST, and refuses wrong ones", /Missing expected rejection/],
-  ["refuses all offsets", "accepts new positions over REST, and refuses wrong ones", /^no$/],
+  ["takes any offset", "refuses wrong positions over REST", /Missing expected rejection/],
+  ["refuses all offsets", "accepts new positions over REST", /^no$/],
   ["drops poison", "reports a record that cannot be taken, and delivers its neighbours", /Expected values/],
   ["names nothing", "reports a record that cannot be taken, and delivers its neighbours", /sorry/],
   ["drops neighbours", "reports a record that cannot be taken, and delivers its neighbours", /Expected values/],
@@ -364,33 +379,58 @@ describe("the acceptance suite of sinks", { concurrency: 3 }, () => {
 });
 
 describe("a case that cannot apply", () => {
-  it("is skipped with its reason, and is a failure without one", async () => {
-    const suite = (reasons: Record<string, string>) =>
-      sinkAcceptance({
-        definition: listSink,
-        module: import.meta.resolve("./list-sink.ts"),
-        repeats: "duplicates",
-        misconfigurations: [],
-        notApplicable: reasons,
-        openSystem: async () => ({
-          config: { url: "u" },
-          item: () => ({ value: { schema: null, value: 1 } }),
-          close: async () => {},
-        }),
-      });
-    const skipped: string[] = [];
-    const context = { skip: (reason: string) => void skipped.push(reason) };
-    const outageOf = (cases: readonly AcceptanceCase[]) => cases.find(({ name }) => name.includes("is away"));
-    await outageOf(suite({ outage: "there is nothing that could be away" }))?.run(context);
-    assert.deepEqual(skipped, ["there is nothing that could be away"]);
-    await assert.rejects(async () => await outageOf(suite({}))?.run(context), /what outage needs is not given/);
+  const suite = (reasons: NotApplicable<SinkTopic>) =>
+    sinkAcceptance({
+      definition: listSink,
+      module: import.meta.resolve("./list-sink.ts"),
+      repeats: "duplicates",
+      misconfigurations: [],
+      notApplicable: reasons,
+      openSystem: async () => ({
+        config: { url: "u" },
+        item: () => ({ value: { schema: null, value: 1 } }),
+        contents: async () => [],
+        close: async () => {},
+      }),
+    });
+  const reasons = {
+    misconfigurations: "of no interest",
+    exactlyOnce: "of no interest",
+    poison: "of no interest",
+    stall: "of no interest",
+    badOffsets: "of no interest",
+  };
+  const declares = (cases: readonly AcceptanceCase[]) => cases.find(({ name }) => name.startsWith("gives what"));
+  const aboutOutages = (cases: readonly AcceptanceCase[]) => cases.filter(({ name }) => name.includes("is away"));
+
+  it("is left out for a reason", async () => {
+    const cases = suite({ ...reasons, outage: "there is nothing that could be away" });
+    assert.deepEqual(aboutOutages(cases), []);
+    await declares(cases)?.run();
   });
 
-  it("is reported where it is a part of one", async () => {
-    const told: string[] = [];
-    const context = { skip: () => assert.fail("all of it"), diagnostic: (message: string) => void told.push(message) };
+  it("is a failure without a reason, or with none in words", async () => {
+    for (const given of [reasons, { ...reasons, outage: "" }]) {
+      const cases = suite(given);
+      await assert.rejects(async () => await declares(cases)?.run(), /what outage needs is not given/);
+    }
+    const cases = aboutOutages(suite(reasons));
+    assert.equal(cases.length, 2);
+    for (const each of cases) await assert.rejects(each.run(), /what outage needs is not given/);
+  });
+
+  it("is a failure where it does apply, or does not exist", async () => {
+    const given = { ...reasons, outage: "there is nothing that could be away" };
+    const wrong = async (more: NotApplicable<SinkTopic>) => await declares(suite({ ...given, ...more }))?.run();
+    await assert.rejects(
+      wrong({ contents: "it forgets" }),
+      /notApplicable\.contents is given, and so is what it needs/,
+    );
+    await assert.rejects(wrong(Object.fromEntries([["order", "any"]])), /notApplicable\.order has no case here/);
+  });
+
+  it("may be a part of one: what cannot be cured was told, and that is all", async () => {
     const poison = sourceSuite({ incurable: "it stays there" }).find(({ name }) => name.includes("once it is gone"));
-    await poison?.run(context);
-    assert.deepEqual(told, ["it stays there"]);
+    await poison?.run();
   });
 });
