@@ -8,7 +8,7 @@ import { createStall } from "#support/stall.ts";
 export interface OutageProxy {
   readonly port: number;
   readonly outage: Outage;
-  /** Takes bytes of both sides and passes none on; `waiting`: there are some for the server. */
+  /** Takes bytes of both sides, and their ends, and passes none on; `waiting`: there are some for the server. */
   readonly stall: Stall;
 }
 
@@ -19,8 +19,9 @@ export async function openOutageProxy(target: number): Promise<OutageProxy> {
   let server: Server | null = null;
   const played = createStall();
   async function end(): Promise<void> {
-    server = createServer((from) => {
-      const to = createConnection(target, "127.0.0.1");
+    // An end is answered by the other side, not by the proxy.
+    server = createServer({ allowHalfOpen: true }, (from) => {
+      const to = createConnection({ port: target, host: "127.0.0.1", allowHalfOpen: true });
       for (const [each, other] of [
         [from, to],
         [to, from],
@@ -31,7 +32,7 @@ export async function openOutageProxy(target: number): Promise<OutageProxy> {
           sockets.delete(each);
           other.destroy();
         });
-        each.on("end", () => other.end());
+        each.on("end", () => played.act(() => other.end(), false));
         each.on("data", (chunk: Buffer) => {
           played.act(() => {
             if (!other.destroyed && !other.write(chunk)) each.pause();

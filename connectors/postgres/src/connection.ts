@@ -11,7 +11,7 @@ import {
 } from "@headrace/sql";
 import { Client, type ClientConfig, type QueryConfig } from "pg";
 import { sqlState } from "./sql-state.ts";
-import { explainTls, hasNoTls, takeTls, wantsOtherWay, waysOf } from "./tls.ts";
+import { explainTls, hasFailedTls, hasNoTls, isRefusal, takeTls, wantsOtherWay, waysOf } from "./tls.ts";
 
 /** Keys by which the database is reached. */
 export const CONNECTION_KEYS = connectionKeys(
@@ -52,8 +52,8 @@ export async function connect(settings: ConnectionSettings, signal: AbortSignal,
     return await dial({ ...options, ssl: way }, signal).catch(async (error: unknown) => {
       if (other === undefined || signal.aborted || !wantsOtherWay(error)) throw error;
       return await dial({ ...options, ssl: other }, signal).catch((second: unknown) => {
-        // Then it was not TLS that was missing.
-        throw hasNoTls(second) ? error : second;
+        // Then it was not TLS that was missing, or nothing else.
+        throw hasNoTls(second) || (hasFailedTls(error) && isRefusal(second)) ? error : second;
       });
     });
   } catch (error) {
@@ -78,7 +78,7 @@ async function dial(options: ClientConfig, signal: AbortSignal): Promise<Client>
   for (const event of ["error", "end"] as const) client.on(event, () => void broken.add(client));
   const aborted = Promise.withResolvers<never>();
   const stop = () => {
-    void client.end().catch(() => {});
+    cut(client);
     aborted.reject(signal.reason);
   };
   signal.addEventListener("abort", stop, { once: true });
@@ -103,8 +103,15 @@ const broken = new WeakSet<Client>();
 /** `false`: the connection is known to be broken. */
 export const isOpen = (client: Client): boolean => !broken.has(client);
 
-/** Ends a connection, also a broken one; nothing is lost with it. Never rejects. */
-export const close = (client: Client): Promise<void> => client.end().catch(() => {});
+/** Longest time for the goodbye of a connection, ms. */
+const GOODBYE_MS = 1_000;
+
+/** Ends a connection, also a broken one, or one whose other end is gone without a word; nothing is lost with it. Never rejects. */
+export async function close(client: Client): Promise<void> {
+  const cutting = setTimeout(() => client.connection.stream.destroy(), GOODBYE_MS);
+  await client.end().catch(() => {}); // It is over all the same.
+  clearTimeout(cutting);
+}
 
 /** Cuts a connection: what waits for it ends with an error. */
 export const cut = (client: Client): void => void close(client);

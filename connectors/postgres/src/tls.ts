@@ -92,14 +92,33 @@ async function readPem(name: string, file: string | null): Promise<string | null
 export const hasNoTls = (error: unknown): boolean =>
   error instanceof Error && /server does not support SSL/.test(error.message);
 
-/** Whether a server that was asked in one way may take another. */
-export const wantsOtherWay = (error: unknown): boolean => hasNoTls(error) || sqlState(error) === "28000";
+/** Whether the server does not let this user in this way. */
+export const isRefusal = (error: unknown): boolean => sqlState(error) === "28000";
+
+/** Whether TLS was begun and came to nothing. Source: Node, errors of `tls`, among them OpenSSL's. */
+export const hasFailedTls = (error: unknown): boolean =>
+  error instanceof Error &&
+  (("code" in error && /^(ERR_(SSL|TLS)_|EPROTO$)/.test(String(error.code))) ||
+    /before secure TLS connection was established/.test(error.message));
+
+/**
+ * Whether a server that was asked in one way may take another. Source: PostgreSQL, "SSL Mode Descriptions" (prefer: "first try an SSL
+ * connection; if that fails, try a non-SSL connection").
+ */
+export const wantsOtherWay = (error: unknown): boolean => hasNoTls(error) || hasFailedTls(error) || isRefusal(error);
 
 /** An error of TLS with what was asked for; others as they are. Source of the codes: Node, errors of `tls` and X509 certificates. */
 export function explainTls(error: unknown, { mode }: Tls): unknown {
   if (hasNoTls(error)) return new ConfigError(`sslmode=${mode}, but PostgreSQL offers no TLS`, { cause: error });
   if (!(error instanceof Error) || !("code" in error)) return error;
-  if (!/^(ERR_(SSL|TLS|OSSL)_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_CA|HOSTNAME_)/.test(String(error.code)))
+  if (
+    !/^(EPROTO$|ERR_(SSL|TLS|OSSL)_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_CA|HOSTNAME_)/.test(
+      String(error.code),
+    )
+  )
     return error;
-  return new ConfigError(`TLS with sslmode=${mode} failed: ${error.message}`, { cause: error });
+  return new ConfigError(`TLS with sslmode=${mode} failed: ${reasonOf(error)}`, { cause: error });
 }
+
+/** OpenSSL's errors are written `write EPROTO 40E…:error:0A000410:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:…`. */
+const reasonOf = ({ message }: Error): string => /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? message;

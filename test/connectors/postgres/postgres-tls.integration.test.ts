@@ -80,6 +80,8 @@ describe("connections to PostgreSQL by TLS", () => {
   const ownKey = join(dir, "own.key");
   let server: PostgresServer;
   let plain: PostgresServer;
+  /** It says that it has TLS, and agrees with nobody on a cipher. */
+  let unable: PostgresServer;
   before(async () => {
     files = await createCertificates(dir);
     const openssl = (...args: string[]) => promisify(execFile)("openssl", args);
@@ -88,8 +90,14 @@ describe("connections to PostgreSQL by TLS", () => {
     await openssl(...own.split(" "), "-keyout", ownKey, "-out", ownCertificate);
     const pem = readFileSync(files.broker, "utf8");
     const tls = { cert: pem, key: pem, clientAuthority: readFileSync(files.ca, "utf8") };
-    [server, plain] = await Promise.all([startPostgres({ tls, access: ACCESS }), startPostgres()]);
-    for (const each of [server, plain]) {
+    // Its key is none of RSA.
+    const settings = { ssl_max_protocol_version: "TLSv1.2", ssl_ciphers: "ECDHE-RSA-AES128-GCM-SHA256" };
+    [server, plain, unable] = await Promise.all([
+      startPostgres({ tls, access: ACCESS }),
+      startPostgres(),
+      startPostgres({ tls, access: ACCESS, settings }),
+    ]);
+    for (const each of [server, plain, unable]) {
       const { client, close } = await each.createDatabase();
       for (const user of ["anybody", "secret", "bare", "client"])
         await client.query(`CREATE ROLE ${user} LOGIN SUPERUSER`);
@@ -98,7 +106,7 @@ describe("connections to PostgreSQL by TLS", () => {
     }
   });
   after(async () => {
-    await Promise.all([server.stop(), plain.stop()]);
+    await Promise.all([server.stop(), plain.stop(), unable.stop()]);
     rmSync(dir, { recursive: true, force: true });
   });
 
@@ -167,6 +175,17 @@ describe("connections to PostgreSQL by TLS", () => {
       assert.equal(await without("prefer"), null);
       assert.match(String(await without("require")), /sslmode=require, but PostgreSQL offers no TLS/);
       assert.match(String(await without("allow", "asleep")), /"asleep" is not permitted to log in/);
+      const failing = async (sslmode: string, user: User = "anybody") =>
+        await problems(definition, config(unable.port, { user, tls: { sslmode } }));
+      assert.equal(await failing("prefer"), null);
+      assert.equal(await failing("allow"), null);
+      assert.match(String(await failing("require")), /TLS with sslmode=require failed: /);
+      // Without TLS it does not take this one.
+      assert.match(String(await failing("prefer", "secret")), /TLS with sslmode=prefer failed: /);
+      assert.match(
+        String(await failing("prefer", "asleep")),
+        /"asleep" is not permitted to log in|sslmode=prefer failed/,
+      );
     });
   }
 
