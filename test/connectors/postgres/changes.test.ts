@@ -23,7 +23,6 @@ const column = (name: string, index: number, keyPlace: number) => ({
   rewriting: null,
 });
 const TABLE = createTable({
-  prefix: "p",
   topic: "p.public.a",
   schema: "public",
   table: "a",
@@ -33,7 +32,7 @@ const TABLE = createTable({
 
 function open(position: StreamPosition, onChange: (row: ChangedRow) => void = () => {}): Changes {
   const rules = SETTINGS.parse(SETTINGS_GIVEN);
-  const changes = new Changes({ rules, database: "d", position, now: () => 0, onChange: (_, row) => onChange(row) });
+  const changes = new Changes({ rules, database: "d", position, now: () => 0, onChange: (_, row) => onChange(row()) });
   changes.setTable(1, TABLE);
   return changes;
 }

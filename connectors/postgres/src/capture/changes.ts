@@ -56,7 +56,7 @@ export interface ChangesOptions {
   /** Goes into every offset, besides what the stream says. */
   readonly entries?: () => OffsetMap;
   /** Is told of each row that changes, those that were given before included. */
-  readonly onChange?: (table: CapturedTable, row: ChangedRow) => void;
+  readonly onChange?: (table: CapturedTable, row: () => ChangedRow) => void;
 }
 
 /** Which row: by {@link identityOf}; unknown: one of the table, but not which. */
@@ -96,9 +96,11 @@ export class Changes {
   #transaction: Transaction | null = null;
   #micros = 0n;
   #xid: number | null = null;
+  readonly #partition: OffsetMap;
 
   constructor(options: ChangesOptions) {
     this.#options = options;
+    this.#partition = { server: options.rules["topic.prefix"] };
     this.#position = options.position;
   }
 
@@ -241,7 +243,7 @@ export class Changes {
     const facts = { lsn, lastCommit: this.#lastCommit, xid: this.#xid, micros: this.#micros };
     return {
       ...draft,
-      sourcePartition: { server: this.#options.rules["topic.prefix"] },
+      sourcePartition: this.#partition,
       sourceOffset: { ...toStreamOffset(this.#position, facts), ...this.#options.entries?.() },
     };
   }
@@ -261,7 +263,7 @@ export class Changes {
       case "insert":
         return skipped.includes("c") ? [] : this.#write(change, "c", null, message.after, []);
       case "update":
-        return skipped.includes("u") ? [] : this.#update(change, message.before, message.after);
+        return this.#update(change, message.before, message.after);
       case "delete":
         return skipped.includes("d") ? [] : this.#remove(change, message.before, []);
       case "truncate":
@@ -272,6 +274,9 @@ export class Changes {
   }
 
   #update(change: Change, before: OldRow | null, after: Row): readonly Draft[] {
+    const skipped = this.#options.rules["skipped.operations"];
+    // Then the key is as it was.
+    if (before === null && skipped.includes("u")) return [];
     const row = this.#decode(change.relation, after, before?.complete === true ? before.row : null);
     const old = before === null ? null : this.#decodeOld(change.relation, before);
     const table = this.#table(change.relation);
@@ -280,8 +285,12 @@ export class Changes {
     if (before !== null && oldKey !== null && newKey !== null && !valuesEqual(oldKey.value, newKey.value)) {
       const isNew: Header = { key: "__debezium.newkey", ...newKey };
       const wasOld: Header = { key: "__debezium.oldkey", ...oldKey };
-      return [...this.#remove(change, before, [isNew]), ...this.#write(change, "c", null, after, [wasOld], before)];
+      // Two events, each of which may be left out.
+      const gone = skipped.includes("d") ? [] : this.#remove(change, before, [isNew]);
+      const come = skipped.includes("c") ? [] : this.#write(change, "c", null, after, [wasOld], before);
+      return [...gone, ...come];
     }
+    if (skipped.includes("u")) return [];
     const whole = before?.complete === true ? old : null;
     // A column that is not captured may be all that has changed.
     const isSame = whole !== null && valuesEqual(whole, row);
@@ -294,8 +303,10 @@ export class Changes {
   /** Says which row a change is of. */
   #tell({ relation }: Change, row: Row): void {
     const table = this.#table(relation);
-    const identity = identityOf(table, row);
-    this.#options.onChange?.(table, identity === null ? { kind: "unknown" } : { kind: "one", identity });
+    this.#options.onChange?.(table, () => {
+      const identity = identityOf(table, row);
+      return identity === null ? { kind: "unknown" } : { kind: "one", identity };
+    });
   }
 
   #write(
@@ -321,7 +332,7 @@ export class Changes {
   }
 
   #empty(change: Change): readonly Draft[] {
-    this.#options.onChange?.(this.#table(change.relation), { kind: "all" });
+    this.#options.onChange?.(this.#table(change.relation), () => ({ kind: "all" }));
     return this.#event(change, "t", null, { before: null, after: null }, []);
   }
 
@@ -414,8 +425,7 @@ export class Changes {
     const { rules } = this.#options;
     const placeholder = rules["unavailable.value.placeholder"];
     const decoded: DecodedRow = guarded(this.#table(relation), (table) => decodeRow(table, row, placeholder, old));
-    if (decoded.missing.size > 0)
-      this.#tables.set(relation, loosened(this.#table(relation), rules["topic.prefix"], decoded.missing));
+    if (decoded.missing.size > 0) this.#tables.set(relation, loosened(this.#table(relation), decoded.missing));
     return decoded.value;
   }
 }

@@ -127,8 +127,15 @@ function bitsOf(name: string, modifier: number): Column {
 
 type DecimalMode = ColumnRules["decimal.handling.mode"];
 
+/** Source: Debezium, SpecialValueDecimal. */
+const SPECIAL_NUMBERS: Readonly<Record<string, string>> = {
+  NaN: "NAN",
+  Infinity: "POSITIVE_INFINITY",
+  "-Infinity": "NEGATIVE_INFINITY",
+};
+
 function numericOf(modifier: number, mode: DecimalMode): Column {
-  if (mode === "string") return STRINGS;
+  if (mode === "string") return { ...STRINGS, decode: (text) => SPECIAL_NUMBERS[text] ?? text };
   if (mode === "double") return { schema: FLOAT64_SCHEMA, decode: Number };
   const shape = numericShape(modifier);
   if (shape === null) {

@@ -137,7 +137,6 @@ export async function describeRelation(
   );
   const prefix = settings["topic.prefix"];
   return createTable({
-    prefix,
     topic: topicOf(prefix, schema, table, settings["topic.delimiter"]),
     schema,
     table,

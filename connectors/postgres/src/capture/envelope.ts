@@ -144,7 +144,7 @@ export interface ChangeSource {
 
 /** The block `source` of an event. */
 export function sourceBlock(source: ChangeSource): Value {
-  const last = source.lastCommit === null ? null : String(source.lastCommit);
+  const last = source.lastCommit === null ? "null" : `"${source.lastCommit}"`;
   return {
     version: "0.1.0",
     connector: "postgresql",
@@ -152,7 +152,7 @@ export function sourceBlock(source: ChangeSource): Value {
     ts_ms: source.micros / 1_000n,
     snapshot: source.snapshot,
     db: source.database,
-    sequence: JSON.stringify([last, String(source.lsn)]),
+    sequence: `[${last},"${source.lsn}"]`,
     ts_us: source.micros,
     ts_ns: source.micros * 1_000n,
     schema: source.schema,

@@ -44,7 +44,6 @@ export interface CapturedTable {
 }
 
 export interface TableDescription {
-  readonly prefix: string;
   readonly topic: string;
   readonly schema: string;
   readonly table: string;
@@ -52,16 +51,15 @@ export interface TableDescription {
   readonly messageKey: readonly string[] | null;
 }
 
-/** The schemas of a table's records. Source: Debezium 3.4, "Data change events". */
-export function createTable({ prefix, topic, schema, table, columns, messageKey }: TableDescription): CapturedTable {
-  const name = [prefix, schema, table].map(sanitized).join(".");
+/** The schemas of a table's records, which are named as its topic. Source: Debezium 3.4, "Data change events". */
+export function createTable({ topic, schema, table, columns, messageKey }: TableDescription): CapturedTable {
   const fields = columns.map(
     (column): Field => ({
       name: column.name,
       schema: column.rewriting === null ? fieldSchema(column) : marked(fieldSchema(column), column.rewriting),
     }),
   );
-  const valueSchema: Schema = { type: "STRUCT", optional: true, name: `${name}.Value`, fields };
+  const valueSchema: Schema = { type: "STRUCT", optional: true, name: `${topic}.Value`, fields };
   const key =
     messageKey === null
       ? primaryKeyOf(columns)
@@ -73,9 +71,9 @@ export function createTable({ prefix, topic, schema, table, columns, messageKey 
     topic,
     columns,
     valueSchema,
-    keySchema: key.length === 0 ? null : structSchema(keyFields, `${name}.Key`),
+    keySchema: key.length === 0 ? null : structSchema(keyFields, `${topic}.Key`),
     messageKey,
-    envelope: envelopeSchema(name, valueSchema),
+    envelope: envelopeSchema(topic, valueSchema),
   };
 }
 
@@ -104,9 +102,9 @@ export function shownRow({ columns }: CapturedTable, row: RowValue): RowValue {
 }
 
 /** The same table with columns that admit null, because there is a row that has none. */
-export function loosened(table: CapturedTable, prefix: string, names: ReadonlySet<string>): CapturedTable {
+export function loosened(table: CapturedTable, names: ReadonlySet<string>): CapturedTable {
   const columns = table.columns.map((column) => (names.has(column.name) ? { ...column, required: false } : column));
-  return createTable({ ...table, prefix, columns });
+  return createTable({ ...table, columns });
 }
 
 /** As topic names: other characters than Avro's and Kafka's become an underscore. Source: Debezium, schema.name.adjustment. */

@@ -92,9 +92,10 @@ export class IncrementalSnapshot {
   }
 
   /** The stream has an event of a row. */
-  changed({ schema, table }: CapturedTable, row: ChangedRow): void {
+  changed({ schema, table }: CapturedTable, rowOf: () => ChangedRow): void {
     const chunk = this.#chunk;
     if (chunk === null || chunk.table.schema !== schema || chunk.table.table !== table) return;
+    const row = rowOf();
     switch (row.kind) {
       case "one":
         chunk.window.changed(row.identity);
