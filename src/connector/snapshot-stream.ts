@@ -1,6 +1,6 @@
 import type { StreamEvent } from "@headrace/contract";
 import { type ConnectClient, isConnectError, type Worker } from "../worker/connect-client.ts";
-import { isAtRest, toSnapshots } from "./snapshots.ts";
+import { countTaskless, isAtRest, type TasklessLooks, toSnapshots } from "./snapshots.ts";
 
 export interface SnapshotStreamOptions {
   readonly connect: Pick<ConnectClient, "expanded" | "topics">;
@@ -23,11 +23,13 @@ export async function* snapshotStream(
 ): AsyncGenerator<StreamEvent> {
   const topics = new Map<string, readonly string[]>();
   const asked: string[] = [];
+  let taskless: TasklessLooks = new Map();
   while (!signal.aborted) {
     const expanded = await connect.expanded(worker, signal);
     const names = Object.keys(expanded);
     for (const gone of [...topics.keys()].filter((name) => !names.includes(name))) topics.delete(gone);
-    const connectors = toSnapshots(expanded, topics);
+    taskless = countTaskless(expanded, taskless);
+    const connectors = toSnapshots(expanded, { topics, taskless });
     yield { kind: "snapshot", workerId: `${worker.ip}:8083`, connectors };
     const next = nextOf(names, asked);
     if (next !== undefined) {

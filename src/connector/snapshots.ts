@@ -1,12 +1,26 @@
 import type { ConnectorSnapshot, ConnectorStateInfo, ExpandedConnectors, TargetState } from "@headrace/contract";
 
+/** How many looks in a row have found a connector at work, or paused, without tasks. */
+export type TasklessLooks = ReadonlyMap<string, number>;
+
+/** So many of them, and it has none; before that they may not be planned yet. */
+const LOOKS_AT_NONE = 3;
+
+/** The count with this look. */
+export function countTaskless(expanded: ExpandedConnectors, before: TasklessLooks): TasklessLooks {
+  const taskless = Object.entries(expanded).filter(([, { info, status }]) => {
+    return info?.tasks.length === 0 && (status?.connector.state === "RUNNING" || status?.connector.state === "PAUSED");
+  });
+  return new Map(taskless.map(([name]) => [name, (before.get(name) ?? 0) + 1]));
+}
+
 /**
  * The connectors of a cluster of JVM workers, read from `GET /connectors?expand=info&expand=status`, in the form in which a Headrace
  * worker would tell of them. `topics`: what is known of the topics that they use.
  */
 export function toSnapshots(
   expanded: ExpandedConnectors,
-  topics: ReadonlyMap<string, readonly string[]>,
+  { topics, taskless }: { readonly topics: ReadonlyMap<string, readonly string[]>; readonly taskless: TasklessLooks },
 ): Readonly<Record<string, ConnectorSnapshot>> {
   const entries = Object.entries(expanded).flatMap(([name, { info, status = null }]) => {
     if (info === undefined) return [];
@@ -14,7 +28,7 @@ export function toSnapshots(
     const snapshot: ConnectorSnapshot = {
       config: info.config,
       targetState,
-      taskCount: countTasks(info.tasks.length, targetState, status),
+      taskCount: countTasks(info.tasks.length, targetState, taskless.get(name) ?? 0),
       status,
       topics: [...(topics.get(name) ?? [])],
     };
@@ -38,8 +52,8 @@ function targetOf(status: ConnectorStateInfo | null): TargetState {
   return states.includes("PAUSED") ? "PAUSED" : "STARTED";
 }
 
-/** No tasks are "not yet any" until the connector itself has started: it makes their configurations then. */
-function countTasks(count: number, target: TargetState, status: ConnectorStateInfo | null): number | null {
+/** No tasks are "not yet any" at first: a worker tells that a connector runs, or is resumed, before it has planned its tasks. */
+function countTasks(count: number, target: TargetState, looks: number): number | null {
   if (count > 0 || target === "STOPPED") return count;
-  return status?.connector.state === "RUNNING" || status?.connector.state === "PAUSED" ? 0 : null;
+  return looks >= LOOKS_AT_NONE ? 0 : null;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ExpandedConnectors, InstanceState } from "@headrace/contract";
 import { snapshotStream } from "#operator/connector/snapshot-stream.ts";
-import { isAtRest, toSnapshots } from "#operator/connector/snapshots.ts";
+import { countTaskless, isAtRest, toSnapshots } from "#operator/connector/snapshots.ts";
 import { ConnectRestError } from "#operator/worker/connect-client.ts";
 
 function expanded(tasks: readonly InstanceState[], connector: InstanceState, count = tasks.length): ExpandedConnectors {
@@ -31,19 +31,42 @@ describe("toSnapshots", () => {
     ["paused", expanded(["PAUSED"], "PAUSED"), "PAUSED", 1, true],
     ["failed while paused", expanded(["PAUSED"], "FAILED"), "PAUSED", 1, true],
     ["stopped", expanded([], "STOPPED"), "STOPPED", 0, true],
-    ["without tasks", expanded([], "RUNNING"), "STARTED", 0, true],
+    ["at work, its tasks not planned yet", expanded([], "RUNNING"), "STARTED", null, false],
     ["not started yet", expanded([], "UNASSIGNED"), "STARTED", null, false],
     ["with tasks that nobody has told of yet", expanded([], "RUNNING", 2), "STARTED", 2, false],
     ["moving", expanded(["RUNNING", "UNASSIGNED"], "RUNNING"), "STARTED", 2, false],
   ];
   for (const [what, answer, target, count, atRest] of table) {
     it(`reads a connector that is ${what}`, () => {
-      const snapshots = toSnapshots(answer, new Map([["a", ["t"]]]));
+      const snapshots = toSnapshots(answer, { topics: new Map([["a", ["t"]]]), taskless: new Map() });
       const { targetState, taskCount, topics } = snapshots["a"] ?? {};
       assert.deepEqual([targetState, taskCount, topics], [target, count, ["t"]]);
       assert.equal(isAtRest(snapshots), atRest);
     });
   }
+});
+
+describe("a connector of a JVM worker that runs without tasks", () => {
+  const looks = (answers: readonly ExpandedConnectors[]) => {
+    let taskless = countTaskless({}, new Map());
+    return answers.map((answer) => {
+      taskless = countTaskless(answer, taskless);
+      return toSnapshots(answer, { topics: new Map(), taskless })["a"]?.taskCount;
+    });
+  };
+  const none = expanded([], "RUNNING");
+  const starting = expanded([], "UNASSIGNED");
+
+  it("has none once it has been looked at three times in a row", () => {
+    assert.deepEqual(looks([starting, none, none, none, none]), [null, null, null, 0, 0]);
+  });
+
+  it("has those that are planned in the meantime, also when it is resumed", () => {
+    const stopped = expanded([], "STOPPED");
+    const planned = expanded(["RUNNING"], "RUNNING");
+    assert.deepEqual(looks([stopped, starting, none, none, planned]), [0, null, null, null, 1]);
+    assert.deepEqual(looks([none, none, starting, none, none, none]), [null, null, null, null, null, 0]);
+  });
 });
 
 describe("snapshotStream", () => {
