@@ -29,7 +29,7 @@ export async function writeAlike(
   const list = names.map(quote).join(", ");
   if (head.kind === "write" && mode === "insert" && rows.length >= COPY_ROWS) {
     const copy = client.query(copyFrom(`COPY ${target} (${list}) FROM STDIN`));
-    await pipeline(Readable.from(rows.map(toCopyLine)), copy);
+    await pipeline(Readable.from(copyText(rows)), copy);
     return;
   }
   const keyed = head.kind === "delete" || mode !== "insert";
@@ -62,6 +62,20 @@ export async function writeAlike(
 type Row = readonly (string | null)[];
 
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** Characters of COPY's text that go together: each piece has its way through the streams. */
+const PIECE = 1 << 16;
+
+function* copyText(rows: readonly Row[]): Generator<string> {
+  let piece = "";
+  for (const row of rows) {
+    piece += toCopyLine(row);
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
+}
 
 /** A row in COPY's text format. Source: PostgreSQL, COPY, "Text Format". */
 function toCopyLine(row: Row): string {

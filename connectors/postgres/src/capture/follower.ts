@@ -90,7 +90,10 @@ export class Follower {
       if (frame.kind === "message") {
         if (frame.message.kind === "begin") this.#place = frame.message.commitLsn;
         if (blocking.isDue(this.#place)) this.#held = frame;
-        else given += await this.#take(frame.lsn, frame.message);
+        else {
+          const taken = this.#take(frame.lsn, frame.message);
+          given += typeof taken === "number" ? taken : await taken;
+        }
         continue;
       }
       if (!changes.isInTransaction()) {
@@ -101,30 +104,28 @@ export class Follower {
     }
   }
 
-  /** One message of the stream; gives the number of records. */
-  async #take(lsn: bigint, message: Message): Promise<number> {
-    const { changes, incremental, signals, control, retention, push } = this.#options;
-    switch (message.kind) {
-      case "relation":
-        await this.#describe(message.relation);
-        return 0;
-      case "begin":
-        incremental.passed(message.xid);
-        break;
-      default:
-        break;
-    }
-    const isSignal = message.kind === "insert" && message.relation === this.#signalRelation && changes.isNextNew();
-    // Before anything has passed it: if it fails, it comes again. The offset of its own record, if there is one, knows of it.
-    if (isSignal) {
-      const before = this.#entries();
-      if (await signals.follow(message.after, control)) retention.hold(before);
-    }
+  /** One message of the stream; gives the number of records. Only what asks the database takes its time. */
+  #take(lsn: bigint, message: Message): number | Promise<number> {
+    const { changes, incremental, push } = this.#options;
+    if (message.kind === "relation") return this.#describe(message.relation).then(() => 0);
+    if (message.kind === "begin") incremental.passed(message.xid);
+    if (message.kind === "insert" && message.relation === this.#signalRelation && changes.isNextNew())
+      return this.#signal(lsn, message);
     const records = changes.next(lsn, message);
     push(records);
-    if (isSignal) changes.pass();
     if (message.kind === "commit") return records.length + this.#passed(message.endLsn);
     if (message.kind === "message" && !message.transactional) return records.length + this.#passed(lsn);
+    return records.length;
+  }
+
+  async #signal(lsn: bigint, message: Extract<Message, { readonly kind: "insert" }>): Promise<number> {
+    const { changes, signals, control, retention, push } = this.#options;
+    // Before anything has passed it: if it fails, it comes again. The offset of its own record, if there is one, knows of it.
+    const before = this.#entries();
+    if (await signals.follow(message.after, control)) retention.hold(before);
+    const records = changes.next(lsn, message);
+    push(records);
+    changes.pass();
     return records.length;
   }
 

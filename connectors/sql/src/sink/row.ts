@@ -36,12 +36,13 @@ export function toChange(record: SinkRecord, rules: RowRules): Change {
     if (!rules["delete.enabled"]) throw new DataError("the record has no value, and delete.enabled is false");
     return { record, kind: "delete", table, key: key.map(({ name }) => name), columns: key };
   }
-  const names = new Set(key.map(({ name }) => name));
+  const names = key.map(({ name }) => name);
   const wanted = rules["fields.whitelist"];
-  const fields = fieldsOf(record.value, "value").filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-  const columns = [...key, ...fields.filter(({ name }) => !names.has(name))];
+  const all = fieldsOf(record.value, "value");
+  const fields = wanted.length === 0 ? all : all.filter(({ name }) => wanted.includes(name));
+  const columns = key.length === 0 ? fields : [...key, ...fields.filter(({ name }) => !names.includes(name))];
   if (columns.length === 0) throw new DataError("the record has no fields");
-  return { record, kind: "write", table, key: [...names], columns };
+  return { record, kind: "write", table, key: names, columns };
 }
 
 function keyOf(record: SinkRecord, rules: RowRules): readonly Column[] {
@@ -90,9 +91,10 @@ function pick(fields: readonly Column[], names: readonly string[], side: string)
 
 function fieldsOf({ schema, value }: SchemaAndValue, side: string): readonly Column[] {
   if (!isStruct(value)) throw new DataError(`the record's ${side} is no struct and no object`);
-  const values = new Map<string, Value>(value instanceof Map ? [...value] : Object.entries(value ?? {}));
+  const entries: Iterable<readonly [unknown, Value]> = value instanceof Map ? value : Object.entries(value ?? {});
   if (schema?.type !== "STRUCT")
-    return [...values].map(([name, item]) => ({ name: String(name), value: item, schema: null }));
+    return Array.from(entries, ([name, item]) => ({ name: String(name), value: item, schema: null }));
+  const values = new Map(entries);
   return (schema.fields ?? []).map((field) => ({
     name: field.name,
     value: values.get(field.name) ?? field.schema.default ?? null,
