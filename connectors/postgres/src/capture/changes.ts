@@ -366,11 +366,10 @@ export class Changes {
 
   /** Counts an event of a transaction, and gives what it says of its place. */
   #count(transaction: Transaction | null, lsn: bigint, collection: string): Value {
-    if (transaction === null) return null;
+    if (transaction === null || !this.#options.rules["provide.transaction.metadata"]) return null;
     transaction.total += 1;
     const order = (transaction.tables.get(collection) ?? 0) + 1;
     transaction.tables.set(collection, order);
-    if (!this.#options.rules["provide.transaction.metadata"]) return null;
     const id = `${transaction.xid}:${lsn}`;
     return { id, total_order: BigInt(transaction.total), data_collection_order: BigInt(order) };
   }
