@@ -174,6 +174,19 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
     assert.doesNotMatch(groups.join(), /v1|eventstreams/);
   });
 
+  it("tells the operator whose resources it works on, if not on all", async () => {
+    const Variables = z.array(z.looseObject({ name: z.string(), value: z.unknown().optional() }));
+    const selectors = async (values: object) => {
+      const { containers } = deploymentOf(objectsOf(await render(values))).spec.template.spec;
+      return Variables.parse(containers[0]?.["env"])
+        .filter(({ name }) => name === "HEADRACE_RESOURCE_SELECTOR")
+        .map(({ value }) => value);
+    };
+    assert.deepEqual(await selectors({}), []);
+    const selector = "team in (shop,bank)";
+    assert.deepEqual(await selectors({ watch: { selector } }), [selector]);
+  });
+
   it("names images by digest, if there is one", async () => {
     const digest = `sha256:${"c".repeat(64)}`;
     const { spec } = deploymentOf(objectsOf(await render({ image: { tag: "9", digest } }))).spec.template;
