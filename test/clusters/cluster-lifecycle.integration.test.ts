@@ -29,7 +29,9 @@ describe("the life of a cluster", () => {
 
   before(async () => {
     on = await startOperatedStack({ name: "cluster-lifecycle" });
-    const spec = { ...connectSpec(CLUSTER, on.stack.bootstrap), replicas: 2 };
+    // A worker hands over within the half of it, on a busy machine as well.
+    const template = { pod: { terminationGracePeriodSeconds: 120 } };
+    const spec = { ...connectSpec(CLUSTER, on.stack.bootstrap), replicas: 2, template };
     await on.create(KafkaConnects, { metadata: { name: CLUSTER }, spec });
     await on.until(KafkaConnects, CLUSTER, /^True Ready/);
     lines = growFile(join(on.dir, "lines.txt"), 20);
