@@ -95,26 +95,26 @@ static size_t headrace_bytes_of(const headrace_record_t* record) {
   return HEADRACE_ALIGN(sizeof(rd_kafka_msg_t) + record->length + record->key_length);
 }
 
-/* Makes the messages in one allocation, as rd_kafka_msg_new0 makes one. */
-static void headrace_make_run(rd_kafka_topic_t* rkt, const headrace_record_t* records, int count, const int32_t* partitions, rd_ts_t now,
-                              rd_kafka_msg_t** messages) {
+/* Makes the messages of one partition in one allocation, as rd_kafka_msg_new0 makes one. `places`: which of the records. */
+static void headrace_make_run(rd_kafka_topic_t* rkt, const headrace_record_t* records, const int* places, int count, int32_t partition,
+                              rd_ts_t now, rd_kafka_msg_t** messages) {
   const int64_t timestamp = rd_uclock() / 1000;
   const rd_ts_t timeout = rkt->rkt_conf.message_timeout_ms == 0 ? INT64_MAX : now + (rd_ts_t)rkt->rkt_conf.message_timeout_ms * 1000;
   size_t bytes = HEADRACE_ALIGN(sizeof(headrace_run_t));
-  for (int i = 0; i < count; i++) bytes += headrace_bytes_of(&records[i]);
+  for (int i = 0; i < count; i++) bytes += headrace_bytes_of(&records[places[i]]);
   headrace_run_t* run = rd_malloc(bytes);
   run->rkt = rd_kafka_topic_keep(rkt);
   rd_atomic32_init(&run->left, count);
   char* at = (char*)run + HEADRACE_ALIGN(sizeof(headrace_run_t));
   for (int i = 0; i < count; i++) {
-    const headrace_record_t* record = &records[i];
+    const headrace_record_t* record = &records[places[i]];
     rd_kafka_msg_t* rkm = (rd_kafka_msg_t*)at;
     char* data = (char*)(rkm + 1);
     memset(rkm, 0, sizeof *rkm);
     rkm->rkm_run = run;
     rkm->rkm_flags = RD_KAFKA_MSG_F_PRODUCER | RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_ACCOUNT;
     rkm->rkm_rkmessage.rkt = rkt;
-    rkm->rkm_partition = partitions[i];
+    rkm->rkm_partition = partition;
     rkm->rkm_opaque = record->opaque;
     rkm->rkm_broker_id = -1;
     rkm->rkm_offset = RD_KAFKA_OFFSET_INVALID;
@@ -166,31 +166,46 @@ static void headrace_enqueue(rd_kafka_toppar_t* rktp, rd_kafka_msg_t** messages,
   rd_kafka_toppar_destroy(rktp);
 }
 
+/*
+ * An allocation for each partition: records that cannot go to theirs keep no others in memory. Their order counts within a partition only.
+ * Changes `partitions`. The topic is locked for reading.
+ */
+static void headrace_queue_by_partition(rd_kafka_topic_t* rkt, const headrace_record_t* records, int count, int32_t* partitions) {
+  const rd_ts_t now = rd_clock();
+  int places[HEADRACE_RUN_MAX];
+  rd_kafka_msg_t* messages[HEADRACE_RUN_MAX];
+  for (int first = 0; first < count; first++) {
+    const int32_t partition = partitions[first];
+    if (partition < 0) continue;
+    int found = 0;
+    for (int i = first; i < count; i++) {
+      if (partitions[i] != partition) continue;
+      partitions[i] = -1;
+      places[found++] = i;
+    }
+    headrace_make_run(rkt, records, places, found, partition, now, messages);
+    headrace_enqueue(rkt->rkt_p[partition], messages, found, now);
+  }
+}
+
 int headrace_produce_run(rd_kafka_topic_t* app_rkt, const headrace_record_t* records, int count) {
   rd_kafka_topic_t* rkt = rd_kafka_topic_proper(app_rkt);
   rd_kafka_t* rk = rkt->rkt_rk;
   int32_t partitions[HEADRACE_RUN_MAX];
-  rd_kafka_msg_t* messages[HEADRACE_RUN_MAX];
   if (count < 1 || count > HEADRACE_RUN_MAX || rd_kafka_check_produce(rk, NULL) != RD_KAFKA_RESP_ERR_NO_ERROR ||
       rkt->rkt_conf.queuing_strategy != RD_KAFKA_QUEUE_FIFO || rkt->rkt_conf.random_partitioner ||
       rd_list_cnt(&rk->rk_conf.interceptors.on_send) > 0) {
     return -1;
   }
   rd_kafka_topic_rdlock(rkt);
-  if (rkt->rkt_state != RD_KAFKA_TOPIC_S_EXISTS || !headrace_place(rkt, records, count, partitions)) {
+  /* A topic may be there without partitions for a while. */
+  if (rkt->rkt_state != RD_KAFKA_TOPIC_S_EXISTS || rkt->rkt_partition_cnt == 0 ||
+      !headrace_place(rkt, records, count, partitions)) {
     rd_kafka_topic_rdunlock(rkt);
     return -1;
   }
   const int fit = headrace_take_room(rk, records, count);
-  if (fit > 0) {
-    const rd_ts_t now = rd_clock();
-    headrace_make_run(rkt, records, fit, partitions, now, messages);
-    for (int from = 0, to; from < fit; from = to) {
-      for (to = from + 1; to < fit && partitions[to] == partitions[from]; to++) {
-      }
-      headrace_enqueue(rkt->rkt_p[partitions[from]], messages + from, to - from, now);
-    }
-  }
+  if (fit > 0) headrace_queue_by_partition(rkt, records, fit, partitions);
   rd_kafka_topic_rdunlock(rkt);
   return fit;
 }

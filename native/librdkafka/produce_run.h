@@ -23,8 +23,8 @@ typedef struct headrace_record_s {
 } headrace_record_t;
 
 /*
- * Queues a run of 1 to HEADRACE_RUN_MAX records of one topic: one allocation, one look at the room that is left, one lock for each change of
- * partition. Records are copied; none may be larger than message.max.bytes. Returns how many were queued, from the first on: fewer than
+ * Queues a run of 1 to HEADRACE_RUN_MAX records of one topic: one look at the room that is left, and for each partition one allocation and one
+ * lock. Records are copied; none may be larger than message.max.bytes. Returns how many were queued, from the first on: fewer than
  * `count` if the queue is full. -1: not possible in this way now (the topic is not known yet, or the client has ended); nothing was queued,
  * and rd_kafka_produce_batch does it or says why not.
  */

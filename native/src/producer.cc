@@ -12,7 +12,7 @@ namespace {
 static_assert(sizeof(void*) == 8, "slot and index of a record travel in its opaque pointer");
 
 constexpr size_t kRun = HEADRACE_RUN_MAX;
-// The records of a run share one allocation, which stays until the last of them is acknowledged.
+// The records of a run for one partition share an allocation, which stays until the last of them is acknowledged. A larger record is alone.
 constexpr size_t kRunBytes = 64 * 1024;
 // More than librdkafka adds to key and value of a record without headers.
 constexpr size_t kOverhead = 256;
@@ -154,8 +154,9 @@ size_t Producer::RunFrom(const Chunk& chunk, size_t from) const {
   const int32_t topic = chunk.columns[from * Chunk::kFields];
   size_t bytes = 0;
   size_t end = from;
-  while (end < chunk.count && end - from < kRun && bytes < kRunBytes && chunk.columns[end * Chunk::kFields] == topic && IsPlain(chunk, end)) {
+  while (end < chunk.count && end - from < kRun && chunk.columns[end * Chunk::kFields] == topic && IsPlain(chunk, end)) {
     bytes += SizeOf(chunk, end);
+    if (end > from && bytes > kRunBytes) break;
     end++;
   }
   return end;

@@ -1,6 +1,6 @@
 import type { CommittedRecord, SourceRecord } from "@headrace/sdk";
 import type { SettledBatch } from "../kafka/record-producer.ts";
-import type { Destinations } from "./record-pipeline.ts";
+import type { OutboundBatch } from "./record-pipeline.ts";
 import type { SourceRunParts } from "./source-options.ts";
 import { abortable } from "./waiting.ts";
 
@@ -17,11 +17,11 @@ export class CommittedRecords {
   }
 
   /** Tells which topics have got records of the batch. */
-  tellTopics({ topics }: Destinations, batch: Pick<SettledBatch, "failures">): void {
+  tellTopics({ records }: OutboundBatch, batch: Pick<SettledBatch, "failures">): void {
     let last: string | null = null;
     const refused = new Set(batch.failures.map((failure) => failure.index));
-    for (let index = 0; index < topics.length; index += 1) {
-      const topic = topics[index];
+    for (let index = 0; index < records.length; index += 1) {
+      const topic = records[index]?.topic;
       if (topic === undefined || topic === last || refused.has(index)) continue;
       last = topic;
       this.#parts.options.activeTopic(topic);
@@ -29,12 +29,12 @@ export class CommittedRecords {
   }
 
   /** Queues the fate of a batch's records. */
-  add(records: readonly SourceRecord[], { topics, sources }: Destinations, batch: Positions | null): void {
+  add(records: readonly SourceRecord[], out: OutboundBatch, batch: Positions | null): void {
     if (this.#parts.task.committed === undefined) return;
     const committed: CommittedRecord[] = records.map((record) => ({ record, metadata: null }));
     const refused = new Set(batch?.failures.map((failure) => failure.index));
-    for (const [index, topic] of topics.entries()) {
-      const source = sources[index] ?? 0;
+    for (const [index, { topic }] of out.records.entries()) {
+      const source = out.sources[index] ?? 0;
       const record = records[source];
       const partition = batch?.positions?.partitions[index];
       const offset = batch?.positions?.offsets[index];

@@ -5,7 +5,7 @@ import type { SettledBatch, TransactionalProducer } from "../kafka/record-produc
 import { pause } from "../pause.ts";
 import { CommittedRecords } from "./committed-records.ts";
 import { canonicalKey, type PartitionOffset } from "./pending-offsets.ts";
-import { type Destinations, destinationsOf, type OutboundBatch } from "./record-pipeline.ts";
+import type { OutboundBatch } from "./record-pipeline.ts";
 import type { TaskControl } from "./runner.ts";
 import { SourceIntake } from "./source-intake.ts";
 import type { ExactlyOnceOptions, SourceRunParts, SourceTaskOptions } from "./source-options.ts";
@@ -54,7 +54,7 @@ export interface ExactlyOnceParts extends SourceRunParts {
 /** A part of a batch that was handed to the producer, for the connector that wants to hear of it. */
 interface Part {
   readonly records: readonly SourceRecord[];
-  readonly to: Destinations;
+  readonly out: OutboundBatch;
   settled: SettledBatch | null;
   /** Its transaction was aborted. */
   dropped: boolean;
@@ -192,15 +192,15 @@ export class ExactlyOnceRun {
     for (const { sourcePartition: partition, sourceOffset: offset } of records) {
       this.#offsets.set(canonicalKey(partition), { partition, offset });
     }
+    const part: Part = { records, out, settled: null, dropped: false };
     const listens = this.#parts.task.committed !== undefined;
-    const part: Part | null = listens ? { records, to: destinationsOf(out), settled: null, dropped: false } : null;
-    if (part !== null) this.#parked.push(part);
+    if (listens) this.#parked.push(part);
     if (out.records.length === 0) return;
     await this.#begin();
     for (const { topic } of out.records) this.#topics.add(topic);
     this.#records += out.records.length;
     this.#parts.metrics.active(out.records.length);
-    await this.#produce(out.records, part);
+    await this.#produce(out.records, listens ? part : null);
   }
 
   async #produce(records: OutboundBatch["records"], part: Part | null): Promise<void> {
@@ -282,8 +282,8 @@ export class ExactlyOnceRun {
     this.#offsets.clear();
     this.#close();
     exactlyOnce.offsets.committed(offsets);
-    for (const { records, to, settled, dropped } of this.#parked)
-      this.#committed.add(records, to, dropped ? null : settled);
+    for (const { records, out, settled, dropped } of this.#parked)
+      this.#committed.add(records, out, dropped ? null : settled);
     this.#parked = [];
   }
 

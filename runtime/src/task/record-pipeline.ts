@@ -54,17 +54,6 @@ export interface OutboundBatch {
   readonly sources: number[];
 }
 
-/** Where the records of an outbound batch go: all that is kept of them once the producer has copied them. */
-export interface Destinations {
-  /** By record. */
-  readonly topics: readonly string[];
-  readonly sources: readonly number[];
-}
-
-export function destinationsOf({ records, sources }: OutboundBatch): Destinations {
-  return { topics: records.map(({ topic }) => topic), sources };
-}
-
 export interface SourcePipeline {
   /** Appends what becomes of `records[from…]` to `out`; null when all are through. Dropped records leave no trace in `out`. */
   run(records: readonly SourceRecord[], from: number, out: OutboundBatch): Fault | null;
@@ -118,8 +107,8 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
     const { topic } = record;
     at.stage = "HEADER_CONVERTER";
     at.plugin = parts.header.plugin;
-    const { headers } = record;
-    const encodedHeaders = headers === undefined || headers.length === 0 ? null : encodeHeaders(topic, headers);
+    const given = record.headers ?? NO_HEADERS;
+    const headers = given.length === 0 ? null : encodeHeaders(topic, given);
     at.stage = "KEY_CONVERTER";
     at.plugin = parts.key.plugin;
     const key = keyConverter.encode(topic, toData(record.key ?? NULL_VALUE));
@@ -128,7 +117,7 @@ export function compileSourcePipeline(parts: PipelineParts): SourcePipeline {
     const data = record.value;
     const value = keepsText && data instanceof Utf8Text ? data : valueConverter.encode(topic, toData(data));
     const { partition = null, timestamp = null } = record;
-    return { topic, partition, key, value, headers: encodedHeaders, timestamp };
+    return { topic, partition, key, value, headers, timestamp };
   }
 
   return {

@@ -4,7 +4,7 @@ import { NOT_THE_RECORD } from "../kafka/delivery-codes.ts";
 import type { DeliveryFailure, RecordProducer, SettledBatch } from "../kafka/record-producer.ts";
 import type { CommittedRecords } from "./committed-records.ts";
 import type { PendingOffsets } from "./pending-offsets.ts";
-import { type Destinations, destinationsOf, type OutboundBatch } from "./record-pipeline.ts";
+import type { OutboundBatch } from "./record-pipeline.ts";
 import { describeRecord } from "./source-intake.ts";
 import type { SourceRunParts } from "./source-options.ts";
 
@@ -13,7 +13,7 @@ interface Sent {
   /** Its number in the pending offsets. */
   readonly sequence: number;
   readonly records: readonly SourceRecord[];
-  readonly to: Destinations;
+  readonly out: OutboundBatch;
   /**
    * `taken`: the producer has all of it. `torn`: it has only a head of it, so that nothing of it may ever count as acknowledged.
    * `early`: settled while `send` had not returned yet, so that this is not known.
@@ -52,7 +52,7 @@ export class SentBatches {
   /** Queues a batch that is pending already; resolves when the producer has it, or gave up on room for it. */
   async send(sequence: number, records: readonly SourceRecord[], out: OutboundBatch): Promise<void> {
     const { options, control, metrics, producer, givingUp } = this.#parts;
-    const sent: Sent = { sequence, records, to: destinationsOf(out), state: "sending", early: null };
+    const sent: Sent = { sequence, records, out, state: "sending", early: null };
     this.#sends += 1;
     const number = this.#sends;
     if (this.#sent.size === 0) this.#settledAt = options.now();
@@ -91,7 +91,7 @@ export class SentBatches {
     const silentMs = this.#parts.options.now() - this.#settledAt;
     if (this.#sent.size === 0 || silentMs < longMs) return null;
     const topics = new Set<string>();
-    for (const { to } of this.#sent.values()) for (const topic of to.topics) topics.add(topic);
+    for (const { out } of this.#sent.values()) for (const { topic } of out.records) topics.add(topic);
     return { topics: [...topics], silentMs };
   }
 
@@ -108,9 +108,9 @@ export class SentBatches {
     metrics.active(-sent.records.length);
     if (sent.state === "torn" || !this.#tolerates(sent, batch.failures)) return;
     pending.settle(sent.sequence);
-    metrics.written(sent.to.topics.length - batch.failures.length);
-    committed.tellTopics(sent.to, batch);
-    committed.add(sent.records, sent.to, batch);
+    metrics.written(sent.out.records.length - batch.failures.length);
+    committed.tellTopics(sent.out, batch);
+    committed.add(sent.records, sent.out, batch);
     released(sent.records);
   }
 
@@ -121,9 +121,9 @@ export class SentBatches {
         this.#purged = { index, code, message };
         return false;
       }
-      const topic = sent.to.topics[index] ?? "";
+      const topic = sent.out.records[index]?.topic ?? "";
       const error = new ConnectError("kafka", `Kafka refused a record for topic ${topic}: ${code}: ${message}`);
-      const source = sent.records[sent.to.sources[index] ?? 0];
+      const source = sent.records[sent.out.sources[index] ?? 0];
       const failed = { stage: "KAFKA_PRODUCE", plugin: "RecordProducer", error } as const;
       if (this.#parts.handler.tolerates(failed, describeRecord(source))) continue;
       this.#refusal ??= error;

@@ -6,7 +6,6 @@ import { CommittedRecords } from "./committed-records.ts";
 import { ErrorHandler } from "./error-handler.ts";
 import { ExactlyOnceRun, takeOver } from "./exactly-once-run.ts";
 import { PendingOffsets } from "./pending-offsets.ts";
-import { destinationsOf } from "./record-pipeline.ts";
 import type { TaskBody, TaskControl } from "./runner.ts";
 import { SourceIntake } from "./source-intake.ts";
 import { createSourceMetrics } from "./source-metrics.ts";
@@ -193,7 +192,7 @@ class AtLeastOnceRun implements Run {
         await this.#sent.send(this.#sequence, records, out);
       } else {
         this.#pending.settle(this.#sequence);
-        this.#committed.add(records, destinationsOf(out), null);
+        this.#committed.add(records, out, null);
         this.#release(records);
       }
       await takeTurn();

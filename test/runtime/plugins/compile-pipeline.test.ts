@@ -114,6 +114,22 @@ describe("compilePipeline", () => {
     }
   });
 
+  it("takes what a plugin in plain JavaScript leaves out, or gives as null, for nothing", () => {
+    const none: null = null;
+    const record = { topic: "b", value: { schema: null, value: none }, sourcePartition: {}, sourceOffset: {} };
+    const untyped: typeof record = {
+      ...record,
+      ...JSON.parse('{"key":null,"headers":null,"partition":null,"timestamp":null}'),
+    };
+    for (const each of [record, untyped]) {
+      const out: OutboundBatch = { records: [], sources: [] };
+      assert.equal(compileSourcePipeline(compilePipeline(registry, worker, {})).run([each], 0, out), null);
+      assert.deepEqual(out.records, [
+        { topic: "b", partition: null, key: null, value: null, headers: null, timestamp: null },
+      ]);
+    }
+  });
+
   it("takes sink records through converters and transforms, and remembers where they lay", () => {
     const pipeline = compileSinkPipeline(parts);
     const batch = inboundBatch([
