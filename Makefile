@@ -47,14 +47,16 @@ packaging: setup ## Charts, manifests, examples and images as they ship, on a re
 ratios: setup ## Two short scenarios of the benchmark beside the JVM worker: fails if a ratio is far below its target
 	@$(NODE) dev/test.ts --group ratios $(FILTER)
 
-e2e: setup ## The chart from the images as they ship, on a kind cluster (Docker), or on two nodes of its own (root, Linux); STATES=1 keeps the states seen; IF_ABLE=1: none where it cannot
+e2e: setup ## The chart from the images as they ship, on a kind cluster (Docker), or on two nodes of its own (root, Linux); STATES=1 records the states seen; IF_ABLE=1: none where it cannot
 	@$(NODE) dev/e2e/main.ts $(if $(IF_ABLE),--if-able) $(FILTER)
 
 images: setup ## Images of operator and worker without Docker, into build/images (ROOT=dir: their file systems, too; PLATFORMS=amd64,arm64: for both)
 	@$(NODE) dev/image/main.ts $(if $(ROOT),--root $(ROOT)) $(if $(PLATFORMS),--platforms $(PLATFORMS))
 
-release: setup ## Everything that release VERSION=1.2.3 has, into build/release; publishes nothing
-	@$(NODE) dev/release/main.ts $(VERSION) $(if $(PLATFORMS),--platforms $(PLATFORMS)) $(if $(SIGNING_KEY),--signing-key $(SIGNING_KEY))
+release: setup ## Everything that release VERSION=1.2.3 has, into build/release; PUBLISH=1 publishes it to the targets that are named
+	@$(NODE) dev/release/main.ts $(VERSION) $(if $(PLATFORMS),--platforms $(PLATFORMS)) $(if $(SIGNING_KEY),--signing-key $(SIGNING_KEY)) \
+	  $(if $(PUBLISH),--publish $(if $(PUBLISH_IMAGES),--images $(PUBLISH_IMAGES)) $(if $(PUBLISH_CHARTS),--charts $(PUBLISH_CHARTS)) \
+	  $(if $(PUBLISH_NPM),--npm $(PUBLISH_NPM)) $(if $(PUBLISH_GITHUB),--github $(PUBLISH_GITHUB)))
 
 bench: setup ## Headrace beside the JVM worker, ratios (FULL=1: all scenarios, RUNS=n, SCALE=share, FILTER=words)
 	@$(NODE) bench/main.ts $(if $(FULL),--full) $(if $(RUNS),--runs $(RUNS)) $(if $(SCALE),--scale $(SCALE)) $(FILTER)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { generateKeyPairSync, verify } from "node:crypto";
+import { generateKeyPairSync, randomBytes, verify } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,8 +9,13 @@ import { promisify } from "node:util";
 import { parse } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
+import { freePorts, startProcess, waitUntilReady } from "#dev/process.ts";
 import { sha256Of } from "#dev/release/checksums.ts";
+import { publications } from "#dev/release/publication.ts";
+import { openPublisher } from "#dev/release/publish.ts";
+import { buildCrane } from "#dev/setup/crane.ts";
 import { hostPlatform } from "#dev/setup/platform.ts";
+import { startNpmStandIn } from "./npm-stand-in.ts";
 
 const run = promisify(execFile);
 
@@ -195,6 +200,94 @@ describe("a release", () => {
     const command = join(modules, "@headrace/cli/bin/headrace.js");
     const { stdout } = await run(command, ["validate", join(repoRoot, "examples/minimal.yaml")]);
     assert.match(stdout, /minimal\.yaml/);
+  });
+
+  it("is published once to each target, images with their digests, by credentials that no command shows", async () => {
+    const token = `npm-${randomBytes(12).toString("hex")}`;
+    const npm = await startNpmStandIn(token);
+    const crane = await buildCrane();
+    const [port] = await freePorts(1);
+    const host = `127.0.0.1:${port}`;
+    const registry = await startProcess({
+      name: "registry",
+      command: crane,
+      args: ["registry", "serve", `--address=${host}`],
+      logFile: join(dir, "registry.log"),
+    });
+    try {
+      await waitUntilReady(registry, async () => (await fetch(`http://${host}/v2/`).catch(() => null))?.ok === true, {
+        timeoutMs: 60_000,
+      });
+      const home = join(dir, "publisher");
+      await mkdir(join(home, "bin"), { recursive: true });
+      await writeFile(join(home, ".npmrc"), `//${new URL(npm.url).host}/:_authToken=${token}\n`);
+      // In the place of GitHub's program: there is a release once one was made.
+      const gh = `#!/bin/sh\ncd "$HOME"\n[ "$2" = create ] && { echo "$@" > made; exit; }\n[ -f made ] && cat made || { echo release not found >&2; exit 1; }\n`;
+      await writeFile(join(home, "bin/gh"), gh, { mode: 0o755 });
+      const printed: string[] = [];
+      const publisher = await openPublisher({
+        print: (line) => printed.push(line),
+        environment: {
+          HOME: home,
+          PATH: `${join(home, "bin")}:${process.env["PATH"]}`,
+          NPM_CONFIG_USERCONFIG: join(home, ".npmrc"),
+          NPM_CONFIG_CACHE: join(home, "npm"),
+        },
+      });
+      const archives = (await readdir(out)).filter((name) => name.endsWith(".tgz"));
+      const named = archives.map((name) => name.slice(0, -`-${version}.tgz`.length));
+      const packages = named.flatMap((name) =>
+        ["headrace", "headrace-crds"].includes(name) ? [] : [name.replace("headrace-", "@headrace/")],
+      );
+      const files = { version, commit: "c0ffee", out, images: ["operator", "worker"], files: ["SHA256SUMS"] };
+      const list = publications(
+        { ...files, charts: ["headrace-crds", "headrace"], packages },
+        { images: `${host}/a`, charts: `${host}/a/charts`, npm: npm.url, github: "headrace/headrace" },
+      );
+      await publisher.refuseExisting(list);
+      assert.deepEqual([npm.published, printed], [[], []], "looking publishes nothing");
+      await publisher.publish(list);
+      for (const image of files.images) {
+        const { manifests } = Index.parse(JSON.parse(await read(`${image}/index.json`)));
+        const { stdout } = await run(crane, ["digest", `${host}/a/${image}:${version}`]);
+        assert.equal(stdout.trim(), manifests[0]?.digest);
+      }
+      const { stdout: repositories } = await run(crane, ["catalog", host]);
+      assert.deepEqual(repositories.trim().split("\n").toSorted(), [
+        "a/charts/headrace",
+        "a/charts/headrace-crds",
+        "a/operator",
+        "a/worker",
+      ]);
+      assert.deepEqual(
+        npm.published,
+        packages.map((name) => `${name}@${version}`),
+      );
+      const made = `release create v${version} --repo=headrace/headrace --target=c0ffee --title=v${version} --notes-file=`;
+      assert.ok((await readFile(join(home, "made"), "utf8")).startsWith(made));
+      assert.equal(printed.filter((line) => line.startsWith("▸")).length, list.length);
+      assert.doesNotMatch(printed.join("\n"), new RegExp(token));
+      await assert.rejects(publisher.refuseExisting(list), ({ message }: Error) => {
+        assert.deepEqual(
+          message.split("\n"),
+          list.map(({ what }) => `${what} is there already`),
+        );
+        return true;
+      });
+      // The registry is asked who may publish, and the first that is refused ends it.
+      await writeFile(join(home, ".npmrc"), "");
+      const again = list.filter(({ what }) => what.startsWith("npm package"));
+      await assert.rejects(publisher.publish(again), /was not published:.*\npublished before: nothing$/s);
+    } finally {
+      await registry.stop();
+      await npm.stop();
+    }
+  });
+
+  it("is not published without a target, or of a work tree with changes, and nothing is built for it", async () => {
+    const refused = release([version, "--publish", `--out=${join(dir, "unpublished")}`]);
+    await assert.rejects(refused, /PUBLISH=1 needs a target|nothing is published: the work tree has changes/);
+    await assert.rejects(readdir(join(dir, "unpublished")), { code: "ENOENT" });
   });
 
   it("is refused with another version than the repository has, place by place", async () => {
