@@ -5,8 +5,11 @@ RUN apt-get update && apt-get install --yes --no-install-recommends \
     ca-certificates g++ gcc libcurl4-openssl-dev libsasl2-dev libssl-dev libzstd-dev make nodejs npm openssl perl python3 zlib1g-dev
 WORKDIR /headrace
 COPY . .
-RUN npm ci --ignore-scripts --no-fund --no-audit
-RUN PATH="$PWD/node_modules/.bin:$PATH" node --conditions=source dev/image/main.ts --root /images
+# Debian's npm takes what is for another libc, too.
+RUN npm ci --ignore-scripts --no-fund --no-audit && rm -rf node_modules/*-musl node_modules/@*/*-musl
+# It makes no link for node among the other commands: Node 24 is where its package is.
+RUN PATH="$(echo "$PWD"/node_modules/node-linux-*/bin):$PWD/node_modules/.bin:$PATH" && export PATH && \
+    node --conditions=source dev/image/main.ts --root /images
 
 FROM scratch AS operator
 COPY --from=build /images/operator /

@@ -1,10 +1,10 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { extract } from "tar";
 import { z } from "zod";
 import { repoRoot } from "../cache.ts";
-import { type BuiltImage, buildImages } from "./build.ts";
+import { buildImages } from "./build.ts";
+import { unpackImage } from "./unpacked.ts";
 
 /**
  * `make images`: builds the images into `build/images` and prints a table; fails if one is larger than it may be. With `--root DIR` their
@@ -31,17 +31,12 @@ console.log(
 );
 
 const { root } = values;
-if (root !== undefined) for (const image of images) await unpack(image, join(resolve(root), image.name));
+if (root !== undefined)
+  for (const { name, platforms } of images)
+    for (const platform of platforms.slice(0, 1)) await unpackImage(platform, join(resolve(root), name));
 
 const large = images.filter(({ ownBytes, limitBytes }) => ownBytes > limitBytes);
 if (large.length > 0) {
   console.error(`too large: ${large.map(({ name }) => name).join(", ")}`);
   process.exitCode = 1;
-}
-
-/** The file system of the first architecture. */
-async function unpack({ platforms: [platform] }: BuiltImage, target: string): Promise<void> {
-  rmSync(target, { recursive: true, force: true });
-  mkdirSync(target, { recursive: true });
-  for (const file of platform?.layers ?? []) await extract({ file, cwd: target });
 }

@@ -12,6 +12,7 @@ import { writeImage } from "#dev/image/oci-layout.ts";
 import { toLauncher } from "#dev/image/recipes.ts";
 import { parseLdd } from "#dev/image/system-files.ts";
 import { packagesOf } from "#dev/image/traced-files.ts";
+import { unpackImage } from "#dev/image/unpacked.ts";
 
 const LONG = `${"directory/".repeat(12)}file`;
 const FILES: readonly ImageFile[] = [
@@ -72,6 +73,15 @@ describe("writeImage", () => {
       "org.opencontainers.image.ref.name": "1.2.3",
     });
     assert.deepEqual((await readdir(join(dir, "image"))).toSorted(), ["blobs", "index.json", "oci-layout"]);
+  });
+
+  it("is unpacked with the modes that it has: everybody may write to /tmp", async () => {
+    const { platforms } = writeImage(join(dir, "modes"), [CONTENT], { time });
+    const root = join(dir, "unpacked");
+    for (const platform of platforms) await unpackImage(platform, root);
+    assert.equal((await stat(join(root, "tmp"))).mode & 0o7777, 0o1777);
+    assert.equal((await stat(join(root, "bin/run"))).mode & 0o7777, 0o755);
+    assert.equal(await readFile(join(root, LONG), "utf8"), "far down");
   });
 
   it("puts the architectures of an image into one index, and what they share there once", async () => {
