@@ -8,6 +8,10 @@ const Flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false",
 const Namespace = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
   error: ({ input }) => `"${String(input)}" is no name of a namespace`,
 });
+/** As leases are named, with room for what is put behind it. */
+const ObjectName = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+  error: ({ input }) => `"${String(input)}" is no name of an object`,
+});
 const Port = z.coerce.number().int().min(0).max(65_535);
 
 /** The operator's environment. An empty variable counts as not set. */
@@ -17,6 +21,9 @@ const Environment = z.object({
     .optional()
     .describe("Path of a kubeconfig file. Without it the pod's service account is used; KUBECONFIG never is."),
   HEADRACE_NAMESPACE: Namespace.optional().describe("The operator's own namespace, for its lease. Default: its pod's."),
+  HEADRACE_LEASE_NAME: ObjectName.default("headrace-operator").describe(
+    "Name of the lease that decides which of several operators works. One for each operator of a namespace; it stays when the selector changes.",
+  ),
   HEADRACE_WATCH_NAMESPACES: z
     .string()
     .optional()
@@ -114,6 +121,8 @@ const Environment = z.object({
 export interface OperatorConfig {
   readonly kubeconfig: string | undefined;
   readonly namespace: string | undefined;
+  /** Of those with one name in a namespace one works. */
+  readonly leaseName: string;
   /** `own` is the operator's namespace. */
   readonly watchNamespaces: "*" | "own" | readonly string[];
   /** Which KafkaConnects are reconciled, by their labels; undefined: all of them. */
@@ -162,6 +171,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   return {
     kubeconfig: data.HEADRACE_KUBECONFIG,
     namespace: data.HEADRACE_NAMESPACE,
+    leaseName: data.HEADRACE_LEASE_NAME,
     watchNamespaces:
       data.HEADRACE_WATCH_NAMESPACES === "own" && data.HEADRACE_WATCH_BY_DEFAULT === "all"
         ? "*"

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { API_GROUP, clusterKeyOf } from "@headrace/contract";
 import type { Logger } from "pino";
 import { createApi } from "./api/api.ts";
@@ -68,9 +68,8 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const { config, connection, log, version } = inputs;
   const namespace = config.namespace ?? connection.namespace ?? "default";
   const identity = `${inputs.host}_${randomUUID()}`;
-  const { resourceSelector } = config;
+  const { leaseName, resourceSelector } = config;
   const metrics = createMetrics(resourceSelector?.text);
-  const leaseName = nameOf(resourceSelector);
   const http = createHttp(connection, `${COMPONENT}/${version}`);
   const calls = { ...API_CALL_DEFAULTS, http, observe: metrics.calls, waiting: hardlyWaiting };
   const api = createApiCaller(calls);
@@ -326,13 +325,6 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     });
     log.info("operator stopped");
   }
-}
-
-/** Of this operator's lease: those that work on other resources have one each, also in one namespace. */
-function nameOf(selector: OperatorConfig["resourceSelector"]): string {
-  if (selector === undefined) return COMPONENT;
-  const digest = createHash("sha256").update(selector.text.replace(/\s+/g, "")).digest("hex").slice(0, 10);
-  return `${COMPONENT}-${digest}`;
 }
 
 function isWatched({ watchNamespaces }: OperatorConfig, own: string, namespace: string): boolean {

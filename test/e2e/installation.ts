@@ -142,7 +142,7 @@ export async function openInstallation({ kubeconfig, kubectl: binary, dir }: E2e
       }
     },
     async leadership(namespace) {
-      const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/headrace-operator`;
+      const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/headrace`;
       const { holderIdentity, acquireTime, renewTime, leaseDurationSeconds } = Lease.parse(await get(path)).spec;
       const [pod = ""] = holderIdentity.split("_");
       if (pod === "") return null;

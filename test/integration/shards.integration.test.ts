@@ -55,11 +55,12 @@ describe("operators that share a namespace by labels", () => {
     await nodes.stop();
   });
 
-  async function startOperator(team: string): Promise<RunningOperator> {
+  async function startOperator(team: string, lease = team): Promise<RunningOperator> {
     const { kubeconfig } = kubernetes;
     const config = parseConfig({
       HEADRACE_KUBECONFIG: kubeconfig,
       HEADRACE_NAMESPACE: namespace,
+      HEADRACE_LEASE_NAME: lease,
       HEADRACE_RESOURCE_SELECTOR: `team=${team}`,
       HEADRACE_HEALTH_HOST: "127.0.0.1",
       HEADRACE_HEALTH_PORT: "0",
@@ -185,6 +186,23 @@ describe("operators that share a namespace by labels", () => {
       calls.filter(({ method }) => method === "DELETE"),
       [],
     );
+  });
+
+  it("do not both work when the selector of a Deployment is changed: the new pod waits for the old one", async () => {
+    const old = await startOperator("shop", "release");
+    await create("a", "shop");
+    await untilRunning("a");
+    await startOperator("bank", "release");
+    await create("b", "bank");
+    const holders = async () => {
+      const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+      const { items } = await kubernetes.api.request<Leases>({ path }, signal);
+      return items.map(({ spec }) => spec.holderIdentity?.split("_")[0]);
+    };
+    assert.deepEqual(await holders(), ["shop"]);
+    await old.stop();
+    await untilRunning("b");
+    assert.deepEqual(await holders(), ["bank"]);
   });
 
   it("let a connector go whose cluster is gone", async () => {

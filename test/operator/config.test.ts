@@ -13,6 +13,14 @@ describe("parseConfig", () => {
     assert.throws(() => parseConfig({ HEADRACE_RESOURCE_SELECTOR: "team shop" }), /"team shop" is no label selector/);
   });
 
+  it("has a lease by its own name, whatever the selector is", () => {
+    const leaseOf = (env: Record<string, string>) => parseConfig(env).leaseName;
+    const selected = { HEADRACE_RESOURCE_SELECTOR: "team=shop" };
+    assert.deepEqual([leaseOf({}), leaseOf(selected)], ["headrace-operator", "headrace-operator"]);
+    assert.equal(leaseOf({ ...selected, HEADRACE_LEASE_NAME: "shop" }), "shop");
+    assert.throws(() => parseConfig({ HEADRACE_LEASE_NAME: "a b" }), /"a b" is no name of an object/);
+  });
+
   it("has a default for everything, and takes an empty variable as not set", () => {
     const defaults = parseConfig({});
     assert.deepEqual(parseConfig({ HEADRACE_KUBECONFIG: "", HEADRACE_WATCH_NAMESPACES: "", PATH: "/bin" }), defaults);

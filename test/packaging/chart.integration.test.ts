@@ -174,17 +174,26 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
     assert.doesNotMatch(groups.join(), /v1|eventstreams/);
   });
 
-  it("tells the operator whose resources it works on, if not on all", async () => {
+  /** The values of a variable of the operator's container. */
+  async function variable(wanted: string, values: object): Promise<readonly unknown[]> {
     const Variables = z.array(z.looseObject({ name: z.string(), value: z.unknown().optional() }));
-    const selectors = async (values: object) => {
-      const { containers } = deploymentOf(objectsOf(await render(values))).spec.template.spec;
-      return Variables.parse(containers[0]?.["env"])
-        .filter(({ name }) => name === "HEADRACE_RESOURCE_SELECTOR")
-        .map(({ value }) => value);
-    };
-    assert.deepEqual(await selectors({}), []);
+    const { containers } = deploymentOf(objectsOf(await render(values))).spec.template.spec;
+    return Variables.parse(containers[0]?.["env"])
+      .filter(({ name }) => name === wanted)
+      .map(({ value }) => value);
+  }
+
+  it("tells the operator whose resources it works on, if not on all", async () => {
     const selector = "team in (shop,bank)";
-    assert.deepEqual(await selectors({ watch: { selector } }), [selector]);
+    assert.deepEqual(await variable("HEADRACE_RESOURCE_SELECTOR", {}), []);
+    assert.deepEqual(await variable("HEADRACE_RESOURCE_SELECTOR", { watch: { selector } }), [selector]);
+  });
+
+  it("has one lease, whatever the selector: an upgrade that changes it makes no second leader", async () => {
+    const leases = async (values: object) => await variable("HEADRACE_LEASE_NAME", values);
+    assert.deepEqual(await leases({}), ["headrace"]);
+    assert.deepEqual(await leases({ watch: { selector: "team=shop" } }), ["headrace"]);
+    assert.deepEqual(await leases({ fullnameOverride: "shop", watch: { selector: "team=shop" } }), ["shop"]);
   });
 
   it("names images by digest, if there is one", async () => {
