@@ -191,8 +191,8 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
 
   it("has one lease, whatever the selector: an upgrade that changes it makes no second leader", async () => {
     const leases = async (values: object) => await variable("HEADRACE_LEASE_NAME", values);
-    assert.deepEqual(await leases({}), ["headrace"]);
-    assert.deepEqual(await leases({ watch: { selector: "team=shop" } }), ["headrace"]);
+    assert.deepEqual(await leases({}), ["it-headrace"]);
+    assert.deepEqual(await leases({ watch: { selector: "team=shop" } }), ["it-headrace"]);
     assert.deepEqual(await leases({ fullnameOverride: "shop", watch: { selector: "team=shop" } }), ["shop"]);
   });
 
