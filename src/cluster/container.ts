@@ -5,6 +5,7 @@ import type { KafkaConnect } from "../kinds.ts";
 import { API_ACCESS_DIR } from "./api-access.ts";
 
 import { ARTIFACTS_DIR, type FileArtifact, type MavenArtifact, toArtifacts } from "./artifacts.ts";
+import { type EnvironmentEntry, toEnvironment } from "./environment.ts";
 import { JMX_PORT, JVM_COMMAND, jvmEnvironment, jvmProbes } from "./jvm-worker.ts";
 
 import { METRICS_PORT, REST_PORT } from "./names.ts";
@@ -25,21 +26,12 @@ export function buildWorkerContainer(
 ) {
   const { name } = connect.metadata;
   const { image = defaultImage, resources, template } = connect.spec;
-  const { env = [] } = template?.connectContainer ?? {};
   const jvm = connect.spec.runtime === "Jvm";
   return {
     name: containerName(name),
     image,
     command: jvm ? JVM_COMMAND : ["headrace-worker", "distributed", `${CONFIG_DIR}/worker.properties`],
-    env: [
-      fromField("POD_IP", "status.podIP"),
-      fromField("POD_UID", "metadata.uid"),
-      fromField("POD_NAME", "metadata.name"),
-      API_ACCESS,
-      ...(jvm ? jvmEnvironment(connect.spec) : []),
-      ...rackEnvironment(rack),
-      ...env,
-    ],
+    env: toEnvironment(workerEnvironment(connect.spec, rack), template?.connectContainer?.env),
     ports: [
       { name: "rest-api", containerPort: REST_PORT, protocol: "TCP" },
       { name: "tcp-prometheus", containerPort: METRICS_PORT, protocol: "TCP" },
@@ -53,6 +45,18 @@ export function buildWorkerContainer(
     securityContext: restricted(template?.connectContainer),
     volumeMounts: workerMounts(connect.spec, rack),
   };
+}
+
+/** The variables that the operator gives the worker. */
+export function workerEnvironment(spec: KafkaConnectSpec, rack: RackSource): readonly EnvironmentEntry[] {
+  return [
+    fromField("POD_IP", "status.podIP"),
+    fromField("POD_UID", "metadata.uid"),
+    fromField("POD_NAME", "metadata.name"),
+    API_ACCESS,
+    ...(spec.runtime === "Jvm" ? jvmEnvironment(spec) : []),
+    ...rackEnvironment(rack),
+  ];
 }
 
 function workerProbes({ livenessProbe, readinessProbe }: KafkaConnectSpec) {
@@ -78,7 +82,7 @@ function readRack(spec: KafkaConnectSpec, images: Images, rack: RackSource): rea
       name: RACK_CONTAINER,
       image: spec.runtime === "Jvm" ? images.worker : image,
       command: rackCommand(rack.label),
-      env: [fromField("NODE_NAME", "spec.nodeName"), API_ACCESS, ...(template?.initContainer?.env ?? [])],
+      env: toEnvironment([fromField("NODE_NAME", "spec.nodeName"), API_ACCESS], template?.initContainer?.env),
       ...fetchResources(spec),
       terminationMessagePolicy: "FallbackToLogsOnError",
       securityContext: restricted(template?.initContainer),
@@ -123,11 +127,11 @@ function fetchArtifacts(spec: KafkaConnectSpec, images: Images): readonly object
     securityContext: restricted(initContainer),
     volumeMounts: artifactMounts(spec),
   };
-  const environment = (own: readonly object[]) => {
-    const env = [...own, ...(initContainer?.env ?? [])];
+  const environment = (own: readonly EnvironmentEntry[]) => {
+    const env = toEnvironment(own, initContainer?.env);
     return env.length === 0 ? {} : { env };
   };
-  const fetching = (name: string, list: readonly FileArtifact[], env: readonly object[]) => {
+  const fetching = (name: string, list: readonly FileArtifact[], env: readonly EnvironmentEntry[]) => {
     if (list.length === 0) return [];
     const command = ["headrace-worker", "fetch-artifacts", ...list.map((file) => JSON.stringify(file))];
     return [{ name, image: images.worker, command, ...environment(env), ...common }];
@@ -167,7 +171,7 @@ function fetchResources({ resources }: KafkaConnectSpec) {
 }
 
 function withEnv(template: ContainerTemplate | undefined) {
-  return template?.env === undefined || template.env.length === 0 ? {} : { env: template.env };
+  return template?.env === undefined || template.env.length === 0 ? {} : { env: toEnvironment([], template.env) };
 }
 
 /** What the restricted Pod Security Standard asks of a container; users may say otherwise. */

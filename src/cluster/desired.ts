@@ -12,8 +12,10 @@ import type {
 } from "../kube/resources.ts";
 import { MAVEN_IMAGE, toArtifacts } from "./artifacts.ts";
 import { buildConfigMap } from "./config-map.ts";
+import { workerEnvironment } from "./container.ts";
 import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
 import { buildDisruptionBudget } from "./disruption-budget.ts";
+import { fixedOf } from "./environment.ts";
 import { type JmxExporter, jmxExporter } from "./jmx-exporter.ts";
 import { LOG4J_FILE, LOG4J_PROPERTIES } from "./jvm-worker.ts";
 import { kafkaAccess } from "./kafka-access.ts";
@@ -123,6 +125,10 @@ export function desire(connect: KafkaConnect, defaultImage: string, surroundings
     warnings: [
       ...notApplied("spec.config", properties.notApplied),
       ...notApplied("spec.authentication.config", access.notApplied),
+      ...notApplied(
+        "spec.template.connectContainer.env",
+        fixedOf(workerEnvironment(spec, rack), spec.template?.connectContainer?.env),
+      ),
       ...aboutLogging,
       ...withoutEffect(spec, rack),
       ...(connect.remarks ?? []),

@@ -1,5 +1,6 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
 import type { Pod, StatefulSet } from "../kube/resources.ts";
+import type { EnvironmentEntry } from "./environment.ts";
 import { OWN_DIR, OWN_PROVIDER, type Properties } from "./kafka-access.ts";
 
 /** Labels of nodes that Kubernetes copies to the pods that it puts there (KEP-4742, on by default from 1.35). */
@@ -52,7 +53,7 @@ export function rackProperties(rack: RackSource): Properties {
 }
 
 /** What the worker's container needs for that. */
-export function rackEnvironment(rack: RackSource): readonly object[] {
+export function rackEnvironment(rack: RackSource): readonly EnvironmentEntry[] {
   if (rack.kind !== "pod-label") return [];
   return [{ name: VARIABLE, valueFrom: { fieldRef: { fieldPath: `metadata.labels['${rack.label}']` } } }];
 }

@@ -1,5 +1,6 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
 import { jmxExporter, wantsJmxExporter } from "./jmx-exporter.ts";
+import { hasJmx } from "./jvm-worker.ts";
 import { type RackSource, rackSource, rackWithoutEffect } from "./rack.ts";
 
 /** The warning about keys of a free-form field that may not be set there. */
@@ -25,6 +26,16 @@ export function withoutEffect(spec: KafkaConnectSpec, rack: RackSource = rackSou
   if (wantsJmxExporter(spec) && jmxExporter(spec) === null) {
     warnings.push(
       "spec.metricsConfig is not applied: spec.build has no artifact jmx_prometheus_javaagent, of type maven, or a file jmx_prometheus_javaagent-….jar.",
+    );
+  }
+  const replaced = (jvm ? REPLACED : []).flatMap(([variable, field, isGiven]) =>
+    isGiven(spec) && spec.template?.connectContainer?.env?.some(({ name }) => name === variable) === true
+      ? [`${field} (${variable})`]
+      : [],
+  );
+  if (replaced.length > 0) {
+    warnings.push(
+      `Not applied, since spec.template.connectContainer.env has the variable instead: ${replaced.join(", ")}.`,
     );
   }
   warnings.push(...rackWithoutEffect(rack));
@@ -60,6 +71,24 @@ const JVM_UNSUPPORTED: readonly Check[] = [
     "spec.plugins of type npm",
     ({ plugins }) => plugins?.some(({ artifacts }) => artifacts.some(({ type }) => type === "npm")) === true,
   ],
+];
+
+/** What is told to Java by a variable, which the user may give instead. */
+const REPLACED: readonly (readonly [variable: string, ...Check])[] = [
+  ["KAFKA_OPTS", "spec.metricsConfig", (spec) => jmxExporter(spec) !== null],
+  [
+    "KAFKA_OPTS",
+    "spec.jvmOptions.javaSystemProperties",
+    ({ jvmOptions }) => (jvmOptions?.javaSystemProperties ?? []).length > 0,
+  ],
+  [
+    "KAFKA_HEAP_OPTS",
+    "spec.jvmOptions.-Xms and -Xmx",
+    ({ jvmOptions }) => jvmOptions?.["-Xms"] !== undefined || jvmOptions?.["-Xmx"] !== undefined,
+  ],
+  ["KAFKA_JVM_PERFORMANCE_OPTS", "spec.jvmOptions.-XX", ({ jvmOptions }) => jvmOptions?.["-XX"] !== undefined],
+  ["KAFKA_GC_LOG_OPTS", "spec.jvmOptions.gcLoggingEnabled", ({ jvmOptions }) => jvmOptions?.gcLoggingEnabled === true],
+  ["KAFKA_JMX_OPTS", "spec.jmxOptions", hasJmx],
 ];
 
 /** What other operators need and this one does not. */

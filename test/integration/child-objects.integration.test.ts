@@ -60,6 +60,21 @@ const CASES: Readonly<Record<string, Partial<KafkaConnect["spec"]>>> = {
       networkPolicy: { metadata: { labels: { a: "b" } } },
     },
   },
+  "with variables that are the operator's, too": {
+    runtime: "Jvm",
+    image: "apache/kafka:4.3.1",
+    jvmOptions: { javaSystemProperties: [{ name: "a", value: "b" }] },
+    build: { plugins: [{ name: "p", artifacts: [{ type: "maven", group: "g", artifact: "a", version: "1" }] }] },
+    template: {
+      connectContainer: {
+        env: ["KAFKA_OPTS", "LOG_DIR", "HEADRACE_SERVICE_ACCOUNT_DIR", "TWICE", "TWICE"].map((name) => ({
+          name,
+          value: "x",
+        })),
+      },
+      initContainer: { env: [{ name: "HOME", value: "/tmp/home" }] },
+    },
+  },
 };
 
 /** What is made for a cluster, on an API server that enforces the restricted Pod Security Standard. */
