@@ -16,10 +16,11 @@ import { workerEnvironment } from "./container.ts";
 import { type Credentials, NO_CREDENTIALS } from "./credentials.ts";
 import { buildDisruptionBudget } from "./disruption-budget.ts";
 import { fixedOf } from "./environment.ts";
-import { type JmxExporter, jmxExporter } from "./jmx-exporter.ts";
+import { jmxExporter, RULES_FILE } from "./jmx-exporter.ts";
 import { LOG4J_FILE, LOG4J_PROPERTIES } from "./jvm-worker.ts";
 import { kafkaAccess } from "./kafka-access.ts";
 import type { WantedLogging } from "./logging.ts";
+import { type MetricsRules, toMetricsRules } from "./metrics-rules.ts";
 import type { NamedObjects } from "./named-objects.ts";
 import { buildNetworkPolicy, type OperatorPods } from "./network-policy.ts";
 import { type RackSource, rackSource } from "./rack.ts";
@@ -67,8 +68,8 @@ export interface Surroundings {
   readonly named: NamedObjects;
   /** The text of `spec.logging.valueFrom`; null if there is none. */
   readonly loggingText: string | null;
-  /** Whether the rules of `spec.metricsConfig` are there; not, if not given. */
-  readonly hasMetricsRules?: boolean;
+  /** The rules of `spec.metricsConfig`; none, and no workers, if not given. */
+  readonly metricsRules?: MetricsRules;
   /** The certificates that workers read once, at their start; "" if they read none so. */
   readonly certificates?: string;
   /** Image that runs Maven; Maven's own if not given. */
@@ -85,13 +86,19 @@ const NOTHING: Surroundings = {
 };
 
 /** Builds the objects of a cluster. Equal inputs give equal objects. */
-export function desire(connect: KafkaConnect, defaultImage: string, surroundings: Surroundings = NOTHING): Desired {
+export function desire(resource: KafkaConnect, defaultImage: string, surroundings: Surroundings = NOTHING): Desired {
   const { credentials, operator, named, loggingText, certificates = "", mavenImage = MAVEN_IMAGE } = surroundings;
+  const metrics = metricsOf(resource, surroundings);
+  const { connect } = metrics;
   const { spec } = connect;
   const rack = rackSource(spec, surroundings.mayReadNodes ?? false);
   const properties = renderWorkerProperties(connect, rack);
   const log4j = spec.runtime === "Jvm" ? { [LOG4J_FILE]: LOG4J_PROPERTIES } : {};
-  const configMap = buildConfigMap(connect, properties.text, { ...log4j, ...toArtifacts(spec).data });
+  const configMap = buildConfigMap(connect, properties.text, {
+    ...log4j,
+    ...metrics.data,
+    ...toArtifacts(spec).data,
+  });
   const configMapName = configMap.metadata.name;
   const template = buildPodTemplate(connect, {
     configMapName,
@@ -115,12 +122,7 @@ export function desire(connect: KafkaConnect, defaultImage: string, surroundings
     rack,
     revision: revisionOf(template),
     problems: properties.problems,
-    missing: [
-      ...(connect.flaws ?? []),
-      ...access.problems,
-      ...credentials.problems,
-      ...missingRules(jmxExporter(spec), surroundings),
-    ],
+    missing: [...(connect.flaws ?? []), ...access.problems, ...credentials.problems, ...metrics.missing],
     logging,
     warnings: [
       ...notApplied("spec.config", properties.notApplied),
@@ -131,13 +133,37 @@ export function desire(connect: KafkaConnect, defaultImage: string, surroundings
       ),
       ...aboutLogging,
       ...withoutEffect(spec, rack),
+      ...metrics.warnings,
       ...(connect.remarks ?? []),
     ],
   };
 }
 
-/** A worker whose agent finds no rules does not start. */
-function missingRules(exporter: JmxExporter | null, { hasMetricsRules }: Surroundings): readonly string[] {
-  if (exporter === null || hasMetricsRules === true) return [];
-  return [`ConfigMap ${exporter.rules.name} with the key ${exporter.rules.key} does not exist`];
+interface Metrics {
+  /** The KafkaConnect as far as it can be brought about. */
+  readonly connect: KafkaConnect;
+  /** Of the revision's ConfigMap. */
+  readonly data: Readonly<Record<string, string>>;
+  readonly missing: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** A worker whose agent finds no rules does not start: new clusters wait for them, and workers that are there go on without the agent. */
+function metricsOf(connect: KafkaConnect, { metricsRules }: Surroundings): Metrics {
+  const exporter = jmxExporter(connect.spec);
+  if (exporter === null) return { connect, data: {}, missing: [], warnings: [] };
+  const rules = metricsRules ?? toMetricsRules(exporter, { given: null, running: null, hasWorkers: false });
+  const { text, problem, hasWorkers } = rules;
+  if (text !== null) {
+    const warnings = problem === null ? [] : [`spec.metricsConfig is as it was: ${problem}.`];
+    return { connect, data: { [RULES_FILE]: text }, missing: [], warnings };
+  }
+  if (!hasWorkers) return { connect, data: {}, missing: problem === null ? [] : [problem], warnings: [] };
+  const { metricsConfig: _, ...spec } = connect.spec;
+  return {
+    connect: { ...connect, spec },
+    data: {},
+    missing: [],
+    warnings: [`spec.metricsConfig is not applied: ${problem}.`],
+  };
 }

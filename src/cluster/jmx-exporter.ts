@@ -1,11 +1,10 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
 import { toJars } from "./artifacts.ts";
-import { OWN_DIR } from "./kafka-access.ts";
 import { METRICS_PORT } from "./names.ts";
+import { CONFIG_DIR } from "./volumes.ts";
 
-/** Where Java's workers find the rules of their metrics. */
-export const METRICS_DIR = `${OWN_DIR}/metrics`;
-export const RULES_FILE = "rules.yaml";
+/** The file beside the worker's properties in which Java's workers find the rules of their metrics. */
+export const RULES_FILE = "metrics-rules.yaml";
 /** The file that its project publishes, whatever server it comes from. */
 const AGENT = /\/jmx_prometheus_javaagent-[^/]+\.jar$/;
 
@@ -33,7 +32,7 @@ export function wantsJmxExporter({
   return runtime === "Jvm" && metricsConfig?.type === "jmxPrometheusExporter";
 }
 
-/** The option of the Java virtual machine that starts it, at the pod's own address. It reads changed rules by itself. */
+/** The option of the Java virtual machine that starts it, at the pod's own address. */
 export function agentOption({ jar }: JmxExporter): string {
-  return `-javaagent:${jar}=$(POD_IP):${METRICS_PORT}:${METRICS_DIR}/${RULES_FILE}`;
+  return `-javaagent:${jar}=$(POD_IP):${METRICS_PORT}:${CONFIG_DIR}/${RULES_FILE}`;
 }

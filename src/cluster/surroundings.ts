@@ -1,17 +1,23 @@
+import { workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeClient, Store } from "../kube/client.ts";
 import { isKubeError } from "../kube/errors.ts";
-import { ConfigMaps, Secrets } from "../kube/resources.ts";
+import { ConfigMaps, Secrets, type StatefulSet } from "../kube/resources.ts";
 import { type Credentials, namedSecrets, readCredentials, type SecretData } from "./credentials.ts";
 import type { Surroundings } from "./desired.ts";
-import { jmxExporter } from "./jmx-exporter.ts";
+import { jmxExporter, RULES_FILE } from "./jmx-exporter.ts";
+import { type MetricsRules, toMetricsRules } from "./metrics-rules.ts";
 import { namedObjects } from "./named-objects.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import type { RackRights } from "./rack-rights.ts";
+import { CONFIG_VOLUME } from "./volumes.ts";
 
 export interface SurroundingsDeps {
   readonly kube: KubeClient;
-  readonly stores?: { readonly connectors?: Store<KafkaConnector> };
+  readonly stores?: {
+    readonly connectors?: Store<KafkaConnector>;
+    readonly statefulSets?: Pick<Store<StatefulSet>, "get">;
+  };
   readonly operator?: OperatorPods;
   readonly mavenImage?: string;
   readonly rackRights?: RackRights;
@@ -43,20 +49,34 @@ export function createSurroundings({ kube, operator, stores, mavenImage, rackRig
     return found?.data?.[source.key] ?? null;
   }
 
-  async function hasMetricsRules({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<boolean> {
-    const rules = jmxExporter(spec)?.rules;
-    if (rules === undefined) return false;
-    const { namespace = "" } = metadata;
+  /** Undefined: none are asked for. */
+  async function metricsRulesOf(
+    { metadata, spec }: KafkaConnect,
+    signal: AbortSignal,
+  ): Promise<MetricsRules | undefined> {
+    const exporter = jmxExporter(spec);
+    if (exporter === null) return undefined;
+    const { namespace = "", name } = metadata;
+    const { rules } = exporter;
     const found = await kube.get(ConfigMaps, { namespace, name: rules.name }, signal);
-    return found?.data?.[rules.key] !== undefined;
+    const given = found?.data?.[rules.key] ?? null;
+    const set = stores?.statefulSets?.get({ namespace, name: workloadName(name) });
+    const hasWorkers = set !== undefined;
+    const usable = toMetricsRules(exporter, { given, running: null, hasWorkers });
+    if (usable.text !== null) return usable;
+    const volumes = set?.spec?.template.spec?.volumes ?? [];
+    const config = volumes.find((volume) => volume.name === CONFIG_VOLUME)?.configMap?.name;
+    const current = config === undefined ? null : await kube.get(ConfigMaps, { namespace, name: config }, signal);
+    return toMetricsRules(exporter, { given, running: current?.data?.[RULES_FILE] ?? null, hasWorkers });
   }
 
   return {
     /** A Secret that the operator may not read is told as one that is missing. */
     async of(connect: KafkaConnect, signal: AbortSignal): Promise<Surroundings> {
       const named = namedObjects(connect, stores?.connectors?.list() ?? []);
-      const [loggingText, hasRules] = [await loggingTextOf(connect, signal), await hasMetricsRules(connect, signal)];
-      const known = { ...given, named, loggingText, hasMetricsRules: hasRules };
+      const loggingText = await loggingTextOf(connect, signal);
+      const metricsRules = await metricsRulesOf(connect, signal);
+      const known = { ...given, named, loggingText, ...(metricsRules === undefined ? {} : { metricsRules }) };
       try {
         return { ...known, credentials: await credentialsOf(connect, signal) };
       } catch (error) {

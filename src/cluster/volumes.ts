@@ -4,7 +4,6 @@ import { apiAccessMount, apiAccessVolume } from "./api-access.ts";
 
 import { ARTIFACTS_DIR, hasArtifacts, toArtifacts } from "./artifacts.ts";
 
-import { jmxExporter, METRICS_DIR, RULES_FILE } from "./jmx-exporter.ts";
 import { kafkaAccess, TRUST_DIR, USER_DIR } from "./kafka-access.ts";
 import { PACKAGES_DIR, toPlugins } from "./plugins.ts";
 import { RACK_DIR, type RackSource } from "./rack.ts";
@@ -21,7 +20,6 @@ const USER = "headrace-user";
 const PACKAGES = "headrace-packages";
 const ARTIFACTS = "headrace-artifacts";
 const RACK = "headrace-rack";
-const METRICS = "headrace-metrics";
 const TMP_SIZE = "64Mi";
 const RACK_SIZE = "1Mi";
 
@@ -39,7 +37,6 @@ export function buildVolumes(spec: KafkaConnectSpec, sources: VolumeSources): re
   const { pod } = spec.template ?? {};
   const { user } = kafkaAccess(spec);
   const { images, archives } = toPlugins(spec.plugins);
-  const exporter = jmxExporter(spec);
   return [
     { name: CONFIG_VOLUME, configMap: { name: sources.configMapName } },
     { name: TMP, emptyDir: { sizeLimit: pod?.tmpDirSizeLimit ?? TMP_SIZE } },
@@ -55,14 +52,6 @@ export function buildVolumes(spec: KafkaConnectSpec, sources: VolumeSources): re
     })),
     ...(archives.length === 0 ? [] : [{ name: PACKAGES, emptyDir: {} }]),
     ...(hasArtifacts(toArtifacts(spec)) ? [{ name: ARTIFACTS, emptyDir: {} }] : []),
-    ...(exporter === null
-      ? []
-      : [
-          {
-            name: METRICS,
-            configMap: { name: exporter.rules.name, items: [{ key: exporter.rules.key, path: RULES_FILE }] },
-          },
-        ]),
     ...(sources.rack.kind === "node-label" ? [{ name: RACK, emptyDir: { sizeLimit: RACK_SIZE } }] : []),
     ...(pod?.volumes ?? []),
   ];
@@ -82,7 +71,6 @@ export function workerMounts(spec: KafkaConnectSpec, rack: RackSource): readonly
     ...images.map(({ volume, directory }) => readOnly(volume, directory)),
     ...(archives.length === 0 ? [] : [readOnly(PACKAGES, PACKAGES_DIR)]),
     ...(hasArtifacts(toArtifacts(spec)) ? [readOnly(ARTIFACTS, ARTIFACTS_DIR)] : []),
-    ...(jmxExporter(spec) === null ? [] : [readOnly(METRICS, METRICS_DIR)]),
     ...(rack.kind === "node-label" ? [readOnly(RACK, RACK_DIR)] : []),
     ...(spec.template?.connectContainer?.volumeMounts ?? []),
   ];

@@ -6,6 +6,7 @@ import { desire } from "#operator/cluster/desired.ts";
 import { jmxExporter } from "#operator/cluster/jmx-exporter.ts";
 import { toGroup } from "#operator/cluster/jvm-group.ts";
 import { JVM_CHECK_COMMAND, jvmEnvironment, jvmProbes } from "#operator/cluster/jvm-worker.ts";
+import { type RulesFound, toMetricsRules } from "#operator/cluster/metrics-rules.ts";
 import { buildNetworkPolicy } from "#operator/cluster/network-policy.ts";
 import { buildPreflightPod } from "#operator/cluster/preflight.ts";
 import { referencesOf } from "#operator/cluster/references.ts";
@@ -107,24 +108,63 @@ describe("runtime Jvm", () => {
     const options = container?.env?.find(({ name }) => name === "KAFKA_OPTS")?.value ?? "";
     assert.match(
       options,
-      /^-javaagent:(\/opt\/headrace\/artifacts\/plugins\/jmx-exporter\/[0-9a-f]{8})\/jmx_prometheus_javaagent-1\.0\.1\.jar=\$\(POD_IP\):9404:\/opt\/headrace\/metrics\/rules\.yaml -Da=b$/,
+      /^-javaagent:(\/opt\/headrace\/artifacts\/plugins\/jmx-exporter\/[0-9a-f]{8})\/jmx_prometheus_javaagent-1\.0\.1\.jar=\$\(POD_IP\):9404:\/opt\/headrace\/config\/metrics-rules\.yaml -Da=b$/,
     );
     const [, directory = "none"] = /-javaagent:(.*)\/jmx_/.exec(options) ?? [];
     assert.ok(JSON.stringify(template.spec?.initContainers).includes(directory), "it is fetched to there");
-    const volume = template.spec?.volumes?.find(({ name }) => name === "headrace-metrics");
-    assert.deepEqual(volume?.configMap, { name: "metrics", items: [{ key: "connect.yaml", path: "rules.yaml" }] });
-    const mount = container?.volumeMounts?.find(({ name }) => name === "headrace-metrics");
-    assert.deepEqual([mount?.mountPath, mount?.readOnly], ["/opt/headrace/metrics", true]);
     assert.deepEqual(referencesOf(connect.spec).configMaps, ["metrics"]);
   });
 
-  it("waits for the rules, without which a worker would not start", () => {
+  const withRules = (found: Partial<RulesFound>) => {
+    const connect = withMetrics(AGENT);
+    const exporter = jmxExporter(connect.spec);
+    assert.ok(exporter !== null);
+    const metricsRules = toMetricsRules(exporter, { given: null, running: null, hasWorkers: false, ...found });
     const surroundings = { credentials: NO_CREDENTIALS, operator: null, named: NOBODY, loggingText: null };
-    const missing = (hasMetricsRules: boolean) =>
-      desire(withMetrics(AGENT), "w", { ...surroundings, hasMetricsRules }).missing;
-    assert.deepEqual(missing(false), ["ConfigMap metrics with the key connect.yaml does not exist"]);
-    assert.deepEqual(missing(true), []);
+    return desire(connect, "w", { ...surroundings, metricsRules });
+  };
+  const RULES = "rules:\n- pattern: .*\n";
+
+  it("has the rules in its revision, so that a change is a roll and nothing is taken up unasked", () => {
+    const [first, second] = [withRules({ given: RULES }), withRules({ given: `${RULES}- pattern: b\n` })];
+    assert.equal(first.configMap.data?.["metrics-rules.yaml"], RULES);
+    assert.equal(first.configMap.immutable, true);
+    assert.notEqual(first.revision, second.revision);
+    const names = first.template.spec?.volumes?.flatMap(({ configMap }) => configMap?.name ?? []);
+    assert.deepEqual(names, [first.configMap.metadata.name]);
+    assert.deepEqual([first.missing, withRules({ given: "" }).missing], [[], []]);
   });
+
+  const told = "ConfigMap metrics with the key connect.yaml";
+  const broken: readonly [string, string | null, RegExp][] = [
+    ["missing", null, / does not exist/],
+    ["no YAML", "rules: [", / has no rules of the JMX exporter: .+/],
+    ["no mapping", "- a", / has no rules of the JMX exporter: it is no YAML mapping/],
+  ];
+  for (const [what, given, problem] of broken) {
+    it(`goes on with the rules that its workers have while the user's are ${what}`, () => {
+      const now = withRules({ given, running: RULES, hasWorkers: true });
+      assert.equal(now.revision, withRules({ given: RULES }).revision);
+      assert.deepEqual(now.missing, []);
+      const [warning = "", ...more] = now.warnings;
+      assert.ok(warning.startsWith(`spec.metricsConfig is as it was: ${told}`));
+      assert.match(warning, problem);
+      assert.deepEqual(more, []);
+    });
+
+    it(`waits for the rules, without which a new worker would not start, while they are ${what}`, () => {
+      const { missing } = withRules({ given });
+      assert.equal(missing.length, 1);
+      assert.match(missing.join(), problem);
+    });
+
+    it(`lets workers that have none go on without the exporter while the rules are ${what}`, () => {
+      const { missing, warnings, template, configMap } = withRules({ given, hasWorkers: true });
+      assert.deepEqual(missing, []);
+      assert.match(warnings.join(), /^spec\.metricsConfig is not applied: ConfigMap metrics/);
+      assert.doesNotMatch(JSON.stringify([template, configMap]), /-javaagent:|metrics-rules/);
+    });
+  }
 
   it("knows the exporter's jar by its name, and says so where there is none", () => {
     const url = "https://example.com/jmx_prometheus_javaagent-1.0.1.jar";
@@ -141,7 +181,7 @@ describe("runtime Jvm", () => {
       /spec\.metricsConfig is not applied: spec\.build has no artifact jmx_prometheus_javaagent/,
     );
     assert.deepEqual(missing, []);
-    assert.doesNotMatch(JSON.stringify(template), /headrace-metrics|-javaagent:/);
+    assert.doesNotMatch(JSON.stringify(template), /-javaagent:/);
   });
 
   it("says what it cannot do", () => {

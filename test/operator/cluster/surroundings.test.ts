@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { desire } from "#operator/cluster/desired.ts";
+import { buildStatefulSet } from "#operator/cluster/stateful-set.ts";
 import { createSurroundings } from "#operator/cluster/surroundings.ts";
-import { Secrets } from "#operator/kube/resources.ts";
+import { ConfigMaps, Secrets, type StatefulSet, StatefulSets } from "#operator/kube/resources.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { createFakeKube } from "#support/fake-kube.ts";
 
@@ -32,6 +33,47 @@ describe("createSurroundings", () => {
     kube.failNext("get", "forbidden", "secrets ns/ca is forbidden");
     const found = await createSurroundings({ kube: kube.client }).of(CONNECT, signal);
     assert.match(desire(CONNECT, "i", found).missing.join(), /secrets ns\/ca is forbidden/);
+  });
+
+  it("finds the rules of metrics, or those that the workers have", async () => {
+    const kube = createFakeKube();
+    const connect = kafkaConnect({
+      runtime: "Jvm",
+      metricsConfig: {
+        type: "jmxPrometheusExporter",
+        valueFrom: { configMapKeyRef: { name: "metrics", key: "connect.yaml" } },
+      },
+      build: {
+        plugins: [
+          {
+            name: "jmx",
+            artifacts: [
+              { type: "maven", group: "io.prometheus.jmx", artifact: "jmx_prometheus_javaagent", version: "1.0.1" },
+            ],
+          },
+        ],
+      },
+    });
+    const stores = { statefulSets: kube.store<StatefulSet>(StatefulSets) };
+    const { of } = createSurroundings({ kube: kube.client, stores });
+    assert.deepEqual((await of(connect, signal)).metricsRules, {
+      text: null,
+      problem: "ConfigMap metrics with the key connect.yaml does not exist",
+      hasWorkers: false,
+    });
+    const map = (name: string, data: Record<string, string>) =>
+      kube.put(ConfigMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "ns", name }, data });
+    map("metrics", { "connect.yaml": "rules: []" });
+    const given = await of(connect, signal);
+    assert.deepEqual(given.metricsRules, { text: "rules: []", problem: null, hasWorkers: false });
+
+    const { template, configMap } = desire(connect, "i", given);
+    kube.put(ConfigMaps, configMap);
+    kube.put<StatefulSet>(StatefulSets, buildStatefulSet(connect, template, 1));
+    map("metrics", { "connect.yaml": "rules: [" });
+    const kept = (await of(connect, signal)).metricsRules;
+    assert.deepEqual([kept?.text, kept?.hasWorkers], ["rules: []", true]);
+    assert.match(kept?.problem ?? "", /has no rules of the JMX exporter/);
   });
 
   it("passes other failures on: they are tried again", async () => {
