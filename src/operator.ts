@@ -109,11 +109,13 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const isOurs = ({ metadata }: KubeObject) =>
     resourceSelector === undefined || selects(resourceSelector.selector, metadata.labels ?? {});
 
+  const watches = (name: string) => isWatched(config, namespace, name);
+
   /** What of an API group this operator works on. */
   function ofShard<C extends KubeObject, K extends KubeObject>(
-    group: Omit<ShardOptions<C, K>, "isOurs">,
+    group: Omit<ShardOptions<C, K>, "isOurs" | "isWatched">,
   ): ShardStores<C, K> {
-    return resourceSelector === undefined ? group : openShard({ ...group, isOurs });
+    return resourceSelector === undefined ? group : openShard({ ...group, isOurs, isWatched: watches });
   }
 
   const shard = ofShard({

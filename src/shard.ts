@@ -14,6 +14,8 @@ export interface ShardOptions<Connect extends KubeObject, Connector extends Kube
   readonly isOurs: (connect: Connect) => boolean;
   /** The KafkaConnect that a connector's labels name. */
   readonly namedBy: (connector: Connector) => ObjectKey | undefined;
+  /** Whether this operator sees what is in a namespace. */
+  readonly isWatched: (namespace: string) => boolean;
   /** The one that it was made on, by its status. */
   readonly madeOn: (connector: Connector) => (ObjectKey & { readonly uid: string }) | undefined;
 }
@@ -21,12 +23,14 @@ export interface ShardOptions<Connect extends KubeObject, Connector extends Kube
 /**
  * The KafkaConnects that are this operator's among several, and the KafkaConnectors on them. A connector belongs to where it was made, as
  * long as that is there: nobody else may start it before it is stopped there. Of those on no cluster at all only such show that are being
- * deleted and carry our finalizer, to every operator: somebody has to let them go. `close` ends following the stores.
+ * deleted and carry our finalizer, to every operator that would see the cluster if it were there: somebody has to let them go. `close`
+ * ends following the stores.
  */
 export function openShard<Connect extends KubeObject, Connector extends KubeObject>({
   connects,
   connectors,
   isOurs,
+  isWatched,
   namedBy,
   madeOn,
 }: ShardOptions<Connect, Connector>): ShardStores<Connect, Connector> & { readonly close: () => void } {
@@ -44,6 +48,8 @@ export function openShard<Connect extends KubeObject, Connector extends KubeObje
     const home = homeOf(connector);
     if (home !== undefined) return isOurs(home);
     const { deletionTimestamp, finalizers } = connector.metadata;
+    const places = [madeOn(connector), namedBy(connector)];
+    if (!places.every((place) => place === undefined || isWatched(place.namespace))) return false;
     return deletionTimestamp !== undefined && finalizers?.includes(CONNECTOR_FINALIZER) === true;
   }
 

@@ -17,6 +17,7 @@ describe("a shard", () => {
       connects: kube.store(KafkaConnects),
       connectors: kube.store(KafkaConnectors),
       isOurs: ({ metadata }) => metadata.labels?.["shard"] === "ours",
+      isWatched: (namespace) => namespace === "ns",
       namedBy: ({ metadata }) => clusterKeyOf(metadata),
       madeOn: formerCluster,
     });
@@ -83,5 +84,22 @@ describe("a shard", () => {
     const others = { finalizers: ["example.com/x"], deletionTimestamp: "2026-01-01T00:00:00Z" };
     putConnector("somebody-elses", "none", { metadata: others });
     assert.deepEqual(names(shard.connectors.list()), ["deleted"]);
+  });
+
+  it("leaves those alone whose cluster would be where it does not look", () => {
+    const deleted = { finalizers: ["headrace.dev/connector"], deletionTimestamp: "2026-01-01T00:00:00Z" };
+    const labels = (namespace: string) => ({
+      "headrace.dev/cluster": "c",
+      "headrace.dev/cluster-namespace": namespace,
+    });
+    const madeIn = (namespace: string) => ({ status: { connectCluster: { namespace, name: "c", uid: "u" } } });
+    putConnector("named-there", "c", { metadata: { ...deleted, labels: labels("elsewhere") } });
+    putConnector("made-there", "c", { metadata: deleted, ...madeIn("elsewhere") });
+    putConnector("made-here-named-there", "c", {
+      metadata: { ...deleted, labels: labels("elsewhere") },
+      ...madeIn("ns"),
+    });
+    putConnector("here", "c", { metadata: { ...deleted, labels: labels("ns") }, ...madeIn("ns") });
+    assert.deepEqual(names(shard.connectors.list()), ["here"]);
   });
 });
