@@ -265,6 +265,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       api: foreignApi,
       kube: client,
       ...part,
+      everywhere: connects,
       statefulSets,
       pods,
       now: deps.now,

@@ -6,6 +6,8 @@ import { createDerivedStore, ownedStore } from "./kube/derived-store.ts";
 export interface ShardStores<Connect extends KubeObject, Connector extends KubeObject> {
   readonly connects: Store<Connect>;
   readonly connectors: Store<Connector>;
+  /** Whether a KafkaConnect that is there is another operator's; not given: none is. */
+  readonly isOthers?: (cluster: ObjectKey) => boolean;
 }
 
 export interface ShardOptions<Connect extends KubeObject, Connector extends KubeObject>
@@ -77,6 +79,10 @@ export function openShard<Connect extends KubeObject, Connector extends KubeObje
   return {
     connects: ownedStore(connects, isOurs),
     connectors: ours.store(() => connects.synced() && connectors.synced()),
+    isOthers(key) {
+      const connect = connects.get(key);
+      return connect !== undefined && !isOurs(connect);
+    },
     close() {
       for (const unsubscribe of subscriptions) unsubscribe();
     },

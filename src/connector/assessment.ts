@@ -119,6 +119,11 @@ function assessBlocked({ cluster, resource }: ObservedConnector): Assessment {
         "The label headrace.dev/cluster is missing: set it to the name of a KafkaConnect in this namespace.",
       );
     case "missing": {
+      if (cluster.isOthers === true)
+        return stalled(
+          "ClusterOfAnotherOperator",
+          `KafkaConnect ${cluster.name} in namespace ${cluster.namespace} belongs to another operator: delete this KafkaConnector and make it there again.`,
+        );
       const elsewhere = cluster.namespace === resource.metadata.namespace ? "" : " and headrace.dev/cluster-namespace";
       return reconciling(
         "ClusterNotFound",

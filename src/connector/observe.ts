@@ -23,7 +23,8 @@ export interface LiveCluster {
 export type ClusterSight =
   /** The KafkaConnector has no label that names it. */
   | { readonly kind: "unnamed" }
-  | ({ readonly kind: "missing" } & ObjectKey)
+  /** `isOthers`: it is there, and another operator's. */
+  | ({ readonly kind: "missing"; readonly isOthers?: true } & ObjectKey)
   | ({ readonly kind: "deleting"; readonly uid: string } & ObjectKey)
   | ({ readonly kind: "scaled-to-zero"; readonly uid: string } & ObjectKey)
   /** The operator has just begun to look. */
@@ -59,20 +60,26 @@ export interface ClusterIdentity {
 
 export interface ConnectorStores {
   readonly connects: Store<KafkaConnect>;
+  /** Whether a KafkaConnect that is not in the store is another operator's; not given: none is. */
+  readonly isOthers?: (cluster: ObjectKey) => boolean;
   readonly connectors: Store<KafkaConnector>;
 }
 
-export interface ObserveInputs {
-  readonly connects: Store<KafkaConnect>;
+export interface ObserveInputs extends Pick<ConnectorStores, "connects" | "isOthers"> {
   readonly viewOf: (cluster: ObjectKey) => ClusterView;
   readonly claimOf: (resource: KafkaConnector) => Claim;
 }
 
 /** Reads everything that decides about a connector from caches: Kubernetes' objects and the clusters' event streams. */
-export function observe(resource: KafkaConnector, { connects, viewOf, claimOf }: ObserveInputs): ObservedConnector {
+export function observe(
+  resource: KafkaConnector,
+  { connects, isOthers, viewOf, claimOf }: ObserveInputs,
+): ObservedConnector {
   const { namespace = "" } = resource.metadata;
-  const sight = (key: ObjectKey): ClusterSight =>
-    look(connects.get(key), { key, connector: connectorNameOf(resource), view: viewOf(key) });
+  const sight = (key: ObjectKey): ClusterSight => {
+    if (isOthers?.(key) === true) return { kind: "missing", ...key, isOthers: true };
+    return look(connects.get(key), { key, connector: connectorNameOf(resource), view: viewOf(key) });
+  };
   const named = clusterKeyOf(resource.metadata);
   const remembered = resource.status?.connectCluster;
   return {

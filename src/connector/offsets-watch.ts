@@ -76,7 +76,7 @@ export function createOffsetsWatch(deps: OffsetsWatchDeps): OffsetsWatch {
       known.set(id, { uid, summary: resource.status?.offsets });
       return retryAfter(everyMs * random());
     }
-    const observed = observe(resource, { ...deps, connects: stores.connects });
+    const observed = observe(resource, { ...deps, ...stores });
     const { cluster } = observed;
     if (cluster.kind === "live" && (isRemembered(observed, cluster) || resource.spec.managementPolicy === "Observe")) {
       const found = await look(connectorNameOf(resource), cluster, signal);

@@ -220,7 +220,7 @@ export function createConnectorReconcile(deps: ConnectorReconcileDeps): Reconcil
     }
     const resource = statuses.latest(cached);
     const memory = memories.of(resource);
-    const observed = observe(resource, { ...deps, connects: stores.connects });
+    const observed = observe(resource, { ...deps, ...stores });
     const deleted = resource.metadata.deletionTimestamp !== undefined;
     if (observed.cluster.kind === "connecting" && !deleted) return retryAfter(CONNECTING_RETRY_MS);
     const wanted = onItsCluster(toWanted(resource), observed, stores.connects);

@@ -1,5 +1,5 @@
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
-import type { KubeClient, KubeObject, Store } from "../kube/client.ts";
+import type { KubeClient, KubeObject, ObjectKey, Store } from "../kube/client.ts";
 import { ownedStore } from "../kube/derived-store.ts";
 import type { Pod, StatefulSet } from "../kube/resources.ts";
 import { createForeignClient } from "./client.ts";
@@ -11,6 +11,8 @@ import { createClaimedStores } from "./stores.ts";
 export interface GroupStores {
   readonly connects: Store<KafkaConnect>;
   readonly connectors: Store<KafkaConnector>;
+  /** Whether a KafkaConnect is another operator's. */
+  readonly isOthers?: (cluster: ObjectKey) => boolean;
   readonly statefulSets: Store<StatefulSet>;
   readonly pods: Store<Pod>;
 }
@@ -19,6 +21,8 @@ export interface ClaimsOptions {
   readonly api: ForeignApi;
   readonly kube: KubeClient;
   readonly connects: Store<ForeignObject>;
+  /** Also those that other operators work on. */
+  readonly everywhere: Store<ForeignObject>;
   readonly connectors: Store<ForeignObject>;
   readonly statefulSets: Store<StatefulSet>;
   readonly pods: Store<Pod>;
@@ -32,13 +36,14 @@ export interface Claims {
   readonly close: () => void;
 }
 
-export function openClaims({ api, kube, connects, connectors, statefulSets, pods, now }: ClaimsOptions): Claims {
+export function openClaims({ api, kube, statefulSets, pods, ...options }: ClaimsOptions): Claims {
   const memory = createStatusMemory();
-  const claimed = createClaimedStores({ api, connects, connectors, memory, now });
+  const claimed = createClaimedStores({ api, memory, ...options });
   return {
     stores: {
       connects: claimed.connects,
       connectors: claimed.connectors,
+      isOthers: claimed.isOthers,
       ...ownedBy(api.dialect.group, { statefulSets, pods }),
     },
     kube: createForeignClient({ kube, api, memory, original: claimed.original, written: claimed.refresh }),

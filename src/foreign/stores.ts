@@ -9,6 +9,8 @@ import { viewConnect, viewConnector } from "./view.ts";
 export interface ClaimedStoresOptions {
   readonly api: ForeignApi;
   readonly connects: Store<ForeignObject>;
+  /** Also those that other operators work on; `connects` if not given. */
+  readonly everywhere?: Store<ForeignObject>;
   readonly connectors: Store<ForeignObject>;
   readonly memory: StatusMemory;
   /** Wall clock, epoch ms. */
@@ -19,6 +21,8 @@ export interface ClaimedStoresOptions {
 export interface ClaimedStores {
   readonly connects: Store<KafkaConnect>;
   readonly connectors: Store<KafkaConnector>;
+  /** Whether a KafkaConnect is claimed, and for another operator. */
+  readonly isOthers: (cluster: ObjectKey) => boolean;
   /** A resource as its own API serves it. */
   readonly original: (kind: string, key: ObjectKey) => ForeignObject | undefined;
   /** Reads the status of a resource from the memory again. */
@@ -30,10 +34,18 @@ export interface ClaimedStores {
 /**
  * The claimed KafkaConnects of a group, and the KafkaConnectors on them.
  *
- * A KafkaConnector that carries our finalizer and whose cluster is not ours (any more) reads as deleted: it is taken from where we
- * put it, and let go. On a cluster that is given back it stays, since that KafkaConnect is not in the store any more.
+ * A KafkaConnector that carries our finalizer and whose cluster is not claimed (any more) reads as deleted: it is taken from where we
+ * put it, and let go. On a cluster that is given back it stays, since that KafkaConnect is not in the store any more. One that names
+ * a cluster that is claimed for another operator stays where it is, as those of our own kinds do.
  */
-export function createClaimedStores({ api, connects, connectors, memory, now }: ClaimedStoresOptions): ClaimedStores {
+export function createClaimedStores({
+  api,
+  connects,
+  everywhere = connects,
+  connectors,
+  memory,
+  now,
+}: ClaimedStoresOptions): ClaimedStores {
   const ours = createDerivedStore<KafkaConnect>();
   const theirs = createDerivedStore<KafkaConnector>();
   const leaving = new Map<string, string>();
@@ -58,7 +70,7 @@ export function createClaimedStores({ api, connects, connectors, memory, now }: 
       return;
     }
     const uid = object.metadata.uid ?? "";
-    const claimed = cluster !== undefined && isClaimed(connects.get({ namespace: key.namespace, name: cluster }));
+    const claimed = cluster !== undefined && isClaimed(everywhere.get({ namespace: key.namespace, name: cluster }));
     const held = object.metadata.finalizers?.includes(CONNECTOR_FINALIZER) === true;
     if (claimed) leaving.delete(uid);
     if (!claimed && !held) {
@@ -76,12 +88,15 @@ export function createClaimedStores({ api, connects, connectors, memory, now }: 
       if (object === undefined) return;
       const key = keyOf(object);
       refreshConnect(key);
-      if (isClaimed(previous) !== isClaimed(current)) {
-        for (const connector of connectors.list())
-          if (connector.metadata.namespace === key.namespace && foreignClusterOf(api, connector) === key.name)
-            refreshConnector(keyOf(connector));
-      }
       if (current === undefined) memory.forget(object.metadata.uid ?? "");
+    }),
+    everywhere.onChange(({ previous, current }) => {
+      const object = current ?? previous;
+      if (object === undefined || isClaimed(previous) === isClaimed(current)) return;
+      const key = keyOf(object);
+      for (const connector of connectors.list())
+        if (connector.metadata.namespace === key.namespace && foreignClusterOf(api, connector) === key.name)
+          refreshConnector(keyOf(connector));
     }),
     connectors.onChange(({ previous, current }) => {
       const object = current ?? previous;
@@ -99,6 +114,7 @@ export function createClaimedStores({ api, connects, connectors, memory, now }: 
   return {
     connects: ours.store(() => connects.synced() && connectors.synced()),
     connectors: theirs.store(() => connects.synced() && connectors.synced()),
+    isOthers: (key) => isClaimed(everywhere.get(key)) && connects.get(key) === undefined,
     original: (kind, key) => (kind === api.connects.kind ? connects : connectors).get(key),
     refresh: (kind, key) => (kind === api.connects.kind ? refreshConnect(key) : refreshConnector(key)),
     close() {

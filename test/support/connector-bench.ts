@@ -84,6 +84,7 @@ export async function openConnectorBench(): Promise<ConnectorBench> {
         kube: kube.client,
         connect: createConnectClient({ endpoint, silenceMs: 300, readTimeoutMs: 1_000 }),
         stores: {
+          isOthers: ({ name }) => name === "of-another",
           connects: kube.store(KafkaConnects),
           connectors: kube.store(KafkaConnectors),
           pods: kube.store(Pods),

@@ -222,6 +222,22 @@ describe("connector controller", () => {
       assert.equal(status().connectorStatus, undefined);
     });
 
+    it("on a cluster of another operator", async () => {
+      startWithCluster();
+      kube.put(KafkaConnectors, kafkaConnector());
+      await ready("Running");
+      change((connector) => ({
+        ...connector,
+        metadata: { ...connector.metadata, generation: 2, labels: { "headrace.dev/cluster": "of-another" } },
+      }));
+      assert.match(
+        (await ready("ClusterOfAnotherOperator")).message,
+        /of-another .* belongs to another operator: delete/,
+      );
+      assert.equal(condition("Stalled")?.status, "True");
+      assert.equal(status().connectCluster?.name, "my-connect");
+    });
+
     it("at zero replicas", async () => {
       startWithCluster();
       kube.put(KafkaConnectors, kafkaConnector());
