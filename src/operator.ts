@@ -140,7 +140,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   });
   const endpoint = createWorkerEndpoint(stores.pods, trust);
   const own = ownedBy(API_GROUP, stores);
-  const neighbours = createNeighbours();
+  const neighbours = createNeighbours(stores);
   neighbours.follow(stores.connects);
   const rackRights =
     config.rackBinding === undefined

@@ -13,7 +13,7 @@ import { type ClusterReconcileDeps, createClusterReconcile } from "./reconcile.t
 import { type References, referencesOf } from "./references.ts";
 
 export interface ClusterControllerDeps extends ClusterReconcileDeps {
-  readonly neighbours?: Pick<Neighbours, "list" | "onChange">;
+  readonly neighbours?: Pick<Neighbours, "holderOf" | "reserve" | "onChange">;
   readonly metrics?: ControllerMetrics;
   readonly reachability?: Reachability;
   /** Without it a changed Secret or ConfigMap is noticed when all clusters are looked at again. */

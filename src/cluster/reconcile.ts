@@ -14,14 +14,15 @@ import type { WorkerTrust } from "../worker/trust.ts";
 import { type Applied, isFresh, toApplied } from "./applied.ts";
 import { createCertificates } from "./certificates.ts";
 import { createChildObjects } from "./child-objects.ts";
+import { type Claim, namesSame, readClaim, toAnnotations, toClaim, withBrokersOf, withClaim } from "./claim.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
-import { describeHolder, holderOf } from "./group-taken.ts";
+import { describeHolder } from "./group-taken.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
 import { createLogging } from "./logging.ts";
 import { passOnRollRequest } from "./manual-roll.ts";
 import { DRAINING_ANNOTATION } from "./names.ts";
-import type { Neighbours } from "./neighbours.ts";
+import { isVacant, type Neighbours } from "./neighbours.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
@@ -30,10 +31,10 @@ import { NOT_KEPT, type RackRights } from "./rack-rights.ts";
 import { type Resized, resizePods } from "./resize.ts";
 import { readsCertificatesOnce } from "./rest-security.ts";
 import { NO_WAITS, planRoll, type RollAction, type RollWaits, waitsAfter } from "./roll.ts";
-import { createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
+import { type Aim, createRolloutMemory, createRollouts, type RolloutMemory } from "./rollout.ts";
 import { planScale } from "./scale.ts";
 import { observeStarting } from "./starting.ts";
-import { buildStatefulSet } from "./stateful-set.ts";
+import { buildStatefulSet, revisionOf } from "./stateful-set.ts";
 import { type ClusterFindings, toClusterStatus } from "./status.ts";
 import { createSurroundings } from "./surroundings.ts";
 import { lostPods, overduePods } from "./unreachable.ts";
@@ -59,7 +60,7 @@ export interface ClusterReconcileDeps {
   /** What the streams of events tell of the workers; without it only their pods are looked at. */
   readonly reachability?: Pick<Reachability, "lostBecause">;
   /** Who may have the same group or topics; not given: nobody has. */
-  readonly neighbours?: Pick<Neighbours, "list">;
+  readonly neighbours?: Pick<Neighbours, "holderOf" | "reserve">;
   /** Where the operator's own pods are. */
   readonly operator?: OperatorPods;
   /** Whether workers get a NetworkPolicy; true if not given. */
@@ -92,6 +93,10 @@ const UNREADY_POLL_MS = 2_000;
 const READY_LIMIT_MS = 300_000;
 /** How soon to look again for a Secret that is not there. */
 const MISSING_RETRY_MS = 5_000;
+/** How soon to look again whether a group is free: others' workers end without a change of a KafkaConnect. */
+const TAKEN_RETRY_MS = 5_000;
+/** The workers stay what they are. */
+const AS_THEY_ARE: Aim = { target: { kind: "desired" }, template: null, revision: null, change: "", diagnosis: null };
 
 /**
  * Reconciles a KafkaConnect: observe, build what is wanted, apply it, take one step of a roll, write the status. What is new to a cluster
@@ -165,15 +170,23 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
 
   /** Applies the StatefulSet, unless nobody has changed it since it was applied just so a moment ago; answers it as it is then. */
   async function applyWorkload(
-    wanted: StatefulSet,
-    { seen, memory }: Subject,
+    unmarked: StatefulSet,
+    { resource, seen, memory }: Subject,
     signal: AbortSignal,
   ): Promise<StatefulSet | undefined> {
+    const claim = claimFor(resource, seen, revisionOf(unmarked.spec?.template ?? {}));
+    const wanted = withClaim(unmarked, claim);
     const generation = seen.statefulSet?.metadata.generation;
     if (isFresh(memory.workload, toApplied([wanted, generation], now()))) return seen.statefulSet;
-    const after = await kube.apply(StatefulSets, wanted, signal);
-    memory.workload = toApplied([wanted, after.metadata.generation], now());
-    return after;
+    const release = deps.neighbours?.reserve(resource, claim);
+    try {
+      const after = await kube.apply(StatefulSets, wanted, signal);
+      memory.workload = toApplied([wanted, after.metadata.generation], now());
+      return after;
+    } catch (error) {
+      if (isKubeError(error, "invalid", "forbidden")) release?.();
+      throw error;
+    }
   }
 
   async function drain(cluster: ObjectKey, pod: WorkerPod, signal: AbortSignal): Promise<void> {
@@ -212,14 +225,18 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
   }
 
-  /** Applies what is wanted and takes at most one step that disturbs a worker. */
-  async function bringAbout(subject: Subject, signal: AbortSignal): Promise<Attempt> {
+  /**
+   * Applies what is wanted and takes at most one step that disturbs a worker. `atMost`: the workers stay what they are, and become no
+   * more than that many.
+   */
+  async function bringAbout(subject: Subject, atMost: number | null, signal: AbortSignal): Promise<Attempt> {
     const { resource, desired, seen, memory } = subject;
     const cluster = keyOfResource(resource);
     const { pods, statefulSet, workers } = seen;
-    const wanted = resource.spec.replicas;
+    const wanted = Math.min(resource.spec.replicas, atMost ?? resource.spec.replicas);
     await passOnRollRequest(kube, cluster, seen, signal);
-    const aim = await rollouts.aim({ resource, desired, seen, memory: memory.rollout }, signal);
+    const aim =
+      atMost === null ? await rollouts.aim({ resource, desired, seen, memory: memory.rollout }, signal) : AS_THEY_ARE;
     const { revision, template } = aim;
 
     const current = statefulSet?.spec?.replicas ?? null;
@@ -246,11 +263,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       await kube.patch(StatefulSets, { ...cluster, name }, { spec: { replicas } }, signal);
     }
 
-    const resizing = await resizePods(
-      { ...deps, pods: stores.pods },
-      { connect: resource, statefulSet: workload, resized: memory.resized },
-      signal,
-    );
+    const sizes = { connect: resource, statefulSet: workload, resized: memory.resized };
+    const resizing = atMost === null ? await resizePods({ ...deps, pods: stores.pods }, sizes, signal) : null;
 
     const settles = outdated && drains && group?.balanced === true && pods.every(isCalm);
     const starting = settles ? await observeStarting(connect, workers, signal) : 0;
@@ -328,12 +342,15 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       return retryAfter(0);
     }
     const around = await surroundings.of(resource, signal);
-    const { mark, refusal } = refuseTaken(resource) ?? (await markOf(resource, seen, signal));
+    const holder = deps.neighbours?.holderOf(resource) ?? null;
+    const taken = holder === null ? null : describeHolder(holder, seen.pods.length);
+    const { mark, refusal } = taken === null ? await markOf(resource, seen, signal) : NO_MARK;
     const desired = desire(resource, defaultImage, { ...around, certificates: mark });
     const subject = { resource, desired, seen, memory };
-    const taken = refusal ?? (await attempt(subject, signal));
-    if (taken === "preparing") return retryAfter(0);
-    const { findings, outcome } = taken;
+    const attempted =
+      refusal ?? (await (taken === null ? attempt(subject, signal) : attemptLess(subject, taken, signal)));
+    if (attempted === "preparing") return retryAfter(0);
+    const { findings, outcome } = attempted;
     if (isComplete(findings, seen, resource.spec.replicas)) {
       await rollouts.complete({ resource, desired, seen, memory: memory.rollout }, signal);
       await collectConfigMaps(key, subject, signal);
@@ -360,14 +377,49 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     await statuses.write(connect, status, signal);
   }
 
-  /** Two clusters with one group, or one topic of state, would take each other's work: the younger makes nothing. Null: it has its own. */
-  function refuseTaken(resource: KafkaConnect): { readonly mark: string; readonly refusal: Attempt } | null {
-    const holder = holderOf(resource, deps.neighbours?.list() ?? []);
-    if (holder === null) return null;
-    return {
-      mark: "",
-      refusal: { findings: { kind: "group-taken", message: describeHolder(holder) }, outcome: settled },
-    };
+  /**
+   * Two clusters with one group, or one topic of state, would take each other's work: this one makes nothing. What it has runs on, is
+   * cared for, and may become less. `message`: who has what.
+   */
+  async function attemptLess(subject: Subject, message: string, signal: AbortSignal): Promise<Attempt> {
+    const findings = { kind: "group-taken", message } as const;
+    const { resource, seen } = subject;
+    const { statefulSet } = seen;
+    const again = retryAfter(TAKEN_RETRY_MS);
+    if (statefulSet === undefined) return { findings, outcome: again };
+    try {
+      await certificates.keep(resource, seen.pods, signal);
+      await keepClaim(resource, statefulSet, signal);
+      const { outcome } = await bringAbout(subject, statefulSet.spec?.replicas ?? 0, signal);
+      return { findings, outcome: outcome.kind === "settled" ? again : outcome };
+    } catch (error) {
+      return toRefusal(error);
+    }
+  }
+
+  /** Writes down what the workers have, of those from before it was: only now does the spec still say so. */
+  async function keepClaim(resource: KafkaConnect, statefulSet: StatefulSet, signal: AbortSignal): Promise<void> {
+    if (readClaim(statefulSet) !== null) return;
+    const { namespace, name } = keyOfResource(resource);
+    const metadata = { annotations: toAnnotations(toClaim(resource)) };
+    await kube.patch(StatefulSets, { namespace, name: workloadName(name) }, { metadata }, signal);
+  }
+
+  /** Workers of two groups, or with two topics, would run one connector twice: those of the former end before others begin. */
+  async function leaveFormer(subject: Subject, signal: AbortSignal): Promise<Attempt | null> {
+    const { resource, seen, memory } = subject;
+    const { statefulSet, pods } = seen;
+    const former = statefulSet === undefined ? null : readClaim(statefulSet);
+    if (statefulSet === undefined || former === null || namesSame(former, toClaim(resource))) return null;
+    if (!isVacant(statefulSet, stores.pods)) {
+      const { outcome } = await bringAbout(subject, 0, signal);
+      return { findings: { kind: "leaving-former", workers: pods.length }, outcome };
+    }
+    // What was good with the former must not come back.
+    const { namespace, name } = keyOfResource(resource);
+    await kube.delete(ConfigMaps, { namespace, name: lastGoodName(name) }, {}, signal);
+    memory.rollout.lastGood = null;
+    return null;
   }
 
   /** What the template says of certificates that are read once: they are kept before anything is built from them. */
@@ -389,7 +441,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     if (problems.length > 0) return { findings: { kind: "invalid-config", problems }, outcome: settled };
     if (missing.length > 0) return { findings: { kind: "missing", missing }, outcome: retryAfter(MISSING_RETRY_MS) };
     try {
-      return (await prepare(subject, signal)) ? await bringAbout(subject, signal) : "preparing";
+      if (!(await prepare(subject, signal))) return "preparing";
+      return (await leaveFormer(subject, signal)) ?? (await bringAbout(subject, null, signal));
     } catch (error) {
       return toRefusal(error);
     }
@@ -408,6 +461,15 @@ interface Subject {
 interface Attempt {
   readonly findings: ClusterFindings;
   readonly outcome: Outcome;
+}
+
+const NO_MARK = { mark: "", refusal: null } as const;
+
+/** What the workers have once this revision is applied: those that are not replaced yet may be at other brokers. */
+function claimFor(resource: KafkaConnect, { statefulSet, pods }: ObservedCluster, revision: string): Claim {
+  const claim = toClaim(resource);
+  const former = statefulSet === undefined ? null : readClaim(statefulSet);
+  return former !== null && pods.some((pod) => isOutdated(pod, revision)) ? withBrokersOf(claim, former) : claim;
 }
 
 /** What the API server refuses for good is a finding; throws everything else. */

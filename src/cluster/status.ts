@@ -15,8 +15,10 @@ export type ClusterFindings =
   | { readonly kind: "invalid-config"; readonly problems: readonly ConfigValueProblem[] }
   /** Something that the workers need is not there; nothing was changed. `missing`: sentences. */
   | { readonly kind: "missing"; readonly missing: readonly string[] }
-  /** An older cluster has its group or one of its topics; nothing was changed. `message`: sentences. */
+  /** Another cluster has its group or one of its topics; what it has was not changed. `message`: sentences. */
   | { readonly kind: "group-taken"; readonly message: string }
+  /** Group or topics are others; so many workers with the former ones are there. */
+  | { readonly kind: "leaving-former"; readonly workers: number }
   /** The API server refuses an object. */
   | { readonly kind: "refused"; readonly message: string }
   | {
@@ -72,6 +74,10 @@ function assess({ connect, findings, pods, lostBecause }: ClusterStatusInputs): 
       return reconciling("MissingReference", `${findings.missing.join("; ")}.`);
     case "group-taken":
       return stalled("GroupTaken", findings.message);
+    case "leaving-former": {
+      const leaving = count(findings.workers, "worker is", "workers are");
+      return reconciling("Scaling", `${leaving} leaving the former group, before others begin with the new one.`);
+    }
     case "refused":
       return stalled("Refused", `An object of this cluster cannot be made: ${findings.message}`);
     case "applied":

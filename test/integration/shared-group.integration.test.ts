@@ -76,18 +76,23 @@ describe("two clusters that ask for one group", () => {
   const pathOf = (group: string, name = "") =>
     `/apis/${group}/v1/namespaces/${namespace}/kafkaconnects/${name}`.replace(/\/$/, "");
 
-  async function create(group: string, name: string): Promise<void> {
+  async function create(group: string, name: string, groupId = "shared"): Promise<void> {
     const annotations = group === OURS ? {} : { "headrace.dev/managed": "true" };
     const spec = {
       replicas: 1,
       bootstrapServers: "kafka:9092",
-      groupId: "shared",
+      groupId,
       configStorageTopic: `${name}-configs`,
       offsetStorageTopic: `${name}-offsets`,
       statusStorageTopic: `${name}-status`,
     };
     const body = { apiVersion: `${group}/v1`, kind: "KafkaConnect", metadata: { name, annotations }, spec };
     await kubernetes.api.request({ method: "POST", path: pathOf(group), body }, signal);
+  }
+
+  async function change(name: string, spec: object): Promise<void> {
+    const patch = ["--type=merge", "-p", JSON.stringify({ spec })];
+    await kubernetes.kubectl(["-n", namespace, "patch", `kafkaconnects.${OURS}`, name, ...patch]);
   }
 
   const remove = (group: string, name: string) =>
@@ -136,4 +141,22 @@ describe("two clusters that ask for one group", () => {
       await readyAs(younger, "b", "Ready");
     });
   }
+
+  it("leaves it to the one with workers, whoever is older", async () => {
+    await create(OURS, "a", "of-its-own");
+    await readyAs(OURS, "a", "Ready");
+    await create(OURS, "b");
+    await readyAs(OURS, "b", "Ready");
+    await change("a", { replicas: 0 });
+    await readyAs(OURS, "a", "ScaledToZero");
+    await change("a", { replicas: 1, groupId: "shared" });
+    await readyAs(OURS, "a", "GroupTaken");
+    await change("b", { replicas: 2 });
+    await readyAs(OURS, "b", "Ready");
+    await change("b", { replicas: 0 });
+    await readyAs(OURS, "b", "ScaledToZero");
+    await change("b", { replicas: 1, groupId: "another" });
+    await readyAs(OURS, "b", "Ready");
+    await readyAs(OURS, "a", "Ready");
+  });
 });

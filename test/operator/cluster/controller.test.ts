@@ -46,7 +46,7 @@ describe("cluster controller", () => {
     sets = runFakeStatefulSets(kube, connect);
     stop = new AbortController();
     reachability = createReachability();
-    const neighbours = createNeighbours();
+    const neighbours = createNeighbours({ statefulSets: kube.store(StatefulSets), pods: kube.store(Pods) });
     neighbours.follow(kube.store(KafkaConnects));
     const controller = createClusterController({
       kube: kube.client,
@@ -253,21 +253,103 @@ describe("cluster controller", () => {
     await untilRolled(revisionOf(pod));
   });
 
-  it("makes nothing for a younger cluster of the same group, and goes on when that is free", async () => {
+  const OTHER = { namespace: "ns", name: "other" };
+
+  /** A cluster with the same group and topics, unless told otherwise. */
+  function putOther(changes: Partial<KafkaConnect["spec"]>): void {
+    const { spec, ...other } = kafkaConnect({ replicas: 1, ...changes });
+    const { status: before } = kube.find(KafkaConnects, OTHER) ?? {};
+    kube.put(KafkaConnects, { ...other, metadata: OTHER, spec, ...(before && { status: before }) });
+  }
+
+  const reasonOf = (key: { namespace: string; name: string }) =>
+    kube.find(KafkaConnects, key)?.status?.conditions?.find(({ type }) => type === "Ready")?.reason;
+
+  it("makes nothing for a younger cluster of the same group, and goes on when the last worker is gone", async () => {
     kube.put(KafkaConnects, kafkaConnect({ replicas: 1 }));
     await ready("Ready");
-    const { spec, ...other } = kafkaConnect({ replicas: 1 });
-    const metadata = { namespace: "ns", name: "other", uid: "other-uid", generation: 1 };
-    kube.put(KafkaConnects, { ...other, metadata, spec });
-    const reason = () =>
-      kube
-        .find(KafkaConnects, { namespace: "ns", name: "other" })
-        ?.status?.conditions?.find(({ type }) => type === "Ready")?.reason;
-    await eventually("it is told", () => reason() === "GroupTaken");
+    putOther({});
+    await eventually("it is told", () => reasonOf(OTHER) === "GroupTaken");
     assert.ok(kube.all(Services).every(({ metadata: { name } }) => name.startsWith("my-connect-")));
     kube.remove(KafkaConnects, KEY);
-    await eventually("it has workers", () => reason() === "Ready", AT_ONCE_MS);
+    kube.remove(StatefulSets, WORKLOAD);
+    for (const { metadata } of pods()) kube.remove(Pods, { ...KEY, name: metadata.name });
+    await eventually("it has workers", () => reasonOf(OTHER) === "Ready", AT_ONCE_MS);
   });
+
+  const ownTopics = { configStorageTopic: "a", offsetStorageTopic: "b", statusStorageTopic: "c" };
+
+  /** Made before the cluster of the other tests, with a group and topics of its own. */
+  async function putOlder(): Promise<void> {
+    putOther({ replicas: 0, groupId: "g", ...ownTopics });
+    await eventually("it is there", () => reasonOf(OTHER) === "ScaledToZero");
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+  }
+
+  it("leaves a group to who has it, whoever is older", async () => {
+    await putOlder();
+    const first = pods()[0]?.metadata.uid;
+    putOther({});
+    await eventually("it is told", () => reasonOf(OTHER) === "GroupTaken");
+    changeSpec({ replicas: 4 });
+    await ready("Ready");
+    assert.deepEqual([pods().length, pods()[0]?.metadata.uid], [4, first]);
+  });
+
+  /** Two clusters have one group, as from before that was looked at. */
+  async function takeAsBefore(): Promise<void> {
+    await putOlder();
+    putOther({ replicas: 0 });
+    await eventually("it is told", () => reasonOf(OTHER) === "GroupTaken");
+    const holds = kube.find(StatefulSets, WORKLOAD)?.metadata.annotations?.["headrace.dev/holds"] ?? assert.fail();
+    const mark = { metadata: { annotations: { "headrace.dev/holds": holds } } };
+    await kube.client.patch(StatefulSets, { namespace: "ns", name: "other-connect" }, mark, stop.signal);
+    changeSpec({ config: { "offset.flush.interval.ms": 1234 } });
+    await ready("GroupTaken");
+    const unmarked = { metadata: { annotations: { "headrace.dev/holds": null } } };
+    await kube.client.patch(StatefulSets, WORKLOAD, unmarked, stop.signal);
+    const written = () => kube.find(StatefulSets, WORKLOAD)?.metadata.annotations?.["headrace.dev/holds"] === holds;
+    await eventually("it is written down what they have", written);
+  }
+
+  it("cares for the workers of a taken cluster, and lets them become fewer, not more", async () => {
+    await takeAsBefore();
+    const revision = pods()[0]?.metadata.annotations?.["headrace.dev/revision"];
+    changeSpec({ replicas: 5, config: { "offset.flush.interval.ms": 4321 } });
+    assert.match((await ready("GroupTaken")).message, /Those of this one \(3\) run on as they are/);
+    assert.equal(replicas(), 3);
+    assert.equal(revisionOf(pods()[0]), revision);
+    changeSpec({ replicas: 0 });
+    await eventually("they are gone", () => pods().length === 0, AT_ONCE_MS);
+    assert.match((await ready("GroupTaken")).message, /Nothing is made for this one/);
+    changeSpec({ replicas: 1, groupId: "of-its-own", ...ownTopics });
+    await ready("Ready");
+    assert.notEqual(revisionOf(pods()[0]), revision);
+  });
+
+  for (const taken of [true, false]) {
+    it(`starts no worker of another group before the last one of the former is gone${taken ? ", also of a taken cluster" : ""}`, async () => {
+      if (taken) await takeAsBefore();
+      else {
+        kube.put(KafkaConnects, kafkaConnect());
+        await ready("Ready");
+      }
+      const revision = revisionOf(pods()[0]);
+      const mixed: string[] = [];
+      const end = kube.store(Pods).onChange(() => {
+        const revisions = new Set(pods().map((pod) => revisionOf(pod)));
+        if (revisions.size > 1) mixed.push([...revisions].join());
+      });
+      changeSpec({ replicas: 0 });
+      changeSpec({ replicas: 3, groupId: "of-its-own", ...ownTopics });
+      await ready("Ready");
+      end();
+      assert.deepEqual(mixed, []);
+      assert.equal(pods().length, 3);
+      assert.notEqual(revisionOf(pods()[0]), revision);
+    });
+  }
 
   it("repairs what somebody deleted", async () => {
     kube.put(KafkaConnects, kafkaConnect());
