@@ -50,11 +50,15 @@ const Environment = z.object({
     .default("")
     .transform(splitList)
     .pipe(
-      z.array(
-        z.string().refine((name) => parseForeignApi(name) !== undefined, {
-          error: ({ input }) => `"${String(input)}" is none of ${FOREIGN_APIS.join(", ")}`,
+      z
+        .array(
+          z.string().refine((name) => parseForeignApi(name) !== undefined, {
+            error: ({ input }) => `"${String(input)}" is none of ${FOREIGN_APIS.join(", ")}`,
+          }),
+        )
+        .refine((names) => new Set(names.map((name) => name.split("/")[0])).size === names.length, {
+          error: "names a group twice: one version of it serves all of its resources",
         }),
-      ),
     )
     .describe(
       `Other operators' APIs in which KafkaConnects with the annotation headrace.dev/managed: "true" are reconciled, separated by commas: ${FOREIGN_APIS.join(", ")}.`,

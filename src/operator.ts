@@ -8,6 +8,7 @@ import { createRackRights, maintainRackRights } from "./cluster/rack-rights.ts";
 import type { ApiConfig, OperatorConfig } from "./config.ts";
 import { createConnectorController } from "./connector/controller.ts";
 import { withoutSlot, withoutSlotAfter } from "./controller/slot.ts";
+import { claimedConnects } from "./foreign/claimed-connects.ts";
 import { openClaims, ownedBy } from "./foreign/claims.ts";
 import { type ForeignObject, foreignClusterOf, isClaimed } from "./foreign/dialect.ts";
 import { reviewedClaims } from "./foreign/reviewed.ts";
@@ -142,6 +143,8 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   const own = ownedBy(API_GROUP, stores);
   const neighbours = createNeighbours(stores);
   neighbours.follow(stores.connects);
+  // Also those that another operator works on.
+  for (const { api: foreignApi, connects } of foreign) neighbours.follow(claimedConnects(foreignApi, connects));
   const rackRights =
     config.rackBinding === undefined
       ? undefined
@@ -275,7 +278,6 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
       metrics.resources.follow("KafkaConnect", () => claims.stores.connects.list()),
       metrics.resources.follow("KafkaConnector", () => claims.stores.connectors.list()),
       rackRights?.follow(claims.stores) ?? (() => {}),
-      neighbours.follow(claims.stores.connects),
     ];
     const reachability = createReachability();
     const theirs = { ...deps, reachability, kube: claims.kube, stores: claims.stores, log: log.child({ group }) };

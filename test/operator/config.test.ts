@@ -3,6 +3,12 @@ import { describe, it } from "node:test";
 import { ConfigError, describeConfig, parseConfig } from "#operator/config.ts";
 
 describe("parseConfig", () => {
+  it("takes each group of foreign APIs once", () => {
+    const parse = (names: string) => parseConfig({ HEADRACE_FOREIGN_APIS: names }).foreignApis.length;
+    assert.equal(parse("kafka.strimzi.io,eventstreams.ibm.com"), 2);
+    assert.throws(() => parse("kafka.strimzi.io,kafka.strimzi.io/v1beta2"), /names a group twice/);
+  });
+
   it("reads which resources are its own", () => {
     const { resourceSelector } = parseConfig({ HEADRACE_RESOURCE_SELECTOR: "team=shop" });
     assert.deepEqual(resourceSelector, {
