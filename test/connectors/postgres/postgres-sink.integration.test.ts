@@ -17,7 +17,7 @@ import {
   type Value,
 } from "@headrace/sdk";
 import { sinkRecord } from "@headrace/sdk/testing";
-import { json, openSink, type SinkOfDialect, sqlSinkSuite } from "../sql/sink-suite.ts";
+import { item, json, openSink, type SinkOfDialect, sqlSinkSuite } from "../sql/sink-suite.ts";
 import { POSTGRES } from "./postgres-dialect.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
 
@@ -57,6 +57,35 @@ describe("the sink of PostgreSQL", () => {
   after(() => server.stop());
 
   sqlSinkSuite(SINK, () => server);
+
+  it("writes plain inserts by COPY from 50 rows on, fewer by INSERT", async () => {
+    const database = await server.createDatabase();
+    // A trigger tells which statement the server runs.
+    await database.run(`CREATE TABLE plain (id int, note text); CREATE TABLE told (place serial, statement text);
+      CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO told (statement) VALUES (current_query()); RETURN NULL; END';
+      CREATE TRIGGER tell AFTER INSERT ON plain FOR EACH STATEMENT EXECUTE FUNCTION tell()`);
+    const sink = await openSink(postgresSink, database, { "table.name.format": "plain", "insert.mode": "insert" });
+    let offset = 0n;
+    for (const count of [49, 50, 500]) {
+      const records = Array.from({ length: count }, () => {
+        offset += 1n;
+        return sinkRecord({ offset, value: item(Number(offset), "n") });
+      });
+      await sink.put(records);
+    }
+    await sink.close();
+    assert.deepEqual(sink.errants, []);
+    assert.deepEqual(await database.rows("SELECT substring(statement FOR 4) AS verb FROM told ORDER BY place"), [
+      { verb: "INSE" },
+      { verb: "COPY" },
+      { verb: "COPY" },
+    ]);
+    assert.deepEqual(await database.rows("SELECT count(DISTINCT id)::int, count(*)::int AS all FROM plain"), [
+      { count: 599, all: 599 },
+    ]);
+    await database.close();
+  });
 
   for (const mode of ["insert", "upsert", "update"]) {
     it(`cuts no value to the length of its column by ${mode}, nor of its column's domain`, async () => {
