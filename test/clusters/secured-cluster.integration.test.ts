@@ -14,6 +14,7 @@ import { createKubectl } from "#dev/kubectl.ts";
 import { down, type Stack, up, WORKER_IMAGE } from "#dev/stack.ts";
 import { createCanaries } from "#support/canaries.ts";
 import { eventually } from "#support/eventually.ts";
+import { ownGroup } from "#support/own-group.ts";
 
 const canaries = createCanaries();
 const PASSWORDS = [canaries.plant("first-password"), canaries.plant("second-password")] as const;
@@ -115,10 +116,7 @@ describe("a cluster of a secured Kafka", () => {
       replicas: 1,
       image: WORKER_IMAGE,
       bootstrapServers: secured.saslSsl,
-      groupId: name,
-      configStorageTopic: `${name}-configs`,
-      offsetStorageTopic: `${name}-offsets`,
-      statusStorageTopic: `${name}-status`,
+      ...ownGroup(name),
       config: {
         "config.storage.replication.factor": 1,
         "offset.storage.replication.factor": 1,

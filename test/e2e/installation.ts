@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
 import { type E2eContext, NAMESPACES } from "#dev/e2e/context.ts";
+import { RecordedResource } from "#dev/gitops/recorded-state.ts";
 import { type Helm, openHelm } from "#dev/helm.ts";
 import { createKubectl, type Kubectl } from "#dev/kubectl.ts";
 import { openKubernetesApi } from "#dev/kubernetes-api.ts";
@@ -12,16 +13,7 @@ import { patiently } from "./patience.ts";
 const List = z.object({ items: z.array(z.unknown()) });
 const Ready = z.looseObject({
   metadata: z.object({ generation: z.number() }),
-  status: z
-    .looseObject({
-      observedGeneration: z.number().optional(),
-      conditions: z
-        .array(
-          z.looseObject({ type: z.string(), status: z.string(), reason: z.string(), message: z.string().optional() }),
-        )
-        .optional(),
-    })
-    .optional(),
+  status: RecordedResource.shape.status,
 });
 const Pod = z.looseObject({
   metadata: z.looseObject({ name: z.string(), uid: z.string(), deletionTimestamp: z.string().optional() }),

@@ -7,6 +7,7 @@ import { runOperator } from "#operator/operator.ts";
 import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
+import { ownGroup } from "#support/own-group.ts";
 import { type PlayedNodes, playNodes } from "#support/played-nodes.ts";
 
 interface Resource {
@@ -99,10 +100,7 @@ describe("operators that share a namespace by labels", () => {
       spec: {
         replicas: 1,
         bootstrapServers: "kafka:9092",
-        groupId: name,
-        configStorageTopic: `${name}-configs`,
-        offsetStorageTopic: `${name}-offsets`,
-        statusStorageTopic: `${name}-status`,
+        ...ownGroup(name),
       },
     };
     const connector = {

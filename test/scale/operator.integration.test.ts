@@ -15,6 +15,7 @@ import { installCustomResources } from "#support/custom-resources.ts";
 import { type CuttingProxy, openCuttingProxy } from "#support/cutting-proxy.ts";
 import { eventually } from "#support/eventually.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
+import { ownGroup } from "#support/own-group.ts";
 import { type PlayedNodes, playNodes } from "#support/played-nodes.ts";
 
 const CLUSTERS = Number(process.env["HEADRACE_SCALE_CLUSTERS"] ?? 20);
@@ -168,10 +169,7 @@ describe("operator at scale and in trouble", () => {
       spec: {
         replicas: 1,
         bootstrapServers: "kafka:9092",
-        groupId: name,
-        configStorageTopic: `${name}-configs`,
-        offsetStorageTopic: `${name}-offsets`,
-        statusStorageTopic: `${name}-status`,
+        ...ownGroup(name),
         rest: { security: "Open" },
         ...spec,
       },

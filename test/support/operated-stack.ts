@@ -14,6 +14,7 @@ import { createWorkerFetch } from "#operator/worker/fetch.ts";
 import { createWorkerTrust } from "#operator/worker/trust.ts";
 import { eventually } from "./eventually.ts";
 import { openTestClient } from "./kube-client.ts";
+import { ownGroup } from "./own-group.ts";
 
 /** Namespace of everything that is not said to be elsewhere. */
 export const NAMESPACE = "default";
@@ -237,10 +238,7 @@ export function connectSpec(name: string, bootstrapServers: string, config: obje
   return {
     replicas: 1,
     bootstrapServers,
-    groupId: name,
-    configStorageTopic: `${name}-configs`,
-    offsetStorageTopic: `${name}-offsets`,
-    statusStorageTopic: `${name}-status`,
+    ...ownGroup(name),
     config: {
       "config.storage.replication.factor": 1,
       "offset.storage.replication.factor": 1,

@@ -10,14 +10,12 @@ import { type KafkaConnect, KafkaConnects } from "#operator/kinds.ts";
 import { Pods, StatefulSets } from "#operator/kube/resources.ts";
 import { kafkaConnect, workerPod } from "#support/connect-objects.ts";
 import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
+import { ownGroup } from "#support/own-group.ts";
 
 /** With a group and topics of its own, unless told otherwise. */
 function cluster(name: string, spec: Partial<KafkaConnectSpec> = {}, metadata: object = {}): KafkaConnect {
   const own = {
-    groupId: name,
-    configStorageTopic: `${name}-configs`,
-    offsetStorageTopic: `${name}-offsets`,
-    statusStorageTopic: `${name}-status`,
+    ...ownGroup(name),
   };
   return kafkaConnect(
     { ...own, ...spec },

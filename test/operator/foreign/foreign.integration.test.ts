@@ -9,6 +9,7 @@ import { runOperator } from "#operator/operator.ts";
 import { installCustomResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
+import { ownGroup } from "#support/own-group.ts";
 import { askApi, createViewer, peopleApi } from "#support/people.ts";
 import { type PlayedNodes, playNodes } from "#support/played-nodes.ts";
 import { foreignCrds } from "../../fixtures/foreign/crds.ts";
@@ -106,10 +107,7 @@ for (const { group, prefix } of [
           replicas: 1,
           image: "quay.io/other/connect:1",
           bootstrapServers: "kafka:9092",
-          groupId: name,
-          configStorageTopic: `${name}-configs`,
-          offsetStorageTopic: `${name}-offsets`,
-          statusStorageTopic: `${name}-status`,
+          ...ownGroup(name),
           ...spec,
         },
       };
