@@ -66,10 +66,10 @@ function jsonBothWays(name: string, schemas: boolean): readonly Scenario[] {
 /** All scenarios, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
   start,
-  fileSource({ name: "file-source-100b", count: 6_000_000, bytes: 100, quick: true }),
+  fileSource({ name: "file-source-100b", count: 18_000_000, bytes: 100, quick: true }),
   fileSource({ name: "file-source-1kib", count: 600_000, bytes: 1024, quick: true }),
   fileSource({ name: "file-source-10kib", count: 60_000, bytes: 10_240, quick: false }),
-  fileSink({ name: "file-sink-100b", count: 3_000_000, bytes: 100, quick: true }),
+  fileSink({ name: "file-sink-100b", count: 6_000_000, bytes: 100, quick: true }),
   fileSink({ name: "file-sink-1kib", count: 600_000, bytes: 1024, quick: false }),
   fileSink({ name: "file-sink-10kib", count: 60_000, bytes: 10_240, quick: false }),
   fileSource({

@@ -41,6 +41,8 @@ export interface SourceSystem {
   feed(count: number): Promise<readonly string[]>;
   /** What tells items apart; the same item in each run. */
   identify(record: SourceRecord): string;
+  /** What of an offset says where to go on, if it says more than that; not given: all of it. The same for an item in each run. */
+  placeOf?(offset: OffsetMap): OffsetMap;
   /** Takes the system away; not given: there is none that could be away. */
   readonly outage?: Outage;
   /** The system takes requests and does not answer them; not given: it cannot do that. */

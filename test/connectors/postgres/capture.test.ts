@@ -4,7 +4,7 @@ import { timestampText } from "@headrace/sql";
 import { Acknowledged } from "../../../connectors/postgres/src/capture/acknowledged.ts";
 import { keyPlacesOf } from "../../../connectors/postgres/src/capture/key-place.ts";
 import { lsnText, parseLsn } from "../../../connectors/postgres/src/capture/lsn.ts";
-import { fromStreamOffset, isBehind } from "../../../connectors/postgres/src/capture/offset.ts";
+import { fromStreamOffset, isBehind, lastCommitOf } from "../../../connectors/postgres/src/capture/offset.ts";
 import { planStart, type StartFacts } from "../../../connectors/postgres/src/capture/start-plan.ts";
 import { parseArray } from "../../../connectors/postgres/src/types/array-text.ts";
 import { hstoreEntries } from "../../../connectors/postgres/src/types/hstore-text.ts";
@@ -95,6 +95,8 @@ describe("offsets of the stream", () => {
   it("of Debezium go on behind its last complete transaction", () => {
     const offset = { lsn_proc: 23069096, messageType: "COMMIT", lsn_commit: 23069096, lsn: 23069096, txId: 744 };
     assert.deepEqual(fromStreamOffset(offset), { commit: 23_069_096n, event: 0, part: 0 });
+    assert.equal(lastCommitOf(offset), 23_069_096n);
+    assert.equal(lastCommitOf({ lsn: 5 }), null);
     assert.throws(() => fromStreamOffset({ position: 1 }), /has the integer lsn/);
   });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { STRING_SCHEMA } from "@headrace/sdk";
+import { z } from "zod";
 import { type ChangedRow, Changes } from "../../../connectors/postgres/src/capture/changes.ts";
 import type { StreamPosition } from "../../../connectors/postgres/src/capture/offset.ts";
 import type { Message } from "../../../connectors/postgres/src/capture/pgoutput.ts";
@@ -30,9 +31,13 @@ const TABLE = createTable({
   messageKey: ["n"],
 });
 
-function open(position: StreamPosition, onChange: (row: ChangedRow) => void = () => {}): Changes {
+function open(
+  position: StreamPosition,
+  { lastCommit = null, onChange = () => {} }: { lastCommit?: bigint | null; onChange?: (row: ChangedRow) => void } = {},
+): Changes {
   const rules = SETTINGS.parse(SETTINGS_GIVEN);
-  const changes = new Changes({ rules, database: "d", position, now: () => 0, onChange: (_, row) => onChange(row()) });
+  const options = { rules, database: "d", position, lastCommit, now: () => 0 };
+  const changes = new Changes({ ...options, onChange: (_, row) => onChange(row()) });
   changes.setTable(1, TABLE);
   return changes;
 }
@@ -65,9 +70,31 @@ describe("Changes", () => {
     }
   });
 
+  it("name the last complete transaction in offset and source block, that of the stored offset until there is another", () => {
+    const changes = open({ commit: 40n, event: 1, part: 0 }, { lastCommit: 20n });
+    const again: readonly (readonly [bigint, Message])[] = [
+      ...STREAM.slice(1),
+      [50n, { kind: "begin", commitLsn: 60n, committedAt: 0n, xid: 8 }],
+      [50n, { kind: "insert", relation: 1, after: ["2", "two"] }],
+    ];
+    const rows = again
+      .flatMap(([lsn, message]) => changes.next(lsn, message))
+      .filter(({ topic }) => topic === "p.public.a" || topic === "p.message");
+    const sequences = rows.map(({ value }) => {
+      return z.object({ value: z.object({ source: z.object({ sequence: z.string() }) }) }).parse(value).value.source
+        .sequence;
+    });
+    assert.deepEqual(sequences, ['["20","35"]', '["48","50"]']);
+    assert.deepEqual(
+      rows.map(({ sourceOffset }) => sourceOffset["lsn_commit"]),
+      [20n, 48n],
+    );
+    assert.equal(changes.lastCommit(), 48n);
+  });
+
   it("tell rows by their primary key, whatever key the records have, and say when they do not know it", () => {
     const told: ChangedRow[] = [];
-    const changes = open({ commit: 0n, event: 0, part: 0 }, (row) => told.push(row));
+    const changes = open({ commit: 0n, event: 0, part: 0 }, { onChange: (row) => told.push(row) });
     changes.next(1n, { kind: "begin", commitLsn: 9n, committedAt: 0n, xid: 7 });
     changes.next(2n, { kind: "update", relation: 1, before: { complete: true, row: ["1", "a"] }, after: ["2", "a"] });
     changes.next(3n, { kind: "delete", relation: 1, before: { complete: false, row: [null, "a"] } });

@@ -237,7 +237,7 @@ describe("Follower", () => {
         ready: async () => {},
         acknowledge: (flushed: bigint) => void told.push(flushed),
       };
-      const changes = new Changes({ rules: settings, database: "d", position, now: Date.now });
+      const changes = new Changes({ rules: settings, database: "d", position, lastCommit: null, now: Date.now });
       const heartbeat = new Heartbeat(settings, performance.now());
       const push = (records: readonly unknown[]) => retention.give(records.length);
       const parts = {

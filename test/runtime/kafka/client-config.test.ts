@@ -36,7 +36,8 @@ describe("source producer", () => {
       "message.timeout.ms": "0",
       "message.max.bytes": "1048576",
       "queue.buffering.max.kbytes": "8192",
-      "queue.buffering.max.messages": "16384",
+      "queue.buffering.max.messages": "24576",
+      "batch.num.messages": "5000",
       "log.connection.close": "false",
       "socket.keepalive.enable": "true",
       "reconnect.backoff.ms": "50",
@@ -64,11 +65,13 @@ describe("source producer", () => {
   });
 
   it("has room for more records where records linger, or where the memory for them is given", () => {
-    const recordsOf = (worker: Record<string, string>, connector: Record<string, string> = {}) =>
-      sourceProducerConfig(client(worker, connector)).config["queue.buffering.max.messages"];
-    assert.equal(recordsOf({ "producer.batch.size": "1000000" }), "16384");
-    assert.equal(recordsOf({ "producer.linger.ms": "1000" }), "100000");
-    assert.equal(recordsOf({}, { "producer.override.buffer.memory": "67108864" }), "100000");
+    const recordsOf = (worker: Record<string, string>, connector: Record<string, string> = {}) => {
+      const { config } = sourceProducerConfig(client(worker, connector));
+      return [config["queue.buffering.max.messages"], config["batch.num.messages"]];
+    };
+    assert.deepEqual(recordsOf({ "producer.batch.size": "1000000" }), ["24576", undefined]);
+    assert.deepEqual(recordsOf({ "producer.linger.ms": "1000" }), ["100000", undefined]);
+    assert.deepEqual(recordsOf({}, { "producer.override.buffer.memory": "67108864" }), ["100000", undefined]);
   });
 
   it("takes the connector's overrides before the worker's, and those before its own", () => {

@@ -19,7 +19,7 @@ import { listPublished, nameOf, openClient, readServer, readSlot, type TableId }
 import { isRead } from "./filter.ts";
 import { Follower } from "./follower.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { fromStreamOffset, isUnfinishedReading, type StreamPosition, toStreamOffset } from "./offset.ts";
+import { fromStreamOffset, isUnfinishedReading, lastCommitOf, type StreamPosition, toStreamOffset } from "./offset.ts";
 import { ensurePublication, ensureReplicaIdentities, isPublished } from "./publication.ts";
 import { createSlot, openStream, type ReplicationStream } from "./replication.ts";
 import { Retention } from "./retention.ts";
@@ -65,6 +65,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   const given = context.metrics.counter("changes-given", "Records of changes and of rows read.");
   const stored = await context.offset(partition);
   let position = stored === null || isUnfinishedReading(stored) ? null : fromStreamOffset(stored);
+  let lastCommit = stored === null || position === null ? null : lastCommitOf(stored);
   const readsNothing = /^(no_data|never)$/.test(settings["snapshot.mode"]);
   const retention = new Retention(position !== null || readsNothing);
   let hasRead = false;
@@ -186,6 +187,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       held = null;
       hasLast = false;
       position = null;
+      lastCommit = null;
       incremental.forget();
       blocking.forget();
       await control.query(DROP_SLOT, [name]);
@@ -252,6 +254,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
       rules: settings,
       database,
       position,
+      lastCommit,
       now: Date.now,
       entries: () => ({ ...incremental.entries(), ...blocking.entries() }),
       onChange: (table, row) => incremental.changed(table, row),
@@ -335,7 +338,12 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
   async function follow({ follower, changes }: Streaming, signal: AbortSignal): Promise<void> {
     await allowAcknowledging();
     await follower.next(settings["max.batch.size"], settings["poll.interval.ms"], signal);
+    keepPlace(changes);
+  }
+
+  function keepPlace(changes: Changes): void {
     position = changes.position();
+    lastCommit = changes.lastCommit();
   }
 
   async function allowAcknowledging(): Promise<void> {
@@ -374,7 +382,7 @@ export async function createCaptureTask(settings: Settings, context: SourceTaskC
         try {
           await advance(signal);
         } catch (error) {
-          if (phase.kind === "streaming") position = phase.changes.position();
+          if (phase.kind === "streaming") keepPlace(phase.changes);
           await disconnect();
           if (signal.aborted) return [];
           if (isFull(error)) watch.makeRoom();

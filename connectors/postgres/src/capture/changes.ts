@@ -51,6 +51,8 @@ export interface ChangesOptions {
   readonly database: string;
   /** What was given last; records up to there are not given again. */
   readonly position: StreamPosition;
+  /** End of the last complete transaction, as far as it is known; PostgreSQL does not send again what lies before. */
+  readonly lastCommit: bigint | null;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Goes into every offset, besides what the stream says. */
@@ -92,7 +94,7 @@ export class Changes {
   readonly #options: ChangesOptions;
   readonly #tables = new Map<number, CapturedTable | null>();
   #position: StreamPosition;
-  #lastCommit: bigint | null = null;
+  #lastCommit: bigint | null;
   #transaction: Transaction | null = null;
   #micros = 0n;
   #xid: number | null = null;
@@ -102,11 +104,17 @@ export class Changes {
     this.#options = options;
     this.#partition = { server: options.rules["topic.prefix"] };
     this.#position = options.position;
+    this.#lastCommit = options.lastCommit;
   }
 
   /** Of the last record given. */
   position(): StreamPosition {
     return this.#position;
+  }
+
+  /** End of the last complete transaction; null: of none that was seen, nor told. */
+  lastCommit(): bigint | null {
+    return this.#lastCommit;
   }
 
   /** Whether the stream is within a transaction: nothing of it may be acknowledged yet. */

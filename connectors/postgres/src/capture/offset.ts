@@ -54,6 +54,11 @@ export function fromStreamOffset(offset: OffsetMap): StreamPosition {
   return { commit: integerOf(offset, offset["lsn_commit"] === undefined ? "lsn" : "lsn_commit"), event: 0, part: 0 };
 }
 
+/** End of the last complete transaction before an offset; null if it names none. Throws ConfigError if that is no integer. */
+export function lastCommitOf(offset: OffsetMap): bigint | null {
+  return (offset["lsn_commit"] ?? null) === null ? null : integerOf(offset, "lsn_commit");
+}
+
 /** Whether a record lies behind the position. */
 export function isBehind(position: StreamPosition, commit: bigint, event: number, part: number): boolean {
   if (commit !== position.commit) return commit > position.commit;
