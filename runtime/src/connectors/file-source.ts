@@ -6,6 +6,7 @@ import {
   config as key,
   type Logger,
   type OffsetMap,
+  type SchemaAndValue,
   type SourceRecord,
   type SourceTask,
 } from "@headrace/sdk";
@@ -71,6 +72,25 @@ function positionOf(offset: OffsetMap | null): number {
   return bytes;
 }
 
+/** Its offset is made when somebody asks: of most lines nobody does. */
+class Line implements SourceRecord {
+  readonly topic: string;
+  readonly value: SchemaAndValue;
+  readonly sourcePartition: OffsetMap;
+  readonly #position: number;
+
+  constructor(topic: string, value: SchemaAndValue, sourcePartition: OffsetMap, position: number) {
+    this.topic = topic;
+    this.value = value;
+    this.sourcePartition = sourcePartition;
+    this.#position = position;
+  }
+
+  get sourceOffset(): OffsetMap {
+    return { position: this.#position };
+  }
+}
+
 interface TaskParts {
   readonly config: Config;
   readonly file: string;
@@ -82,10 +102,7 @@ interface TaskParts {
 function createTask({ config, file, partition, position, log }: TaskParts): SourceTask {
   const limit = Math.max(1, config["batch.size"]);
   const { topic } = config;
-  const cutter = new LineCutter(
-    position,
-    (value, end): SourceRecord => ({ topic, value, sourcePartition: partition, sourceOffset: { position: end } }),
-  );
+  const cutter = new LineCutter(position, (value, end): SourceRecord => new Line(topic, value, partition, end));
   let handle: FileHandle | null = null;
   let readPosition = position;
   /** Bytes that come into the cutter's room ahead. */

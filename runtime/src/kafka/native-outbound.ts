@@ -47,7 +47,7 @@ export class OutboundEncoder {
     let index = from;
     for (let at = 0; index < limit; index++, at += FIELDS) {
       const record = records[index];
-      if (record === undefined || record.key !== null || record.headers !== null) break;
+      if (record === undefined || record.key != null || record.headers != null) break;
       const { value } = record;
       if (!(value instanceof Utf8Text) || value.bytes !== bytes) break;
       this.#start(record, index - from, at);
@@ -74,9 +74,9 @@ export class OutboundEncoder {
     for (let at = 0; index < limit && text.length < CHUNK_BYTES; index++, at += FIELDS) {
       const record = records[index];
       if (record === undefined) break;
-      const { key, value } = record;
+      const { key = null, value, headers = null } = record;
       if ((key !== null && typeof key !== "string") || (value !== null && typeof value !== "string")) return null;
-      if (record.headers !== null) return null;
+      if (headers !== null) return null;
       this.#start(record, index - from, at);
       columns[at + 2] = key === null ? -1 : text.length;
       if (key !== null) text += key;
@@ -100,15 +100,15 @@ export class OutboundEncoder {
       const record = records[index];
       if (record === undefined) break;
       this.#start(record, index - from, at);
-      this.#field(record.key, at + 2);
+      this.#field(record.key ?? null, at + 2);
       this.#field(record.value, at + 4);
-      this.#headers(record.headers, at + 6);
+      this.#headers(record.headers ?? null, at + 6);
     }
     return index - from;
   }
 
   #start(record: OutboundRecord, index: number, at: number): void {
-    const { partition, timestamp } = record;
+    const { partition = null, timestamp = null } = record;
     if (partition !== null && !(Number.isInteger(partition) && partition >= 0 && partition <= 0x7fffffff)) {
       throw new RangeError(`a record for ${record.topic} has partition ${partition}`);
     }

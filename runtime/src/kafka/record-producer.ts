@@ -8,16 +8,16 @@
 import type { Utf8Text } from "@headrace/sdk";
 import type { OAuthSettings } from "./settings.ts";
 
-/** A record ready for the wire. A string is written as UTF-8; null is Kafka's null. */
+/** A record ready for the wire. A string is written as UTF-8; null is Kafka's null. What is not given counts as null. */
 export interface OutboundRecord {
   readonly topic: string;
   /** null: by the key's murmur2 hash, as Java does; without a key, sticky random. */
-  readonly partition: number | null;
-  readonly key: Buffer | string | null;
+  readonly partition?: number | null;
+  readonly key?: Buffer | string | null;
   readonly value: Buffer | string | Utf8Text | null;
-  readonly headers: readonly OutboundHeader[] | null;
+  readonly headers?: readonly OutboundHeader[] | null;
   /** Milliseconds since the epoch; null: now. */
-  readonly timestamp: number | null;
+  readonly timestamp?: number | null;
 }
 
 export interface OutboundHeader {

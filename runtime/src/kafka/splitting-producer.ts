@@ -355,7 +355,7 @@ function pick(records: readonly OutboundRecord[], places: readonly number[]): re
   return places.flatMap((place) => records[place] ?? []);
 }
 
-function sizeOf({ key, value }: OutboundRecord): number {
+function sizeOf({ key = null, value }: OutboundRecord): number {
   return bytesOf(key) + bytesOf(value);
 }
 

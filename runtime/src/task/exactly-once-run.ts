@@ -189,8 +189,11 @@ export class ExactlyOnceRun {
   }
 
   async #send(records: readonly SourceRecord[], out: OutboundBatch): Promise<void> {
-    for (const { sourcePartition: partition, sourceOffset: offset } of records) {
-      this.#offsets.set(canonicalKey(partition), { partition, offset });
+    for (const [index, record] of records.entries()) {
+      const { sourcePartition: partition } = record;
+      // The last one of a partition counts, and most follow one another.
+      if (records[index + 1]?.sourcePartition === partition) continue;
+      this.#offsets.set(canonicalKey(partition), { partition, offset: record.sourceOffset });
     }
     const part: Part = { records, out, settled: null, dropped: false };
     const listens = this.#parts.task.committed !== undefined;

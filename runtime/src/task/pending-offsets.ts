@@ -32,12 +32,12 @@ export class PendingOffsets {
   add(batch: number, records: readonly SourceRecord[]): void {
     const entries: Entry[] = [];
     const touched = new Map<Queue, Entry>();
-    let lastPartition: OffsetMap | null = null;
+    let last: SourceRecord | null = null;
     let lastEntry: Entry | null = null;
     for (const record of records) {
-      if (lastEntry === null || lastPartition === null || !sameMap(lastPartition, record.sourcePartition)) {
+      if (last === null || !sameMap(last.sourcePartition, record.sourcePartition)) {
+        if (last !== null && lastEntry !== null) lastEntry.offset = last.sourceOffset;
         const queue = this.#queueOf(record.sourcePartition);
-        lastPartition = record.sourcePartition;
         lastEntry = touched.get(queue) ?? null;
         if (lastEntry === null) {
           lastEntry = { offset: record.sourceOffset, settled: false };
@@ -46,8 +46,9 @@ export class PendingOffsets {
           entries.push(lastEntry);
         }
       }
-      lastEntry.offset = record.sourceOffset;
+      last = record;
     }
+    if (last !== null && lastEntry !== null) lastEntry.offset = last.sourceOffset;
     this.#batches.set(batch, entries);
   }
 

@@ -60,11 +60,14 @@ async function definitionOf({ module, name }: ProcessParts, kind: string): Promi
   return found;
 }
 
-/** A record as it can be sent. */
+/** A record as it can be sent, whatever class it is of. */
 function plain(record: SourceRecord): SourceRecord {
-  const { key, value } = record;
+  const { topic, key, value, sourcePartition, sourceOffset } = record;
   return {
     ...record,
+    topic,
+    sourcePartition,
+    sourceOffset,
     value: value instanceof Utf8Text ? value.decode() : value,
     key: key instanceof Utf8Text ? key.decode() : (key ?? null),
   };

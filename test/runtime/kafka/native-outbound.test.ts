@@ -55,6 +55,18 @@ describe("OutboundEncoder", () => {
     }
   });
 
+  it("takes fields that are not given for null, in each way to encode", () => {
+    const text = new Utf8Text(null, Buffer.from("text"), 0, 4);
+    for (const value of ["text", Buffer.from("text"), text]) {
+      const encoder = new OutboundEncoder(() => 0);
+      assert.equal(encoder.encode([{ topic: "t", value }, record({ value })], 0), 2);
+      assert.deepEqual(decode(encoder, 2), [
+        { ...bare, value: "text" },
+        { ...bare, value: "text" },
+      ]);
+    }
+  });
+
   it("points into text of one buffer instead of copying it, and copies it beside keys, headers and other values", () => {
     const encoder = new OutboundEncoder(() => 0);
     const [first, second] = [Buffer.from("grüße,x,"), Buffer.from("-y-")];

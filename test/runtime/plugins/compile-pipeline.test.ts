@@ -114,6 +114,31 @@ describe("compilePipeline", () => {
     }
   });
 
+  it("hands a record of nothing but such text on itself where neither converter would change anything", () => {
+    const text = new Utf8Text(STRING_SCHEMA, Buffer.from("line"), 0, 4);
+    const given = { topic: "b", value: text, sourcePartition: {}, sourceOffset: {} };
+    const string = "org.apache.kafka.connect.storage.StringConverter";
+    const json = "org.apache.kafka.connect.json.JsonConverter";
+    const made = { topic: "b", partition: null, headers: null, timestamp: null, value: text };
+    const rows: readonly [object, Record<string, string>, unknown][] = [
+      [given, {}, given],
+      [{ ...given, partition: 3, timestamp: 5 }, {}, { ...given, partition: 3, timestamp: 5 }],
+      [{ ...given, key: text }, {}, { ...made, key: "line" }],
+      [
+        { ...given, headers: [{ key: "h", schema: null, value: 1 }] },
+        {},
+        { ...made, key: null, headers: [{ key: "h", value: "1" }] },
+      ],
+      [given, { "key.converter": json }, { ...made, key: null }],
+    ];
+    for (const [record, config, expected] of rows) {
+      const out: OutboundBatch = { records: [], sources: [] };
+      const parts = compilePipeline(registry, worker, { "value.converter": string, ...config });
+      assert.equal(compileSourcePipeline(parts).run([{ ...given, ...record }], 0, out), null);
+      assert.deepEqual(out.records, [expected]);
+    }
+  });
+
   it("takes what a plugin in plain JavaScript leaves out, or gives as null, for nothing", () => {
     const none: null = null;
     const record = { topic: "b", value: { schema: null, value: none }, sourcePartition: {}, sourceOffset: {} };
