@@ -48,13 +48,13 @@ describe("records through Kafka and back", { timeout: 280_000 }, () => {
     assert.deepEqual(batch, { batch: 1, failures: [], positions: null });
     await producer.close();
 
-    const bytes = (value: OutboundRecord["value"]) =>
+    const bytes = (value: OutboundRecord["value"] | undefined) =>
       value instanceof Utf8Text ? Buffer.from(value.value) : typeof value === "string" ? Buffer.from(value) : value;
     const read = await readTopic(kafka.bootstrap, topic, signal);
     assert.deepEqual(
       read.map(({ key, value, headers }) => ({ key, value, headers })),
       sent.map(({ key, value, headers }) => ({
-        key: bytes(key),
+        key: bytes(key) ?? null,
         value: bytes(value),
         headers: headers?.length ? headers.map((header) => ({ key: header.key, value: bytes(header.value) })) : null,
       })),
