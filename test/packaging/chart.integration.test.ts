@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { parseAllDocuments, stringify } from "yaml";
@@ -10,6 +10,7 @@ import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
 import { toPlainManifest } from "#dev/chart/plain-manifest.ts";
 import { type ControlPlane, startControlPlane } from "#dev/control-plane.ts";
+import { waitUntilEstablished } from "#dev/established.ts";
 import { type Helm, openHelm } from "#dev/helm.ts";
 import { type LocalProcess, logTail } from "#dev/process.ts";
 import { eventually } from "#support/eventually.ts";
@@ -267,27 +268,81 @@ describe("the chart, on a real API server with Pod Security restricted", () => {
     await helm(["uninstall", "headrace", "--namespace=headrace"]);
   });
 
-  it("takes the place of an older chart, its CRDs first, and gives it back", async () => {
-    const older = join(dir, "older");
-    await cp(CHART, older, { recursive: true });
-    const crd = join(older, "templates/crds/kafkaconnectors.headrace.dev.yaml");
+  /** The archive of a chart as it was in version 0.0.1, whose CRD of connectors, a file of it, has no `startFrom`. */
+  async function packOlder(chart: string, crdFile: string): Promise<string> {
+    const older = join(dir, `older-${basename(chart)}`);
+    await cp(chart, older, { recursive: true });
+    const crd = join(older, crdFile);
     const text = await readFile(crd, "utf8");
     const without = text.replace(/^ {16}startFrom:\n(?: {17,}.*\n)+/m, "");
     assert.notEqual(without, text);
     await writeFile(crd, without);
-    const archive = join(dir, "headrace-0.0.1.tgz");
     await helm(["package", older, "--version=0.0.1", "--app-version=0.0.1", `--destination=${dir}`]);
+    return join(dir, `${basename(chart)}-0.0.1.tgz`);
+  }
+
+  /** The type of `spec.startFrom` in the API server's CRD of connectors: nothing in one of an older chart. */
+  const startFrom = () =>
+    kubernetes.kubectl([
+      "get",
+      "crd",
+      "kafkaconnectors.headrace.dev",
+      "-o=jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.startFrom.type}",
+    ]);
+
+  it("comes after the chart of its CRDs, which is upgraded and uninstalled apart from it and leaves them", async () => {
+    const names = ["kafkaconnectors.headrace.dev", "kafkaconnects.headrace.dev"];
+    const { kubectl } = kubernetes;
+    const crds = () => kubectl(["get", "crds", ...names, "-o=jsonpath={.items[*].metadata.uid}"]);
+    const connect = () =>
+      kubectl(["-n", NAMESPACE, "get", "kafkaconnect", "my-connect", "-o=jsonpath={.metadata.uid}"]);
+    const own = ["--namespace=headrace", `--values=${await valuesFile({ watch: { mode: "own" } })}`];
+    const apart = [...own, "--set=crds.install=false"];
+    const archive = await packOlder(CRD_CHART, "templates/kafkaconnectors.headrace.dev.yaml");
+    await kubectl(["delete", "crds", ...names, "--ignore-not-found"]);
+
+    await helm(["install", "headrace-crds", archive]);
+    await waitUntilEstablished(kubectl, ["crd", ...names]);
+    assert.equal(await startFrom(), "");
+    const definitions = await crds();
+    await helm(["install", "headrace", CHART, ...apart]);
+    assert.doesNotMatch(
+      await helm(["get", "manifest", "headrace", "--namespace=headrace"]),
+      /CustomResourceDefinition/,
+    );
+    await eventually("the operator's pod is admitted", async () =>
+      (await kubectl(["-n", NAMESPACE, "get", "pods", "-o=name"])).startsWith("pod/"),
+    );
+    await kubectl(["-n", NAMESPACE, "create", "-f", join(repoRoot, "examples/kafka-connect.yaml")]);
+    const resource = await connect();
+
+    await helm(["upgrade", "headrace-crds", CRD_CHART]);
+    assert.equal(await startFrom(), "object");
+    await helm(["upgrade", "headrace", CHART, ...apart]);
+    // The other chart's, which it does not take by mistake.
+    await assert.rejects(
+      helm(["upgrade", "headrace", CHART, ...own]),
+      /CustomResourceDefinition "kafkaconnect\w*\.headrace\.dev" .* cannot be imported .*must equal "headrace"/s,
+    );
+
+    const kept = await helm(["uninstall", "headrace-crds"]);
+    for (const name of names) assert.ok(kept.includes(`[CustomResourceDefinition] ${name}`), kept);
+    assert.deepEqual([await crds(), await connect()], [definitions, resource]);
+    assert.match(await kubectl(["-n", NAMESPACE, "get", "deployments", "-o=name"]), /headrace/);
+    await helm(["upgrade", "--install", "headrace-crds", CRD_CHART]);
+    await helm(["uninstall", "headrace", "--namespace=headrace"]);
+    await helm(["uninstall", "headrace-crds"]);
+    assert.deepEqual([await crds(), await connect()], [definitions, resource]);
+    await kubectl(["-n", NAMESPACE, "delete", "kafkaconnect", "my-connect"]);
+    await kubectl(["delete", "crds", ...names]);
+  });
+
+  it("takes the place of an older chart, its CRDs first, and gives it back", async () => {
+    const archive = await packOlder(CHART, "templates/crds/kafkaconnectors.headrace.dev.yaml");
     const values = ["--namespace=headrace", `--values=${await valuesFile({ watch: { mode: "own" } })}`];
     await helm(["upgrade", "--install", "headrace", archive, ...values]);
     const image = () =>
       kubernetes.kubectl(["-n", NAMESPACE, "get", "deployment", "headrace", "-o=jsonpath={..containers[0].image}"]);
-    const startFrom = () =>
-      kubernetes.kubectl([
-        "get",
-        "crd",
-        "kafkaconnectors.headrace.dev",
-        "-o=jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.startFrom.type}",
-      ]);
     assert.deepEqual([await image(), await startFrom()], ["ghcr.io/headrace/operator:0.0.1", ""]);
     await helm(["upgrade", "headrace", CHART, ...values]);
     assert.equal(await startFrom(), "object");
