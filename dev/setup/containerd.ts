@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, repoRoot } from "../cache.ts";
-import { GO_ENV, goBuild, goBuildKey } from "./go-build.ts";
+import { GO_ENV, goBuild, goBuildKey, QUICK_BUILD } from "./go-build.ts";
 
 const SOURCE = join(repoRoot, "dev/containerd");
 const MODULE = "github.com/containerd/containerd/v2";
@@ -17,14 +17,7 @@ export async function buildContainerd(): Promise<string> {
   const version = new RegExp(`${MODULE} (v[\\d.]+)`).exec(readFileSync(join(SOURCE, "go.mod"), "utf8"))?.[1];
   if (version === undefined) throw new Error(`${SOURCE}/go.mod does not require containerd`);
   const linkerFlags = `-s -w -X ${MODULE}/version.Version=${version}`;
-  const args = [
-    "build",
-    "-trimpath",
-    "-buildvcs=false",
-    `-tags=${TAGS}`,
-    "-gcflags=all=-N -l",
-    `-ldflags=${linkerFlags}`,
-  ];
+  const args = [...QUICK_BUILD, `-tags=${TAGS}`, `-ldflags=${linkerFlags}`];
   const key = await goBuildKey(SOURCE, ["go.mod", "go.sum"], [args, GO_ENV, PROGRAMS]);
   const program = {
     title: `build containerd ${version} with Go`,

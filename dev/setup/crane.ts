@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, repoRoot } from "../cache.ts";
-import { GO_ENV, goBuild, goBuildKey } from "./go-build.ts";
+import { GO_ENV, goBuild, goBuildKey, QUICK_BUILD } from "./go-build.ts";
 
 const SOURCE = join(repoRoot, "dev/crane");
 
@@ -10,7 +10,7 @@ export async function buildCrane(): Promise<string> {
   const module = /go-containerregistry (v[\d.]+)/.exec(readFileSync(join(SOURCE, "go.mod"), "utf8"));
   const version = module?.[1];
   if (version === undefined) throw new Error(`${SOURCE}/go.mod does not require crane`);
-  const args = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", "-ldflags=-s -w"];
+  const args = [...QUICK_BUILD, "-ldflags=-s -w"];
   const key = await goBuildKey(SOURCE, ["go.mod", "go.sum"], [args, GO_ENV]);
   const program = {
     title: `build crane ${version} with Go`,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, repoRoot } from "../cache.ts";
-import { GO_ENV, goBuild, goBuildKey } from "./go-build.ts";
+import { GO_ENV, goBuild, goBuildKey, QUICK_BUILD } from "./go-build.ts";
 
 const SOURCE = join(repoRoot, "dev/helm");
 
@@ -9,7 +9,7 @@ const SOURCE = join(repoRoot, "dev/helm");
 export async function buildHelm(): Promise<string> {
   const version = /helm\.sh\/helm\/v3 (v[\d.]+)/.exec(readFileSync(join(SOURCE, "go.mod"), "utf8"))?.[1];
   if (version === undefined) throw new Error(`${SOURCE}/go.mod does not require Helm`);
-  const args = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", `-ldflags=${linkerFlags(version)}`];
+  const args = [...QUICK_BUILD, `-ldflags=${linkerFlags(version)}`];
   const key = await goBuildKey(SOURCE, ["go.mod", "go.sum"], [args, GO_ENV]);
   const program = {
     title: `build Helm ${version} with Go`,

@@ -1,19 +1,24 @@
 import { join } from "node:path";
 import { cacheDir, repoRoot } from "../cache.ts";
-import { GO_ENV, goBuild, goBuildKey } from "./go-build.ts";
+import { GO_ENV, goBuild, goBuildKey, QUICK_BUILD } from "./go-build.ts";
 
-/** Small programs of ours around other projects' Go libraries, which tell what those projects would make of our files. */
-const TITLES = {
-  olm: "OLM's validators of bundles",
-  lua: "Argo CD's engine of Lua scripts",
-  flux: "Flux's health checks",
-} as const;
+const SOURCE = join(repoRoot, "dev/judges");
+const NAMES = ["flux", "lua", "olm"] as const;
+const ARGS = [...QUICK_BUILD, "-ldflags=-s -w"];
 
-/** Path of the program, built from `dev/<name>` with Go if the cache does not have it. */
-export async function buildJudge(name: keyof typeof TITLES): Promise<string> {
-  const source = join(repoRoot, "dev", name);
-  const args = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", "-ldflags=-s -w"];
-  const key = await goBuildKey(source, ["go.mod", "go.sum", "main.go"], [args, GO_ENV]);
-  const program = { title: `build ${TITLES[name]} with Go`, source, args: [...args, "."], name };
-  return join(await goBuild(program, join(cacheDir(), name, key)), name);
+/**
+ * Path of one of the small programs around other projects' Go libraries, which tell what those projects would make of our files: OLM's validators of
+ * bundles, Argo CD's engine of Lua scripts, Flux's health checks. All are built from `dev/judges` with Go if the cache does not have them.
+ */
+export async function buildJudge(name: (typeof NAMES)[number]): Promise<string> {
+  const files = ["go.mod", "go.sum", "answering/answering.go", ...NAMES.map((one) => `${one}/main.go`)];
+  const key = await goBuildKey(SOURCE, files, [ARGS, GO_ENV]);
+  const program = {
+    title: "build the judges of OLM, Argo CD and Flux with Go",
+    source: SOURCE,
+    args: [...ARGS, ...NAMES.map((one) => `./${one}`)],
+    // All into one directory, each under its own name.
+    name: "",
+  };
+  return join(await goBuild(program, join(cacheDir(), "judges", key)), name);
 }

@@ -1,7 +1,7 @@
 import { existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, repoRoot } from "../cache.ts";
-import { GO_ENV, goBuild, goBuildKey } from "./go-build.ts";
+import { GO_ENV, goBuild, goBuildKey, QUICK_BUILD } from "./go-build.ts";
 
 /** Paths of the programs that make a control plane, and of the client. */
 export interface KubernetesBinaries {
@@ -25,8 +25,8 @@ const LINKER_FLAGS = [
   `-X ${VERSION_PACKAGE}.gitMajor=${MAJOR}`,
   `-X ${VERSION_PACKAGE}.gitMinor=${MINOR}`,
 ].join(" ");
-/** Without optimisation it compiles in two thirds of the time and is fast enough for one machine. */
-export const BUILD_ARGS = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", `-ldflags=${LINKER_FLAGS}`];
+export const BUILD_ARGS = [...QUICK_BUILD, `-ldflags=${LINKER_FLAGS}`];
+
 /**
  * The programs of Kubernetes 1.34 and etcd 3.6, built from `dev/kubernetes` with Go if the cache does not have them. etcd, kube-apiserver
  * and kubectl come from `KUBEBUILDER_ASSETS` if that is set. Callers at the same time, in any process, wait for one build.

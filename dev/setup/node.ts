@@ -1,7 +1,7 @@
 import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, repoRoot } from "../cache.ts";
-import { GO_ENV, goBuild, goBuildKey } from "./go-build.ts";
+import { GO_ENV, goBuild, goBuildKey, QUICK_BUILD } from "./go-build.ts";
 import { BUILD_ARGS, KUBERNETES_VERSION } from "./kubernetes.ts";
 
 /** Programs of a Kubernetes node that are built from Go modules. */
@@ -17,8 +17,8 @@ export interface NodeBinaries {
 
 const NODE = join(repoRoot, "dev/node");
 const DNS = join(repoRoot, "dev/coredns");
-const DNS_ARGS = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", "-ldflags=-s -w"];
-const PAUSE_ARGS = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"];
+const DNS_ARGS = [...QUICK_BUILD, "-ldflags=-s -w"];
+const PAUSE_ARGS = [...QUICK_BUILD, "-ldflags=-s -w"];
 
 /** kubelet and kube-proxy of the control plane's version, what enforces NetworkPolicies, CoreDNS and the pause program, built with Go if the cache does not have them. */
 export async function buildNode(): Promise<NodeBinaries> {

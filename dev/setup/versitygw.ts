@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDir, repoRoot } from "../cache.ts";
-import { GO_ENV, goBuild, goBuildKey } from "./go-build.ts";
+import { GO_ENV, goBuild, goBuildKey, QUICK_BUILD } from "./go-build.ts";
 
 const SOURCE = join(repoRoot, "dev/versitygw");
 
@@ -9,7 +9,7 @@ const SOURCE = join(repoRoot, "dev/versitygw");
 export async function buildVersitygw(): Promise<string> {
   const version = /versity\/versitygw (v[\d.]+)/.exec(readFileSync(join(SOURCE, "go.mod"), "utf8"))?.[1];
   if (version === undefined) throw new Error(`${SOURCE}/go.mod does not require versitygw`);
-  const args = ["build", "-trimpath", "-buildvcs=false", "-gcflags=all=-N -l", "-ldflags=-s -w"];
+  const args = [...QUICK_BUILD, "-ldflags=-s -w"];
   const key = await goBuildKey(SOURCE, ["go.mod", "go.sum"], [args, GO_ENV]);
   const program = {
     title: `build versitygw ${version}, an S3 server, with Go`,

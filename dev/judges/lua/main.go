@@ -5,11 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+	"headrace.dev/judges/answering"
 	luajson "layeh.com/gopher-json"
 )
 
@@ -18,33 +18,11 @@ type request struct {
 	Object json.RawMessage `json:"object"`
 }
 
-type answer struct {
-	Result json.RawMessage `json:"result,omitempty"`
-	Error  string          `json:"error,omitempty"`
-}
-
-// Reads one request a line from standard input, writes one answer a line to standard output.
 func main() {
-	answers := json.NewEncoder(os.Stdout)
-	answers.SetEscapeHTML(false)
-	decoder := json.NewDecoder(os.Stdin)
-	for decoder.More() {
-		var asked request
-		if err := decoder.Decode(&asked); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		result, err := run(asked)
-		if err != nil {
-			result = answer{Error: err.Error()}
-		}
-		if err := answers.Encode(result); err != nil {
-			panic(err)
-		}
-	}
+	answering.Serve(run)
 }
 
-func run(asked request) (answer, error) {
+func run(asked request) (any, error) {
 	// What a script of a user has there: no libraries but these, and of os only time and date.
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
@@ -55,7 +33,7 @@ func run(asked request) (answer, error) {
 		lua.OsLibName:   openSafeOs,
 	} {
 		if err := state.CallByParam(lua.P{Fn: state.NewFunction(open), Protect: true}, lua.LString(name)); err != nil {
-			return answer{}, err
+			return nil, err
 		}
 	}
 	state.PreloadModule(lua.OsLibName, func(l *lua.LState) int { l.Push(safeOs(l)); return 1 })
@@ -64,15 +42,15 @@ func run(asked request) (answer, error) {
 	state.SetContext(limit)
 	object, err := luajson.Decode(state, asked.Object)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	state.SetGlobal("obj", object)
 	state.SetGlobal("actionParams", state.NewTable())
 	if err := state.DoString(asked.Script); err != nil {
-		return answer{}, fmt.Errorf("%s", strings.SplitN(err.Error(), "\nstack traceback:", 2)[0])
+		return nil, fmt.Errorf("%s", strings.SplitN(err.Error(), "\nstack traceback:", 2)[0])
 	}
 	result, err := luajson.Encode(state.Get(-1))
-	return answer{Result: result}, err
+	return json.RawMessage(result), err
 }
 
 func openSafeOs(l *lua.LState) int {
