@@ -74,7 +74,7 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
     if (store === undefined) return () => undefined;
     return store.onChange(({ previous, current }) => {
       const changed = current ?? previous;
-      if (changed === undefined || (previous === undefined && !store.synced())) return;
+      if (changed === undefined || (previous === undefined && !store.synced(changed.metadata.namespace))) return;
       for (const connect of stores.connects.list()) {
         if (connect.metadata.namespace !== changed.metadata.namespace) continue;
         if (referencesOf(connect.spec)[field].includes(changed.metadata.name)) controller.enqueue(keyOf(connect));

@@ -82,7 +82,7 @@ export function createSourceWatch(kube: KubeClient, stores: SourceStores): Sourc
     async look(connector, sources, { read, recorded }, signal) {
       register(connector, sources.map(nameOf));
       if (sources.length === 0) return { read: null, changed: [] };
-      if (sources.some(({ kind }) => !storeOf(kind).synced())) return { read, changed: [] };
+      if (sources.some(({ kind, namespace }) => !storeOf(kind).synced(namespace))) return { read, changed: [] };
       const versions = sources.map((source) => [
         nameOf(source),
         storeOf(source.kind).get(source)?.metadata.resourceVersion ?? "none",

@@ -90,8 +90,8 @@ export interface KubeClient {
 
 /** A cache of one kind, kept by a list-watch loop (`watcher.ts`). */
 export interface Store<T extends KubeObject> {
-  /** True once the first list is in. */
-  synced(): boolean;
+  /** True once the first list is in. `namespace`: whether what is in that namespace is, whatever is missing of others. */
+  synced(namespace?: string): boolean;
   get(key: ObjectKey): T | undefined;
   list(): readonly T[];
   /** Told of each object that was added, changed or removed; `previous` is undefined when added, `current` when removed. */

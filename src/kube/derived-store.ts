@@ -49,7 +49,7 @@ export function createDerivedStore<T extends KubeObject>(): DerivedStore<T> {
 /** The part of a store whose objects belong; one that changes so that it does, or does not, is told as added, or removed. */
 export function ownedStore<T extends KubeObject>(store: Store<T>, belongs: (object: T) => boolean): Store<T> {
   return {
-    synced: () => store.synced(),
+    synced: (namespace) => store.synced(namespace),
     get(key) {
       const object = store.get(key);
       return object !== undefined && belongs(object) ? object : undefined;

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { orAborted } from "../or-aborted.ts";
 import type { KubeObject, ObjectKey, Store } from "./client.ts";
 import type { ListWatch } from "./list-watch.ts";
+import type { Scope } from "./paths.ts";
 import type { WatchOutput } from "./watch-state.ts";
 import { runWatcher, type WatcherOptions } from "./watcher.ts";
 
@@ -11,6 +12,8 @@ export interface RunningStore<T extends KubeObject> extends Store<T> {
   run(signal: AbortSignal): Promise<void>;
   /** Resolves once the first list is in. */
   whenSynced(signal: AbortSignal): Promise<void>;
+  /** Resolves once all that can be listed is in: of each source the first list, or that the API server refuses it. */
+  whenAnswered(signal: AbortSignal): Promise<void>;
 }
 
 /** What a store is filled from and how. */
@@ -34,9 +37,16 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
   const objects = new Map<string, T>();
   const listeners = new Set<(change: Change<T>) => void>();
   const unsynced = new Set(sources);
+  const unanswered = new Set(sources);
   const ready = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
   let listing: readonly T[] | null = null;
-  if (unsynced.size === 0) ready.resolve();
+  noteAnswers();
+
+  function noteAnswers(): void {
+    if (unsynced.size === 0) ready.resolve();
+    if (unanswered.size === 0) answered.resolve();
+  }
 
   function notify(change: Change<T>): void {
     for (const listener of listeners) {
@@ -80,7 +90,8 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
       }
       listed = new Set();
       unsynced.delete(source);
-      if (unsynced.size === 0) ready.resolve();
+      unanswered.delete(source);
+      noteAnswers();
     }
 
     return (output) => {
@@ -96,6 +107,9 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
           return;
         case "synced":
           return finish();
+        case "refused":
+          unanswered.delete(source);
+          return noteAnswers();
         case "applied":
           return keep(output.object);
         case "deleted":
@@ -107,7 +121,8 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
   }
 
   return {
-    synced: () => unsynced.size === 0,
+    synced: (namespace) =>
+      namespace === undefined ? unsynced.size === 0 : ![...unsynced].some(({ scope }) => covers(scope, namespace)),
     get: (key) => objects.get(idOf(key)),
     list() {
       listing ??= [...objects.values()];
@@ -121,7 +136,12 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
       await Promise.all(sources.map((source) => runWatcher(source, follower(source), options.watcher, signal)));
     },
     whenSynced: (signal) => orAborted(ready.promise, signal),
+    whenAnswered: (signal) => orAborted(answered.promise, signal),
   };
+}
+
+function covers(scope: Scope, namespace: string): boolean {
+  return scope.namespace === null || scope.namespace === namespace;
 }
 
 function idOf({ namespace = "", name }: { readonly namespace?: string; readonly name: string } | ObjectKey): string {

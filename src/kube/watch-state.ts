@@ -46,6 +46,8 @@ export type WatchOutput<T extends KubeObject> =
   | { readonly kind: "restarted" }
   | { readonly kind: "listed"; readonly objects: readonly T[] }
   | { readonly kind: "synced" }
+  /** There is nothing to follow for now: it may not be listed, or there is no such resource. It is asked for again and again. */
+  | { readonly kind: "refused"; readonly code: KubeErrorCode }
   | { readonly kind: "applied"; readonly object: T }
   | { readonly kind: "deleted"; readonly object: T };
 
@@ -126,7 +128,13 @@ function afterFailure<T extends KubeObject>(
         ? { ...state, failures }
         : { kind: "list", continueToken: null, paged: state.kind === "watch", failures };
   const delayMs = Math.max(backOffMs(RETRY, expired ? failures - 1 : failures, random), retryAfterMs ?? 0);
-  return quietly(delayMs === 0 ? next : { kind: "pause", delayMs, next });
+  const outputs = state.kind === "list" && isRefusal(code) ? [{ kind: "refused", code } as const] : [];
+  return { state: delayMs === 0 ? next : { kind: "pause", delayMs, next }, outputs };
+}
+
+/** Whether nobody can say when it will be otherwise. */
+export function isRefusal(code: KubeErrorCode): boolean {
+  return code === "forbidden" || code === "not-found";
 }
 
 /** Whether the same watch may succeed later. */

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { KubeObject } from "./client.ts";
-import { KubeError } from "./errors.ts";
+import { KubeError, type KubeErrorCode } from "./errors.ts";
 import type { ListWatch } from "./list-watch.ts";
 import {
   type ActiveState,
+  isRefusal,
   LIST_FROM_START,
   nextWatchStep,
   type WatchInput,
@@ -27,6 +28,9 @@ export const WATCHER_DEFAULTS = { random: Math.random, pageSize: 500, silenceMs:
 
 const WATCH_SECONDS = { min: 300, max: 600 };
 
+const FORBIDDEN = "not allowed to list and watch: changes there go unnoticed until it is";
+const ABSENT = "there is no such resource: it is looked for until there is one";
+
 /**
  * Keeps `tell` informed of all objects of one resource type until `signal` aborts. `tell` must not throw.
  *
@@ -40,7 +44,10 @@ export async function runWatcher<T extends KubeObject>(
   signal: AbortSignal,
 ): Promise<void> {
   const { log, random } = options;
+  const { namespace } = source.scope;
   let state: WatchState = LIST_FROM_START;
+  /** What was refused last, and how; null: nothing is. */
+  let refused: { readonly doing: ActiveState["kind"]; readonly code: KubeErrorCode } | null = null;
 
   function advance(active: ActiveState, input: WatchInput<T>): WatchState {
     const step = nextWatchStep(active, input, random);
@@ -64,6 +71,7 @@ export async function runWatcher<T extends KubeObject>(
     try {
       for await (const event of source.watch(start.resourceVersion, timeoutSeconds, connection.signal)) {
         deadMan.refresh();
+        refused = null;
         const next = advance(current, { kind: "event", event });
         if (next.kind === "pause") return next;
         current = next;
@@ -82,6 +90,7 @@ export async function runWatcher<T extends KubeObject>(
     const startedAt = performance.now();
     try {
       const page = await source.page(active.continueToken, active.paged ? options.pageSize : null, signal);
+      if (refused?.doing === "list") refused = null;
       return advance(active, { kind: "page", page });
     } catch (error) {
       return failed(active, error, performance.now() - startedAt);
@@ -92,11 +101,25 @@ export async function runWatcher<T extends KubeObject>(
     const { code, retryAfterMs } =
       error instanceof KubeError ? error : { code: "unavailable" as const, retryAfterMs: null };
     const next = advance(active, { kind: "failed", code, retryAfterMs, lastedMs });
-    if (!signal.aborted) {
-      const delayMs = next.kind === "pause" ? next.delayMs : 0;
-      log.warn({ err: error, code, doing: active.kind, failures: active.failures, delayMs }, "watch interrupted");
-    }
+    if (!signal.aborted) tellFailure(active, error, { code, delayMs: next.kind === "pause" ? next.delayMs : 0 });
     return next;
+  }
+
+  /** A refusal lasts: it is told once, until it is over. */
+  function tellFailure(
+    { kind: doing, failures }: ActiveState,
+    error: unknown,
+    { code, delayMs }: { readonly code: KubeErrorCode; readonly delayMs: number },
+  ): void {
+    const fields = { err: error, code, doing, namespace, failures, delayMs };
+    if (!isRefusal(code)) {
+      log.warn(fields, "watch interrupted");
+    } else if (refused?.doing === doing && refused.code === code) {
+      log.debug(fields, "still refused");
+    } else {
+      refused = { doing, code };
+      log.warn(fields, code === "forbidden" ? FORBIDDEN : ABSENT);
+    }
   }
 
   while (!signal.aborted) {

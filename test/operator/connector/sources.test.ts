@@ -143,6 +143,19 @@ describe("a Secret that changes", () => {
     assert.ok(!JSON.stringify(bench.moments).includes(Buffer.from("new").toString("base64")));
   });
 
+  it("restarts them also where what is in another namespace may not be seen", async () => {
+    putSecret("old");
+    bench.kube.put(KafkaConnects, kafkaConnect({ config: PROVIDERS }));
+    bench.kube.put(Pods, workerPod(0));
+    const secrets = { ...bench.kube.store(Secrets), synced: (namespace?: string) => namespace === "ns" };
+    bench.start({ sources: { secrets, configMaps: bench.kube.store(ConfigMaps) } });
+    bench.kube.put(KafkaConnectors, kafkaConnector({ config: { topic: ref("secrets:ns/db:password") } }));
+    await bench.ready("Running");
+    await eventually("it is known what was read", () => bench.status().configSources !== undefined);
+    putSecret("new");
+    await eventually("it is restarted", () => restarts().length === 1);
+  });
+
   it("while no operator was there restarts them, too", async () => {
     putSecret("old");
     const config = {

@@ -89,10 +89,18 @@ const table: readonly Row[] = [
     to: pause(250, listing(1, "t1")),
   },
   {
-    fact: "a list that fails goes on failing slower",
+    fact: "a list that is forbidden is told, and goes on failing slower",
     from: listing(3),
     input: failed("forbidden"),
     to: pause(2_000, listing(4)),
+    outputs: ["refused"],
+  },
+  {
+    fact: "a list of what is not there is told",
+    from: listing(0),
+    input: failed("not-found"),
+    to: pause(250, listing(1)),
+    outputs: ["refused"],
   },
   {
     fact: "a list that grew too old between pages begins again, in one piece",
