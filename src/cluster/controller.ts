@@ -77,7 +77,7 @@ export function createClusterController(deps: ClusterControllerDeps): Controller
       if (changed === undefined || (previous === undefined && !store.synced(changed.metadata.namespace))) return;
       for (const connect of stores.connects.list()) {
         if (connect.metadata.namespace !== changed.metadata.namespace) continue;
-        if (referencesOf(connect.spec)[field].includes(changed.metadata.name)) controller.enqueue(keyOf(connect));
+        if (referencesOf(connect)[field].includes(changed.metadata.name)) controller.enqueue(keyOf(connect));
       }
     });
   }

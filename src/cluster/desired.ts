@@ -32,6 +32,7 @@ import { buildTrustSecret } from "./trust-secret.ts";
 import { wantedLogging } from "./wanted-logging.ts";
 import { notApplied, withoutEffect } from "./without-effect.ts";
 import { renderWorkerProperties } from "./worker-properties.ts";
+import type { WorkerValues } from "./worker-sources.ts";
 
 /** All that is wanted for one KafkaConnect, but the number of pods at this moment, which `scale.ts` decides. */
 export interface Desired {
@@ -68,6 +69,8 @@ export interface Surroundings {
   readonly named: NamedObjects;
   /** The text of `spec.logging.valueFrom`; null if there is none. */
   readonly loggingText: string | null;
+  /** What the workers read of Secrets and ConfigMaps at their start, and what to say of that; nothing, if not given. */
+  readonly values?: WorkerValues & { readonly warnings: readonly string[] };
   /** The rules of `spec.metricsConfig`; none, and no workers, if not given. */
   readonly metricsRules?: MetricsRules;
   /** The certificates that workers read once, at their start; "" if they read none so. */
@@ -77,6 +80,8 @@ export interface Surroundings {
   /** Whether workers may be given the right to read their nodes; not, if not given. */
   readonly mayReadNodes?: boolean;
 }
+
+const NO_VALUES = { hash: "", problems: [], warnings: [] } as const;
 
 const NOTHING: Surroundings = {
   credentials: NO_CREDENTIALS,
@@ -88,6 +93,7 @@ const NOTHING: Surroundings = {
 /** Builds the objects of a cluster. Equal inputs give equal objects. */
 export function desire(resource: KafkaConnect, defaultImage: string, surroundings: Surroundings = NOTHING): Desired {
   const { credentials, operator, named, loggingText, certificates = "", mavenImage = MAVEN_IMAGE } = surroundings;
+  const { values = NO_VALUES } = surroundings;
   const metrics = metricsOf(resource, surroundings);
   const { connect } = metrics;
   const { spec } = connect;
@@ -104,6 +110,7 @@ export function desire(resource: KafkaConnect, defaultImage: string, surrounding
     configMapName,
     images: { worker: defaultImage, maven: mavenImage },
     authHash: credentials.hash,
+    sourcesHash: values.hash,
     certificates,
     rack,
   });
@@ -122,7 +129,13 @@ export function desire(resource: KafkaConnect, defaultImage: string, surrounding
     rack,
     revision: revisionOf(template),
     problems: properties.problems,
-    missing: [...(connect.flaws ?? []), ...access.problems, ...credentials.problems, ...metrics.missing],
+    missing: [
+      ...(connect.flaws ?? []),
+      ...access.problems,
+      ...credentials.problems,
+      ...values.problems,
+      ...metrics.missing,
+    ],
     logging,
     warnings: [
       ...notApplied("spec.config", properties.notApplied),
@@ -134,6 +147,7 @@ export function desire(resource: KafkaConnect, defaultImage: string, surrounding
       ...aboutLogging,
       ...withoutEffect(spec, rack),
       ...metrics.warnings,
+      ...values.warnings,
       ...(connect.remarks ?? []),
     ],
   };

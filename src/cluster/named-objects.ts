@@ -1,5 +1,6 @@
-import { type ConfigValues, clusterNameOf, type KafkaConnectSpec, KUBERNETES_PROVIDERS } from "@headrace/contract";
+import { type ConfigValues, clusterNameOf } from "@headrace/contract";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
+import { configProviders, objectAt, type ProviderKind, placeholdersIn } from "./config-providers.ts";
 
 /** Secrets and ConfigMaps of a cluster's own namespace that configurations name by placeholders; sorted. */
 export interface NamedObjects {
@@ -8,11 +9,6 @@ export interface NamedObjects {
 }
 
 type Field = keyof NamedObjects;
-
-const CLASSES: readonly (readonly [RegExp, Field])[] = [
-  [/^(.*\.)?KubernetesSecretConfigProvider$|^kubernetes-secret$/, "secrets"],
-  [/^(.*\.)?KubernetesConfigMapConfigProvider$|^kubernetes-config-map$/, "configMaps"],
-];
 
 /**
  * What the workers have to read: placeholders in the cluster's own configuration, and in those of the connectors in its namespace.
@@ -29,30 +25,20 @@ export function namedObjects(connect: KafkaConnect, connectors: readonly KafkaCo
     ...own.map(({ spec }) => spec.config ?? {}),
   ];
   const named = { secrets: new Set<string>(), configMaps: new Set<string>() };
-  const providers = providerNames(connect.spec);
+  const providers = configProviders(connect.spec);
   for (const value of configs.flatMap((config) => Object.values(config))) {
     if (typeof value !== "string") continue;
-    for (const [, provider = "", path = ""] of value.matchAll(/\$\{([^}:]+):([^}:]+):[^}]+\}/g)) {
-      const field = providers.get(provider);
-      const [first = "", second, ...more] = path.split("/");
-      const object = second ?? first;
-      if (field === undefined || more.length > 0 || object === "") continue;
-      if (second === undefined || first === namespace) named[field].add(object);
+    for (const { provider, path } of placeholdersIn(value)) {
+      const field = fieldOf(providers.get(provider));
+      const object = objectAt(path, namespace);
+      if (field !== null && object?.namespace === namespace) named[field].add(object.name);
     }
   }
   return { secrets: [...named.secrets].sort(), configMaps: [...named.configMaps].sort() };
 }
 
-/** What each config provider reads that reads Secrets or ConfigMaps. Java's workers have none but those that are named. */
-function providerNames({ runtime, config = {} }: KafkaConnectSpec): ReadonlyMap<string, Field> {
-  const listed = String(config["config.providers"] ?? "").split(",");
-  const given = runtime === "Jvm" ? {} : KUBERNETES_PROVIDERS;
-  const names = new Set([...Object.keys(given), ...listed.map((name) => name.trim())]);
-  const found = new Map<string, Field>();
-  for (const name of names) {
-    const className = String(config[`config.providers.${name}.class`] ?? given[name] ?? name).trim();
-    const field = CLASSES.find(([pattern]) => pattern.test(className))?.[1];
-    if (field !== undefined) found.set(name, field);
-  }
-  return found;
+/** Where objects are listed that a config provider reads; null: it reads none, by the Kubernetes API. */
+function fieldOf(kind: ProviderKind | undefined): Field | null {
+  if (kind === "Secret") return "secrets";
+  return kind === "ConfigMap" ? "configMaps" : null;
 }

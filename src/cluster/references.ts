@@ -1,6 +1,7 @@
-import type { KafkaConnectSpec } from "@headrace/contract";
+import type { KafkaConnect } from "../kinds.ts";
 import { namedSecrets } from "./credentials.ts";
 import { jmxExporter } from "./jmx-exporter.ts";
+import { type WorkerSource, workerSources } from "./worker-sources.ts";
 
 /** Secrets and ConfigMaps of its own namespace that a KafkaConnect is made of; each once. */
 export interface References {
@@ -9,14 +10,19 @@ export interface References {
 }
 
 /**
- * What the operator itself reads for a KafkaConnect. What only the workers read is not among it: they look at the files of their volumes
- * and at the objects of placeholders by themselves.
+ * What the operator itself reads for a KafkaConnect: what its workers get from it, and what they read once, at their start. What only
+ * connectors read is not among it.
  */
-export function referencesOf(spec: KafkaConnectSpec): References {
+export function referencesOf(connect: KafkaConnect): References {
+  const { spec } = connect;
   const { configMapKeyRef: logging } = spec.logging?.valueFrom ?? {};
   const rules = jmxExporter(spec)?.rules;
-  const configMaps = new Set(
-    [logging, rules].flatMap((reference) => (reference === undefined ? [] : [reference.name])),
-  );
-  return { secrets: namedSecrets(spec), configMaps: [...configMaps] };
+  const sources = workerSources(connect);
+  const namesOf = (wanted: WorkerSource["kind"]) =>
+    sources.flatMap(({ kind, name }) => (kind === wanted ? [name] : []));
+  const named = [logging, rules].flatMap((reference) => (reference === undefined ? [] : [reference.name]));
+  return {
+    secrets: [...new Set([...namedSecrets(spec), ...namesOf("Secret")])],
+    configMaps: [...new Set([...named, ...namesOf("ConfigMap")])],
+  };
 }

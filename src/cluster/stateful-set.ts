@@ -23,6 +23,8 @@ export interface PodTemplateInputs {
   readonly images: Images;
   /** Changes with the credentials for Kafka; "" if there are none. */
   readonly authHash: string;
+  /** Changes with the values of Secrets and ConfigMaps that workers read once, at their start; "" if there are none. */
+  readonly sourcesHash: string;
   /** The certificates that workers read once, at their start; "" if they read none so. */
   readonly certificates: string;
   readonly rack: RackSource;
@@ -30,6 +32,9 @@ export interface PodTemplateInputs {
 
 /** On a worker pod: changes with what is in the Secrets that it was started with. */
 export const AUTH_HASH_ANNOTATION = `${API_GROUP}/auth-hash`;
+
+/** Likewise, of the values of Secrets and ConfigMaps that its worker's configuration names. */
+export const SOURCES_HASH_ANNOTATION = `${API_GROUP}/sources-hash`;
 
 /** The template of worker pods, marked with its own hash as its revision. */
 export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInputs): PodTemplate {
@@ -60,6 +65,7 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
     ...(restScheme(connect.spec) === "https" ? { [REST_SCHEME_ANNOTATION]: "https" } : {}),
     ...(inputs.certificates === "" ? {} : { [CERTIFICATES_ANNOTATION]: inputs.certificates }),
     ...(inputs.authHash === "" ? {} : { [AUTH_HASH_ANNOTATION]: inputs.authHash }),
+    ...(inputs.sourcesHash === "" ? {} : { [SOURCES_HASH_ANNOTATION]: inputs.sourcesHash }),
   };
   const revision = createHash("sha256")
     .update(JSON.stringify({ labels, annotations, spec: isResizedInPlace(connect) ? withoutResources(spec) : spec }))

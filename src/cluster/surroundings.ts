@@ -10,7 +10,16 @@ import { type MetricsRules, toMetricsRules } from "./metrics-rules.ts";
 import { namedObjects } from "./named-objects.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import type { RackRights } from "./rack-rights.ts";
+import { SOURCES_HASH_ANNOTATION } from "./stateful-set.ts";
 import { CONFIG_VOLUME } from "./volumes.ts";
+import {
+  readWorkerSources,
+  type SourceContents,
+  sourceId,
+  toContents,
+  type WorkerSource,
+  workerSources,
+} from "./worker-sources.ts";
 
 export interface SurroundingsDeps {
   readonly kube: KubeClient;
@@ -22,6 +31,8 @@ export interface SurroundingsDeps {
   readonly mavenImage?: string;
   readonly rackRights?: RackRights;
 }
+
+type ReadValues = NonNullable<Surroundings["values"]>;
 
 /** Reads what the objects of a cluster depend on beside its KafkaConnect. */
 export function createSurroundings({ kube, operator, stores, mavenImage, rackRights }: SurroundingsDeps) {
@@ -39,6 +50,47 @@ export function createSurroundings({ kube, operator, stores, mavenImage, rackRig
       ),
     );
     return readCredentials(spec, secrets);
+  }
+
+  async function contentsOf({ kind, name }: WorkerSource, namespace: string, signal: AbortSignal) {
+    if (kind === "Secret") {
+      const secret = await kube.get(Secrets, { namespace, name }, signal);
+      return secret === null ? null : (secret.data ?? {});
+    }
+    const configMap = await kube.get(ConfigMaps, { namespace, name }, signal);
+    return configMap === null ? null : toContents(configMap);
+  }
+
+  /** While the operator may not read one of them the workers stay as they are: a role that is made anew must not roll them. */
+  async function valuesOf(connect: KafkaConnect, signal: AbortSignal): Promise<ReadValues> {
+    const sources = workerSources(connect);
+    const { namespace = "", name } = connect.metadata;
+    const objects = new Map(sources.map((source) => [sourceId(source), source]));
+    const unreadable: string[] = [];
+    const contents: SourceContents = new Map(
+      await Promise.all(
+        [...objects].map(async ([id, source]) => {
+          try {
+            return [id, await contentsOf(source, namespace, signal)] as const;
+          } catch (error) {
+            if (!isKubeError(error, "forbidden")) throw error;
+            unreadable.push(id);
+            return [id, null] as const;
+          }
+        }),
+      ),
+    );
+    if (unreadable.length === 0) return { ...readWorkerSources(sources, contents), warnings: [] };
+    const template = stores?.statefulSets?.get({ namespace, name: workloadName(name) })?.spec?.template;
+    const hash = template?.metadata?.annotations?.[SOURCES_HASH_ANNOTATION] ?? "";
+    const what = unreadable.toSorted().join(", ");
+    return {
+      hash,
+      problems: [],
+      warnings: [
+        `The operator may not read ${what}: it does not notice when the workers have to start with other values.`,
+      ],
+    };
   }
 
   async function loggingTextOf({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<string | null> {
@@ -76,7 +128,8 @@ export function createSurroundings({ kube, operator, stores, mavenImage, rackRig
       const named = namedObjects(connect, stores?.connectors?.list() ?? []);
       const loggingText = await loggingTextOf(connect, signal);
       const metricsRules = await metricsRulesOf(connect, signal);
-      const known = { ...given, named, loggingText, ...(metricsRules === undefined ? {} : { metricsRules }) };
+      const values = await valuesOf(connect, signal);
+      const known = { ...given, named, loggingText, values, ...(metricsRules === undefined ? {} : { metricsRules }) };
       try {
         return { ...known, credentials: await credentialsOf(connect, signal) };
       } catch (error) {

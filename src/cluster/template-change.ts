@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { AUTH_HASH_ANNOTATION, type PodTemplate } from "./stateful-set.ts";
+import { AUTH_HASH_ANNOTATION, type PodTemplate, SOURCES_HASH_ANNOTATION } from "./stateful-set.ts";
 import { CONFIG_VOLUME } from "./volumes.ts";
 
 /** What the pods of one revision are made from. */
@@ -73,8 +73,14 @@ function keyWords(
   after: Readonly<Record<string, string>> | undefined,
 ): readonly string[] {
   const keys = changedKeys(before ?? {}, after ?? {}).filter((key) => !key.endsWith("/revision"));
-  return keys.map((key) => (key === AUTH_HASH_ANNOTATION ? "credentials for Kafka" : `${what} ${key}`));
+  return keys.map((key) => HASHES[key] ?? `${what} ${key}`);
 }
+
+/** What it is that has another hash. */
+const HASHES: Readonly<Record<string, string>> = {
+  [AUTH_HASH_ANNOTATION]: "credentials for Kafka",
+  [SOURCES_HASH_ANNOTATION]: "values of Secrets or ConfigMaps that the configuration reads",
+};
 
 function fieldWords(before: object, after: object, words: Readonly<Record<string, string | null>>): readonly string[] {
   return changedKeys(withoutConfigVolume(before), withoutConfigVolume(after)).flatMap((field) => {

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
-import { type ConfigValueProblem, KUBERNETES_PROVIDERS, type StringMap } from "@headrace/contract";
+import type { ConfigValueProblem, StringMap } from "@headrace/contract";
+import { configProviders, objectAt, placeholdersIn } from "../cluster/config-providers.ts";
 import { OWN_DIR, OWN_PROVIDER } from "../cluster/kafka-access.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey } from "../kube/client.ts";
@@ -16,23 +17,11 @@ export interface Source extends ObjectKey {
 /** Names of the cluster's config providers that read Secrets and ConfigMaps. */
 export type SourceProviders = ReadonlyMap<string, SourceKind>;
 
-/** `${provider:path:key}`, as in org.apache.kafka.common.config.ConfigTransformer; all further colons belong to the key. */
-const PLACEHOLDER = /\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}/g;
-const CLASSES: readonly (readonly [RegExp, SourceKind])[] = [
-  [/^(.*\.)?KubernetesSecretConfigProvider$|^kubernetes-secret$/, "Secret"],
-  [/^(.*\.)?KubernetesConfigMapConfigProvider$|^kubernetes-config-map$/, "ConfigMap"],
-];
-
-/** The providers that the cluster's `spec.config` names, and those that its workers have anyway. */
+/** Those of the cluster's config providers that read Secrets and ConfigMaps: its workers have some without being asked for them. */
 export function sourceProviders(connect: KafkaConnect | undefined): SourceProviders {
-  const config = connect?.spec.config ?? {};
-  const given = connect?.spec.runtime === "Jvm" ? {} : KUBERNETES_PROVIDERS;
   const providers = new Map<string, SourceKind>();
-  for (const name of [...Object.keys(given), ...String(config["config.providers"] ?? "").split(",")]) {
-    const provider = name.trim();
-    const className = String(config[`config.providers.${provider}.class`] ?? given[provider] ?? provider).trim();
-    const kind = CLASSES.find(([pattern]) => pattern.test(className))?.[1];
-    if (kind !== undefined) providers.set(provider, kind);
+  for (const [name, kind] of configProviders(connect?.spec ?? {})) {
+    if (kind === "Secret" || kind === "ConfigMap") providers.set(name, kind);
   }
   return providers;
 }
@@ -43,7 +32,7 @@ export function sourcesIn(config: StringMap, providers: SourceProviders, namespa
   for (const value of Object.values(config)) {
     for (const { provider, path, key } of placeholdersIn(value)) {
       const kind = providers.get(provider);
-      const place = kind === undefined ? null : placeOf(path, namespace);
+      const place = kind === undefined ? null : objectAt(path, namespace);
       if (kind === undefined || place === null) continue;
       const source = { kind, ...place };
       const known = found.get(nameOf(source)) ?? { source, keys: new Set() };
@@ -75,7 +64,7 @@ export function foreignReferences(
           },
         ];
       }
-      if (placeOf(path, workers)?.namespace === own) return [];
+      if (objectAt(path, workers)?.namespace === own) return [];
       return [{ key, message: `${text} is not allowed: it must name a ${kind} of namespace ${own}, as ${own}/name` }];
     }),
   );
@@ -119,20 +108,4 @@ export function hasPlaceholder(value: string): boolean {
 /** How messages and indexes name it: `Secret ns/name`. */
 export function nameOf({ kind, namespace, name }: ObjectKey & { readonly kind: SourceKind }): string {
   return `${kind} ${namespace}/${name}`;
-}
-
-function placeholdersIn(value: string) {
-  return [...value.matchAll(PLACEHOLDER)].map(([text, provider = "", , path = "", key = ""]) => ({
-    text,
-    provider,
-    path,
-    key,
-  }));
-}
-
-/** `name` or `namespace/name`; null if it is neither. */
-function placeOf(path: string, namespace: string): ObjectKey | null {
-  const [first = "", second, ...more] = path.split("/");
-  if (first === "" || second === "" || more.length > 0) return null;
-  return second === undefined ? { namespace, name: first } : { namespace: first, name: second };
 }

@@ -62,7 +62,11 @@ describe("cluster controller", () => {
       defaultImage: "headrace/worker:default",
       reachability,
       neighbours,
-      sources: { secrets: kube.store(Secrets), configMaps: kube.store(ConfigMaps) },
+      // What is in other namespaces may not be seen.
+      sources: {
+        secrets: { ...kube.store(Secrets), synced: (namespace) => namespace === "ns" },
+        configMaps: { ...kube.store(ConfigMaps), synced: (namespace) => namespace === "ns" },
+      },
       now: () => Date.now() + aheadMs,
     });
     running = controller.run(stop.signal);
@@ -250,6 +254,56 @@ describe("cluster controller", () => {
       return sets.deleted.length === 1;
     };
     await eventually("the worker is another one", another, AT_ONCE_MS);
+    await untilRolled(revisionOf(pod));
+  });
+
+  it("rolls its workers for a value that they read at their start, and not for another key of that Secret", async () => {
+    const set = (more: Readonly<Record<string, string>>) =>
+      kube.put(Secrets, {
+        ...{ apiVersion: "v1", kind: "Secret", metadata: { namespace: "ns", name: "creds" } },
+        data: { pw: "MQ==", ...more },
+      });
+    const config = { "sasl.mechanism": "PLAIN", "sasl.jaas.config": `x required password="$\{secrets:creds:pw}";` };
+    kube.put(KafkaConnects, kafkaConnect({ replicas: 1, authentication: { type: "custom", sasl: true, config } }));
+    const { message } = await ready("MissingReference");
+    assert.equal(message, "Secret creds, from which sasl.jaas.config is read, does not exist.");
+    set({});
+    await ready("Ready");
+    const [pod] = pods();
+    set({ other: "Mg==" });
+    changeSpec({ replicas: 2 });
+    assert.equal((await ready("Ready")).message, "All 2 workers are ready.");
+    assert.deepEqual(sets.deleted, []);
+    assert.deepEqual(
+      pods().map(({ metadata }) => metadata.annotations?.["headrace.dev/sources-hash"]),
+      pods().map(() => pod?.metadata.annotations?.["headrace.dev/sources-hash"]),
+    );
+    set({ pw: "Mw==" });
+    const replaced = () => {
+      obeyDrains();
+      return sets.deleted.length === 2;
+    };
+    await eventually("the workers are others", replaced, AT_ONCE_MS);
+    await untilRolled(revisionOf(pod));
+    assert.deepEqual(events("RollStarted"), [
+      "Rolling out: values of Secrets or ConfigMaps that the configuration reads.",
+    ]);
+  });
+
+  it("rolls its workers for a value that comes after their start", async () => {
+    const valueFrom = { configMapKeyRef: { name: "tags", key: "tag", optional: true } };
+    const template = { connectContainer: { env: [{ name: "TAG", valueFrom }] } };
+    kube.put(KafkaConnects, kafkaConnect({ replicas: 1, template, config: { "client.id": `a-$\{env:TAG}` } }));
+    await ready("Ready");
+    await eventually("the plugins are known", () => (status().connectorPlugins?.length ?? 0) > 0);
+    const [pod] = pods();
+    const metadata = { namespace: "ns", name: "tags" };
+    kube.put(ConfigMaps, { apiVersion: "v1", kind: "ConfigMap", metadata, data: { tag: "b" } });
+    const replaced = () => {
+      obeyDrains();
+      return sets.deleted.length === 1;
+    };
+    await eventually("the worker is another one", replaced, AT_ONCE_MS);
     await untilRolled(revisionOf(pod));
   });
 

@@ -112,7 +112,7 @@ describe("runtime Jvm", () => {
     );
     const [, directory = "none"] = /-javaagent:(.*)\/jmx_/.exec(options) ?? [];
     assert.ok(JSON.stringify(template.spec?.initContainers).includes(directory), "it is fetched to there");
-    assert.deepEqual(referencesOf(connect.spec).configMaps, ["metrics"]);
+    assert.deepEqual(referencesOf(connect).configMaps, ["metrics"]);
   });
 
   const withRules = (found: Partial<RulesFound>) => {

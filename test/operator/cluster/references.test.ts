@@ -38,9 +38,21 @@ describe("referencesOf", () => {
       [],
       ["levels"],
     ],
+    [
+      "what its configuration reads, each object once",
+      {
+        config: {
+          a: `$\{secrets:one:x} $\{secrets:one:y} $\{configmaps:levels:z}`,
+          b: `$\{secrets:elsewhere/two:x}`,
+        },
+        logging: { type: "external", valueFrom: { configMapKeyRef: { name: "levels", key: "k" } } },
+      },
+      ["one"],
+      ["levels"],
+    ],
     ["no levels of its own", { logging: { type: "inline", loggers: {} } }, [], []],
   ];
   for (const [what, spec, secrets, configMaps] of table) {
-    it(`finds ${what}`, () => assert.deepEqual(referencesOf(kafkaConnect(spec).spec), { secrets, configMaps }));
+    it(`finds ${what}`, () => assert.deepEqual(referencesOf(kafkaConnect(spec)), { secrets, configMaps }));
   }
 });

@@ -5,7 +5,7 @@ import { buildStatefulSet } from "#operator/cluster/stateful-set.ts";
 import { createSurroundings } from "#operator/cluster/surroundings.ts";
 import { ConfigMaps, Secrets, type StatefulSet, StatefulSets } from "#operator/kube/resources.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
-import { createFakeKube } from "#support/fake-kube.ts";
+import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
 
 const signal = new AbortController().signal;
 const CONNECT = kafkaConnect({
@@ -33,6 +33,49 @@ describe("createSurroundings", () => {
     kube.failNext("get", "forbidden", "secrets ns/ca is forbidden");
     const found = await createSurroundings({ kube: kube.client }).of(CONNECT, signal);
     assert.match(desire(CONNECT, "i", found).missing.join(), /secrets ns\/ca is forbidden/);
+  });
+
+  const READING = kafkaConnect({ config: { a: `$\{secrets:creds:pw}`, b: `$\{configmaps:urls:db}` } });
+
+  function putSources(kube: FakeKube, pw: string): void {
+    const metadata = (name: string) => ({ namespace: "ns", name });
+    const data = { pw: Buffer.from(pw).toString("base64") };
+    kube.put(Secrets, { apiVersion: "v1", kind: "Secret", metadata: metadata("creds"), data });
+    kube.put(ConfigMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: metadata("urls"), data: { db: "host" } });
+  }
+
+  it("finds the values that workers read at their start", async () => {
+    const kube = createFakeKube();
+    const { of } = createSurroundings({ kube: kube.client });
+    assert.deepEqual(desire(READING, "i", await of(READING, signal)).missing, [
+      "ConfigMap urls, from which b is read, does not exist",
+      "Secret creds, from which a is read, does not exist",
+    ]);
+    putSources(kube, "one");
+    const first = desire(READING, "i", await of(READING, signal));
+    assert.deepEqual([first.missing, first.warnings], [[], []]);
+    putSources(kube, "two");
+    const second = desire(READING, "i", await of(READING, signal));
+    assert.notEqual(second.revision, first.revision);
+    putSources(kube, "one");
+    assert.equal(desire(READING, "i", await of(READING, signal)).revision, first.revision);
+  });
+
+  it("rolls nothing for a Secret that the operator may not read any more, and says so", async () => {
+    const kube = createFakeKube();
+    const { of } = createSurroundings({
+      kube: kube.client,
+      stores: { statefulSets: kube.store<StatefulSet>(StatefulSets) },
+    });
+    putSources(kube, "one");
+    const { template, revision } = desire(READING, "i", await of(READING, signal));
+    kube.put<StatefulSet>(StatefulSets, buildStatefulSet(READING, template, 1));
+    kube.failNext("get", "forbidden");
+    kube.failNext("get", "forbidden");
+    const later = desire(READING, "i", await of(READING, signal));
+    assert.equal(later.revision, revision);
+    assert.deepEqual(later.missing, []);
+    assert.match(later.warnings.join(), /^The operator may not read ConfigMap urls, Secret creds: it does not notice/);
   });
 
   it("finds the rules of metrics, or those that the workers have", async () => {

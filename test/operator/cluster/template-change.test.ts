@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { KafkaConnectSpec } from "@headrace/contract";
 import { PROPERTIES_FILE } from "#operator/cluster/config-map.ts";
+import { NO_CREDENTIALS } from "#operator/cluster/credentials.ts";
 import { desire } from "#operator/cluster/desired.ts";
 import { describeChange, type RevisionSource } from "#operator/cluster/template-change.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
@@ -32,6 +33,22 @@ describe("describeChange", () => {
   for (const [what, spec, words] of table) {
     it(`names ${what}`, () => assert.deepEqual(describeChange(source(), source(spec)), words));
   }
+
+  it("names values that are read elsewhere", () => {
+    const given = {
+      credentials: NO_CREDENTIALS,
+      operator: null,
+      named: { secrets: [], configMaps: [] },
+      loggingText: null,
+    };
+    const withHash = (hash: string): RevisionSource => {
+      const values = { hash, problems: [], warnings: [] };
+      return { template: desire(kafkaConnect(), "worker:1", { ...given, values }).template, properties: null };
+    };
+    const words = ["values of Secrets or ConfigMaps that the configuration reads"];
+    assert.deepEqual(describeChange(withHash("a"), withHash("b")), words);
+    assert.deepEqual(describeChange(withHash("a"), withHash("a")), []);
+  });
 
   it("shows no value", () => {
     const words = describeChange(source({ config: { password: "one" } }), source({ config: { password: "two" } }));

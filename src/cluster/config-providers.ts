@@ -1,0 +1,62 @@
+import { type KafkaConnectSpec, KUBERNETES_PROVIDERS } from "@headrace/contract";
+import type { ObjectKey } from "../kube/client.ts";
+
+/** What a config provider reads, of those that the operator knows: objects of the Kubernetes API, or what is in the worker's pod. */
+export type ProviderKind = "Secret" | "ConfigMap" | "directory" | "file" | "env";
+
+/** A reference to a value outside of a configuration. */
+export interface Placeholder {
+  /** All of it, as it stands there. */
+  readonly text: string;
+  readonly provider: string;
+  /** "" if it has none. */
+  readonly path: string;
+  readonly key: string;
+}
+
+/** `${provider:path:key}`, as in org.apache.kafka.common.config.ConfigTransformer; all further colons belong to the key. */
+const PLACEHOLDER = /\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}/g;
+
+const CLASSES: readonly (readonly [RegExp, ProviderKind])[] = [
+  [/^(.*\.)?KubernetesSecretConfigProvider$|^kubernetes-secret$/, "Secret"],
+  [/^(.*\.)?KubernetesConfigMapConfigProvider$|^kubernetes-config-map$/, "ConfigMap"],
+  [/^(.*\.)?DirectoryConfigProvider$|^directory$/, "directory"],
+  [/^(.*\.)?FileConfigProvider$|^file$/, "file"],
+  [/^(.*\.)?EnvVarConfigProvider$|^env$/, "env"],
+];
+
+/** There without being named in `config.providers`, with the classes that they are named for. */
+const GIVEN = ["env", "directory", "file"];
+
+/** What each config provider of a cluster's workers reads, by name; those that the operator does not know are not among them. */
+export function configProviders({
+  runtime,
+  config = {},
+}: Pick<KafkaConnectSpec, "runtime" | "config">): ReadonlyMap<string, ProviderKind> {
+  const kubernetes = runtime === "Jvm" ? {} : KUBERNETES_PROVIDERS;
+  const listed = String(config["config.providers"] ?? "").split(",");
+  const found = new Map<string, ProviderKind>();
+  for (const name of [...GIVEN, ...Object.keys(kubernetes), ...listed.map((each) => each.trim())]) {
+    const className = String(config[`config.providers.${name}.class`] ?? kubernetes[name] ?? name).trim();
+    const kind = CLASSES.find(([pattern]) => pattern.test(className))?.[1];
+    if (kind !== undefined) found.set(name, kind);
+  }
+  return found;
+}
+
+/** The placeholders of a value, in their order. */
+export function placeholdersIn(value: string): readonly Placeholder[] {
+  return [...value.matchAll(PLACEHOLDER)].map(([text, provider = "", , path = "", key = ""]) => ({
+    text,
+    provider,
+    path,
+    key,
+  }));
+}
+
+/** What a placeholder's path names, `name` or `namespace/name`; null if it is neither. `namespace`: of what is named without one. */
+export function objectAt(path: string, namespace: string): ObjectKey | null {
+  const [first = "", second, ...more] = path.split("/");
+  if (first === "" || second === "" || more.length > 0) return null;
+  return second === undefined ? { namespace, name: first } : { namespace: first, name: second };
+}

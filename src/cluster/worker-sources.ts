@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import { toWorkerSettings } from "@headrace/contract";
+import type { KafkaConnect } from "../kinds.ts";
+import type { ConfigMap } from "../kube/resources.ts";
+import { configProviders, objectAt, type Placeholder, placeholdersIn } from "./config-providers.ts";
+import { kafkaAccess } from "./kafka-access.ts";
+import { filesAt, type ValuePlace, variableAt } from "./mounted-files.ts";
+
+/** A value of a Secret or ConfigMap that workers read once, at their start. */
+export interface WorkerSource extends ValuePlace {
+  /** Property of the worker that it is for; the first of them. */
+  readonly property: string;
+}
+
+/** What the objects of the sources hold, base64, by `sourceId`; null: there is no such object. */
+export type SourceContents = ReadonlyMap<string, Readonly<Record<string, string>> | null>;
+
+/** What is in the sources now. */
+export interface WorkerValues {
+  /** Changes with any of the values; "" if there are none. Workers have to start anew then. */
+  readonly hash: string;
+  /** What is missing, each as a sentence. Never a value. */
+  readonly problems: readonly string[];
+}
+
+/** Settings that are the path of a file which the clients read when they are made, and not again. */
+const FILES = /(^|\.)ssl\.(keystore|truststore)\.location$/;
+
+/**
+ * What the workers' own configuration (`spec.config`, `spec.authentication.config`) reads of Secrets and ConfigMaps of its namespace: by
+ * placeholders, directly or through mounted volumes and variables, and as keystores in mounted volumes. Each once, sorted. Of a properties file
+ * the whole file counts, of everything else the very key. Objects of other namespaces are not among them: the operator gives no rights to them.
+ */
+export function workerSources({ metadata, spec }: KafkaConnect): readonly WorkerSource[] {
+  const { namespace = "" } = metadata;
+  const providers = configProviders(spec);
+  const found = new Map<string, WorkerSource>();
+
+  function placesOf({ provider, path, key }: Placeholder): readonly ValuePlace[] {
+    const kind = providers.get(provider);
+    switch (kind) {
+      case undefined:
+        return [];
+      case "Secret":
+      case "ConfigMap": {
+        const object = objectAt(path, namespace);
+        return object?.namespace === namespace ? [{ kind, name: object.name, key, optional: false }] : [];
+      }
+      case "directory":
+        return path === "" || key.includes("/") ? [] : filesAt(spec, posix.join(path, key));
+      case "file":
+        return path === "" ? [] : filesAt(spec, path);
+      case "env": {
+        const place = path === "" ? variableAt(spec, key) : null;
+        return place === null ? [] : [place];
+      }
+      default:
+        throw new Error(`unreachable: ${kind satisfies never}`);
+    }
+  }
+
+  for (const [property, value] of Object.entries({ ...toWorkerSettings(spec).user, ...kafkaAccess(spec).properties })) {
+    const file = FILES.test(property) && value.startsWith("/") ? filesAt(spec, value) : [];
+    for (const place of [...placeholdersIn(value).flatMap(placesOf), ...file]) {
+      const id = `${sourceId(place)} ${place.key}`;
+      const { property: first = property, optional = true } = found.get(id) ?? {};
+      found.set(id, { ...place, property: first, optional: optional && place.optional });
+    }
+  }
+  return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, source]) => source);
+}
+
+/** How the object of a source is known in `SourceContents`. */
+export function sourceId({ kind, name }: Pick<ValuePlace, "kind" | "name">): string {
+  return `${kind} ${name}`;
+}
+
+/** The contents of a ConfigMap, all of them as base64, as Secrets have theirs. */
+export function toContents({ data = {}, binaryData = {} }: ConfigMap): Readonly<Record<string, string>> {
+  const texts = Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
+  return { ...binaryData, ...Object.fromEntries(texts) };
+}
+
+/** Reads them. */
+export function readWorkerSources(sources: readonly WorkerSource[], contents: SourceContents): WorkerValues {
+  const problems = new Set<string>();
+  const values = sources.map((source) => {
+    const { kind, name, key, property, optional } = source;
+    const data = contents.get(sourceId(source)) ?? null;
+    const value = data?.[key] ?? null;
+    if (value === null && !optional) {
+      const what = data === null ? "does not exist" : `has no key ${key}`;
+      problems.add(`${kind} ${name}, from which ${property} is read, ${what}`);
+    }
+    return [kind, name, key, value];
+  });
+  const hash = createHash("sha256").update(JSON.stringify(values)).digest("hex").slice(0, 10);
+  return { hash: sources.length === 0 ? "" : hash, problems: [...problems] };
+}
