@@ -60,6 +60,8 @@ const OWNED = "headrace.dev/kind=KafkaConnect";
 const METADATA = { metadataOnly: true } as const;
 /** Far more than a call of an API server that is up takes. */
 const HANGING_CALL_MS = 2_000;
+/** How long after its start the operator waits for lists of other API groups that the API server fails to give; a call takes half of it. */
+const FOREIGN_LISTS_MS = 30_000;
 
 /**
  * Runs the operator until `signal` aborts. Stops in the reverse order: reconciles in flight, lease, events, caches, port.
@@ -225,7 +227,28 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
   inputs.onListening?.(health.port);
   log.info({ version, namespace, watchNamespaces: config.watchNamespaces, port: health.port }, "operator started");
 
+  const foreignListsLate = AbortSignal.timeout(FOREIGN_LISTS_MS);
+
+  /**
+   * Resolves when all that can be known is known of what a first decision must not miss: labels of namespaces, or connectors that
+   * are let in by them would be stopped; and claims of other groups, or a cluster would be made that an older one keeps from its group. What
+   * may not be listed, or is not installed, is not waited for.
+   */
+  async function learnOthers(leading: AbortSignal): Promise<void> {
+    await namespaces?.whenAnswered(leading);
+    const inTime = AbortSignal.any([leading, foreignListsLate]);
+    await Promise.all(foreign.map(({ connects }) => connects.whenAnswered(inTime))).catch((error: unknown) => {
+      if (leading.aborted) throw error;
+      const groups = config.foreignApis.map(({ dialect }) => dialect.group);
+      log.warn({ groups, err: error }, "not all KafkaConnects of other groups could be listed: going on without them");
+    });
+  }
+
   async function lead(leading: AbortSignal): Promise<void> {
+    await learnOthers(leading).catch((error: unknown) => {
+      if (!leading.aborted) throw error;
+    });
+    if (leading.aborted) return;
     metrics.leading(true);
     log.info({ objects: shard.connects.list().length + shard.connectors.list().length }, "controllers started");
     const reachability = createReachability();
@@ -236,6 +259,7 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
           ...deps,
           reachability,
           namespaceLabels,
+          ...(namespaces === null ? {} : { namespaces }),
           metrics: metrics.controller("connector", "KafkaConnector"),
           connectorMetrics: metrics.connectors,
         }),

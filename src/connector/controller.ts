@@ -24,6 +24,8 @@ export interface ConnectorControllerDeps
   readonly sources?: SourceStores;
   /** Labels of namespaces, for KafkaConnects that choose theirs by labels; only their names are known if it is not given. */
   readonly namespaceLabels?: NamespaceLabels;
+  /** Namespaces whose labels may change; without it that is noticed when all connectors are looked at again. */
+  readonly namespaces?: Pick<Store<KubeObject>, "onChange">;
   /** Told of clusters whose workers do not answer. */
   readonly reachability?: Pick<Reachability, "note">;
   readonly metrics?: ControllerMetrics;
@@ -116,10 +118,27 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
     if (cluster !== undefined) enqueueClaimants(cluster, connectorNameOf(resource));
   }
 
+  /** Clusters of other namespaces that choose by labels may take what is in this one now, or not any more. */
+  function enqueueNamespace(name: string): void {
+    for (const connector of stores.connectors.list()) {
+      if (connector.metadata.namespace !== name || clusterKeyOf(connector.metadata)?.namespace === name) continue;
+      controller.enqueue(keyOf(connector));
+      enqueueRivals(connector);
+    }
+  }
+
   /** Its connector may be left there. */
   function sweepClusterOf({ metadata }: KafkaConnector): void {
     const cluster = clusterKeyOf(metadata);
     if (cluster !== undefined) sweep.enqueue(cluster);
+  }
+
+  function followNamespaces(namespaces: Pick<Store<KubeObject>, "onChange">): () => void {
+    return namespaces.onChange(({ previous, current }) => {
+      const changed = current ?? previous;
+      if (changed === undefined || isDeepStrictEqual(previous?.metadata.labels, current?.metadata.labels)) return;
+      enqueueNamespace(changed.metadata.name);
+    });
   }
 
   return {
@@ -141,6 +160,7 @@ export function createConnectorController(deps: ConnectorControllerDeps): Contro
           if (!isIrrelevant(previous, current)) enqueueConnectorsOf(keyOf(changed));
           if (previous?.metadata.generation !== current?.metadata.generation) sweep.enqueue(keyOf(changed));
         }),
+        ...(deps.namespaces === undefined ? [] : [followNamespaces(deps.namespaces)]),
         ...(sourceWatch === undefined ? [] : [sourceWatch.onChange((connector) => controller.enqueue(connector))]),
       ];
       try {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { type KafkaConnector, KafkaConnectors, KafkaConnects } from "#operator/kinds.ts";
+import { Namespaces } from "#operator/kube/resources.ts";
 import { kafkaConnect, kafkaConnector } from "#support/connect-objects.ts";
 import { type ConnectorBench, openConnectorBench } from "#support/connector-bench.ts";
 import { eventually } from "#support/eventually.ts";
@@ -83,6 +84,29 @@ describe("connectors that share a cluster", () => {
     assert.match((await bench.ready("NameTaken")).message, /^KafkaConnector team\/orders has the connector orders/);
 
     bench.kube.put(KafkaConnects, kafkaConnect({ allowedNamespaces: { from: "Same" } }));
+    await readyElsewhere("NamespaceNotAllowed");
+    await eventually("it is stopped", () => bench.connect.connectors.get("orders")?.targetState === "STOPPED");
+  });
+
+  it("are let in, or not any more, as soon as the labels of their namespace say so", async () => {
+    const label = (team: string) =>
+      bench.kube.put(Namespaces, {
+        ...{ apiVersion: "v1", kind: "Namespace" },
+        metadata: { name: "team", labels: { team } },
+      });
+    const namespaceLabels = (name: string) =>
+      bench.kube.find(Namespaces, { namespace: "", name })?.metadata.labels ?? {};
+    label("sales");
+    bench.startWithCluster({ namespaceLabels, namespaces: bench.kube.store(Namespaces) });
+    const selector = { matchLabels: { team: "data" } };
+    bench.kube.put(KafkaConnects, kafkaConnect({ allowedNamespaces: { from: "Selector", selector } }));
+    put({}, { namespace: "team", labels: ELSEWHERE });
+    await readyElsewhere("NamespaceNotAllowed");
+    label("data");
+    await readyElsewhere("Running");
+    put({});
+    await bench.ready("NameTaken");
+    label("sales");
     await readyElsewhere("NamespaceNotAllowed");
     await eventually("it is stopped", () => bench.connect.connectors.get("orders")?.targetState === "STOPPED");
   });
