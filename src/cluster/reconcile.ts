@@ -12,17 +12,18 @@ import { createStatusWriter, STATUS_WRITES } from "../status-writer.ts";
 import { type ConnectClient, firstAnswer, isConnectError } from "../worker/connect-client.ts";
 import type { WorkerTrust } from "../worker/trust.ts";
 import { type Applied, isFresh, toApplied } from "./applied.ts";
+import { type Attempt, type Failing, toRefusal } from "./attempt.ts";
 import { createCertificates } from "./certificates.ts";
 import { createChildObjects } from "./child-objects.ts";
-import { type Claim, namesSame, readClaim, toAnnotations, toClaim, withBrokersOf, withClaim } from "./claim.ts";
+import { withClaim } from "./claim.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
-import { describeHolder } from "./group-taken.ts";
+import { claimFor, createHolding } from "./holding.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
 import { createLogging } from "./logging.ts";
 import { passOnRollRequest } from "./manual-roll.ts";
 import { DRAINING_ANNOTATION } from "./names.ts";
-import { isVacant, type Neighbours } from "./neighbours.ts";
+import type { Neighbours } from "./neighbours.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
 import { isPaused, toPausedStatus } from "./paused.ts";
@@ -82,12 +83,12 @@ interface Memory {
   workload: Applied | null;
   readonly resized: Resized;
   readonly rollout: RolloutMemory;
+  readonly failing: Failing;
 }
 
 /** How soon to look at the group again while something waits for it. */
 const GROUP_POLL_MS = 500;
 const PLUGINS_RETRY_MS = 5_000;
-const REFUSED_RETRY_MS = 30_000;
 /** How soon to look at pods again that are not ready: how long they have not been is what decides. */
 const UNREADY_POLL_MS = 2_000;
 const READY_LIMIT_MS = 300_000;
@@ -112,6 +113,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const logging = createLogging({ ...deps, pods: stores.pods });
   const certificates = createCertificates(deps);
   const children = createChildObjects(deps);
+  const holding = createHolding({ kube, pods: stores.pods, neighbours: deps.neighbours });
 
   function memoryOf(resource: KafkaConnect): Memory {
     const uid = resource.metadata.uid ?? "";
@@ -125,6 +127,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       workload: null,
       resized: new Map(),
       rollout: createRolloutMemory(),
+      failing: { sinceMs: null },
     };
     memories.set(uid, memory);
     return memory;
@@ -342,15 +345,15 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       return retryAfter(0);
     }
     const around = await surroundings.of(resource, signal);
-    const holder = deps.neighbours?.holderOf(resource) ?? null;
-    const taken = holder === null ? null : describeHolder(holder, seen.pods.length);
-    const { mark, refusal } = taken === null ? await markOf(resource, seen, signal) : NO_MARK;
+    const taken = holding.takenFrom(resource, seen.pods.length);
+    const { mark, refusal } = taken === null ? await markOf(resource, seen, memory, signal) : NO_MARK;
     const desired = desire(resource, defaultImage, { ...around, certificates: mark });
     const subject = { resource, desired, seen, memory };
     const attempted =
       refusal ?? (await (taken === null ? attempt(subject, signal) : attemptLess(subject, taken, signal)));
     if (attempted === "preparing") return retryAfter(0);
     const { findings, outcome } = attempted;
+    if (findings.kind !== "failing") memory.failing.sinceMs = null;
     if (isComplete(findings, seen, resource.spec.replicas)) {
       await rollouts.complete({ resource, desired, seen, memory: memory.rollout }, signal);
       await collectConfigMaps(key, subject, signal);
@@ -383,68 +386,55 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
    */
   async function attemptLess(subject: Subject, message: string, signal: AbortSignal): Promise<Attempt> {
     const findings = { kind: "group-taken", message } as const;
-    const { resource, seen } = subject;
+    const { resource, seen, memory } = subject;
     const { statefulSet } = seen;
     const again = retryAfter(TAKEN_RETRY_MS);
     if (statefulSet === undefined) return { findings, outcome: again };
     try {
       await certificates.keep(resource, seen.pods, signal);
-      await keepClaim(resource, statefulSet, signal);
+      await holding.keep(resource, statefulSet, signal);
       const { outcome } = await bringAbout(subject, statefulSet.spec?.replicas ?? 0, signal);
       return { findings, outcome: outcome.kind === "settled" ? again : outcome };
     } catch (error) {
-      return toRefusal(error);
+      return toRefusal(error, memory.failing, now());
     }
   }
 
-  /** Writes down what the workers have, of those from before it was: only now does the spec still say so. */
-  async function keepClaim(resource: KafkaConnect, statefulSet: StatefulSet, signal: AbortSignal): Promise<void> {
-    if (readClaim(statefulSet) !== null) return;
-    const { namespace, name } = keyOfResource(resource);
-    const metadata = { annotations: toAnnotations(toClaim(resource)) };
-    await kube.patch(StatefulSets, { namespace, name: workloadName(name) }, { metadata }, signal);
-  }
-
-  /** Workers of two groups, or with two topics, would run one connector twice: those of the former end before others begin. */
+  /** What has workers of a former group ends before others begin; null: nothing is in the way. */
   async function leaveFormer(subject: Subject, signal: AbortSignal): Promise<Attempt | null> {
     const { resource, seen, memory } = subject;
-    const { statefulSet, pods } = seen;
-    const former = statefulSet === undefined ? null : readClaim(statefulSet);
-    if (statefulSet === undefined || former === null || namesSame(former, toClaim(resource))) return null;
-    if (!isVacant(statefulSet, stores.pods)) {
-      const { outcome } = await bringAbout(subject, 0, signal);
-      return { findings: { kind: "leaving-former", workers: pods.length }, outcome };
-    }
-    // What was good with the former must not come back.
-    const { namespace, name } = keyOfResource(resource);
-    await kube.delete(ConfigMaps, { namespace, name: lastGoodName(name) }, {}, signal);
-    memory.rollout.lastGood = null;
-    return null;
+    const former = await holding.formerOf(resource, seen.statefulSet, signal);
+    if (former === "gone") memory.rollout.lastGood = null;
+    if (former !== "there") return null;
+    const { outcome } = await bringAbout(subject, 0, signal);
+    return { findings: { kind: "leaving-former", workers: seen.pods.length }, outcome };
   }
 
   /** What the template says of certificates that are read once: they are kept before anything is built from them. */
   async function markOf(
     resource: KafkaConnect,
     { pods }: ObservedCluster,
+    { failing }: Memory,
     signal: AbortSignal,
   ): Promise<{ readonly mark: string; readonly refusal: Attempt | null }> {
     if (!readsCertificatesOnce(resource.spec)) return { mark: "", refusal: null };
     try {
       return { mark: await certificates.keep(resource, pods, signal), refusal: null };
     } catch (error) {
-      return { mark: "", refusal: toRefusal(error) };
+      return { mark: "", refusal: toRefusal(error, failing, now()) };
     }
   }
 
   async function attempt(subject: Subject, signal: AbortSignal): Promise<Attempt | "preparing"> {
-    const { problems, missing } = subject.desired;
+    const { memory, desired } = subject;
+    const { problems, missing } = desired;
     if (problems.length > 0) return { findings: { kind: "invalid-config", problems }, outcome: settled };
     if (missing.length > 0) return { findings: { kind: "missing", missing }, outcome: retryAfter(MISSING_RETRY_MS) };
     try {
       if (!(await prepare(subject, signal))) return "preparing";
       return (await leaveFormer(subject, signal)) ?? (await bringAbout(subject, null, signal));
     } catch (error) {
-      return toRefusal(error);
+      return toRefusal(error, memory.failing, now());
     }
   }
 }
@@ -457,26 +447,7 @@ interface Subject {
   readonly memory: Memory;
 }
 
-/** How the attempt to bring about what is wanted ended. */
-interface Attempt {
-  readonly findings: ClusterFindings;
-  readonly outcome: Outcome;
-}
-
 const NO_MARK = { mark: "", refusal: null } as const;
-
-/** What the workers have once this revision is applied: those that are not replaced yet may be at other brokers. */
-function claimFor(resource: KafkaConnect, { statefulSet, pods }: ObservedCluster, revision: string): Claim {
-  const claim = toClaim(resource);
-  const former = statefulSet === undefined ? null : readClaim(statefulSet);
-  return former !== null && pods.some((pod) => isOutdated(pod, revision)) ? withBrokersOf(claim, former) : claim;
-}
-
-/** What the API server refuses for good is a finding; throws everything else. */
-function toRefusal(error: unknown): Attempt {
-  if (!isKubeError(error, "invalid", "forbidden")) throw error;
-  return { findings: { kind: "refused", message: error.message }, outcome: retryAfter(REFUSED_RETRY_MS) };
-}
 
 /** True if every pod that is wanted is ready, with the wanted revision. */
 function isComplete(findings: ClusterFindings, { pods }: ObservedCluster, wanted: number): boolean {

@@ -21,6 +21,8 @@ export type ClusterFindings =
   | { readonly kind: "leaving-former"; readonly workers: number }
   /** The API server refuses an object. */
   | { readonly kind: "refused"; readonly message: string }
+  /** The API server fails at an object, and has for a while. */
+  | { readonly kind: "failing"; readonly message: string }
   | {
       readonly kind: "applied";
       /** The one that every pod should have now; null: none is replaced for its revision. */
@@ -80,6 +82,8 @@ function assess({ connect, findings, pods, lostBecause }: ClusterStatusInputs): 
     }
     case "refused":
       return stalled("Refused", `An object of this cluster cannot be made: ${findings.message}`);
+    case "failing":
+      return reconciling("RequestFailed", `The API server fails, which is tried again: ${findings.message}`);
     case "applied":
       return assessWorkers(connect.spec.replicas, findings, { pods, lostBecause });
     default:
