@@ -1,6 +1,7 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
 import { jmxExporter, wantsJmxExporter } from "./jmx-exporter.ts";
 import { hasJmx } from "./jvm-worker.ts";
+import { METRICS_PORT } from "./names.ts";
 import { type RackSource, rackSource, rackWithoutEffect } from "./rack.ts";
 
 /** The warning about keys of a free-form field that may not be set there. */
@@ -15,6 +16,11 @@ export function withoutEffect(spec: KafkaConnectSpec, rack: RackSource = rackSou
   const warnings: string[] = [];
   const unused = (jvm ? [] : JVM_ONLY).filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
   if (unused.length > 0) warnings.push(`Not used, since they are for runtime: Jvm only: ${unused.join(", ")}.`);
+  if (!jvm && spec.metricsConfig !== undefined) {
+    warnings.push(
+      `spec.metricsConfig has no effect on Headrace's workers: each serves its metrics, under the JMX exporter's usual names, at /metrics of port ${METRICS_PORT}.`,
+    );
+  }
   const idle = NOT_NEEDED.filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
   if (idle.length > 0) warnings.push(`Without effect here: ${idle.join(", ")}.`);
   const unsupported = (jvm ? JVM_UNSUPPORTED : []).filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
@@ -53,7 +59,6 @@ type Check = readonly [field: string, isGiven: (spec: KafkaConnectSpec) => boole
 const JVM_ONLY: readonly Check[] = [
   ["spec.jvmOptions", ({ jvmOptions }) => jvmOptions !== undefined],
   ["spec.jmxOptions", ({ jmxOptions }) => jmxOptions !== undefined],
-  ["spec.metricsConfig", ({ metricsConfig }) => metricsConfig !== undefined],
   ["spec.tracing", ({ tracing }) => tracing !== undefined],
   ["spec.build", ({ build }) => build !== undefined],
   ["spec.template.jmxSecret", ({ template }) => template?.jmxSecret !== undefined],

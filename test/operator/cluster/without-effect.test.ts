@@ -20,7 +20,8 @@ describe("withoutEffect", () => {
 
   it("names what only a Java virtual machine could use", () => {
     assert.deepEqual(withoutEffect(kafkaConnect(JVM).spec), [
-      "Not used, since they are for runtime: Jvm only: spec.jvmOptions, spec.jmxOptions, spec.metricsConfig, spec.tracing, spec.build.",
+      "Not used, since they are for runtime: Jvm only: spec.jvmOptions, spec.jmxOptions, spec.tracing, spec.build.",
+      "spec.metricsConfig has no effect on Headrace's workers: each serves its metrics, under the JMX exporter's usual names, at /metrics of port 9404.",
     ]);
   });
 
