@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { InvalidConfigError, type LoadedConfig, loadConfig, readProperties } from "./config.ts";
 import { FetchError } from "./download.ts";
 import { ConnectError } from "./errors.ts";
+import type { Finding } from "./finding.ts";
 import { createLog } from "./log.ts";
 import type { StandaloneOptions } from "./standalone/standalone.ts";
 import { runWorker } from "./worker.ts";
@@ -15,6 +16,7 @@ const USAGE = `Usage: headrace-worker distributed FILE
        headrace-worker standalone FILE [CONNECTOR-FILE]...
        headrace-worker standalone CLUSTER.yaml
        headrace-worker check FILE
+       headrace-worker check-kafka FILE
        headrace-worker fetch DIRECTORY URL INTEGRITY...
        headrace-worker fetch-artifacts JSON...
        headrace-worker rack LABEL FILE
@@ -22,6 +24,8 @@ const USAGE = `Usage: headrace-worker distributed FILE
 distributed   runs a Kafka Connect worker in distributed mode
 standalone    runs one worker with its connectors, without a group and without topics of its own
 check         tries configuration, plugins, Kafka and the worker's topics, and exits
+check-kafka   tries Kafka and the worker's topics with the properties of Apache Kafka Connect's worker, for the operator, and exits;
+              credentials that only Java can use are not tried
 fetch         fetches archives of plugins (npm pack) into directories, if their hashes (sha512-...) are right, and exits;
               NPM_TOKEN is sent to https addresses
 fetch-artifacts   fetches files of Java plugins, for the operator: {"directory", "type": jar|tgz|zip|other, "url", "sha512", "fileName"}
@@ -66,6 +70,23 @@ async function check(file: string): Promise<number> {
   const log = createLog({ level: "error", destination: process.stderr });
   const findings = await checkWorker({ ...loaded, execArgv: EXEC_ARGV, log }, stop.signal);
   process.stdout.write("ok      configuration\n");
+  return tell(findings);
+}
+
+/** Tries what Headrace can try for Java's workers. */
+async function checkKafka(file: string): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
+  const { checkJavaKafka } = await import("./check-kafka.ts");
+  const log = createLog({ level: "error", destination: process.stderr });
+  const checked = await checkJavaKafka(file, { env: environment(), log }, stop.signal);
+  if (checked.kind === "tried") return tell(checked.findings);
+  process.stdout.write(`ok      Kafka is not tried: ${checked.why}\n`);
+  return 0;
+}
+
+/** One line for each; answers the exit code. */
+function tell(findings: readonly Finding[]): number {
   for (const { what, problem } of findings) {
     process.stdout.write(problem === null ? `ok      ${what}\n` : `failed  ${what}: ${problem}\n`);
   }
@@ -222,6 +243,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "standalone" && file !== undefined && !(isClusterFile(file) && rest.length > 0)) {
     return await standalone(file, rest);
   }
+  if (command === "check-kafka" && file !== undefined && rest.length === 0) return await checkKafka(file);
   if (command === "rack" && file !== undefined && rest[0] !== undefined && rest.length === 1)
     return await rack(file, rest[0]);
   if (command === "fetch-artifacts" && args.length > 1) return await fetchArtifacts(args.slice(1));

@@ -261,7 +261,12 @@ export function groupClientConfig(worker: StringMap, workerId: string): KafkaJsC
 
 /** Of the worker's configuration, all that a Kafka client reads. */
 function adminBase(worker: StringMap): StringMap {
-  return pick(worker, (key) => isSecurityProperty(key) || CLIENT_PROPERTIES[key]?.kafkajs != null);
+  return pick(worker, isClientProperty);
+}
+
+/** Whether the worker's own clients of Kafka read the property. */
+export function isClientProperty(key: string): boolean {
+  return isSecurityProperty(key) || CLIENT_PROPERTIES[key]?.kafkajs != null;
 }
 
 /** What the worker's un-prefixed keys say to every client. */

@@ -31,7 +31,7 @@ describe("headrace-worker", () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const write = (bootstrap: string) => {
+  const write = (bootstrap: string, more: readonly string[] = []) => {
     const group = uniqueName("check");
     const file = join(dir, `${group}.properties`);
     const topics = ["config", "offset", "status"].map(
@@ -43,7 +43,7 @@ describe("headrace-worker", () => {
       "key.converter=string",
       "value.converter=string",
     ];
-    writeFileSync(file, [...lines, ...topics].join("\n"));
+    writeFileSync(file, [...lines, ...topics, ...more].join("\n"));
     return file;
   };
 
@@ -82,5 +82,37 @@ describe("headrace-worker", () => {
     const { code, stdout } = await run("check", write("127.0.0.1:1"));
     assert.equal(code, 1);
     assert.match(stdout, /^failed {2}Kafka at 127\.0\.0\.1:1: .*ECONNREFUSED/m);
+  });
+
+  describe("check-kafka, with what Java's workers have", () => {
+    const JAVA = [
+      "key.converter=com.example.NotThere",
+      "value.converter=com.example.NotThere",
+      "listeners=https://$" + "{env:NOWHERE}:8083",
+      "listeners.https.ssl.keystore.type=JKS",
+      "plugin.path=/nowhere",
+      "config.providers=vault",
+      "config.providers.vault.class=com.example.Vault",
+    ];
+
+    it("tries Kafka and makes the worker's topics", async () => {
+      const file = write(kafka.bootstrap, JAVA);
+      const { code, stdout } = await run("check-kafka", file);
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^ok {6}Kafka at .*\n(ok {6}topic check-\S+\n){3}$/);
+    });
+
+    it("says that Kafka does not answer", async () => {
+      const { code, stdout } = await run("check-kafka", write("127.0.0.1:1", JAVA));
+      assert.equal(code, 1);
+      assert.match(stdout, /^failed {2}Kafka at 127\.0\.0\.1:1: .*ECONNREFUSED/m);
+    });
+
+    it("leaves alone what only Java can do", async () => {
+      const kerberos = ["security.protocol=SASL_PLAINTEXT", "sasl.mechanism=GSSAPI"];
+      const { code, stdout } = await run("check-kafka", write("127.0.0.1:1", [...JAVA, ...kerberos]));
+      assert.equal(code, 0);
+      assert.match(stdout, /^ok {6}Kafka is not tried: sasl\.mechanism GSSAPI is not supported/);
+    });
   });
 });

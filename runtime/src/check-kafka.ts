@@ -1,0 +1,83 @@
+import { parseWorkerConfig, type StringMap } from "@headrace/contract";
+import { checkConfig, InvalidConfigError, type LoadedConfig, readProperties } from "./config.ts";
+import { placeholdersOf } from "./config-providers/placeholders.ts";
+import { type Finding, find } from "./finding.ts";
+import { internalTopics } from "./internal-topics.ts";
+import { isClientProperty, workerClientConfig } from "./kafka/client-config.ts";
+import { ensureInternalTopic } from "./kafka/internal-topic.ts";
+import { parseJaas } from "./kafka/jaas.ts";
+import { createTopicAdmin } from "./kafka/topic-admin.ts";
+import type { Logger } from "./log.ts";
+
+/** Tries Kafka with the worker's credentials, then its three topics, which are created if they are missing. */
+export async function checkKafka(
+  { config, properties, log }: Pick<LoadedConfig, "config" | "properties"> & { readonly log: Logger },
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const admin = createTopicAdmin(workerClientConfig(properties, "shared-admin").settings, log);
+  try {
+    const kafka = await find(`Kafka at ${config["bootstrap.servers"]}`, (limit) => admin.clusterId(limit), signal);
+    if (kafka.problem !== null) return [kafka];
+    const topics = Object.values(internalTopics(config, properties));
+    const checked = topics.map((topic) =>
+      find(`topic ${topic.topic}`, (limit) => ensureInternalTopic(admin, topic, log, limit), signal),
+    );
+    return [kafka, ...(await Promise.all(checked))];
+  } finally {
+    admin.close();
+  }
+}
+
+/** What came of trying Kafka with somebody else's properties. */
+export type JavaKafkaCheck =
+  | { readonly kind: "tried"; readonly findings: readonly Finding[] }
+  /** Java's worker may be able to do what cannot be done here. */
+  | { readonly kind: "not-tried"; readonly why: string };
+
+/**
+ * The same with the properties file of one of Java's workers. Only what its Kafka clients and topics are made of is read: its plugins and
+ * its REST API may be of kinds that are not known here. Credentials of such kinds are not tried.
+ */
+export async function checkJavaKafka(
+  file: string,
+  { env, log }: { readonly env: StringMap; readonly log: Logger },
+  signal: AbortSignal,
+): Promise<JavaKafkaCheck> {
+  try {
+    const properties = kafkaPropertiesOf(readProperties(file));
+    const foreign = foreignClasses(properties);
+    if (foreign.length > 0) return { kind: "not-tried", why: `${foreign.join(", ")}: only Java can load it` };
+    const loaded = await checkConfig({ file, properties }, env, parseWorkerConfig, signal);
+    return { kind: "tried", findings: await checkKafka({ ...loaded, log }, signal) };
+  } catch (error) {
+    if (!(error instanceof InvalidConfigError)) throw error;
+    return { kind: "not-tried", why: error.problems.map(({ key, expected }) => `${key} ${expected}`).join("; ") };
+  }
+}
+
+/** A worker must name them; whatever is named is not looked for. */
+const CONVERTERS = { "key.converter": "string", "value.converter": "string" };
+const WORKER = /^(group\.id|client\.id|client\.dns\.lookup|(config|offset|status)\.storage\..*)$/;
+
+/** Of a worker's properties, those that its Kafka clients and its topics are made of, and the config providers that these name. */
+export function kafkaPropertiesOf(properties: StringMap): StringMap {
+  const entries = Object.entries(properties);
+  const kept = entries.filter(([key]) => WORKER.test(key) || isClientProperty(key));
+  const named = new Set(kept.flatMap(([, value]) => placeholdersOf(value).map(({ provider }) => provider)));
+  const providers = (properties["config.providers"] ?? "").split(",").map((name) => name.trim());
+  const used = providers.filter((name) => named.has(name));
+  const settings = entries.filter(([key]) => used.some((name) => key.startsWith(`config.providers.${name}.`)));
+  return { ...CONVERTERS, ...Object.fromEntries([...kept, ...settings]), "config.providers": used.join(",") };
+}
+
+const CLASS_KEY = /^(sasl|ssl)\..*\.class$/;
+const KAFKAS_OWN = /^org\.apache\.kafka\./;
+
+/** Keys of security settings that name a class of somebody else than Kafka's. */
+function foreignClasses(properties: StringMap): readonly string[] {
+  const named = Object.entries(properties).map(([key, value]): readonly [string, string] => {
+    if (key === "sasl.jaas.config") return [key, parseJaas(value).loginModule];
+    return [key, CLASS_KEY.test(key) ? value.trim() : ""];
+  });
+  return named.flatMap(([key, name]) => (name === "" || KAFKAS_OWN.test(name) ? [] : [key]));
+}
