@@ -12,7 +12,7 @@ export interface WorkerPod {
   /** Null until it has one. */
   readonly ip: string | null;
   readonly ready: boolean;
-  /** Since when it has not been ready, epoch ms; null if it is, or nobody knows. */
+  /** Since when it has not been ready, epoch ms, without what is fetched for it before it starts; null if it is, or nobody knows. */
   readonly unreadySinceMs: number | null;
   readonly terminating: boolean;
   /** When it should have been gone at the latest, epoch ms; null unless it is terminating. */
@@ -77,8 +77,12 @@ export function toWorkerPod(pod: Pod, container: string): WorkerPod {
 
 function unreadySince(pod: Pod): number | null {
   if (isReady(pod)) return null;
-  const condition = pod.status?.conditions?.find(({ type }) => type === "Ready");
-  return timeOf(condition?.lastTransitionTime ?? undefined) ?? timeOf(pod.metadata.creationTimestamp);
+  const { conditions = [] } = pod.status ?? {};
+  const changedAt = (wanted: string) => conditions.find(({ type }) => type === wanted)?.lastTransitionTime ?? undefined;
+  const since = timeOf(changedAt("Ready")) ?? timeOf(pod.metadata.creationTimestamp);
+  const begun = conditions.some(({ type, status }) => type === "Initialized" && status === "True");
+  const begunAt = begun ? timeOf(changedAt("Initialized")) : null;
+  return since === null || begunAt === null ? since : Math.max(since, begunAt);
 }
 
 function timeOf(text: string | undefined): number | null {
@@ -91,7 +95,8 @@ function troubleOf({ status }: Pod, container: string): Trouble | null {
   if (scheduled?.status === "False") {
     return { reason: "Unschedulable", message: scheduled.message ?? "no node takes it", lasting: false };
   }
-  const early = (status?.initContainerStatuses ?? []).find(hasFailed);
+  const inits = status?.initContainerStatuses ?? [];
+  const early = inits.find(hasFailed);
   const state = early ?? status?.containerStatuses?.find(({ name }) => name === container);
   const what = early === undefined ? "the worker" : early.name;
   const waiting = state?.state?.waiting;
@@ -103,8 +108,11 @@ function troubleOf({ status }: Pod, container: string): Trouble | null {
     const reason = waiting?.reason ?? ended.reason ?? "Ended";
     return { reason, message: `${what} ended with code ${ended.exitCode}${why}`, lasting: LASTING.has(reason) };
   }
-  if (waiting?.reason === undefined || !LASTING.has(waiting.reason)) return null;
-  return { reason: waiting.reason, message: waiting.message ?? waiting.reason, lasting: true };
+  if (waiting?.reason !== undefined && LASTING.has(waiting.reason)) {
+    return { reason: waiting.reason, message: waiting.message ?? waiting.reason, lasting: true };
+  }
+  const busy = running ? undefined : inits.find((init) => init.state?.running !== undefined);
+  return busy === undefined ? null : { reason: "PodInitializing", message: `${busy.name} is at work`, lasting: false };
 }
 
 type ContainerStatus = NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number];

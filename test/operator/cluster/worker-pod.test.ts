@@ -81,7 +81,20 @@ describe("toWorkerPod", () => {
       lasting: true,
     });
     assert.equal(troubleWith({ ...failed, state: { terminated: { ...ENDED, exitCode: 0 } } }), null);
-    assert.equal(troubleWith({ ...failed, state: { running: {} } }), null);
+    const fetching = { reason: "PodInitializing", message: "fetch-plugins is at work", lasting: false };
+    assert.deepEqual(troubleWith({ ...failed, state: { running: {} } }), fetching);
+  });
+
+  it("counts the time that it is not ready from when all was fetched for it", () => {
+    const since = (fetched: "True" | "False") => {
+      const conditions = [
+        { type: "Ready", status: "False", lastTransitionTime: "2026-01-01T00:00:00Z" },
+        { type: "Initialized", status: fetched, lastTransitionTime: "2026-01-01T00:01:00Z" },
+      ];
+      return toWorkerPod(workerPod(0, { ready: false, status: { conditions } }), "my-connect-connect").unreadySinceMs;
+    };
+    assert.equal(since("False"), Date.parse("2026-01-01T00:00:00Z"));
+    assert.equal(since("True"), Date.parse("2026-01-01T00:01:00Z"));
   });
 
   it("names the trouble: no node takes it", () => {
