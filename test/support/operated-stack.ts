@@ -15,6 +15,7 @@ import { createWorkerTrust } from "#operator/worker/trust.ts";
 import { eventually } from "./eventually.ts";
 import { openTestClient } from "./kube-client.ts";
 import { ownGroup } from "./own-group.ts";
+import { recordStatuses, type StatusRecorder } from "./status-recorder.ts";
 
 /** Namespace of everything that is not said to be elsewhere. */
 export const NAMESPACE = "default";
@@ -65,6 +66,8 @@ export interface OperatedStack {
   readonly kubectl: Kubectl;
   /** An administrator's client. */
   readonly kube: KubeClient;
+  /** Every status that the operator has written. */
+  readonly statuses: StatusRecorder;
   create(type: ResourceType, object: object): Promise<void>;
   /** A merge patch. */
   patch(type: ResourceType, name: string, patch: object, namespace?: string): Promise<void>;
@@ -108,18 +111,23 @@ export async function startOperatedStack({ name, env = {}, prepare }: OperatedSt
   // The API server that files share has no node.
   delete process.env["HEADRACE_KUBECONFIG"];
   const stack = await up({ ...place, operator: false, restartBackOffMs: 500 });
+  const statuses = recordStatuses(stack.adminKubeconfig);
   let operator: LocalOperator | undefined;
   const stop = async () => {
-    await operator?.process.stop(20_000);
-    await down(place);
-    rmSync(dir, { recursive: true, force: true });
+    try {
+      await operator?.process.stop(20_000);
+      await statuses.close();
+    } finally {
+      await down(place);
+      rmSync(dir, { recursive: true, force: true });
+    }
   };
   try {
     const { kubectlPath: binary, adminKubeconfig } = stack;
     const kubectl = createKubectl({ binary, kubeconfig: adminKubeconfig, cacheDir: join(dir, "kubectl") });
     await prepare?.(kubectl);
     operator = await startOperator({ dir: stack.dir, adminKubeconfig, kubectl, workerImage: WORKER_IMAGE, env });
-    return { ...openObjects(adminKubeconfig, stop), stack, dir, kubectl };
+    return { ...openObjects(adminKubeconfig, stop), stack, dir, kubectl, statuses };
   } catch (error) {
     await stop();
     throw error;
