@@ -129,4 +129,9 @@ describe("the life of a cluster", () => {
     // Each of its five ends was an orderly one, with its offsets committed.
     assert.deepEqual(repeats, []);
   });
+
+  it("was told truly at every moment: nothing counted as done before it was", () => {
+    assert.ok(on.statuses.versions.length > 20);
+    assert.deepEqual(on.statuses.faults(), []);
+  });
 });
