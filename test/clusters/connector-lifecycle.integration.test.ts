@@ -343,4 +343,9 @@ describe("the life of connectors", () => {
     for (const name of [...own, "moved-source", "moved-sink"]) assert.equal(await answers(THERE, name), 200, name);
     assert.equal(await answers(HERE, "nobodys"), 200, "nobody asked for it on that cluster");
   });
+
+  it("was told truly at every moment: nothing counted as done before it was", () => {
+    assert.ok(on.statuses.versions.length > 20);
+    assert.deepEqual(on.statuses.faults(), []);
+  });
 });
