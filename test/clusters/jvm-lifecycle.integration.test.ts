@@ -133,4 +133,9 @@ describe("the life of connectors on a JVM worker", () => {
     const { jumps, returns } = follow(numbersIn(out));
     assert.deepEqual({ jumps, returns }, { jumps: [], returns: [] });
   });
+
+  it("was told truly at every moment: nothing counted as done before it was", () => {
+    assert.ok(on.statuses.versions.length > 20);
+    assert.deepEqual(on.statuses.faults(), []);
+  });
 });
