@@ -38,6 +38,7 @@ export const WANTED_STATES = [
   "KafkaConnect/degraded_workers_failing",
   "KafkaConnect/degraded_preflight_failed",
   "KafkaConnect/degraded_rolled_back",
+  "KafkaConnect/degraded_group_taken",
   "KafkaConnector/progressing_new",
   "KafkaConnector/progressing_cluster_not_found",
   "KafkaConnector/progressing_running_stale",

@@ -18,6 +18,7 @@ import { reaches } from "./reach.ts";
 import {
   CLUSTER,
   type ClusterWishes,
+  FOREIGN_USER,
   kafkaConnect,
   kafkaConnector,
   metricsFrom,
@@ -51,6 +52,8 @@ const Offsets = z.object({
   offsets: z.array(z.object({ partition: z.object({ stream: z.number() }), offset: z.object({ given: z.number() }) })),
 });
 
+const User = z.object({ id: z.number(), group: z.number(), groups: z.array(z.number()) });
+
 /** None where the chart's own images are. */
 const imageFlags = (registry: string): readonly string[] =>
   registry === OWN_REGISTRY
@@ -66,6 +69,8 @@ describe("the release on real nodes", { concurrency: false }, () => {
   let cluster: Installation;
   let states: SeenStates;
   let bootstrap: string;
+  /** Whom operators and workers run as: OpenShift chooses by itself, and elsewhere it is such a user. */
+  let user: Readonly<Record<string, number>>;
   let atFirst: ReadonlySet<string>;
   /** What ServiceAccounts were refused while the release was installed; undefined before its end. */
   let refused: readonly string[] | undefined;
@@ -78,6 +83,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     requests = { auditLog: context.auditLog, namespaces: NAMESPACES, since: new Date() };
     cluster = await openInstallation(context);
     states = watchStates(context.kubeconfig);
+    user = (await cluster.kubectl(["api-versions"])).includes("security.openshift.io") ? {} : FOREIGN_USER;
     await cluster.apply(restrictedNamespace(OPERATOR_NAMESPACE), restrictedNamespace(NAMESPACE));
     const [address = "", port = ""] = context.bootstrap.split(":");
     assert.ok(address !== "" && port !== "");
@@ -119,6 +125,8 @@ describe("the release on real nodes", { concurrency: false }, () => {
     cluster?.close();
   });
 
+  /** A Connect cluster with what all of them have here. */
+  const connect = (wishes: ClusterWishes = {}, servers = bootstrap) => kafkaConnect(servers, { user, ...wishes });
   const workers = () => cluster.pods(NAMESPACE, WORKERS);
   const written = () => {
     const file = join(context.dataDir, FILE);
@@ -167,6 +175,13 @@ describe("the release on real nodes", { concurrency: false }, () => {
   const operators = () => cluster.pods(OPERATOR_NAMESPACE, OPERATORS);
   const leadership = () => cluster.leadership(OPERATOR_NAMESPACE);
 
+  /** Whom a pod's processes run as. */
+  async function userOf(namespace: string, pod: string): Promise<z.output<typeof User>> {
+    const script = "JSON.stringify({ id: process.getuid(), group: process.getgid(), groups: process.getgroups() })";
+    const told = await cluster.kubectl(["--namespace", namespace, "exec", pod, "--", "node", "-p", script]);
+    return User.parse(JSON.parse(told));
+  }
+
   /** Has the kernel end a pod's first process, by SIGKILL: its container is given more to hold than it may. Resolves when that is known. */
   async function runOutOfMemory(namespace: string, name: string, pods: () => Promise<readonly Pod[]>): Promise<void> {
     // Many small processes, so that the kernel takes the first one rather than one of them.
@@ -205,6 +220,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
       `--namespace=${OPERATOR_NAMESPACE}`,
       "--set=replicas=2",
       "--set=rack.nodeLabels=true",
+      ...Object.entries(user).map(([key, value]) => `--set=podSecurityContext.${key}=${value}`),
       ...imageFlags(context.registry),
       `--set-json=networkPolicy.metricsFrom=${JSON.stringify([metricsFrom(NAMESPACE)])}`,
       "--wait",
@@ -224,7 +240,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
   });
 
   it("makes a cluster of three workers on both nodes, which finds Kafka by its name", async () => {
-    await cluster.apply(kafkaConnect(bootstrap));
+    await cluster.apply(connect());
     await cluster.untilReady("kc", NAMESPACE, CLUSTER, /^True Ready/);
     const pods = await patiently("all workers are ready", async () => {
       const ready = (await workers()).filter(isReady);
@@ -238,6 +254,22 @@ describe("the release on real nodes", { concurrency: false }, () => {
   it("lets records flow", async () => {
     await cluster.apply(source(), sink());
     await untilAllIsWell();
+  });
+
+  it("runs as a user that no image knows, as OpenShift has it", async () => {
+    const [operator] = await operators();
+    for (const [namespace, pod] of [
+      [OPERATOR_NAMESPACE, operator?.metadata.name ?? ""],
+      [NAMESPACE, `${CLUSTER}-connect-0`],
+    ] as const) {
+      const { id, group, groups } = await userOf(namespace, pod);
+      assert.ok(id >= 1_000_000_000, `${pod} runs as ${id}`);
+      assert.equal(group, 0);
+      assert.ok(
+        groups.some((one) => one >= 1_000_000_000),
+        `${pod} has not the group of volumes: ${groups.join()}`,
+      );
+    }
   });
 
   it("answers REST by the Service's name, over TLS, and only to those who have a token", async () => {
@@ -297,7 +329,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
   it("runs a connector whose plugin is the volume of an image", async () => {
     const { kubectl } = cluster;
     const name = "plugged";
-    await cluster.apply(kafkaConnect(bootstrap, { name, replicas: 1, pluginImage: context.pluginImage }));
+    await cluster.apply(connect({ name, replicas: 1, pluginImage: context.pluginImage }));
     await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
     await cluster.apply(kafkaConnector("beats", { class: "beats", config: { topic: "beats" } }, name));
     await cluster.untilReady("kctr", NAMESPACE, "beats", /^True Running/);
@@ -343,8 +375,8 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnector", ...connectors]);
 
     await cluster.apply(
-      kafkaConnect("kafka.nowhere.svc:9092", { name: "wrong", replicas: 1 }),
-      kafkaConnect(bootstrap, { name: "crashing", replicas: 1, statusTopic: TOPIC }),
+      connect({ name: "wrong", replicas: 1 }, "kafka.nowhere.svc:9092"),
+      connect({ name: "crashing", replicas: 1, statusTopic: TOPIC }),
     );
     await cluster.untilReady("kc", NAMESPACE, "wrong", /^False Workers(NotReady|Failing)/);
     await cluster.kubectl(["--namespace", NAMESPACE, "scale", "kafkaconnect", "wrong", "--replicas=0"]);
@@ -355,6 +387,15 @@ describe("the release on real nodes", { concurrency: false }, () => {
     await cluster.untilReady("kc", NAMESPACE, "crashing", crash);
     await untilSeen("KafkaConnect/degraded_workers_failing");
     await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "wrong", "crashing"]);
+
+    // Workers of two clusters in one group would share the connectors of both.
+    await cluster.apply(connect({ name: "rival", replicas: 1, groupId: CLUSTER }));
+    const taken = `^False GroupTaken The group ${CLUSTER} of Kafka at .* belongs to KafkaConnect ${NAMESPACE}/${CLUSTER} `;
+    await cluster.untilReady("kc", NAMESPACE, "rival", new RegExp(taken));
+    await untilSeen("KafkaConnect/degraded_group_taken");
+    const ofRival = [...(await cluster.objects())].filter((one) => one.includes(`${NAMESPACE}/rival`));
+    assert.deepEqual(ofRival, [`KafkaConnect ${NAMESPACE}/rival`], "nothing is made for it");
+    await kubectl(["--namespace", NAMESPACE, "delete", "kafkaconnect", "rival"]);
     await untilAllIsWell();
   });
 
@@ -364,7 +405,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
     for (const [index, node] of nodes.entries()) await kubectl(["label", "node", node, `${RACK_LABEL}=rack-${index}`]);
     assert.equal(await kubectl(RACK_SUBJECTS), "");
     const name = "careful";
-    await cluster.apply(kafkaConnect(bootstrap, { name, replicas: 1, rackLabel: RACK_LABEL }));
+    await cluster.apply(connect({ name, replicas: 1, rackLabel: RACK_LABEL }));
     await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
     assert.equal(await kubectl(RACK_SUBJECTS), `${name}-connect`);
     const [pod] = await cluster.pods(NAMESPACE, `headrace.dev/name=${name}-connect`);
@@ -377,8 +418,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   it("keeps its workers from a configuration that does not work, and takes back one that nobody has tried", async () => {
     const name = "careful";
-    const wished = (wishes: ClusterWishes = {}) =>
-      kafkaConnect(bootstrap, { name, replicas: 1, rackLabel: RACK_LABEL, ...wishes });
+    const wished = (wishes: ClusterWishes = {}) => connect({ name, replicas: 1, rackLabel: RACK_LABEL, ...wishes });
     const pods = () => cluster.pods(NAMESPACE, `headrace.dev/name=${name}-connect`);
     await cluster.apply(wished());
     await cluster.untilReady("kc", NAMESPACE, name, /^True Ready/);
@@ -454,7 +494,7 @@ describe("the release on real nodes", { concurrency: false }, () => {
 
   it("rolls its workers one after the other when its configuration changes", async () => {
     const old = new Set((await workers()).map(({ metadata }) => metadata.uid));
-    await cluster.apply(kafkaConnect(bootstrap, { flushMs: 1_500 }));
+    await cluster.apply(connect({ flushMs: 1_500 }));
     let least = REPLICAS;
     await patiently("all workers are new", async () => {
       const pods = await workers();

@@ -48,12 +48,19 @@ export function sharedVolume(path: string): readonly object[] {
   ];
 }
 
+/** The user that OpenShift's `restricted-v2` gives pods, or one like it: images do not know it. */
+export const FOREIGN_USER = { runAsUser: 1_000_660_000, fsGroup: 1_000_660_000 } as const;
+
 /** What differs from the cluster that everything happens to: three workers, closed but for one token. */
 export interface ClusterWishes {
+  /** Of the workers' processes; without it the image's. */
+  readonly user?: Readonly<Record<string, number>>;
   readonly name?: string;
   readonly replicas?: number;
   /** A setting that can be changed to roll the workers. */
   readonly flushMs?: number;
+  /** A group that is not its own. */
+  readonly groupId?: string;
   /** A topic that is not its own. */
   readonly statusTopic?: string;
   /** An image with a plugin. */
@@ -69,8 +76,8 @@ export interface ClusterWishes {
 
 /** A Connect cluster; its topics and its group have its name. */
 export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {}): object {
-  const { name = CLUSTER, replicas = 3, flushMs = 1_000, statusTopic = `${name}-status` } = wishes;
-  const { pluginImage, image, missingSecret, annotations = {}, rackLabel } = wishes;
+  const { name = CLUSTER, replicas = 3, flushMs = 1_000, groupId = name, statusTopic = `${name}-status` } = wishes;
+  const { pluginImage, image, missingSecret, annotations = {}, rackLabel, user = {} } = wishes;
   const secretKeyRef = { name: missingSecret, key: "none" };
   return {
     apiVersion: "headrace.dev/v1",
@@ -81,7 +88,7 @@ export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {
       ...(image !== undefined && { image }),
       ...(rackLabel !== undefined && { rack: { type: "topology-label", topologyKey: rackLabel } }),
       bootstrapServers,
-      groupId: name,
+      groupId,
       configStorageTopic: `${name}-configs`,
       offsetStorageTopic: `${name}-offsets`,
       statusStorageTopic: statusTopic,
@@ -105,6 +112,7 @@ export function kafkaConnect(bootstrapServers: string, wishes: ClusterWishes = {
         },
         pod: {
           terminationGracePeriodSeconds: 60,
+          securityContext: user,
           volumes: [{ name: CLAIM, persistentVolumeClaim: { claimName: CLAIM } }],
           topologySpreadConstraints: [
             {
