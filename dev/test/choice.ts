@@ -39,6 +39,7 @@ export const LONG: readonly string[] = [
   "test/clusters/jvm-lifecycle.integration.test.ts",
   "test/packaging/chart.integration.test.ts",
   "test/packaging/arm64.integration.test.ts",
+  "test/packaging/release.integration.test.ts",
 ];
 
 /** Whether a file needs Kafka or Kubernetes. */

@@ -1,21 +1,22 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { generateKeyPairSync, randomBytes, verify } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { createHash, generateKeyPairSync, verify } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { parse } from "yaml";
 import { z } from "zod";
 import { repoRoot } from "#dev/cache.ts";
-import { freePorts, startProcess, waitUntilReady } from "#dev/process.ts";
+import { openHelm } from "#dev/helm.ts";
+import { freePorts, type LocalProcess, startProcess, waitUntilReady } from "#dev/process.ts";
 import { sha256Of } from "#dev/release/checksums.ts";
-import { publications } from "#dev/release/publication.ts";
+import type { Command } from "#dev/release/publication.ts";
 import { openPublisher } from "#dev/release/publish.ts";
 import { buildCrane } from "#dev/setup/crane.ts";
 import { hostPlatform } from "#dev/setup/platform.ts";
-import { startNpmStandIn } from "./npm-stand-in.ts";
+import { type NpmRegistry, startNpmRegistry } from "./npm-registry.ts";
+import { makeOwnRepository } from "./own-repository.ts";
 
 const run = promisify(execFile);
 
@@ -44,28 +45,109 @@ const Named = z.object({
 });
 const Index = z.object({ manifests: z.array(z.object({ digest: z.string() })) });
 
+const CHARTS = ["headrace-crds", "headrace"];
+const IMAGES = ["operator", "worker"];
+/** What our packages need of others, and these need nothing. */
+const NEEDED = ["zod", "yaml", "@marcbachmann/cel-js"];
+
+/** `make release`, once, in a repository of its own: built, and published to registries on this machine; for GitHub's program there is a stand-in. */
 describe("a release", () => {
   let dir: string;
+  let repository: string;
   let out: string;
   let version: string;
+  let npm: NpmRegistry;
+  let registry: LocalProcess;
+  /** Of images and charts: host and port. */
+  let host: string;
+  /** What GitHub's program was asked for when it made a release. */
+  let made: string;
+  let environment: Readonly<Record<string, string | undefined>>;
+  let printed: string;
+  let packages: readonly string[];
   const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), "headrace-release-"));
-    out = join(dir, "out");
+    await mkdir(join(repoRoot, "build"), { recursive: true });
+    dir = await mkdtemp(join(repoRoot, "build/release-"));
+    repository = join(dir, "repository");
     version = z
       .object({ version: z.string() })
       .parse(JSON.parse(await readFile(join(repoRoot, "package.json"), "utf8"))).version;
-    const key = join(dir, "key.pem");
-    await writeFile(key, keys.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
-    await release([version, `--platforms=${hostPlatform().architecture}`, `--signing-key=${key}`, `--out=${out}`]);
+    out = join(repository, "build/release", version);
+    await makeOwnRepository(repository);
+    const [port] = await freePorts(1);
+    host = `127.0.0.1:${port}`;
+    registry = await startProcess({
+      name: "registry",
+      command: await buildCrane(),
+      args: ["registry", "serve", `--address=${host}`],
+      logFile: join(dir, "registry.log"),
+    });
+    await waitUntilReady(registry, async () => (await fetch(`http://${host}/v2/`).catch(() => null))?.ok === true, {
+      timeoutMs: 60_000,
+    });
+    npm = await startNpmRegistry(join(dir, "npm"));
+    for (const name of NEEDED) await npm.add(join(repoRoot, "node_modules", name));
+    environment = await publishersEnvironment();
+    ({ stdout: printed } = await makeRelease());
+    packages = (await readdir(out))
+      .filter((name) => name.endsWith(".tgz"))
+      .map((name) => name.slice(0, -`-${version}.tgz`.length))
+      .filter((name) => !CHARTS.includes(name))
+      .map((name) => name.replace("headrace-", "@headrace/"));
   });
 
-  after(() => rm(dir, { recursive: true, force: true }));
+  after(async () => {
+    await registry?.stop();
+    await npm?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  /** In which the programs that publish find credentials of ours and none of whoever runs this, and GitHub's is a stand-in. */
+  async function publishersEnvironment(): Promise<Readonly<Record<string, string | undefined>>> {
+    const home = join(dir, "publisher");
+    await mkdir(join(home, "bin"), { recursive: true });
+    await writeFile(join(home, "npmrc"), npm.npmrc(npm.token), { mode: 0o600 });
+    made = join(home, "made");
+    // There is a release once one was made.
+    const gh = `#!/bin/sh\n[ "$2" = create ] && { echo "$@" > ${made}; exit; }\n[ -f ${made} ] && cat ${made} || { echo release not found >&2; exit 1; }\n`;
+    await writeFile(join(home, "bin/gh"), gh, { mode: 0o755 });
+    return {
+      ...process.env,
+      PATH: `${join(home, "bin")}:${process.env["PATH"]}`,
+      NPM_CONFIG_USERCONFIG: join(home, "npmrc"),
+      DOCKER_CONFIG: home,
+      HELM_CONFIG_HOME: join(home, "helm"),
+      HELM_CACHE_HOME: join(home, "helm"),
+      HELM_DATA_HOME: join(home, "helm"),
+      // Of the make that runs the tests.
+      MAKEFLAGS: undefined,
+      MAKELEVEL: undefined,
+    };
+  }
+
+  /** Everything by one command, as people do it. */
+  async function makeRelease() {
+    const key = join(dir, "key.pem");
+    await writeFile(key, keys.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+    const variables = {
+      VERSION: version,
+      PLATFORMS: hostPlatform().architecture,
+      SIGNING_KEY: key,
+      PUBLISH: "1",
+      PUBLISH_IMAGES: `${host}/a`,
+      PUBLISH_CHARTS: `${host}/a/charts`,
+      PUBLISH_NPM: npm.url,
+      PUBLISH_GITHUB: "headrace/headrace",
+    };
+    const args = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+    return await run("make", ["release", ...args], { cwd: repository, env: environment, maxBuffer: 1 << 26 });
+  }
 
   function release(args: readonly string[]) {
-    const script = join(repoRoot, "dev/release/main.ts");
-    return run(process.execPath, ["--conditions=source", script, ...args], { cwd: repoRoot, maxBuffer: 1 << 26 });
+    const script = join(repository, "dev/release/main.ts");
+    return run(process.execPath, ["--conditions=source", script, ...args], { cwd: repository, maxBuffer: 1 << 26 });
   }
 
   const read = (path: string) => readFile(join(out, path), "utf8");
@@ -109,7 +191,7 @@ describe("a release", () => {
     const { subject, predicate } = Statement.parse(JSON.parse(await read("provenance.json")));
     const { externalParameters, resolvedDependencies } = predicate.buildDefinition;
     assert.equal(externalParameters.version, version);
-    const { stdout: commit } = await run("git", ["rev-parse", "HEAD"], { cwd: repoRoot });
+    const { stdout: commit } = await run("git", ["rev-parse", "HEAD"], { cwd: repository });
     assert.equal(resolvedDependencies[0]?.digest["gitCommit"], commit.trim());
     const lock = resolvedDependencies.find(({ name }) => name === "package-lock.json");
     assert.equal(lock?.digest["sha256"], await sha256Of(join(repoRoot, "package-lock.json")));
@@ -127,7 +209,7 @@ describe("a release", () => {
     for (const name of ["dev/helm/go.sum", "dev/kubernetes/go.sum", "/etc/ssl/certs/ca-certificates.crt"])
       assert.ok(names.has(name), name);
     const named = new Map(subject.map(({ name, digest }) => [name, digest.sha256]));
-    for (const image of ["operator", "worker"]) {
+    for (const image of IMAGES) {
       const { manifests } = Index.parse(JSON.parse(await read(`${image}/index.json`)));
       const reference = `ghcr.io/headrace/${image}:${version}`;
       assert.equal(`sha256:${named.get(reference)}`, manifests[0]?.digest);
@@ -147,7 +229,7 @@ describe("a release", () => {
       assert.equal(z.object({ version: z.string() }).parse(parse(stdout)).version, version, archive);
     }
     const csv = await read("bundle/manifests/headrace.clusterserviceversion.yaml");
-    for (const image of ["operator", "worker"]) {
+    for (const image of IMAGES) {
       const { manifests } = Index.parse(JSON.parse(await read(`${image}/index.json`)));
       assert.ok(csv.includes(`image: ghcr.io/headrace/${image}@${manifests[0]?.digest}`), image);
     }
@@ -158,12 +240,12 @@ describe("a release", () => {
 
   it("has npm packages with everything that their manifests name, none of them sources, nor what the compiler keeps for itself", async () => {
     const archives = (await readdir(out)).filter((name) => name.endsWith(".tgz"));
-    let packages = 0;
+    let count = 0;
     for (const archive of archives) {
       const { stdout } = await run("tar", ["--list", "--file", join(out, archive)]);
       const paths = stdout.split("\n");
       if (!paths.includes("package/package.json")) continue; // A chart.
-      packages += 1;
+      count += 1;
       const text = ["--extract", "--to-stdout", "--file", join(out, archive), "package/package.json"];
       const { exports = {}, bin = {}, headrace } = Named.parse(JSON.parse((await run("tar", text)).stdout));
       const named = [
@@ -179,115 +261,109 @@ describe("a release", () => {
         archive,
       );
     }
-    assert.ok(packages >= 10);
+    assert.equal(count, packages.length);
+    assert.ok(count >= 10);
   });
 
-  it("has a command that runs where it is installed", async () => {
-    const modules = join(dir, "installed/node_modules");
-    for (const name of ["contract", "cli"]) {
-      await mkdir(join(modules, "@headrace", name), { recursive: true });
-      const archive = join(out, `headrace-${name}-${version}.tgz`);
-      await run("tar", [
-        "--extract",
-        "--strip=1",
-        "--file",
-        archive,
-        `--directory=${join(modules, "@headrace", name)}`,
-      ]);
+  it("is in every registry as it was built, each part published once and after what it needs", async () => {
+    const crane = await buildCrane();
+    for (const image of IMAGES) {
+      const { manifests } = Index.parse(JSON.parse(await read(`${image}/index.json`)));
+      const { stdout } = await run(crane, ["digest", `${host}/a/${image}:${version}`]);
+      assert.equal(stdout.trim(), manifests[0]?.digest);
     }
-    for (const name of ["zod", "yaml", "@marcbachmann"])
-      await symlink(join(repoRoot, "node_modules", name), join(modules, name));
-    const command = join(modules, "@headrace/cli/bin/headrace.js");
+    const { stdout: repositories } = await run(crane, ["catalog", host]);
+    assert.deepEqual(repositories.trim().split("\n").toSorted(), [
+      "a/charts/headrace",
+      "a/charts/headrace-crds",
+      "a/operator",
+      "a/worker",
+    ]);
+    for (const name of packages) {
+      const archive = await readFile(join(out, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`));
+      const sum = `sha512-${createHash("sha512").update(archive).digest("base64")}`;
+      assert.equal(await npm.integrityOf(name, version), sum, name);
+    }
+    const { stdout: commit } = await run("git", ["rev-parse", "HEAD"], { cwd: repository });
+    const asked = await readFile(made, "utf8");
+    const wanted = `release create v${version} --repo=headrace/headrace --target=${commit.trim()} --title=v${version} --notes-file=`;
+    assert.ok(asked.startsWith(wanted), asked);
+    for (const file of ["SHA256SUMS", "SHA256SUMS.sig", "provenance.json", `headrace-${version}.tgz`])
+      assert.ok(asked.trim().split(" ").includes(join(out, file)), file);
+
+    const order = [...printed.matchAll(/^▸ \d+ of \d+: (.*)$/gm)].map(([, what = ""]) => what);
+    assert.equal(order.length, IMAGES.length + CHARTS.length + packages.length + 1);
+    assert.equal(new Set(order).size, order.length);
+    const place = (part: string) => order.findIndex((what) => what.includes(part));
+    assert.ok(place("npm package @headrace/contract@") < place("npm package @headrace/cli@"));
+    assert.equal(place(`release v${version}`), order.length - 1);
+    assert.ok(!printed.includes(npm.token), "the token is shown");
+  });
+
+  it("has a command that runs where npm has installed it, and a chart that Helm installs, both from their registries", async () => {
+    const project = join(dir, "project");
+    await mkdir(project);
+    await writeFile(join(project, "package.json"), JSON.stringify({ private: true }));
+    const quiet = ["--no-fund", "--no-audit", `--registry=${npm.url}`, `--cache=${join(dir, "npm-cache")}`];
+    await run("npm", ["install", `@headrace/cli@${version}`, ...quiet], { cwd: project, env: environment });
+    const command = join(project, "node_modules/.bin/headrace");
     const { stdout } = await run(command, ["validate", join(repoRoot, "examples/minimal.yaml")]);
     assert.match(stdout, /minimal\.yaml/);
+
+    const helm = await openHelm({ dir });
+    const chart = ["template", "it", `oci://${host}/a/charts/headrace`, `--version=${version}`, "--plain-http"];
+    assert.ok((await helm(chart)).includes(`image: ghcr.io/headrace/operator:${version}`));
   });
 
-  it("is published once to each target, images with their digests, by credentials that no command shows", async () => {
-    const token = `npm-${randomBytes(12).toString("hex")}`;
-    const npm = await startNpmStandIn(token);
-    const crane = await buildCrane();
-    const [port] = await freePorts(1);
-    const host = `127.0.0.1:${port}`;
-    const registry = await startProcess({
-      name: "registry",
-      command: crane,
-      args: ["registry", "serve", `--address=${host}`],
-      logFile: join(dir, "registry.log"),
+  it("is refused, before anything is built, when one of its targets has the version", async () => {
+    const sums = join(out, "SHA256SUMS");
+    const { mtimeMs } = await stat(sums);
+    await assert.rejects(makeRelease(), ({ stderr }: { stderr: string }) => {
+      for (const what of [
+        `image ${host}/a/operator:${version}`,
+        `chart oci://${host}/a/charts/headrace ${version}`,
+        `npm package @headrace/cli@${version}`,
+        `release v${version} of headrace/headrace`,
+      ])
+        assert.ok(stderr.includes(`${what} is there already\n`), `${what} in ${stderr}`);
+      return true;
     });
-    try {
-      await waitUntilReady(registry, async () => (await fetch(`http://${host}/v2/`).catch(() => null))?.ok === true, {
-        timeoutMs: 60_000,
-      });
-      const home = join(dir, "publisher");
-      await mkdir(join(home, "bin"), { recursive: true });
-      await writeFile(join(home, ".npmrc"), `//${new URL(npm.url).host}/:_authToken=${token}\n`);
-      // In the place of GitHub's program: there is a release once one was made.
-      const gh = `#!/bin/sh\ncd "$HOME"\n[ "$2" = create ] && { echo "$@" > made; exit; }\n[ -f made ] && cat made || { echo release not found >&2; exit 1; }\n`;
-      await writeFile(join(home, "bin/gh"), gh, { mode: 0o755 });
-      const printed: string[] = [];
-      const publisher = await openPublisher({
-        print: (line) => printed.push(line),
-        environment: {
-          HOME: home,
-          PATH: `${join(home, "bin")}:${process.env["PATH"]}`,
-          NPM_CONFIG_USERCONFIG: join(home, ".npmrc"),
-          NPM_CONFIG_CACHE: join(home, "npm"),
-        },
-      });
-      const archives = (await readdir(out)).filter((name) => name.endsWith(".tgz"));
-      const named = archives.map((name) => name.slice(0, -`-${version}.tgz`.length));
-      const packages = named.flatMap((name) =>
-        ["headrace", "headrace-crds"].includes(name) ? [] : [name.replace("headrace-", "@headrace/")],
-      );
-      const files = { version, commit: "c0ffee", out, images: ["operator", "worker"], files: ["SHA256SUMS"] };
-      const list = publications(
-        { ...files, charts: ["headrace-crds", "headrace"], packages },
-        { images: `${host}/a`, charts: `${host}/a/charts`, npm: npm.url, github: "headrace/headrace" },
-      );
-      await publisher.refuseExisting(list);
-      assert.deepEqual([npm.published, printed], [[], []], "looking publishes nothing");
-      await publisher.publish(list);
-      for (const image of files.images) {
-        const { manifests } = Index.parse(JSON.parse(await read(`${image}/index.json`)));
-        const { stdout } = await run(crane, ["digest", `${host}/a/${image}:${version}`]);
-        assert.equal(stdout.trim(), manifests[0]?.digest);
-      }
-      const { stdout: repositories } = await run(crane, ["catalog", host]);
-      assert.deepEqual(repositories.trim().split("\n").toSorted(), [
-        "a/charts/headrace",
-        "a/charts/headrace-crds",
-        "a/operator",
-        "a/worker",
-      ]);
-      assert.deepEqual(
-        npm.published,
-        packages.map((name) => `${name}@${version}`),
-      );
-      const made = `release create v${version} --repo=headrace/headrace --target=c0ffee --title=v${version} --notes-file=`;
-      assert.ok((await readFile(join(home, "made"), "utf8")).startsWith(made));
-      assert.equal(printed.filter((line) => line.startsWith("▸")).length, list.length);
-      assert.doesNotMatch(printed.join("\n"), new RegExp(token));
-      await assert.rejects(publisher.refuseExisting(list), ({ message }: Error) => {
-        assert.deepEqual(
-          message.split("\n"),
-          list.map(({ what }) => `${what} is there already`),
-        );
-        return true;
-      });
-      // The registry is asked who may publish, and the first that is refused ends it.
-      await writeFile(join(home, ".npmrc"), "");
-      const again = list.filter(({ what }) => what.startsWith("npm package"));
-      await assert.rejects(publisher.publish(again), /was not published:.*\npublished before: nothing$/s);
-    } finally {
-      await registry.stop();
-      await npm.stop();
-    }
+    assert.equal((await stat(sums)).mtimeMs, mtimeMs);
+  });
+
+  it("ends at the first part that a registry refuses, and says what was published before", async () => {
+    const stranger = join(dir, "stranger");
+    await mkdir(stranger);
+    await writeFile(join(stranger, "npmrc"), npm.npmrc("somebody"), { mode: 0o600 });
+    await writeFile(join(stranger, "package.json"), JSON.stringify({ name: "stranger", version: "1.0.0" }));
+    const lines: string[] = [];
+    const publisher = await openPublisher({
+      print: (line) => lines.push(line),
+      environment: { NPM_CONFIG_USERCONFIG: join(stranger, "npmrc") },
+    });
+    const look: Command = { program: "npm", args: ["view", "stranger", `--registry=${npm.url}`] };
+    const publish: Command = { program: "npm", args: ["publish", stranger, `--registry=${npm.url}`] };
+    const one = { what: "npm package stranger", look, absent: /E404/, publish };
+    await assert.rejects(
+      publisher.publish([one, { ...one, what: "another" }]),
+      /^Error: npm package stranger was not published:.*E40[13].*\npublished before: nothing$/s,
+    );
+    assert.equal(lines.filter((line) => line.startsWith("▸")).length, 1);
+    await publisher.refuseExisting([one]);
   });
 
   it("is not published without a target, or of a work tree with changes, and nothing is built for it", async () => {
-    const refused = release([version, "--publish", `--out=${join(dir, "unpublished")}`]);
-    await assert.rejects(refused, /PUBLISH=1 needs a target|nothing is published: the work tree has changes/);
-    await assert.rejects(readdir(join(dir, "unpublished")), { code: "ENOENT" });
+    const unpublished = join(dir, "unpublished");
+    const publish = (...targets: string[]) => release([version, "--publish", ...targets, `--out=${unpublished}`]);
+    await assert.rejects(publish(), /PUBLISH=1 needs a target/);
+    const stray = join(repository, "stray.txt");
+    await writeFile(stray, "");
+    await assert.rejects(
+      publish(`--images=${host}/b`),
+      /nothing is published: the work tree has changes .*stray\.txt/s,
+    );
+    await rm(stray);
+    await assert.rejects(readdir(unpublished), { code: "ENOENT" });
   });
 
   it("is refused with another version than the repository has, place by place", async () => {
