@@ -221,8 +221,14 @@ function openObjects(kubeconfig: string, stop: () => Promise<void>) {
       );
       const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
       const request = { method, headers, tls, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-      const answer = await call(`https://${ip}:8083${path}`, request, inTime());
-      return { status: answer.status, text: await answer.text() };
+      try {
+        const answer = await call(`https://${ip}:8083${path}`, request, inTime());
+        return { status: answer.status, text: await answer.text() };
+      } catch (error) {
+        // A cluster that was made anew has another authority: the next time it is asked for.
+        trust.forget(key(cluster));
+        throw error;
+      }
     },
     async stop(): Promise<void> {
       close();
