@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import {
-  ConfigInfos,
+  AnyConfigInfos,
   convert,
   HEADRACE,
   isObject,
@@ -98,7 +98,7 @@ async function askWorker(rest: RestClient, { kind, metadata, spec }: Manifest): 
   const { config } = toConnectorConfig(parsed.name ?? metadata.name, parsed);
   const path = `/connector-plugins/${encodeURIComponent(parsed.class)}/config/validate`;
   const answer = await rest.send("PUT", path, config);
-  const infos = ConfigInfos.safeParse(answer.body);
+  const infos = AnyConfigInfos.safeParse(answer.body);
   if (answer.status !== 200 || !infos.success) return [{ path: "spec.class", message: messageOf(answer) }];
   return infos.data.configs.flatMap(({ value }) =>
     value.errors.map((message) => ({ path: `spec.config.${value.name}`, message })),

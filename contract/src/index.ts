@@ -55,6 +55,7 @@ export {
 export { EXECUTOR_MEMORY_KEY, LEAST_EXECUTOR_MEMORY_MB } from "./executor-memory.ts";
 export {
   ActiveTopics,
+  AnyConfigInfos,
   ConfigInfos,
   ConfigKeyInfo,
   ConfigKeyType,

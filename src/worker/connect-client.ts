@@ -1,6 +1,7 @@
 import {
   ActiveTopics,
-  ConfigInfos,
+  AnyConfigInfos,
+  type ConfigInfos,
   ConnectorInfo,
   ErrorMessage,
   ExpandedConnectors,
@@ -212,7 +213,7 @@ export function createConnectClient(options: ConnectClientOptions = {}): Connect
     },
     validate(worker, plugin, config, signal) {
       const path = `/connector-plugins/${encodeURIComponent(plugin)}/config/validate`;
-      return call(worker, { method: "PUT", path, body: config, answer: ConfigInfos }, signal);
+      return call(worker, { method: "PUT", path, body: config, answer: AnyConfigInfos }, signal);
     },
     create(worker, { name, config, initialState }, signal) {
       const body = { name, config, initial_state: initialState };

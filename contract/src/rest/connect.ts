@@ -144,6 +144,17 @@ export const ConfigInfos = z.object({
 });
 export type ConfigInfos = z.infer<typeof ConfigInfos>;
 
+/**
+ * The same as any worker answers it: Java's have `value: null` for a key of which a connector's own validation tells nothing. Such a key is
+ * left out.
+ */
+export const AnyConfigInfos = z.object({
+  ...ConfigInfos.shape,
+  configs: z
+    .array(z.object({ definition: ConfigKeyInfo.nullable(), value: ConfigValueInfo.nullable() }))
+    .transform((rows) => rows.flatMap(({ definition, value }) => (value === null ? [] : [{ definition, value }]))),
+});
+
 /** A value of a partition or offset: 64-bit integers are `bigint` where a number would lose digits. */
 const OffsetValue = z.union([z.null(), z.boolean(), z.number(), z.bigint(), z.string()]);
 

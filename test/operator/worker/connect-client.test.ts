@@ -56,6 +56,18 @@ describe("connect client", () => {
     assert.equal(plainEndpoint({ ...WORKER, ip: "fd00::1" }).url, "http://[fd00::1]:8083");
   });
 
+  it("leaves keys out of which a validation of Java's tells nothing", async () => {
+    const named = (name: string) => ({ name, value: null, recommended_values: [], errors: [], visible: true });
+    const configs = [
+      { definition: null, value: named("a") },
+      { definition: null, value: null },
+    ];
+    const body = { name: "p", error_count: 0, groups: [], configs };
+    const client = await serve((_request, response) => response.end(JSON.stringify(body)));
+    const infos = await client.validate(WORKER, "p", {}, signal);
+    assert.deepEqual(infos, { ...body, configs: configs.slice(0, 1) });
+  });
+
   it("sends credentials, and names escaped", async () => {
     const seen: unknown[] = [];
     const client = await serve((request, response) => {
