@@ -84,6 +84,16 @@ export function toJars({ runtime, build }: Pick<KafkaConnectSpec, "runtime" | "b
   );
 }
 
+/** The directories of a plugin's artifacts, of the first plugin with a jar of that name; none if there is no such jar. */
+export function directoriesBeside(
+  { runtime, build }: Pick<KafkaConnectSpec, "runtime" | "build">,
+  jar: RegExp,
+): readonly string[] {
+  const plugins = runtime === "Jvm" ? (build?.plugins ?? []) : [];
+  const found = plugins.find(({ artifacts }) => artifacts.some((artifact) => jar.test(jarOf(artifact) ?? "")));
+  return found === undefined ? [] : found.artifacts.map((artifact) => directoryOf(found.name, artifact));
+}
+
 function jarOf({ type, url = "", fileName, artifact = "", version = "" }: BuildArtifact): string | null {
   if (type === "maven") return `${artifact}-${version}.jar`;
   const isFile = type === "jar" || type === "other";

@@ -6,7 +6,8 @@ import { API_ACCESS_DIR } from "./api-access.ts";
 
 import { ARTIFACTS_DIR, type FileArtifact, type MavenArtifact, toArtifacts } from "./artifacts.ts";
 import { type EnvironmentEntry, toEnvironment } from "./environment.ts";
-import { JMX_PORT, JVM_COMMAND, jvmEnvironment, jvmProbes } from "./jvm-worker.ts";
+import { hasJmx, JMX_PORT } from "./jmx-access.ts";
+import { jvmCommand, jvmEnvironment, jvmProbes } from "./jvm-worker.ts";
 
 import { METRICS_PORT, REST_PORT } from "./names.ts";
 import { toPlugins } from "./plugins.ts";
@@ -30,14 +31,12 @@ export function buildWorkerContainer(
   return {
     name: containerName(name),
     image,
-    command: jvm ? JVM_COMMAND : ["headrace-worker", "distributed", `${CONFIG_DIR}/worker.properties`],
-    env: toEnvironment(workerEnvironment(connect.spec, rack), template?.connectContainer?.env),
+    command: jvm ? jvmCommand(connect.spec) : ["headrace-worker", "distributed", `${CONFIG_DIR}/worker.properties`],
+    env: toEnvironment(workerEnvironment(connect, rack), template?.connectContainer?.env),
     ports: [
       { name: "rest-api", containerPort: REST_PORT, protocol: "TCP" },
       { name: "tcp-prometheus", containerPort: METRICS_PORT, protocol: "TCP" },
-      ...(jvm && connect.spec.jmxOptions !== undefined
-        ? [{ name: "jmx", containerPort: JMX_PORT, protocol: "TCP" }]
-        : []),
+      ...(hasJmx(connect.spec) ? [{ name: "jmx", containerPort: JMX_PORT, protocol: "TCP" }] : []),
     ],
     ...(resources === undefined ? {} : { resources }),
     ...(jvm ? jvmProbes(connect.spec) : workerProbes(connect.spec)),
@@ -48,13 +47,13 @@ export function buildWorkerContainer(
 }
 
 /** The variables that the operator gives the worker. */
-export function workerEnvironment(spec: KafkaConnectSpec, rack: RackSource): readonly EnvironmentEntry[] {
+export function workerEnvironment(connect: KafkaConnect, rack: RackSource): readonly EnvironmentEntry[] {
   return [
     fromField("POD_IP", "status.podIP"),
     fromField("POD_UID", "metadata.uid"),
     fromField("POD_NAME", "metadata.name"),
     API_ACCESS,
-    ...(spec.runtime === "Jvm" ? jvmEnvironment(spec) : []),
+    ...(connect.spec.runtime === "Jvm" ? jvmEnvironment(connect) : []),
     ...rackEnvironment(rack),
   ];
 }

@@ -75,6 +75,8 @@ export interface Surroundings {
   readonly metricsRules?: MetricsRules;
   /** The certificates that workers read once, at their start; "" if they read none so. */
   readonly certificates?: string;
+  /** Changes with user and password of JMX; "" if there are none. */
+  readonly jmxHash?: string;
   /** Image that runs Maven; Maven's own if not given. */
   readonly mavenImage?: string;
   /** Whether workers may be given the right to read their nodes; not, if not given. */
@@ -92,8 +94,8 @@ const NOTHING: Surroundings = {
 
 /** Builds the objects of a cluster. Equal inputs give equal objects. */
 export function desire(resource: KafkaConnect, defaultImage: string, surroundings: Surroundings = NOTHING): Desired {
-  const { credentials, operator, named, loggingText, certificates = "", mavenImage = MAVEN_IMAGE } = surroundings;
-  const { values = NO_VALUES } = surroundings;
+  const { credentials, operator, named, loggingText, values = NO_VALUES } = surroundings;
+  const { certificates = "", jmxHash = "", mavenImage = MAVEN_IMAGE } = surroundings;
   const metrics = metricsOf(resource, surroundings);
   const { connect } = metrics;
   const { spec } = connect;
@@ -112,6 +114,7 @@ export function desire(resource: KafkaConnect, defaultImage: string, surrounding
     authHash: credentials.hash,
     sourcesHash: values.hash,
     certificates,
+    jmxHash,
     rack,
   });
   const access = kafkaAccess(spec);
@@ -142,7 +145,7 @@ export function desire(resource: KafkaConnect, defaultImage: string, surrounding
       ...notApplied("spec.authentication.config", access.notApplied),
       ...notApplied(
         "spec.template.connectContainer.env",
-        fixedOf(workerEnvironment(spec, rack), spec.template?.connectContainer?.env),
+        fixedOf(workerEnvironment(connect, rack), spec.template?.connectContainer?.env),
       ),
       ...aboutLogging,
       ...withoutEffect(spec, rack),

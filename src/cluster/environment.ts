@@ -5,6 +5,11 @@ export interface EnvironmentEntry {
   readonly valueFrom?: unknown;
 }
 
+/** A variable with its value in the open. */
+export interface Variable extends EnvironmentEntry {
+  readonly value: string;
+}
+
 /** What the operator's own parts of a container, probes among them, rely on. */
 const FIXED = /^(POD_(IP|UID|NAME)|NODE_NAME|NODE_TLS_REJECT_UNAUTHORIZED|HEADRACE_.*)$/;
 

@@ -1,24 +1,25 @@
 import type { KafkaConnectSpec, Probe } from "@headrace/contract";
+import type { KafkaConnect } from "../kinds.ts";
+import type { Variable } from "./environment.ts";
+import { jmxOptions, withJmxFiles } from "./jmx-access.ts";
 import { agentOption, jmxExporter } from "./jmx-exporter.ts";
+import { metricsReporter } from "./jvm-metrics-reporter.ts";
+import { tracingAgent, tracingEnvironment } from "./jvm-tracing.ts";
 import { LOOPBACK_PORT } from "./names.ts";
 import { LOOPBACK, readsCertificatesOnce } from "./rest-security.ts";
 import { CONFIG_DIR } from "./volumes.ts";
 
+const START = ["/opt/kafka/bin/connect-distributed.sh", `${CONFIG_DIR}/worker.properties`] as const;
+
 /** How the worker's container runs Apache Kafka Connect. docs/jvm-runtime.md says what the image must have for it. */
-export const JVM_COMMAND = ["/opt/kafka/bin/connect-distributed.sh", `${CONFIG_DIR}/worker.properties`] as const;
+export function jvmCommand(spec: KafkaConnectSpec): readonly string[] {
+  return withJmxFiles(spec, START);
+}
 
 /** Plugins that are in the image itself. */
 export const JVM_IMAGE_PLUGINS = "/opt/kafka/plugins";
 
-/** Looks whether an image is what `runtime: Jvm` needs; its output is read like that of `headrace-worker check`. */
-export const JVM_CHECK_COMMAND = [
-  "/bin/sh",
-  "-c",
-  "test -x /opt/kafka/bin/connect-distributed.sh || { echo 'failed  the image has no /opt/kafka/bin/connect-distributed.sh: runtime Jvm needs an image of Apache Kafka Connect'; exit 1; }",
-] as const;
-
 export const LOG4J_FILE = "log4j2.properties";
-export const JMX_PORT = 9999;
 
 /** To the standard output only: the container's file system is read-only, and /tmp is small. */
 export const LOG4J_PROPERTIES = `name=headrace
@@ -34,20 +35,9 @@ logger.reflections.name=org.reflections
 logger.reflections.level=ERROR
 `;
 
-/** Whether the workers answer on `JMX_PORT`: they do not ask for a password, so not where one is wanted. */
-export function hasJmx({ runtime, jmxOptions }: Pick<KafkaConnectSpec, "runtime" | "jmxOptions">): boolean {
-  return runtime === "Jvm" && jmxOptions !== undefined && jmxOptions.authentication === undefined;
-}
-
-/** A variable of the environment. */
-export interface Variable {
-  readonly name: string;
-  readonly value: string;
-}
-
 /** The environment that Kafka's own start scripts read (bin/kafka-run-class.sh). */
-export function jvmEnvironment(spec: KafkaConnectSpec): readonly Variable[] {
-  const { jvmOptions = {}, jmxOptions } = spec;
+export function jvmEnvironment({ metadata, spec }: Pick<KafkaConnect, "metadata" | "spec">): readonly Variable[] {
+  const { jvmOptions = {} } = spec;
   const heap = heapOptions(spec);
   const performance = Object.entries(jvmOptions["-XX"] ?? {}).map(([name, value]) => {
     if (value === "true") return `-XX:+${name}`;
@@ -55,7 +45,14 @@ export function jvmEnvironment(spec: KafkaConnectSpec): readonly Variable[] {
   });
   const exporter = jmxExporter(spec);
   const properties = (jvmOptions.javaSystemProperties ?? []).map(({ name, value }) => `-D${name}=${value}`);
-  const options = [...(exporter === null ? [] : [agentOption(exporter)]), ...properties];
+  const tracing = tracingAgent(spec);
+  const options = [
+    ...(exporter === null ? [] : [agentOption(exporter)]),
+    ...(tracing === null ? [] : [`-javaagent:${tracing}`]),
+    ...properties,
+  ];
+  const classPath = metricsReporter(spec)?.classPath;
+  const jmx = jmxOptions(spec);
   return [
     ...(readsCertificatesOnce(spec) ? [LOOPBACK] : []),
     { name: "LOG_DIR", value: "/tmp/kafka-logs" },
@@ -71,20 +68,11 @@ export function jvmEnvironment(spec: KafkaConnectSpec): readonly Variable[] {
         ]),
     ...(options.length === 0 ? [] : [{ name: "KAFKA_OPTS", value: options.join(" ") }]),
     ...(jvmOptions.gcLoggingEnabled === true ? [{ name: "KAFKA_GC_LOG_OPTS", value: "-Xlog:gc*:stdout:time" }] : []),
-    ...(jmxOptions === undefined || jmxOptions.authentication !== undefined
-      ? []
-      : [{ name: "KAFKA_JMX_OPTS", value: JMX_OPTIONS }]),
+    ...(jmx.length === 0 ? [] : [{ name: "KAFKA_JMX_OPTS", value: jmx.join(" ") }]),
+    ...(classPath === undefined ? [] : [{ name: "CLASSPATH", value: classPath }]),
+    ...(tracing === null ? [] : tracingEnvironment(metadata.name)),
   ];
 }
-
-const JMX_OPTIONS = [
-  "-Dcom.sun.management.jmxremote=true",
-  "-Dcom.sun.management.jmxremote.authenticate=false",
-  "-Dcom.sun.management.jmxremote.ssl=false",
-  `-Dcom.sun.management.jmxremote.port=${JMX_PORT}`,
-  `-Dcom.sun.management.jmxremote.rmi.port=${JMX_PORT}`,
-  "-Djava.rmi.server.hostname=$(POD_IP)",
-].join(" ");
 
 /** What the user gives, or three quarters of the container's memory as in Strimzi, or else what the image's scripts have. */
 function heapOptions({ jvmOptions = {}, resources }: KafkaConnectSpec): string {

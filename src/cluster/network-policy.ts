@@ -2,7 +2,7 @@ import { API_GROUP } from "@headrace/contract";
 import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { NetworkPolicy } from "../kube/resources.ts";
-import { hasJmx, JMX_PORT } from "./jvm-worker.ts";
+import { hasJmx, JMX_PORT } from "./jmx-access.ts";
 import { METRICS_PORT, objectMeta, REST_PORT } from "./names.ts";
 
 /** Where the operator's own pods are. */

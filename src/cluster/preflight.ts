@@ -2,7 +2,7 @@ import { clusterOf, NAME_LABEL, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
-import { JVM_CHECK_COMMAND, JVM_COMMAND } from "./jvm-worker.ts";
+import { jvmChecks } from "./jvm-preflight.ts";
 import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
 import { containerName, type PodTemplate, revisionOf } from "./stateful-set.ts";
 import { toWorkerPod } from "./worker-pod.ts";
@@ -35,8 +35,11 @@ export function preflightName(cluster: string, revision: string): string {
   return `${workloadName(cluster)}-preflight-${revision}`;
 }
 
-/** The pod that tries `template`. No Service, StatefulSet or PodDisruptionBudget selects it. */
-export function buildPreflightPod(connect: KafkaConnect, template: PodTemplate): Pod {
+/**
+ * The pod that tries `template`. No Service, StatefulSet or PodDisruptionBudget selects it. `workerImage`: Headrace's, for what an image of the
+ * user's cannot try by itself.
+ */
+export function buildPreflightPod(connect: KafkaConnect, template: PodTemplate, workerImage: string): Pod {
   const { name } = connect.metadata;
   const revision = revisionOf(template);
   const { affinity, topologySpreadConstraints: _spread, containers = [], ...spec } = template.spec ?? {};
@@ -55,28 +58,35 @@ export function buildPreflightPod(connect: KafkaConnect, template: PodTemplate):
       ...(affinity?.nodeAffinity === undefined ? {} : { affinity: { nodeAffinity: affinity.nodeAffinity } }),
       restartPolicy: "Never",
       activeDeadlineSeconds: DEADLINE_SECONDS,
-      containers: worker === undefined ? [] : [toCheck(worker)],
+      ...(worker === undefined ? { containers: [] } : checksOf(connect, worker, { ...spec, workerImage })),
     },
   };
 }
 
 type Container = NonNullable<Pod["spec"]>["containers"][number];
 
+interface Around {
+  /** Of the template. */
+  readonly initContainers?: readonly Container[];
+  readonly workerImage: string;
+}
+
+function checksOf({ spec }: KafkaConnect, worker: Container, { initContainers = [], workerImage }: Around) {
+  const check = toCheck(worker);
+  if (spec.runtime !== "Jvm") return { containers: [check] };
+  const { before, last } = jvmChecks(spec, check, workerImage);
+  return { initContainers: [...initContainers, ...before], containers: [last] };
+}
+
+/** The worker's container, with what runs Headrace's check instead of the worker. */
 function toCheck(worker: Container): Container {
   const { livenessProbe: _l, readinessProbe: _r, startupProbe: _s, lifecycle: _h, ...container } = worker;
   return {
     ...container,
-    command: isJvm(worker)
-      ? JVM_CHECK_COMMAND
-      : (worker.command ?? []).map((word) => (word === "distributed" ? "check" : word)),
+    command: (worker.command ?? []).map((word) => (word === "distributed" ? "check" : word)),
     terminationMessagePolicy: "FallbackToLogsOnError",
     resources: { ...worker.resources, requests: { ...worker.resources?.requests, ...REQUESTS } },
   };
-}
-
-/** A JVM worker has no check of its own: what is tried is its image, its volumes and the fetching of its plugins. */
-function isJvm({ command = [] }: Container): boolean {
-  return command[0] === JVM_COMMAND[0];
 }
 
 function preflightLabels(cluster: string): Readonly<Record<string, string>> {

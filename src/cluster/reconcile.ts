@@ -19,6 +19,7 @@ import { withClaim } from "./claim.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
 import { claimFor, createHolding } from "./holding.ts";
+import { createJmxSecrets } from "./jmx-secret.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
 import { createLogging } from "./logging.ts";
 import { passOnRollRequest } from "./manual-roll.ts";
@@ -112,6 +113,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   const surroundings = createSurroundings(deps);
   const logging = createLogging({ ...deps, pods: stores.pods });
   const certificates = createCertificates(deps);
+  const jmxSecrets = createJmxSecrets(deps);
   const children = createChildObjects(deps);
   const holding = createHolding({ kube, pods: stores.pods, neighbours: deps.neighbours });
 
@@ -346,8 +348,8 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
     const around = await surroundings.of(resource, signal);
     const taken = holding.takenFrom(resource, seen.pods.length);
-    const { mark, refusal } = taken === null ? await markOf(resource, seen, memory, signal) : NO_MARK;
-    const desired = desire(resource, defaultImage, { ...around, certificates: mark });
+    const { marks, refusal } = taken === null ? await marksOf(resource, seen, memory, signal) : NO_MARKS;
+    const desired = desire(resource, defaultImage, { ...around, ...marks });
     const subject = { resource, desired, seen, memory };
     const attempted =
       refusal ?? (await (taken === null ? attempt(subject, signal) : attemptLess(subject, taken, signal)));
@@ -410,18 +412,19 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     return { findings: { kind: "leaving-former", workers: seen.pods.length }, outcome };
   }
 
-  /** What the template says of certificates that are read once: they are kept before anything is built from them. */
-  async function markOf(
+  /** What the template says of Secrets of the operator's that are read once: they are kept before anything is built from them. */
+  async function marksOf(
     resource: KafkaConnect,
     { pods }: ObservedCluster,
     { failing }: Memory,
     signal: AbortSignal,
-  ): Promise<{ readonly mark: string; readonly refusal: Attempt | null }> {
-    if (!readsCertificatesOnce(resource.spec)) return { mark: "", refusal: null };
+  ): Promise<Marked> {
+    const isMarked = readsCertificatesOnce(resource.spec);
     try {
-      return { mark: await certificates.keep(resource, pods, signal), refusal: null };
+      const mark = isMarked ? await certificates.keep(resource, pods, signal) : "";
+      return { marks: { certificates: mark, jmxHash: await jmxSecrets.keep(resource, signal) }, refusal: null };
     } catch (error) {
-      return { mark: "", refusal: toRefusal(error, failing, now()) };
+      return { ...NO_MARKS, refusal: toRefusal(error, failing, now()) };
     }
   }
 
@@ -447,7 +450,13 @@ interface Subject {
   readonly memory: Memory;
 }
 
-const NO_MARK = { mark: "", refusal: null } as const;
+/** Changes with what workers read once, at their start; "" where there is nothing. */
+interface Marked {
+  readonly marks: { readonly certificates: string; readonly jmxHash: string };
+  readonly refusal: Attempt | null;
+}
+
+const NO_MARKS: Marked = { marks: { certificates: "", jmxHash: "" }, refusal: null };
 
 /** True if every pod that is wanted is ready, with the wanted revision. */
 function isComplete(findings: ClusterFindings, { pods }: ObservedCluster, wanted: number): boolean {

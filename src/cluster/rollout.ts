@@ -26,6 +26,8 @@ export interface RolloutDeps {
   readonly pods: Store<Pod>;
   readonly events: EventRecorder;
   readonly now: () => number;
+  /** Headrace's worker image. */
+  readonly defaultImage: string;
   /** How long a pod of a new revision may take to get ready, ms. */
   readonly readyLimitMs: number;
 }
@@ -63,6 +65,8 @@ export interface Aim {
 
 /** Workers of which none is ready for so long are looked at with a check, since only their logs would tell. */
 const DIAGNOSE_AFTER_MS = 20_000;
+/** Java's take longer to start, with agents above all. */
+const DIAGNOSE_JVM_AFTER_MS = 60_000;
 
 export function createRolloutMemory(): RolloutMemory {
   return { lastGood: undefined, refusal: null, change: null, told: "" };
@@ -77,7 +81,7 @@ export interface Rollouts {
 }
 
 export function createRollouts(deps: RolloutDeps): Rollouts {
-  const { kube, pods, events, now, readyLimitMs } = deps;
+  const { kube, pods, events, now, defaultImage, readyLimitMs } = deps;
 
   async function lastGoodOf({ resource, memory }: RolloutSubject, signal: AbortSignal): Promise<LastGood | null> {
     if (memory.lastGood === undefined) {
@@ -104,7 +108,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     const result = readPreflight(own, resource.metadata.name, revision);
     switch (result.kind) {
       case "missing":
-        await createPod(buildPreflightPod(resource, template), signal);
+        await createPod(buildPreflightPod(resource, template, defaultImage), signal);
         break;
       case "failed":
         memory.refusal = { revision, message: result.message };
@@ -190,7 +194,8 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
       const lastGood = await lastGoodOf(subject, signal);
       const known = [lastGood?.revision, lastGood?.failed?.revision].includes(revision);
       const gate = current !== null && current !== revision && !known && seen.pods.some(({ ready }) => ready);
-      const diagnose = isSilent(seen, now());
+      const patienceMs = resource.spec.runtime === "Jvm" ? DIAGNOSE_JVM_AFTER_MS : DIAGNOSE_AFTER_MS;
+      const diagnose = isSilent(seen, now() - patienceMs);
       const checked = isCheckable(resource) && (gate || diagnose);
       await dropChecks(subject, revision, signal);
       const preflight = checked ? await check(subject, signal) : null;
@@ -255,16 +260,12 @@ function isCheckable({ metadata }: KafkaConnect): boolean {
   return metadata.annotations?.[SKIP_PREFLIGHT_ANNOTATION] !== "true";
 }
 
-/** True if all workers run, none is ready, and it has been so for a while. */
-function isSilent({ pods }: ObservedCluster, nowMs: number): boolean {
+/** True if all workers run, none is ready, and it has been so since then or longer. */
+function isSilent({ pods }: ObservedCluster, sinceMs: number): boolean {
   if (pods.length === 0) return false;
   return pods.every(
     ({ ip, terminating, trouble, unreadySinceMs }) =>
-      ip !== null &&
-      !terminating &&
-      trouble === null &&
-      unreadySinceMs !== null &&
-      nowMs - unreadySinceMs >= DIAGNOSE_AFTER_MS,
+      ip !== null && !terminating && trouble === null && unreadySinceMs !== null && unreadySinceMs <= sinceMs,
   );
 }
 

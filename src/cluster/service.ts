@@ -2,7 +2,7 @@ import type { Template } from "@headrace/contract";
 import { selectorLabels, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { Service } from "../kube/resources.ts";
-import { hasJmx, JMX_PORT } from "./jvm-worker.ts";
+import { hasJmx, JMX_PORT } from "./jmx-access.ts";
 import { apiServiceName, objectMeta, REST_PORT } from "./names.ts";
 import { restScheme } from "./rest-security.ts";
 

@@ -4,6 +4,7 @@ import { REST_SCHEME_ANNOTATION, selectorLabels, workloadName } from "../cluster
 import type { KafkaConnect } from "../kinds.ts";
 import type { StatefulSet } from "../kube/resources.ts";
 import { buildInitContainers, buildWorkerContainer, containerName, type Images } from "./container.ts";
+import { JMX_HASH_ANNOTATION, jmxSecretName } from "./jmx-access.ts";
 import { CERTIFICATES_ANNOTATION, objectLabels, objectMeta, REVISION_ANNOTATION, restSecretName } from "./names.ts";
 import { type RackSource, rackAffinity } from "./rack.ts";
 import { isResizedInPlace } from "./resize.ts";
@@ -27,6 +28,8 @@ export interface PodTemplateInputs {
   readonly sourcesHash: string;
   /** The certificates that workers read once, at their start; "" if they read none so. */
   readonly certificates: string;
+  /** Changes with user and password of JMX; "" if there are none. */
+  readonly jmxHash: string;
   readonly rack: RackSource;
 }
 
@@ -57,6 +60,7 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
       ...inputs,
       trustSecretName: trustSecretName(name),
       restSecretName: restSecretName(name),
+      jmxSecretName: jmxSecretName(name),
     }),
   });
   const labels = { ...metadata?.labels, ...objectLabels(name) };
@@ -66,6 +70,7 @@ export function buildPodTemplate(connect: KafkaConnect, inputs: PodTemplateInput
     ...(inputs.certificates === "" ? {} : { [CERTIFICATES_ANNOTATION]: inputs.certificates }),
     ...(inputs.authHash === "" ? {} : { [AUTH_HASH_ANNOTATION]: inputs.authHash }),
     ...(inputs.sourcesHash === "" ? {} : { [SOURCES_HASH_ANNOTATION]: inputs.sourcesHash }),
+    ...(inputs.jmxHash === "" ? {} : { [JMX_HASH_ANNOTATION]: inputs.jmxHash }),
   };
   const revision = createHash("sha256")
     .update(JSON.stringify({ labels, annotations, spec: isResizedInPlace(connect) ? withoutResources(spec) : spec }))

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { JMX_HASH_ANNOTATION } from "./jmx-access.ts";
 import { AUTH_HASH_ANNOTATION, type PodTemplate, SOURCES_HASH_ANNOTATION } from "./stateful-set.ts";
 import { CONFIG_VOLUME } from "./volumes.ts";
 
@@ -25,6 +26,13 @@ const CONTAINER_FIELDS: Readonly<Record<string, string | null>> = {
   ports: "ports",
   resources: "resources",
   securityContext: "the security context",
+};
+
+/** Annotations that have words of their own. */
+const ANNOTATIONS: Readonly<Record<string, string>> = {
+  [AUTH_HASH_ANNOTATION]: "credentials for Kafka",
+  [SOURCES_HASH_ANNOTATION]: "values of Secrets or ConfigMaps that the configuration reads",
+  [JMX_HASH_ANNOTATION]: "user or password of JMX",
 };
 
 const POD_FIELDS: Readonly<Record<string, string | null>> = {
@@ -73,14 +81,8 @@ function keyWords(
   after: Readonly<Record<string, string>> | undefined,
 ): readonly string[] {
   const keys = changedKeys(before ?? {}, after ?? {}).filter((key) => !key.endsWith("/revision"));
-  return keys.map((key) => HASHES[key] ?? `${what} ${key}`);
+  return keys.map((key) => ANNOTATIONS[key] ?? `${what} ${key}`);
 }
-
-/** What it is that has another hash. */
-const HASHES: Readonly<Record<string, string>> = {
-  [AUTH_HASH_ANNOTATION]: "credentials for Kafka",
-  [SOURCES_HASH_ANNOTATION]: "values of Secrets or ConfigMaps that the configuration reads",
-};
 
 function fieldWords(before: object, after: object, words: Readonly<Record<string, string | null>>): readonly string[] {
   return changedKeys(withoutConfigVolume(before), withoutConfigVolume(after)).flatMap((field) => {

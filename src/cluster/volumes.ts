@@ -4,6 +4,7 @@ import { apiAccessMount, apiAccessVolume } from "./api-access.ts";
 
 import { ARTIFACTS_DIR, hasArtifacts, toArtifacts } from "./artifacts.ts";
 
+import { jmxMounts, jmxVolumes } from "./jmx-access.ts";
 import { kafkaAccess, TRUST_DIR, USER_DIR } from "./kafka-access.ts";
 import { PACKAGES_DIR, toPlugins } from "./plugins.ts";
 import { RACK_DIR, type RackSource } from "./rack.ts";
@@ -29,6 +30,8 @@ export interface VolumeSources {
   readonly trustSecretName: string;
   /** Secret with the certificates of the REST API. */
   readonly restSecretName: string;
+  /** Secret with user and password of JMX. */
+  readonly jmxSecretName: string;
   readonly rack: RackSource;
 }
 
@@ -46,6 +49,7 @@ export function buildVolumes(spec: KafkaConnectSpec, sources: VolumeSources): re
       ? []
       : [{ name: USER, secret: { secretName: user.secretName, items: user.keys.map((key) => ({ key, path: key })) } }]),
     ...restVolumes(spec, sources.restSecretName),
+    ...jmxVolumes(spec, sources.jmxSecretName),
     ...images.map(({ volume, reference, pullPolicy }) => ({
       name: volume,
       image: { reference, ...(pullPolicy === undefined ? {} : { pullPolicy }) },
@@ -68,6 +72,7 @@ export function workerMounts(spec: KafkaConnectSpec, rack: RackSource): readonly
     ...(trusts(spec) ? [readOnly(TRUST, TRUST_DIR)] : []),
     ...(user === null ? [] : [readOnly(USER, USER_DIR)]),
     ...restMounts(spec),
+    ...jmxMounts(spec),
     ...images.map(({ volume, directory }) => readOnly(volume, directory)),
     ...(archives.length === 0 ? [] : [readOnly(PACKAGES, PACKAGES_DIR)]),
     ...(hasArtifacts(toArtifacts(spec)) ? [readOnly(ARTIFACTS, ARTIFACTS_DIR)] : []),

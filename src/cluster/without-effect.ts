@@ -1,6 +1,8 @@
 import type { KafkaConnectSpec } from "@headrace/contract";
+import { hasJmx, hasJmxPassword } from "./jmx-access.ts";
 import { jmxExporter, wantsJmxExporter } from "./jmx-exporter.ts";
-import { hasJmx } from "./jvm-worker.ts";
+import { metricsReporter, wantsMetricsReporter } from "./jvm-metrics-reporter.ts";
+import { tracingAgent, wantsTracing } from "./jvm-tracing.ts";
 import { METRICS_PORT } from "./names.ts";
 import { type RackSource, rackSource, rackWithoutEffect } from "./rack.ts";
 
@@ -25,13 +27,12 @@ export function withoutEffect(spec: KafkaConnectSpec, rack: RackSource = rackSou
   if (idle.length > 0) warnings.push(`Without effect here: ${idle.join(", ")}.`);
   const unsupported = (jvm ? JVM_UNSUPPORTED : []).filter(([, isGiven]) => isGiven(spec)).map(([field]) => field);
   if (unsupported.length > 0) {
-    warnings.push(
-      `Not applied: ${unsupported.join(", ")}; give the image what it needs and set it up with spec.template.connectContainer.env.`,
-    );
+    warnings.push(`Not applied, since Java's workers have nothing like it: ${unsupported.join(", ")}.`);
   }
-  if (wantsJmxExporter(spec) && jmxExporter(spec) === null) {
+  for (const [field, artifact, isWanted, isThere] of FETCHED) {
+    if (!isWanted(spec) || isThere(spec)) continue;
     warnings.push(
-      "spec.metricsConfig is not applied: spec.build has no artifact jmx_prometheus_javaagent, of type maven, or a file jmx_prometheus_javaagent-….jar.",
+      `${field} is not applied: spec.build has no artifact ${artifact}, of type maven, or a file ${artifact}-….jar.`,
     );
   }
   const replaced = (jvm ? REPLACED : []).flatMap(([variable, field, isGiven]) =>
@@ -53,7 +54,8 @@ export function withoutEffect(spec: KafkaConnectSpec, rack: RackSource = rackSou
   return warnings;
 }
 
-type Check = readonly [field: string, isGiven: (spec: KafkaConnectSpec) => boolean];
+type Given = (spec: KafkaConnectSpec) => boolean;
+type Check = readonly [field: string, isGiven: Given];
 
 /** What only a Java virtual machine could use. */
 const JVM_ONLY: readonly Check[] = [
@@ -64,12 +66,15 @@ const JVM_ONLY: readonly Check[] = [
   ["spec.template.jmxSecret", ({ template }) => template?.jmxSecret !== undefined],
 ];
 
-/** What depends on files in the image that Apache's does not have. */
+/** What needs a jar that neither Apache's image nor the operator has. */
+const FETCHED: readonly (readonly [field: string, artifact: string, isWanted: Given, isThere: Given])[] = [
+  ["spec.metricsConfig", "jmx_prometheus_javaagent", wantsJmxExporter, (spec) => jmxExporter(spec) !== null],
+  ["spec.metricsConfig", "client-metrics-reporter", wantsMetricsReporter, (spec) => metricsReporter(spec) !== null],
+  ["spec.tracing", "opentelemetry-javaagent", wantsTracing, (spec) => tracingAgent(spec) !== null],
+];
+
+/** What Java's workers cannot do. */
 const JVM_UNSUPPORTED: readonly Check[] = [
-  ["spec.metricsConfig", ({ metricsConfig }) => metricsConfig?.type === "strimziMetricsReporter"],
-  ["spec.tracing", ({ tracing }) => tracing !== undefined],
-  ["spec.jmxOptions.authentication (JMX stays off)", ({ jmxOptions }) => jmxOptions?.authentication !== undefined],
-  ["spec.template.jmxSecret", ({ template }) => template?.jmxSecret !== undefined],
   ["spec.isolation", ({ isolation }) => isolation !== undefined],
   ["spec.rest.tokens", ({ rest }) => rest?.tokens !== undefined && rest.tokens.length > 0],
   [
@@ -81,6 +86,8 @@ const JVM_UNSUPPORTED: readonly Check[] = [
 /** What is told to Java by a variable, which the user may give instead. */
 const REPLACED: readonly (readonly [variable: string, ...Check])[] = [
   ["KAFKA_OPTS", "spec.metricsConfig", (spec) => jmxExporter(spec) !== null],
+  ["KAFKA_OPTS", "spec.tracing", (spec) => tracingAgent(spec) !== null],
+  ["CLASSPATH", "spec.metricsConfig", (spec) => metricsReporter(spec) !== null],
   [
     "KAFKA_OPTS",
     "spec.jvmOptions.javaSystemProperties",
@@ -100,6 +107,10 @@ const REPLACED: readonly (readonly [variable: string, ...Check])[] = [
 const NOT_NEEDED: readonly Check[] = [
   ["spec.clientRackInitImage", ({ clientRackInitImage }) => clientRackInitImage !== undefined],
   ["spec.build.output", ({ runtime, build }) => runtime === "Jvm" && build?.output !== undefined],
+  [
+    "spec.template.jmxSecret",
+    (spec) => spec.runtime === "Jvm" && spec.template?.jmxSecret !== undefined && !hasJmxPassword(spec),
+  ],
   ["spec.template.clusterRoleBinding", ({ template }) => template?.clusterRoleBinding !== undefined],
   ["spec.template.buildPod", ({ template }) => template?.buildPod !== undefined],
   ["spec.template.buildContainer", ({ template }) => template?.buildContainer !== undefined],

@@ -111,7 +111,7 @@ function troubleOf({ status }: Pod, container: string): Trouble | null {
   if (waiting?.reason !== undefined && LASTING.has(waiting.reason)) {
     return { reason: waiting.reason, message: waiting.message ?? waiting.reason, lasting: true };
   }
-  const busy = running ? undefined : inits.find((init) => init.state?.running !== undefined);
+  const busy = running ? undefined : inits.find((init) => init.state?.terminated === undefined);
   return busy === undefined ? null : { reason: "PodInitializing", message: `${busy.name} is at work`, lasting: false };
 }
 

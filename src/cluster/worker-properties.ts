@@ -6,6 +6,7 @@ import {
 } from "@headrace/contract";
 import type { KafkaConnect } from "../kinds.ts";
 import { ARTIFACT_PLUGINS_DIR, hasArtifacts, toArtifacts } from "./artifacts.ts";
+import { metricsReporter, reporterProperties } from "./jvm-metrics-reporter.ts";
 import { JVM_IMAGE_PLUGINS } from "./jvm-worker.ts";
 import { kafkaAccess, OWN_PROVIDER, type Properties, USER_DIR } from "./kafka-access.ts";
 import { REST_PORT } from "./names.ts";
@@ -38,6 +39,7 @@ export function renderWorkerProperties(
   const access = kafkaAccess(spec);
   const given = givenProviders(spec, providers.split(","));
   const jvm = spec.runtime === "Jvm";
+  const reporter = metricsReporter(spec);
   const own = [
     ...(access.user === null ? [] : [USER_DIR]),
     ...(rack.kind === "node-label" ? [RACK_DIR] : []),
@@ -61,6 +63,7 @@ export function renderWorkerProperties(
     "plugin.path": jvm ? jvmPluginPath(spec) : toPlugins(spec.plugins).path,
     ...given.properties,
     ...user,
+    ...(reporter === null ? {} : reporterProperties(reporter, { address: POD_IP, user })),
     ...rackProperties(rack),
     ...(jvm || spec.isolation === undefined ? {} : { "headrace.isolation": spec.isolation.toLowerCase() }),
     ...(own.length === 0 ? {} : ownFiles(own)),

@@ -108,7 +108,12 @@ const OperationStatus = z.object({
 const OffsetsSummary = z.object({
   group: z.string().optional().describe("Consumer group of a sink."),
   partitions: z.int().describe("Number of partitions with an offset."),
-  lag: z.int().optional().describe("Records that a sink has not committed yet, over all partitions."),
+  lag: z
+    .int()
+    .optional()
+    .describe(
+      "Records that a sink has not committed yet, over all partitions. Not told with runtime: Jvm, whose metrics have it.",
+    ),
   maxLag: z.int().optional().describe("The most of them in one partition."),
   entries: z
     .array(

@@ -5,7 +5,8 @@ import { NO_CREDENTIALS } from "#operator/cluster/credentials.ts";
 import { desire } from "#operator/cluster/desired.ts";
 import { jmxExporter } from "#operator/cluster/jmx-exporter.ts";
 import { toGroup } from "#operator/cluster/jvm-group.ts";
-import { JVM_CHECK_COMMAND, jvmEnvironment, jvmProbes } from "#operator/cluster/jvm-worker.ts";
+import { IMAGE_CHECK } from "#operator/cluster/jvm-preflight.ts";
+import { jvmCommand, jvmEnvironment, jvmProbes } from "#operator/cluster/jvm-worker.ts";
 import { type RulesFound, toMetricsRules } from "#operator/cluster/metrics-rules.ts";
 import { buildNetworkPolicy } from "#operator/cluster/network-policy.ts";
 import { buildPreflightPod } from "#operator/cluster/preflight.ts";
@@ -22,7 +23,7 @@ const NOBODY = { secrets: [], configMaps: [] };
 
 describe("runtime Jvm", () => {
   const variables = (spec: Partial<KafkaConnectSpec>) =>
-    Object.fromEntries(jvmEnvironment(jvm(spec).spec).map(({ name, value }) => [name, value]));
+    Object.fromEntries(jvmEnvironment(jvm(spec)).map(({ name, value }) => [name, value]));
 
   const table: readonly [string, Partial<KafkaConnectSpec>, string, string | undefined][] = [
     ["leaves the heap to the image", {}, "KAFKA_HEAP_OPTS", undefined],
@@ -38,12 +39,7 @@ describe("runtime Jvm", () => {
       "KAFKA_HEAP_OPTS",
       "-Xms1g -Xmx2g",
     ],
-    [
-      "keeps JMX off where it cannot ask for a password",
-      { jmxOptions: { authentication: { type: "password" } } },
-      "KAFKA_JMX_OPTS",
-      undefined,
-    ],
+    ["keeps JMX off", {}, "KAFKA_JMX_OPTS", undefined],
   ];
   for (const [what, spec, name, value] of table) {
     it(what, () => assert.equal(variables(spec)[name], value));
@@ -74,6 +70,20 @@ describe("runtime Jvm", () => {
     assert.notEqual(first?.revision, second?.revision);
   });
 
+  const WITH_PASSWORD = { jmxOptions: { authentication: { type: "password" } } } as const;
+
+  it("asks for the password of a Secret, which no command and no variable has in it", () => {
+    const connect = jvm(WITH_PASSWORD);
+    const surroundings = { credentials: NO_CREDENTIALS, operator: null, named: NOBODY, loggingText: null };
+    const { template, revision } = desire(connect, "w", { ...surroundings, jmxHash: "one" });
+    assert.notEqual(revision, desire(connect, "w", { ...surroundings, jmxHash: "two" }).revision);
+    assert.match(variables(WITH_PASSWORD)["KAFKA_JMX_OPTS"] ?? "", /authenticate=true .*password\.file=\/tmp\/\S+ /);
+    assert.match(variables({ jmxOptions: {} })["KAFKA_JMX_OPTS"] ?? "", /authenticate=false/);
+    const secret = template.spec?.volumes?.find(({ name }) => name === "headrace-jmx")?.secret;
+    assert.equal(secret?.secretName, "my-connect-kafka-connect-jmx");
+    assert.deepEqual(jvmCommand(connect.spec).slice(-2), jvmCommand(jvm({ jmxOptions: {} }).spec));
+  });
+
   it("lets JMX in where it is on, and only there", () => {
     const open = (connect: KafkaConnect) =>
       [buildNetworkPolicy(connect, null), buildHeadlessService(connect), buildApiService(connect)].map(({ spec }) =>
@@ -81,7 +91,7 @@ describe("runtime Jvm", () => {
       );
     assert.deepEqual(open(jvm({ jmxOptions: {} })), [true, true, true]);
     assert.deepEqual(open(jvm()), [false, false, false]);
-    assert.deepEqual(open(jvm({ jmxOptions: { authentication: { type: "password" } } })), [false, false, false]);
+    assert.deepEqual(open(jvm(WITH_PASSWORD)), [true, true, true]);
     assert.deepEqual(open(kafkaConnect({ jmxOptions: {} })), [false, false, false]);
   });
 
@@ -184,29 +194,168 @@ describe("runtime Jvm", () => {
     assert.doesNotMatch(JSON.stringify(template), /-javaagent:/);
   });
 
+  const withBuild = (
+    name: string,
+    artifacts: NonNullable<KafkaConnectSpec["build"]>["plugins"][number]["artifacts"],
+    spec: Partial<KafkaConnectSpec>,
+  ) => jvm({ ...spec, build: { plugins: [{ name, artifacts }] } });
+
+  for (const [what, artifact] of [
+    [
+      "Maven's",
+      {
+        type: "maven",
+        group: "io.opentelemetry.javaagent",
+        artifact: "opentelemetry-javaagent",
+        version: "2.33.1",
+      } as const,
+    ],
+    ["the project's", { type: "jar", url: "https://example.com/v2.33.1/opentelemetry-javaagent.jar" } as const],
+  ] as const) {
+    it(`starts OpenTelemetry's agent where it is fetched, ${what}, to tell traces and nothing else`, () => {
+      const connect = withBuild("tracing", [artifact], { tracing: { type: "opentelemetry" } });
+      const told = variables(connect.spec);
+      assert.match(
+        told["KAFKA_OPTS"] ?? "",
+        /^-javaagent:\/opt\/headrace\/artifacts\/plugins\/tracing\/[0-9a-f]{8}\/opentelemetry-javaagent[^/]*\.jar$/,
+      );
+      assert.deepEqual(
+        Object.entries(told).filter(([name]) => name.startsWith("OTEL_")),
+        [
+          ["OTEL_SERVICE_NAME", "my-connect-connect"],
+          ["OTEL_TRACES_EXPORTER", "otlp"],
+          ["OTEL_METRICS_EXPORTER", "none"],
+          ["OTEL_LOGS_EXPORTER", "none"],
+          ["OTEL_INSTRUMENTATION_KAFKA_CLIENTS_METRICS_ENABLED", "false"],
+        ],
+      );
+      assert.deepEqual(desire(connect, "w").warnings, []);
+    });
+  }
+
+  const REPORTER = {
+    type: "maven",
+    group: "io.strimzi",
+    artifact: "client-metrics-reporter",
+    version: "0.3.0",
+  } as const;
+  const propertiesOf = (connect: KafkaConnect) => renderWorkerProperties(connect).text.split("\n");
+
+  it("loads the metrics reporter that is fetched, for the worker and the clients of its tasks", () => {
+    const values = { allowList: ["kafka_connect_.*", "kafka_producer_.*"] };
+    const metricsConfig = { type: "strimziMetricsReporter", values } as const;
+    const config = { "metric.reporters": "mine, other", "producer.metric.reporters": "" };
+    const connect = withBuild("reporter", [REPORTER], { metricsConfig, config });
+    assert.match(
+      variables(connect.spec)["CLASSPATH"] ?? "",
+      /^\/opt\/headrace\/artifacts\/plugins\/reporter\/[0-9a-f]{8}\/\*$/,
+    );
+    const lines = propertiesOf(connect);
+    const reporter = "io.strimzi.kafka.metrics.prometheus.ClientMetricsReporter";
+    for (const line of [
+      `metric.reporters=mine,other,${reporter}`,
+      `producer.metric.reporters=${reporter}`,
+      `consumer.metric.reporters=org.apache.kafka.common.metrics.JmxReporter,${reporter}`,
+      "admin.prometheus.metrics.reporter.listener=http://$" + "{env:POD_IP}:9404",
+      "prometheus.metrics.reporter.allowlist=kafka_connect_.*,kafka_producer_.*",
+      "consumer.prometheus.metrics.reporter.allowlist=kafka_connect_.*,kafka_producer_.*",
+    ]) {
+      assert.ok(lines.includes(line), line);
+    }
+    assert.deepEqual(desire(connect, "w").warnings, []);
+  });
+
+  it("finds all jars of the reporter where each has a checksum of its own, and has a list of its own to allow", () => {
+    const jars = ["client-metrics-reporter-0.3.0.jar", "prometheus-metrics-model-1.3.6.jar"].map(
+      (file) => ({ type: "jar", url: `https://example.com/${file}` }) as const,
+    );
+    const connect = withBuild("reporter", jars, { metricsConfig: { type: "strimziMetricsReporter" } });
+    assert.equal(variables(connect.spec)["CLASSPATH"]?.split(":").length, 2);
+    assert.ok(propertiesOf(connect).some((line) => line.startsWith("prometheus.metrics.reporter.allowlist=kafka_")));
+  });
+
+  const unfetched: readonly [string, Partial<KafkaConnectSpec>, RegExp][] = [
+    [
+      "the metrics reporter",
+      { metricsConfig: { type: "strimziMetricsReporter" } },
+      /^spec\.metricsConfig is not applied: spec\.build has no artifact client-metrics-reporter, of type maven, or a file client-metrics-reporter-….jar\.$/,
+    ],
+    [
+      "OpenTelemetry's agent",
+      { tracing: { type: "opentelemetry" } },
+      /^spec\.tracing is not applied: spec\.build has no artifact opentelemetry-javaagent,/,
+    ],
+  ];
+  for (const [what, spec, warning] of unfetched) {
+    it(`says that nothing fetches ${what}, and goes on without`, () => {
+      const connect = withBuild("other", [AGENT], spec);
+      const { warnings, missing, template, configMap } = desire(connect, "w");
+      assert.match(warnings.join(), warning);
+      assert.deepEqual(missing, []);
+      assert.doesNotMatch(JSON.stringify([template, configMap]), /-javaagent:|OTEL_|CLASSPATH|metric\.reporters/);
+    });
+  }
+
+  it("says whose variable takes the place of what is asked for", () => {
+    const env = ["KAFKA_OPTS", "CLASSPATH"].map((name) => ({ name, value: "x" }));
+    const agent = { type: "jar", url: "https://example.com/opentelemetry-javaagent.jar" } as const;
+    const connect = withBuild("both", [REPORTER, agent], {
+      tracing: { type: "opentelemetry" },
+      metricsConfig: { type: "strimziMetricsReporter" },
+      template: { connectContainer: { env } },
+    });
+    assert.match(
+      desire(connect, "w").warnings.join(),
+      /spec\.tracing \(KAFKA_OPTS\), spec\.metricsConfig \(CLASSPATH\)/,
+    );
+  });
+
   it("says what it cannot do", () => {
     const { warnings } = desire(
       jvm({
-        jmxOptions: { authentication: { type: "password" } },
-        tracing: { type: "opentelemetry" },
+        isolation: "Task",
+        jmxOptions: {},
+        template: { jmxSecret: { metadata: { labels: { a: "b" } } } },
         rest: { tokens: [{ name: "a", role: "read", secretKeyRef: { name: "s", key: "k" } }] },
       }),
       "w",
     );
-    assert.match(
-      warnings.join(" "),
-      /Not applied: spec\.tracing, spec\.jmxOptions\.authentication \(JMX stays off\), spec\.rest\.tokens;/,
-    );
+    assert.deepEqual(warnings, [
+      "Without effect here: spec.template.jmxSecret.",
+      "Not applied, since Java's workers have nothing like it: spec.isolation, spec.rest.tokens.",
+    ]);
   });
 
-  it("tries image and plugins before a roll", () => {
+  const preflight = (spec: Partial<KafkaConnectSpec> = {}) => {
     const connect = jvm({
       build: { plugins: [{ name: "p", artifacts: [{ type: "jar", url: "https://example.com/p.jar" }] }] },
+      ...spec,
     });
-    const { spec } = buildPreflightPod(connect, desire(connect, "worker:1").template);
-    assert.deepEqual(spec?.containers[0]?.command, JVM_CHECK_COMMAND);
-    assert.equal(spec?.initContainers?.[0]?.name, "fetch-artifacts");
+    const { initContainers = [], containers = [] } =
+      buildPreflightPod(connect, desire(connect, "worker:1").template, "worker:1").spec ?? {};
+    return [...initContainers, ...containers].map(({ name, image, command = [] }) => ({ name, image, command }));
+  };
+
+  it("tries plugins, the image and then Kafka before a roll", () => {
+    const [fetch, image, kafka, ...more] = preflight(WITH_PASSWORD);
+    assert.equal(fetch?.name, "fetch-artifacts");
+    assert.deepEqual(image, { name: "check-image", image: "apache/kafka:4.3.1", command: IMAGE_CHECK });
+    assert.deepEqual(kafka, {
+      name: "my-connect-connect",
+      image: "worker:1",
+      command: ["headrace-worker", "check-kafka", "/opt/headrace/config/worker.properties"],
+    });
+    assert.deepEqual(more, []);
   });
+
+  for (const spec of [
+    { jvmOptions: { javaSystemProperties: [{ name: "javax.net.ssl.trustStore", value: "/mnt/trust" }] } },
+    { template: { connectContainer: { env: [{ name: "KAFKA_OPTS", value: "-Djava.security.krb5.conf=/mnt/krb5" }] } } },
+  ]) {
+    it(`leaves out Kafka where only Java knows how to get there: ${JSON.stringify(spec)}`, () => {
+      assert.deepEqual(preflight(spec).at(-1)?.command, IMAGE_CHECK);
+    });
+  }
 });
 
 describe("toGroup", () => {

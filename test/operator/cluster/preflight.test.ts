@@ -11,7 +11,7 @@ const { template, revision } = desire(
   kafkaConnect({ resources: { limits: { memory: "1Gi" }, requests: { cpu: "2" } } }),
   "worker:1",
 );
-const POD = buildPreflightPod(kafkaConnect(), template);
+const POD = buildPreflightPod(kafkaConnect(), template, "other:1");
 
 function read(status: NonNullable<Pod["status"]>, metadata: Partial<Pod["metadata"]> = {}) {
   return readPreflight([{ ...POD, metadata: { ...POD.metadata, ...metadata }, status }], CLUSTER, revision);

@@ -50,6 +50,19 @@ describe("describeChange", () => {
     assert.deepEqual(describeChange(withHash("a"), withHash("a")), []);
   });
 
+  it("names what is in Secrets", () => {
+    const around = { operator: null, named: { secrets: [], configMaps: [] }, loggingText: null };
+    const jvm = kafkaConnect({ runtime: "Jvm", image: "kafka", jmxOptions: { authentication: { type: "password" } } });
+    const started = (hash: string, jmxHash: string): RevisionSource => {
+      const credentials = { ...NO_CREDENTIALS, hash };
+      return { template: desire(jvm, "worker:1", { ...around, credentials, jmxHash }).template, properties: null };
+    };
+    assert.deepEqual(describeChange(started("a", "a"), started("b", "b")), [
+      "credentials for Kafka",
+      "user or password of JMX",
+    ]);
+  });
+
   it("shows no value", () => {
     const words = describeChange(source({ config: { password: "one" } }), source({ config: { password: "two" } }));
     assert.deepEqual(words, ["config password"]);

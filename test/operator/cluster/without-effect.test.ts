@@ -28,7 +28,8 @@ describe("withoutEffect", () => {
   it("uses it with runtime: Jvm, but builds no image", () => {
     assert.deepEqual(withoutEffect(kafkaConnect({ ...JVM, runtime: "Jvm" }).spec), [
       "Without effect here: spec.build.output.",
-      "Not applied: spec.metricsConfig, spec.tracing; give the image what it needs and set it up with spec.template.connectContainer.env.",
+      "spec.metricsConfig is not applied: spec.build has no artifact client-metrics-reporter, of type maven, or a file client-metrics-reporter-….jar.",
+      "spec.tracing is not applied: spec.build has no artifact opentelemetry-javaagent, of type maven, or a file opentelemetry-javaagent-….jar.",
     ]);
   });
 

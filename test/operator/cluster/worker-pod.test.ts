@@ -83,6 +83,8 @@ describe("toWorkerPod", () => {
     assert.equal(troubleWith({ ...failed, state: { terminated: { ...ENDED, exitCode: 0 } } }), null);
     const fetching = { reason: "PodInitializing", message: "fetch-plugins is at work", lasting: false };
     assert.deepEqual(troubleWith({ ...failed, state: { running: {} } }), fetching);
+    const next = { ...failed, state: { waiting: { reason: "PodInitializing" } }, lastState: {} };
+    assert.deepEqual(troubleWith(next), fetching);
   });
 
   it("counts the time that it is not ready from when all was fetched for it", () => {

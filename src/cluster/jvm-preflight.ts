@@ -1,0 +1,53 @@
+import type { KafkaConnectSpec } from "@headrace/contract";
+import type { Pod } from "../kube/resources.ts";
+import { CONFIG_DIR } from "./volumes.ts";
+
+type Container = NonNullable<Pod["spec"]>["containers"][number];
+
+/** Looks whether an image is what `runtime: Jvm` needs; its output is read like that of `headrace-worker check`. */
+export const IMAGE_CHECK = [
+  "/bin/sh",
+  "-c",
+  "test -x /opt/kafka/bin/connect-distributed.sh || { echo 'failed  the image has no /opt/kafka/bin/connect-distributed.sh: runtime Jvm needs an image of Apache Kafka Connect'; exit 1; }",
+] as const;
+
+const KAFKA_CHECK = ["headrace-worker", "check-kafka", `${CONFIG_DIR}/worker.properties`] as const;
+
+/** What tries a revision of Java's workers, in this order. */
+export interface JvmChecks {
+  readonly before: readonly Container[];
+  readonly last: Container;
+}
+
+/**
+ * Java's worker cannot check its configuration without joining its group. So `check`, a container made of the worker's, looks into its image;
+ * then Headrace's own worker tries the brokers, the credentials and the topics with the same properties, unless only a Java virtual machine
+ * could know how to get there. One after the other: together they need no more than a worker does.
+ */
+export function jvmChecks(spec: KafkaConnectSpec, check: Container, workerImage: string): JvmChecks {
+  const image = { ...check, command: [...IMAGE_CHECK] };
+  if (hasOwnWays(spec)) return { before: [], last: image };
+  const { ports: _, ...first } = image;
+  return {
+    before: [{ ...first, name: "check-image" }],
+    last: { ...check, image: workerImage, command: [...KAFKA_CHECK] },
+  };
+}
+
+/** Trust, Kerberos, proxies: settings of the virtual machine that change how its clients get to Kafka. */
+const OWN_PROPERTY =
+  /^(javax\.net\.|javax?\.security\.|(com\.)?sun\.security\.|jdk\.|socksProxy|java\.net\.useSystemProxies)/;
+const OWN_VARIABLES: ReadonlySet<string> = new Set([
+  "KAFKA_OPTS",
+  "KAFKA_JVM_PERFORMANCE_OPTS",
+  "JAVA_TOOL_OPTIONS",
+  "JDK_JAVA_OPTIONS",
+]);
+
+function hasOwnWays({ jvmOptions, template }: KafkaConnectSpec): boolean {
+  const properties = jvmOptions?.javaSystemProperties ?? [];
+  const variables = template?.connectContainer?.env ?? [];
+  return (
+    properties.some(({ name }) => OWN_PROPERTY.test(name)) || variables.some(({ name }) => OWN_VARIABLES.has(name))
+  );
+}
