@@ -127,11 +127,57 @@ describe("the life of connectors on a JVM worker", () => {
     await on.remove(KafkaConnectors, "broken");
   });
 
+  it("does not roll to a password that Kafka refuses, and says so", async () => {
+    const uid = async () => (await on.pods(CLUSTER))[0]?.metadata.uid;
+    const before = await uid();
+    const give = (password: string) => on.patch(Secrets, "java-user", { stringData: { password } });
+    await give("another one");
+    await on.until(KafkaConnects, CLUSTER, /^False PreflightFailed: .*refused the credentials \(SASL SCRAM-SHA-512\)/);
+    await give(PASSWORD);
+    await on.until(KafkaConnects, CLUSTER, /^True Ready/);
+    assert.equal(await uid(), before);
+  });
+
   it("has lost nothing in all of it", async () => {
     const written = lines.stop();
     await eventually("all lines come out", () => new Set(numbersIn(out)).size === written, PATIENCE_MS);
     const { jumps, returns } = follow(numbersIn(out));
     assert.deepEqual({ jumps, returns }, { jumps: [], returns: [] });
+  });
+
+  it("comes up with a client's certificate, too, and moves records in and out", async () => {
+    const { clientCertificate, clientKey } = secured.certificates;
+    const stringData = {
+      "user.crt": readFileSync(clientCertificate, "utf8"),
+      "user.key": readFileSync(clientKey, "utf8"),
+    };
+    await on.create(Secrets, { metadata: { name: "java-certificate" }, stringData });
+    const cluster = "mutual";
+    await on.create(KafkaConnects, {
+      metadata: { name: cluster },
+      spec: {
+        ...connectSpec(cluster, secured.ssl),
+        runtime: "Jvm",
+        image: "apache/kafka:dev",
+        jvmOptions: { "-Xmx": "384m" },
+        tls: { trustedCertificates: [{ secretName: "kafka-ca", certificate: "ca.crt" }] },
+        authentication: {
+          type: "tls",
+          certificateAndKey: { secretName: "java-certificate", certificate: "user.crt", key: "user.key" },
+        },
+      },
+    });
+    await on.until(KafkaConnects, cluster, /^True Ready/);
+    const [from, to] = [join(on.dir, "mutual-in.txt"), join(on.dir, "mutual-out.txt")];
+    writeFileSync(from, "one\ntwo\n");
+    writeFileSync(to, "");
+    const topic = `${cluster}-lines`;
+    const source = { class: FILE_SOURCE, tasksMax: 1, config: { file: from, topic } };
+    await on.create(KafkaConnectors, connectorOf(cluster, `${cluster}-source`, source));
+    await usesTopic(on, `${cluster}-source`, topic);
+    const sink = { class: FILE_SINK, tasksMax: 1, config: { file: to, topics: topic } };
+    await on.create(KafkaConnectors, connectorOf(cluster, `${cluster}-sink`, sink));
+    await eventually("the lines come out", () => readFileSync(to, "utf8") === "one\ntwo\n", PATIENCE_MS);
   });
 
   it("was told truly at every moment: nothing counted as done before it was", () => {
