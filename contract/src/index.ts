@@ -53,6 +53,7 @@ export {
   type WorkerSettings,
 } from "./crd/worker-settings.ts";
 export { EXECUTOR_MEMORY_KEY, LEAST_EXECUTOR_MEMORY_MB } from "./executor-memory.ts";
+export { fillPlaceholders, hasPlaceholder, type Placeholder, placeholdersIn } from "./placeholders.ts";
 export {
   ActiveTopics,
   AnyConfigInfos,

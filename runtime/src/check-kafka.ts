@@ -1,6 +1,5 @@
-import { parseWorkerConfig, type StringMap } from "@headrace/contract";
+import { parseWorkerConfig, placeholdersIn, type StringMap } from "@headrace/contract";
 import { checkConfig, InvalidConfigError, type LoadedConfig, readProperties } from "./config.ts";
-import { placeholdersOf } from "./config-providers/placeholders.ts";
 import { type Finding, find } from "./finding.ts";
 import { internalTopics } from "./internal-topics.ts";
 import { isClientProperty, workerClientConfig } from "./kafka/client-config.ts";
@@ -63,7 +62,7 @@ const WORKER = /^(group\.id|client\.id|client\.dns\.lookup|(config|offset|status
 export function kafkaPropertiesOf(properties: StringMap): StringMap {
   const entries = Object.entries(properties);
   const kept = entries.filter(([key]) => WORKER.test(key) || isClientProperty(key));
-  const named = new Set(kept.flatMap(([, value]) => placeholdersOf(value).map(({ provider }) => provider)));
+  const named = new Set(kept.flatMap(([, value]) => placeholdersIn(value).map(({ provider }) => provider)));
   const providers = (properties["config.providers"] ?? "").split(",").map((name) => name.trim());
   const used = providers.filter((name) => named.has(name));
   const settings = entries.filter(([key]) => used.some((name) => key.startsWith(`config.providers.${name}.`)));

@@ -4,19 +4,6 @@ import type { ObjectKey } from "../kube/client.ts";
 /** What a config provider reads, of those that the operator knows: objects of the Kubernetes API, or what is in the worker's pod. */
 export type ProviderKind = "Secret" | "ConfigMap" | "directory" | "file" | "env";
 
-/** A reference to a value outside of a configuration. */
-export interface Placeholder {
-  /** All of it, as it stands there. */
-  readonly text: string;
-  readonly provider: string;
-  /** "" if it has none. */
-  readonly path: string;
-  readonly key: string;
-}
-
-/** `${provider:path:key}`, as in org.apache.kafka.common.config.ConfigTransformer; all further colons belong to the key. */
-const PLACEHOLDER = /\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}/g;
-
 const CLASSES: readonly (readonly [RegExp, ProviderKind])[] = [
   [/^(.*\.)?KubernetesSecretConfigProvider$|^kubernetes-secret$/, "Secret"],
   [/^(.*\.)?KubernetesConfigMapConfigProvider$|^kubernetes-config-map$/, "ConfigMap"],
@@ -42,16 +29,6 @@ export function configProviders({
     if (kind !== undefined) found.set(name, kind);
   }
   return found;
-}
-
-/** The placeholders of a value, in their order. */
-export function placeholdersIn(value: string): readonly Placeholder[] {
-  return [...value.matchAll(PLACEHOLDER)].map(([text, provider = "", , path = "", key = ""]) => ({
-    text,
-    provider,
-    path,
-    key,
-  }));
 }
 
 /** What a placeholder's path names, `name` or `namespace/name`; null if it is neither. `namespace`: of what is named without one. */

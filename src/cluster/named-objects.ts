@@ -1,6 +1,6 @@
-import { type ConfigValues, clusterNameOf } from "@headrace/contract";
+import { type ConfigValues, clusterNameOf, placeholdersIn } from "@headrace/contract";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
-import { configProviders, objectAt, type ProviderKind, placeholdersIn } from "./config-providers.ts";
+import { configProviders, objectAt, type ProviderKind } from "./config-providers.ts";
 
 /** Secrets and ConfigMaps of a cluster's own namespace that configurations name by placeholders; sorted. */
 export interface NamedObjects {

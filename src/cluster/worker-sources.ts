@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { toWorkerSettings } from "@headrace/contract";
+import { type Placeholder, placeholdersIn, toWorkerSettings } from "@headrace/contract";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ConfigMap } from "../kube/resources.ts";
-import { configProviders, objectAt, type Placeholder, placeholdersIn } from "./config-providers.ts";
+import { configProviders, objectAt } from "./config-providers.ts";
 import { kafkaAccess } from "./kafka-access.ts";
 import { filesAt, type ValuePlace, variableAt } from "./mounted-files.ts";
 

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
-import type { ConfigValueProblem, StringMap } from "@headrace/contract";
-import { configProviders, objectAt, placeholdersIn } from "../cluster/config-providers.ts";
+import { type ConfigValueProblem, placeholdersIn, type StringMap } from "@headrace/contract";
+import { configProviders, objectAt } from "../cluster/config-providers.ts";
 import { OWN_DIR, OWN_PROVIDER } from "../cluster/kafka-access.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey } from "../kube/client.ts";
@@ -98,11 +98,6 @@ export function providersIn(config: StringMap): ReadonlyMap<string, readonly str
     }
   }
   return found;
-}
-
-/** Whether a value is, or contains, something that only the worker can resolve. */
-export function hasPlaceholder(value: string): boolean {
-  return placeholdersIn(value).length > 0;
 }
 
 /** How messages and indexes name it: `Secret ns/name`. */

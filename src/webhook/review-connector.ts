@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { CONNECTOR_FIELDS, type ConfigValueProblem, clusterKeyOf } from "@headrace/contract";
+import { CONNECTOR_FIELDS, type ConfigValueProblem, clusterKeyOf, hasPlaceholder } from "@headrace/contract";
 import { readyWorkers } from "../cluster-pods.ts";
 import { isAllowed, type NamespaceLabels } from "../connector/claims.ts";
 import { withoutEffectOnJvm } from "../connector/jvm-limits.ts";
-import { foreignReferences, hasPlaceholder, sourceProviders } from "../connector/sources.ts";
+import { foreignReferences, sourceProviders } from "../connector/sources.ts";
 import { type Refusal, validateConfig } from "../connector/validation.ts";
 import { toWanted, type WantedConnector } from "../connector/wanted.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";

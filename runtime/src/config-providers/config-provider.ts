@@ -1,4 +1,4 @@
-import type { Placeholder } from "./placeholders.ts";
+import type { Placeholder } from "@headrace/contract";
 
 /** What a provider found. */
 export interface Provided {

@@ -1,4 +1,4 @@
-import type { Placeholder } from "./placeholders.ts";
+import type { Placeholder } from "@headrace/contract";
 
 /** Shorter values are too likely to stand in a text by chance. */
 const SHORTEST = 4;

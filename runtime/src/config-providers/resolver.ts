@@ -1,10 +1,10 @@
+import { fillPlaceholders, placeholdersIn } from "@headrace/contract";
 import { ConfigError, config } from "@headrace/sdk";
 import type { ConfigProvider, ConfigProviderDefinition, Provided, ProviderEnvironment } from "./config-provider.ts";
 import { directoryProvider } from "./directory.ts";
 import { envProvider } from "./env.ts";
 import { fileProvider } from "./file.ts";
 import { configMapProvider, secretProvider } from "./kubernetes.ts";
-import { fillPlaceholders, placeholdersOf } from "./placeholders.ts";
 
 const BUILT_IN: readonly ConfigProviderDefinition[] = [
   fileProvider,
@@ -118,7 +118,7 @@ async function resolve(
 ): Promise<Resolved> {
   const wanted = new Map<string, { provider: string; path: string; keys: Set<string> }>();
   for (const value of Object.values(raw)) {
-    for (const { provider, path, key } of placeholdersOf(value)) {
+    for (const { provider, path, key } of placeholdersIn(value)) {
       if (!providers.has(provider)) continue;
       const source = `${provider}:${path}`;
       const known = wanted.get(source);

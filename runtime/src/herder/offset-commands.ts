@@ -1,5 +1,10 @@
-import type { ConnectorOffsets, OffsetsMessage, SinkLag, StringMap } from "@headrace/contract";
-import { hasPlaceholder } from "../config-providers/placeholders.ts";
+import {
+  type ConnectorOffsets,
+  hasPlaceholder,
+  type OffsetsMessage,
+  type SinkLag,
+  type StringMap,
+} from "@headrace/contract";
 import { ConnectError } from "../errors.ts";
 import type { ExecutorPool } from "../executor/pool.ts";
 import type { NewSourceOffset, SourceOffsets } from "../store/source-offsets.ts";

@@ -1,5 +1,4 @@
-import type { ConfigInfos } from "@headrace/contract";
-import { hasPlaceholder } from "../config-providers/placeholders.ts";
+import { type ConfigInfos, hasPlaceholder } from "@headrace/contract";
 import { javaHashMapOrder } from "../java-hash-map.ts";
 import { checkKeys, checkNull, type KeyDefinition, shownValue } from "./config-def.ts";
 
