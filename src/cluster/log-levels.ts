@@ -42,9 +42,13 @@ export function parseLogLevels(properties: Readonly<Record<string, string>>): Pa
   return { levels, warnings };
 }
 
+/** No level, nor a variable with one, is as long: what is behind is not looked at, however much a ConfigMap holds. */
+const LONGEST = 200;
+
 /** The level at the beginning of `INFO, CONSOLE`; `${name}` stands for another property. */
 function levelIn(value: string, properties: Readonly<Record<string, string>>): string | null {
-  const filled = value.replace(/\$\{([^}]+)\}/g, (whole, name: string) => properties[name] ?? whole);
+  const fill = (whole: string, name: string) => (properties[name] ?? whole).slice(0, LONGEST);
+  const filled = value.slice(0, LONGEST).replace(/\$\{([^}]+)\}/g, fill);
   const level = (filled.split(",")[0] ?? "").trim().toUpperCase();
   return LEVELS.has(level) ? level : null;
 }

@@ -27,6 +27,18 @@ describe("parseLogLevels", () => {
     });
   }
 
+  it("does not look through a megabyte for a level", () => {
+    const root = "${".repeat(500_000);
+    const doubled = `$\{x}`.repeat(200_000);
+    const { levels } = parseLogLevels({
+      rootLogger: root,
+      x: "y".repeat(500_000),
+      "log4j.logger.a": doubled,
+      "log4j.logger.b": `INFO, ${root}`,
+    });
+    assert.deepEqual(Object.fromEntries(levels), { b: "INFO" });
+  });
+
   it("says what it does not understand", () => {
     assert.deepEqual(parseLogLevels({ "rootLogger.level": "LOUD", "logger.a.level": "INFO" }).warnings, [
       "logger.a.level has no logger.a.name beside it",
