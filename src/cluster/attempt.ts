@@ -33,7 +33,9 @@ export function toRefusal(error: unknown, failing: Failing, nowMs: number): Atte
   return { findings: { kind: "failing", message: error.message }, outcome: retryAfter(FAILING_RETRY_MS) };
 }
 
-/** It answered that it could not, or not in time; one that cannot be reached cannot be told a status either. */
-function hasFailed(error: unknown): error is KubeError {
-  return isKubeError(error, "timeout") || (isKubeError(error, "unavailable") && error.status !== null);
+/** It answered that it could not, not now, or not in time; one that cannot be reached cannot be told a status either. */
+export function hasFailed(error: unknown): error is KubeError {
+  return (
+    isKubeError(error, "timeout", "too-many-requests") || (isKubeError(error, "unavailable") && error.status !== null)
+  );
 }

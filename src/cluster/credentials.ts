@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { KafkaConnectSpec } from "@headrace/contract";
 import { kafkaAccess } from "./kafka-access.ts";
 
-/** The data of Secrets by name, base64 as the API has it; null: there is no such Secret. */
+/** The data of Secrets by name, base64 as the API has it; null: there is no such Secret. Nothing is said of one that is not in it. */
 export type SecretData = ReadonlyMap<string, Readonly<Record<string, string>> | null>;
 
 /** What the Secrets that a KafkaConnect names hold. */
@@ -64,7 +64,8 @@ interface Wanted {
 /** The values of a Secret that are meant; by a pattern in the order of their keys. */
 function matching(wanted: Wanted, secrets: SecretData, problems: string[]): readonly string[] {
   const { secretName, certificate, pattern } = wanted;
-  const data = secrets.get(secretName) ?? null;
+  const data = secrets.get(secretName);
+  if (data === undefined) return [];
   if (data === null) {
     problems.push(`Secret ${secretName} does not exist`);
     return [];

@@ -63,12 +63,19 @@ export interface Desired {
 /** What the objects of a cluster depend on beside its KafkaConnect. */
 export interface Surroundings {
   readonly credentials: Credentials;
+  /**
+   * Not given: all credentials could be read. `why` they could not, without a full stop; those that the workers have are good as long as
+   * nothing else of them changes, which is to say that they still have this revision.
+   */
+  readonly unreadCredentials?: { readonly why: string; readonly revision: string };
   /** Where the operator's pods are; null if that is not known. */
   readonly operator: OperatorPods | null;
   /** What configurations name by placeholders. */
   readonly named: NamedObjects;
   /** The text of `spec.logging.valueFrom`; null if there is none. */
   readonly loggingText: string | null;
+  /** Why that is not known, without a full stop; not given: it is known. */
+  readonly loggingUnread?: string;
   /** What the workers read of Secrets and ConfigMaps at their start, and what to say of that; nothing, if not given. */
   readonly values?: WorkerValues & { readonly warnings: readonly string[] };
   /** The rules of `spec.metricsConfig`; none, and no workers, if not given. */
@@ -118,7 +125,11 @@ export function desire(resource: KafkaConnect, defaultImage: string, surrounding
     rack,
   });
   const access = kafkaAccess(spec);
-  const { logging, warnings: aboutLogging } = wantedLogging(spec, loggingText);
+  const { logging, warnings: aboutLogging } = wantedLogging(spec, loggingText, surroundings.loggingUnread);
+  const revision = revisionOf(template);
+  const { unreadCredentials: unread } = surroundings;
+  const unreadProblems = unread === undefined || unread.revision === revision ? [] : [unread.why];
+  const unreadWarnings = unread?.revision === revision ? [`${unread.why}. The workers go on with what they have.`] : [];
   return {
     serviceAccount: buildServiceAccount(connect),
     role: buildRole(connect, named),
@@ -130,12 +141,13 @@ export function desire(resource: KafkaConnect, defaultImage: string, surrounding
     networkPolicy: buildNetworkPolicy(connect, operator),
     template,
     rack,
-    revision: revisionOf(template),
+    revision,
     problems: properties.problems,
     missing: [
       ...(connect.flaws ?? []),
       ...access.problems,
       ...credentials.problems,
+      ...unreadProblems,
       ...values.problems,
       ...metrics.missing,
     ],
@@ -150,6 +162,7 @@ export function desire(resource: KafkaConnect, defaultImage: string, surrounding
       ...aboutLogging,
       ...withoutEffect(spec, rack),
       ...metrics.warnings,
+      ...unreadWarnings,
       ...values.warnings,
       ...(connect.remarks ?? []),
     ],

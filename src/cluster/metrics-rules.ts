@@ -15,14 +15,20 @@ export interface MetricsRules {
 export interface RulesFound {
   /** What the user's ConfigMap has; null: there is no such ConfigMap or key. */
   readonly given: string | null;
+  /** Why that is not known, without a full stop; not given: it is known. */
+  readonly unread?: string | undefined;
   /** The rules that the cluster's StatefulSet has; null: none. */
   readonly running: string | null;
   readonly hasWorkers: boolean;
 }
 
 /** The user's rules, or, as long as those cannot be used, the ones that the workers have: they are no reason to let anything else wait. */
-export function toMetricsRules({ rules }: JmxExporter, { given, running, hasWorkers }: RulesFound): MetricsRules {
+export function toMetricsRules(
+  { rules }: JmxExporter,
+  { given, unread, running, hasWorkers }: RulesFound,
+): MetricsRules {
   const where = `ConfigMap ${rules.name} with the key ${rules.key}`;
+  if (unread !== undefined) return { text: running, problem: unread, hasWorkers };
   if (given === null) return { text: running, problem: `${where} does not exist`, hasWorkers };
   const flaw = flawOf(given);
   if (flaw === null) return { text: given, problem: null, hasWorkers };

@@ -38,7 +38,7 @@ import { planScale } from "./scale.ts";
 import { observeStarting } from "./starting.ts";
 import { buildStatefulSet, revisionOf } from "./stateful-set.ts";
 import { type ClusterFindings, toClusterStatus } from "./status.ts";
-import { createSurroundings } from "./surroundings.ts";
+import { createSurroundings, type ReadSurroundings } from "./surroundings.ts";
 import { lostPods, overduePods } from "./unreachable.ts";
 import { isOutdated, type WorkerPod } from "./worker-pod.ts";
 
@@ -342,14 +342,19 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const memory = memoryOf(resource);
     const seen = observe(stores, key);
     if (resource.status?.observedGeneration === undefined && !memory.announced) {
+      // Without a status it would count as done by kstatus's rules, or as paused: that it is not is said before anything else.
       memory.announced = true;
-      await announce(resource, seen, signal);
+      await tell(resource, { kind: "new" }, seen, signal);
       return retryAfter(0);
     }
-    const around = await surroundings.of(resource, signal);
+    const around = await surroundingsOf(resource, memory, signal);
+    if (around.kind === "refused") {
+      const { findings, outcome } = around.attempt;
+      return noLaterThan(outcome, await tell(resource, findings, seen, signal));
+    }
     const taken = holding.takenFrom(resource, seen.pods.length);
     const { marks, refusal } = taken === null ? await marksOf(resource, seen, memory, signal) : NO_MARKS;
-    const desired = desire(resource, defaultImage, { ...around, ...marks });
+    const desired = desire(resource, defaultImage, { ...around.surroundings, ...marks });
     const subject = { resource, desired, seen, memory };
     const attempted =
       refusal ?? (await (taken === null ? attempt(subject, signal) : attemptLess(subject, taken, signal)));
@@ -372,14 +377,40 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const status = toClusterStatus({ ...about, nowMs: now() });
     const writableInMs = await statuses.write(resource, status, signal);
     const isUntold = (observed === undefined || !told) && seen.workers.length > 0;
-    return noLaterThan(lookAgain(outcome, { isUntold, isUnready: pods.some((pod) => !pod.ready) }), writableInMs);
+    const { readAgain } = around.surroundings;
+    return noLaterThan(
+      lookAgain(outcome, { isUntold: isUntold || readAgain, isUnready: pods.some((pod) => !pod.ready) }),
+      writableInMs,
+    );
   };
 
-  /** Without a status it would count as done by kstatus's rules, or as paused: that it is not is said before anything else. */
-  async function announce(connect: KafkaConnect, { pods }: ObservedCluster, signal: AbortSignal): Promise<void> {
-    const nothing = { plugins: undefined, warnings: [], lostBecause: null } as const;
-    const status = toClusterStatus({ connect, findings: { kind: "new" }, pods, ...nothing, nowMs: now() });
-    await statuses.write(connect, status, signal);
+  /** Says in the status what is known without a look at anything but pods; answers as a status writer does. */
+  async function tell(
+    connect: KafkaConnect,
+    findings: ClusterFindings,
+    { pods }: ObservedCluster,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const plugins = connect.status?.connectorPlugins;
+    const nothing = { plugins, warnings: [], lostBecause: null } as const;
+    const status = toClusterStatus({ connect, findings, pods, ...nothing, nowMs: now() });
+    return await statuses.write(connect, status, signal);
+  }
+
+  /** What there is beside the KafkaConnect; or why new workers have to wait for it. */
+  async function surroundingsOf(
+    resource: KafkaConnect,
+    { failing }: Memory,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly kind: "read"; readonly surroundings: ReadSurroundings }
+    | { readonly kind: "refused"; readonly attempt: Attempt }
+  > {
+    try {
+      return { kind: "read", surroundings: await surroundings.of(resource, signal) };
+    } catch (error) {
+      return { kind: "refused", attempt: toRefusal(error, failing, now()) };
+    }
   }
 
   /**

@@ -1,25 +1,18 @@
 import { workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeClient, Store } from "../kube/client.ts";
-import { isKubeError } from "../kube/errors.ts";
-import { ConfigMaps, Secrets, type StatefulSet } from "../kube/resources.ts";
-import { type Credentials, namedSecrets, readCredentials, type SecretData } from "./credentials.ts";
+import type { StatefulSet } from "../kube/resources.ts";
+import { namedSecrets, readCredentials } from "./credentials.ts";
 import type { Surroundings } from "./desired.ts";
 import { jmxExporter, RULES_FILE } from "./jmx-exporter.ts";
-import { type MetricsRules, toMetricsRules } from "./metrics-rules.ts";
+import { toMetricsRules } from "./metrics-rules.ts";
 import { namedObjects } from "./named-objects.ts";
 import type { OperatorPods } from "./network-policy.ts";
+import { createObjectReads, isPassing, mapRead, type ObjectReads, type Read, type Unread } from "./object-reads.ts";
 import type { RackRights } from "./rack-rights.ts";
-import { SOURCES_HASH_ANNOTATION } from "./stateful-set.ts";
+import { AUTH_HASH_ANNOTATION, revisionOf, SOURCES_HASH_ANNOTATION } from "./stateful-set.ts";
 import { CONFIG_VOLUME } from "./volumes.ts";
-import {
-  readWorkerSources,
-  type SourceContents,
-  sourceId,
-  toContents,
-  type WorkerSource,
-  workerSources,
-} from "./worker-sources.ts";
+import { readWorkerSources, sourceId, toContents, type WorkerSource, workerSources } from "./worker-sources.ts";
 
 export interface SurroundingsDeps {
   readonly kube: KubeClient;
@@ -32,111 +25,150 @@ export interface SurroundingsDeps {
   readonly rackRights?: RackRights;
 }
 
-type ReadValues = NonNullable<Surroundings["values"]>;
+/** Surroundings as they could be read. */
+export interface ReadSurroundings extends Surroundings {
+  /** Some of it could not be read just now, which is worth another attempt soon. */
+  readonly readAgain: boolean;
+}
+
+type Values = NonNullable<Surroundings["values"]>;
+type Data = Readonly<Record<string, string>>;
+
+/** What one KafkaConnect is looked at with. */
+interface Look {
+  readonly connect: KafkaConnect;
+  readonly reads: ObjectReads;
+  /** Undefined: there are no workers yet. */
+  readonly set: StatefulSet | undefined;
+  /** All that could not be read. */
+  readonly unread: Unread[];
+}
 
 /** Reads what the objects of a cluster depend on beside its KafkaConnect. */
 export function createSurroundings({ kube, operator, stores, mavenImage, rackRights }: SurroundingsDeps) {
   const mayReadNodes = rackRights !== undefined;
   const given = { operator: operator ?? null, mayReadNodes, ...(mavenImage === undefined ? {} : { mavenImage }) };
 
-  async function credentialsOf({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<Credentials> {
-    const { namespace = "" } = metadata;
-    const secrets: SecretData = new Map(
-      await Promise.all(
-        namedSecrets(spec).map(async (name) => {
-          const secret = await kube.get(Secrets, { namespace, name }, signal);
-          return [name, secret === null ? null : (secret.data ?? {})] as const;
-        }),
-      ),
-    );
-    return readCredentials(spec, secrets);
-  }
-
-  async function contentsOf({ kind, name }: WorkerSource, namespace: string, signal: AbortSignal) {
-    if (kind === "Secret") {
-      const secret = await kube.get(Secrets, { namespace, name }, signal);
-      return secret === null ? null : (secret.data ?? {});
-    }
-    const configMap = await kube.get(ConfigMaps, { namespace, name }, signal);
-    return configMap === null ? null : toContents(configMap);
-  }
-
-  /** While the operator may not read one of them the workers stay as they are: a role that is made anew must not roll them. */
-  async function valuesOf(connect: KafkaConnect, signal: AbortSignal): Promise<ReadValues> {
-    const sources = workerSources(connect);
-    const { namespace = "", name } = connect.metadata;
-    const objects = new Map(sources.map((source) => [sourceId(source), source]));
-    const unreadable: string[] = [];
-    const contents: SourceContents = new Map(
-      await Promise.all(
-        [...objects].map(async ([id, source]) => {
-          try {
-            return [id, await contentsOf(source, namespace, signal)] as const;
-          } catch (error) {
-            if (!isKubeError(error, "forbidden")) throw error;
-            unreadable.push(id);
-            return [id, null] as const;
-          }
-        }),
-      ),
-    );
-    if (unreadable.length === 0) return { ...readWorkerSources(sources, contents), warnings: [] };
-    const template = stores?.statefulSets?.get({ namespace, name: workloadName(name) })?.spec?.template;
-    const hash = template?.metadata?.annotations?.[SOURCES_HASH_ANNOTATION] ?? "";
-    const what = unreadable.toSorted().join(", ");
-    return {
-      hash,
-      problems: [],
-      warnings: [
-        `The operator may not read ${what}: it does not notice when the workers have to start with other values.`,
-      ],
-    };
-  }
-
-  async function loggingTextOf({ metadata, spec }: KafkaConnect, signal: AbortSignal): Promise<string | null> {
-    const source = spec.logging?.valueFrom?.configMapKeyRef;
-    if (source === undefined) return null;
-    const { namespace = "" } = metadata;
-    const found = await kube.get(ConfigMaps, { namespace, name: source.name }, signal);
-    return found?.data?.[source.key] ?? null;
-  }
-
-  /** Undefined: none are asked for. */
-  async function metricsRulesOf(
-    { metadata, spec }: KafkaConnect,
-    signal: AbortSignal,
-  ): Promise<MetricsRules | undefined> {
-    const exporter = jmxExporter(spec);
-    if (exporter === null) return undefined;
-    const { namespace = "", name } = metadata;
-    const { rules } = exporter;
-    const found = await kube.get(ConfigMaps, { namespace, name: rules.name }, signal);
-    const given = found?.data?.[rules.key] ?? null;
-    const set = stores?.statefulSets?.get({ namespace, name: workloadName(name) });
-    const hasWorkers = set !== undefined;
-    const usable = toMetricsRules(exporter, { given, running: null, hasWorkers });
-    if (usable.text !== null) return usable;
-    const volumes = set?.spec?.template.spec?.volumes ?? [];
-    const config = volumes.find((volume) => volume.name === CONFIG_VOLUME)?.configMap?.name;
-    const current = config === undefined ? null : await kube.get(ConfigMaps, { namespace, name: config }, signal);
-    return toMetricsRules(exporter, { given, running: current?.data?.[RULES_FILE] ?? null, hasWorkers });
-  }
-
   return {
-    /** A Secret that the operator may not read is told as one that is missing. */
-    async of(connect: KafkaConnect, signal: AbortSignal): Promise<Surroundings> {
+    /**
+     * What the API server does not give, workers that are there go on with as they have it: a role that is made anew, or keys of an
+     * encrypted etcd that are away, must not roll them. Throws what new workers cannot do without and the API server has failed at; and
+     * whatever is neither a refusal nor a failure of it, as where it cannot be reached.
+     */
+    async of(connect: KafkaConnect, signal: AbortSignal): Promise<ReadSurroundings> {
+      const { namespace = "", name } = connect.metadata;
+      const reads = createObjectReads(kube, namespace, signal);
+      const set = stores?.statefulSets?.get({ namespace, name: workloadName(name) });
+      const look: Look = { connect, reads, set, unread: [] };
+      const [credentials, logging, metrics, values] = await Promise.all([
+        credentialsOf(look),
+        loggingOf(look),
+        metricsOf(look),
+        valuesOf(look),
+      ]);
       const named = namedObjects(connect, stores?.connectors?.list() ?? []);
-      const loggingText = await loggingTextOf(connect, signal);
-      const metricsRules = await metricsRulesOf(connect, signal);
-      const values = await valuesOf(connect, signal);
-      const known = { ...given, named, loggingText, values, ...(metricsRules === undefined ? {} : { metricsRules }) };
-      try {
-        return { ...known, credentials: await credentialsOf(connect, signal) };
-      } catch (error) {
-        if (!isKubeError(error, "forbidden")) throw error;
-        const credentials = { trusted: null, hash: "", problems: [error.message] };
-        return { ...known, credentials };
-      }
+      const readAgain = look.unread.some(isPassing);
+      return { ...given, named, values, ...credentials, ...logging, ...metrics, readAgain };
     },
   };
+}
+
+async function credentialsOf(look: Look): Promise<Pick<Surroundings, "credentials" | "unreadCredentials">> {
+  const { connect, reads, set } = look;
+  const secrets = new Map<string, Data | null>();
+  const unread: Unread[] = [];
+  await Promise.all(
+    namedSecrets(connect.spec).map(async (name) => {
+      const read = mapRead(await reads.secret(name), ({ data = {} }) => data);
+      if (read.kind === "unread") unread.push(read);
+      else secrets.set(name, read.object);
+    }),
+  );
+  const credentials = readCredentials(connect.spec, secrets);
+  const why = without(unread, look);
+  if (why === null) return { credentials };
+  const { problems } = credentials;
+  const hash = annotationOf(set, AUTH_HASH_ANNOTATION);
+  const revision = revisionOf(set?.spec?.template ?? {});
+  return { credentials: { trusted: null, hash, problems }, unreadCredentials: { why, revision } };
+}
+
+async function valuesOf(look: Look): Promise<Values> {
+  const { connect, reads, set } = look;
+  const sources = workerSources(connect);
+  const contents = new Map<string, Data | null>();
+  const unread: Unread[] = [];
+  await Promise.all(
+    [...Map.groupBy(sources, sourceId)].map(async ([id, ofOne]) => {
+      const read = await contentsOf(ofOne, reads);
+      if (read.kind === "unread") unread.push(read);
+      else contents.set(id, read.object);
+    }),
+  );
+  const values = readWorkerSources(sources, contents);
+  const why = without(unread, look);
+  if (why === null) return { ...values, warnings: [] };
+  const warning = `It is not noticed when the workers have to start with other values: ${why}.`;
+  return { ...values, hash: annotationOf(set, SOURCES_HASH_ANNOTATION), warnings: [warning] };
+}
+
+/** What the sources, all of one object, find in it. */
+async function contentsOf(sources: readonly WorkerSource[], reads: ObjectReads): Promise<Read<Data>> {
+  const [source] = sources;
+  if (source === undefined) return { kind: "read", object: null };
+  if (source.kind === "Secret") return mapRead(await reads.secret(source.name), ({ data = {} }) => data);
+  const keys = sources.map(({ key }) => key);
+  return mapRead(await reads.configMap(source.name), (configMap) => toContents(configMap, keys));
+}
+
+async function loggingOf({
+  connect,
+  reads,
+  unread,
+}: Look): Promise<Pick<Surroundings, "loggingText" | "loggingUnread">> {
+  const source = connect.spec.logging?.valueFrom?.configMapKeyRef;
+  if (source === undefined) return { loggingText: null };
+  const read = await reads.configMap(source.name);
+  if (read.kind === "read") return { loggingText: read.object?.data?.[source.key] ?? null };
+  unread.push(read);
+  return { loggingText: null, loggingUnread: describe([read]) };
+}
+
+async function metricsOf({ connect, reads, set, unread }: Look): Promise<Pick<Surroundings, "metricsRules">> {
+  const exporter = jmxExporter(connect.spec);
+  if (exporter === null) return {};
+  const { rules } = exporter;
+  const read = await reads.configMap(rules.name);
+  if (read.kind === "unread") unread.push(read);
+  const found = {
+    given: read.kind === "unread" ? null : (read.object?.data?.[rules.key] ?? null),
+    ...(read.kind === "unread" ? { unread: describe([read]) } : {}),
+    hasWorkers: set !== undefined,
+  };
+  const usable = toMetricsRules(exporter, { ...found, running: null });
+  if (usable.text !== null) return { metricsRules: usable };
+  const volumes = set?.spec?.template.spec?.volumes ?? [];
+  const config = volumes.find((volume) => volume.name === CONFIG_VOLUME)?.configMap?.name;
+  const current = config === undefined ? null : await reads.configMap(config);
+  // Taken for missing, they would be taken from the workers.
+  if (current?.kind === "unread") throw current.error;
+  return { metricsRules: toMetricsRules(exporter, { ...found, running: current?.object?.data?.[RULES_FILE] ?? null }) };
+}
+
+/** Why workers that are there have to do without, without a full stop; null: they have not. Throws if there are none and it may pass. */
+function without(unread: readonly Unread[], look: Look): string | null {
+  const [failed] = unread.filter(isPassing);
+  if (failed !== undefined && look.set === undefined) throw failed.error;
+  look.unread.push(...unread);
+  return unread.length === 0 ? null : describe(unread);
+}
+
+/** As in `Secret a, ConfigMap b cannot be read: …`, with what was said of one of them. */
+function describe(unread: readonly Unread[]): string {
+  const sorted = unread.toSorted((a, b) => (a.what < b.what ? -1 : 1));
+  return `${sorted.map(({ what }) => what).join(", ")} cannot be read: ${sorted[0]?.error.message ?? ""}`;
+}
+
+function annotationOf(set: StatefulSet | undefined, annotation: string): string {
+  return set?.spec?.template.metadata?.annotations?.[annotation] ?? "";
 }

@@ -13,7 +13,7 @@ export interface WorkerSource extends ValuePlace {
   readonly property: string;
 }
 
-/** What the objects of the sources hold, base64, by `sourceId`; null: there is no such object. */
+/** What the objects of the sources hold, base64, by `sourceId`; null: there is no such object. Nothing is said of one that is not in it. */
 export type SourceContents = ReadonlyMap<string, Readonly<Record<string, string>> | null>;
 
 /** What is in the sources now. */
@@ -76,10 +76,17 @@ export function sourceId({ kind, name }: Pick<ValuePlace, "kind" | "name">): str
   return `${kind} ${name}`;
 }
 
-/** The contents of a ConfigMap, all of them as base64, as Secrets have theirs. */
-export function toContents({ data = {}, binaryData = {} }: ConfigMap): Readonly<Record<string, string>> {
-  const texts = Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
-  return { ...binaryData, ...Object.fromEntries(texts) };
+/** What a ConfigMap holds under these keys, as base64, as Secrets have theirs. */
+export function toContents(
+  { data = {}, binaryData = {} }: ConfigMap,
+  keys: readonly string[],
+): Readonly<Record<string, string>> {
+  const found = keys.flatMap((key) => {
+    const text = data[key];
+    const value = text === undefined ? binaryData[key] : Buffer.from(text).toString("base64");
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 /** Reads them. */
@@ -87,9 +94,9 @@ export function readWorkerSources(sources: readonly WorkerSource[], contents: So
   const problems = new Set<string>();
   const values = sources.map((source) => {
     const { kind, name, key, property, optional } = source;
-    const data = contents.get(sourceId(source)) ?? null;
+    const data = contents.get(sourceId(source));
     const value = data?.[key] ?? null;
-    if (value === null && !optional) {
+    if (data !== undefined && value === null && !optional) {
       const what = data === null ? "does not exist" : `has no key ${key}`;
       problems.add(`${kind} ${name}, from which ${property} is read, ${what}`);
     }

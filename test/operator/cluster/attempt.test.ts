@@ -21,6 +21,7 @@ describe("toRefusal", () => {
 
   const lasting: readonly [string, KubeError][] = [
     ["an answer that it has failed", failed],
+    ["an answer that it has too much to do", new KubeError("too-many-requests", "try again later", { status: 429 })],
     ["no answer in time", new KubeError("timeout", "applying services a/b: no answer within 15000 ms")],
   ];
   for (const [what, error] of lasting) {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import type { RackRights } from "#operator/cluster/rack-rights.ts";
-import { createClusterReconcile } from "#operator/cluster/reconcile.ts";
+import { type ClusterReconcileDeps, createClusterReconcile } from "#operator/cluster/reconcile.ts";
 import type { Reconcile } from "#operator/controller/controller.ts";
-import { retryAfter } from "#operator/controller/outcome.ts";
+import { retryAfter, settled } from "#operator/controller/outcome.ts";
 import { KafkaConnects } from "#operator/kinds.ts";
 import type { ResourceType } from "#operator/kube/client.ts";
-import { KubeError } from "#operator/kube/errors.ts";
+import { KubeError, toKubeError } from "#operator/kube/errors.ts";
 import { Pods, RoleBindings, Secrets, Services, StatefulSets } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
 import { createConnectClient } from "#operator/worker/connect-client.ts";
@@ -29,7 +29,7 @@ describe("createClusterReconcile", () => {
   });
 
   /** As of an operator that has just started. */
-  function start(rackRights?: RackRights): Reconcile {
+  function start(rackRights?: RackRights, changes: Partial<ClusterReconcileDeps> = {}): Reconcile {
     const client: typeof kube.client = {
       ...kube.client,
       async apply(type, object, limit) {
@@ -51,6 +51,7 @@ describe("createClusterReconcile", () => {
       defaultImage: "headrace/worker:default",
       now: Date.now,
       ...(rackRights !== undefined && { rackRights }),
+      ...changes,
     });
   }
 
@@ -121,6 +122,40 @@ describe("createClusterReconcile", () => {
     assert.match(ready?.message ?? "", /may not patch/);
     kube.remove(KafkaConnects, withRack);
     await reconcile(withRack, signal);
+  });
+
+  it("tells that the API server fails to read what new workers need, and makes them once it does not", async () => {
+    kube.put(KafkaConnects, kafkaConnect({ config: { a: `$\{secrets:creds:pw}` } }));
+    const metadata = { namespace: "ns", name: "creds" };
+    kube.put(Secrets, { apiVersion: "v1", kind: "Secret", metadata, data: { pw: "MQ==" } });
+    let nowMs = Date.now();
+    let fails = true;
+    const get: typeof kube.client.get = async (type, key, limit) => {
+      if (fails && key.name === "creds") throw toKubeError("getting secrets ns/creds", 500, "KMS is away", null);
+      return await kube.client.get(type, key, limit);
+    };
+    const reconcile = start(undefined, { kube: { ...kube.client, get }, now: () => nowMs });
+    const ready = () => kube.find(KafkaConnects, KEY)?.status?.conditions?.find(({ type }) => type === "Ready");
+    await reconcile(KEY, signal);
+    await assert.rejects(reconcile(KEY, signal), /the API answered 500/);
+    nowMs += 11_000;
+    assert.notDeepEqual(await reconcile(KEY, signal), settled);
+    assert.equal(ready()?.reason, "RequestFailed");
+    assert.match(ready()?.message ?? "", /getting secrets ns\/creds: the API answered 500/);
+    fails = false;
+    for (let step = 0; step < 4; step += 1) await reconcile(KEY, signal);
+    assert.equal(kube.all(StatefulSets).length, 1);
+
+    // Those that are there get more, while it is said that something is not known.
+    fails = true;
+    kube.put(KafkaConnects, {
+      ...(kube.find(KafkaConnects, KEY) ?? assert.fail()),
+      spec: { ...kafkaConnect().spec, replicas: 5, config: { a: `$\{secrets:creds:pw}` } },
+    });
+    assert.notDeepEqual(await reconcile(KEY, signal), settled);
+    assert.equal(kube.all(StatefulSets)[0]?.spec?.replicas, 5);
+    const warning = kube.find(KafkaConnects, KEY)?.status?.conditions?.find(({ type }) => type === "Warning");
+    assert.match(warning?.message ?? "", /Secret creds cannot be read: .*500/);
   });
 
   it("applies a StatefulSet again only if it, or what is wanted, has changed", async () => {

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { desire } from "#operator/cluster/desired.ts";
 import { buildStatefulSet } from "#operator/cluster/stateful-set.ts";
 import { createSurroundings } from "#operator/cluster/surroundings.ts";
+import { toKubeError } from "#operator/kube/errors.ts";
 import { ConfigMaps, Secrets, type StatefulSet, StatefulSets } from "#operator/kube/resources.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
@@ -75,7 +76,113 @@ describe("createSurroundings", () => {
     const later = desire(READING, "i", await of(READING, signal));
     assert.equal(later.revision, revision);
     assert.deepEqual(later.missing, []);
-    assert.match(later.warnings.join(), /^The operator may not read ConfigMap urls, Secret creds: it does not notice/);
+    assert.match(
+      later.warnings.join(),
+      /^It is not noticed when the workers have to start with other values: ConfigMap urls, Secret creds cannot be read: /,
+    );
+  });
+
+  const LOGIN = {
+    authentication: {
+      type: "plain",
+      username: "u",
+      passwordSecret: { secretName: "login", password: "pw" },
+    },
+  } as const;
+  const everything = kafkaConnect({
+    ...LOGIN,
+    config: { a: `$\{secrets:creds:pw}`, b: `$\{configmaps:urls:db}` },
+    logging: { type: "external", valueFrom: { configMapKeyRef: { name: "levels", key: "levels" } } },
+  });
+  const KMS = { code: 500, kind: "Status", reason: "InternalError", message: "failed to decrypt: KMS is away" };
+
+  /** A client for which some objects cannot be read; `reads` has all that were, in their order. */
+  function failing(kube: FakeKube, ...names: readonly string[]) {
+    const reads: string[] = [];
+    const get: typeof kube.client.get = async (type, key, limit) => {
+      reads.push(`${type.kind} ${key.name}`);
+      if (names.includes(key.name)) throw toKubeError(`getting ${type.plural} ${key.name}`, 500, KMS, null);
+      return await kube.client.get(type, key, limit);
+    };
+    return { client: { ...kube.client, get }, reads };
+  }
+
+  function putAll(kube: FakeKube): void {
+    putSources(kube, "one");
+    const metadata = (name: string) => ({ namespace: "ns", name });
+    const data = { pw: Buffer.from("x").toString("base64") };
+    kube.put(Secrets, { apiVersion: "v1", kind: "Secret", metadata: metadata("login"), data });
+    const levels = { levels: "rootLogger.level=WARN" };
+    kube.put(ConfigMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: metadata("levels"), data: levels });
+  }
+
+  it("lets workers that are there go on with what they have while the API server fails to read", async () => {
+    const kube = createFakeKube();
+    putAll(kube);
+    const stores = { statefulSets: kube.store<StatefulSet>(StatefulSets) };
+    const healthy = await createSurroundings({ kube: kube.client, stores }).of(everything, signal);
+    const { template, revision } = desire(everything, "i", healthy);
+    assert.equal(healthy.readAgain, false);
+    kube.put<StatefulSet>(StatefulSets, buildStatefulSet(everything, template, 1));
+    const { client } = failing(kube, "creds", "login", "levels");
+    const troubled = createSurroundings({ kube: client, stores });
+    const found = await troubled.of(everything, signal);
+    assert.equal(found.readAgain, true);
+    const later = desire(everything, "i", found);
+    assert.deepEqual([later.revision, later.missing, later.logging], [revision, [], null]);
+    const warnings = later.warnings.join("\n");
+    assert.match(warnings, /^spec\.logging is as it was: ConfigMap levels cannot be read: .*KMS is away\.$/m);
+    assert.match(warnings, /^Secret login cannot be read: .*KMS is away\. The workers go on with what they have\.$/m);
+    assert.match(warnings, /^It is not noticed .* other values: Secret creds cannot be read: .*KMS is away\.$/m);
+
+    // With another template they might not start with those that they have.
+    const changed = kafkaConnect({ ...everything.spec, bootstrapServers: "other:9092" });
+    const { missing } = desire(changed, "i", await troubled.of(changed, signal));
+    assert.match(missing.join("\n"), /^Secret login cannot be read: .*KMS is away$/);
+  });
+
+  it("lets new workers wait while the API server fails to read what they need", async () => {
+    for (const name of ["creds", "login"]) {
+      const kube = createFakeKube();
+      putAll(kube);
+      const stores = { statefulSets: kube.store<StatefulSet>(StatefulSets) };
+      const { client } = failing(kube, name);
+      await assert.rejects(createSurroundings({ kube: client, stores }).of(everything, signal), /KMS is away/);
+    }
+  });
+
+  it("tells what is missing beside what cannot be read", async () => {
+    const kube = createFakeKube();
+    putAll(kube);
+    const stores = { statefulSets: kube.store<StatefulSet>(StatefulSets) };
+    const first = await createSurroundings({ kube: kube.client, stores }).of(everything, signal);
+    kube.put<StatefulSet>(StatefulSets, buildStatefulSet(everything, desire(everything, "i", first).template, 1));
+    kube.remove(ConfigMaps, { namespace: "ns", name: "urls" });
+    const { client } = failing(kube, "creds");
+    const found = await createSurroundings({ kube: client, stores }).of(everything, signal);
+    assert.deepEqual(desire(everything, "i", found).missing, ["ConfigMap urls, from which b is read, does not exist"]);
+  });
+
+  it("reads side by side, and each object once", async () => {
+    const kube = createFakeKube();
+    putAll(kube);
+    const connect = kafkaConnect({
+      ...everything.spec,
+      config: { a: `$\{secrets:login:pw}`, b: `$\{configmaps:levels:x}` },
+    });
+    const gate = Promise.withResolvers<void>();
+    const { client, reads } = failing(kube);
+    const slow: typeof client.get = async (type, key, limit) => {
+      const object = client.get(type, key, limit);
+      await gate.promise;
+      return await object;
+    };
+    const found = createSurroundings({ kube: { ...client, get: slow } }).of(connect, signal);
+    const begun = [...reads].toSorted();
+    gate.resolve();
+    await found;
+    assert.deepEqual(begun, ["ConfigMap levels", "Secret login"]);
+    assert.deepEqual(reads.toSorted(), begun);
   });
 
   it("finds the rules of metrics, or those that the workers have", async () => {

@@ -125,6 +125,11 @@ describe("readWorkerSources", () => {
     ]);
   });
 
+  it("says nothing of an object that could not be read", () => {
+    const { problems } = readWorkerSources(sources, new Map([["ConfigMap urls", null]]));
+    assert.deepEqual(problems, ["ConfigMap urls, from which b is read, does not exist"]);
+  });
+
   it("does without what is optional", () => {
     const optional = sources.map((source) => ({ ...source, optional: true }));
     const { problems, hash } = readWorkerSources(optional, contents(null, null));
@@ -134,12 +139,15 @@ describe("readWorkerSources", () => {
 });
 
 describe("toContents", () => {
-  it("has texts and bytes of a ConfigMap in one form", () => {
+  it("has texts and bytes of a ConfigMap in one form, of the keys that are asked for", () => {
     const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" } };
-    assert.deepEqual(toContents({ ...configMap, data: { a: "ü" }, binaryData: { b: "AAE=" } }), {
-      a: base64("ü"),
-      b: "AAE=",
-    });
-    assert.deepEqual(toContents(configMap), {});
+    assert.deepEqual(
+      toContents({ ...configMap, data: { a: "ü", x: "" }, binaryData: { b: "AAE=", y: "" } }, ["a", "b", "c"]),
+      {
+        a: base64("ü"),
+        b: "AAE=",
+      },
+    );
+    assert.deepEqual(toContents(configMap, ["a"]), {});
   });
 });
