@@ -93,10 +93,8 @@ const PLUGINS_RETRY_MS = 5_000;
 /** How soon to look at pods again that are not ready: how long they have not been is what decides. */
 const UNREADY_POLL_MS = 2_000;
 const READY_LIMIT_MS = 300_000;
-/** How soon to look again for a Secret that is not there. */
-const MISSING_RETRY_MS = 5_000;
-/** How soon to look again whether a group is free: others' workers end without a change of a KafkaConnect. */
-const TAKEN_RETRY_MS = 5_000;
+/** How soon to look again for a Secret that is not there, or whether a group is free: others' workers end without a change of a KafkaConnect. */
+const LESS_RETRY_MS = 5_000;
 /** The workers stay what they are. */
 const AS_THEY_ARE: Aim = { target: { kind: "desired" }, template: null, revision: null, change: "", diagnosis: null };
 
@@ -356,8 +354,12 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const { marks, refusal } = taken === null ? await marksOf(resource, seen, memory, signal) : NO_MARKS;
     const desired = desire(resource, defaultImage, { ...around.surroundings, ...marks });
     const subject = { resource, desired, seen, memory };
+    // Two clusters with one group, or one topic of state, would take each other's work.
     const attempted =
-      refusal ?? (await (taken === null ? attempt(subject, signal) : attemptLess(subject, taken, signal)));
+      refusal ??
+      (await (taken === null
+        ? attempt(subject, signal)
+        : attemptLess(subject, { kind: "group-taken", message: taken }, signal)));
     if (attempted === "preparing") return retryAfter(0);
     const { findings, outcome } = attempted;
     if (findings.kind !== "failing") memory.failing.sinceMs = null;
@@ -413,19 +415,19 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
   }
 
-  /**
-   * Two clusters with one group, or one topic of state, would take each other's work: this one makes nothing. What it has runs on, is
-   * cared for, and may become less. `message`: who has what.
-   */
-  async function attemptLess(subject: Subject, message: string, signal: AbortSignal): Promise<Attempt> {
-    const findings = { kind: "group-taken", message } as const;
+  /** It makes nothing. What it has runs on, is cared for, and may become less. `findings`: why. */
+  async function attemptLess(
+    subject: Subject,
+    findings: Extract<ClusterFindings, { kind: "group-taken" | "missing" }>,
+    signal: AbortSignal,
+  ): Promise<Attempt> {
     const { resource, seen, memory } = subject;
     const { statefulSet } = seen;
-    const again = retryAfter(TAKEN_RETRY_MS);
+    const again = retryAfter(LESS_RETRY_MS);
     if (statefulSet === undefined) return { findings, outcome: again };
     try {
       await certificates.keep(resource, seen.pods, signal);
-      await holding.keep(resource, statefulSet, signal);
+      if (findings.kind === "group-taken") await holding.keep(resource, statefulSet, signal);
       const { outcome } = await bringAbout(subject, statefulSet.spec?.replicas ?? 0, signal);
       return { findings, outcome: outcome.kind === "settled" ? again : outcome };
     } catch (error) {
@@ -463,7 +465,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const { memory, desired } = subject;
     const { problems, missing } = desired;
     if (problems.length > 0) return { findings: { kind: "invalid-config", problems }, outcome: settled };
-    if (missing.length > 0) return { findings: { kind: "missing", missing }, outcome: retryAfter(MISSING_RETRY_MS) };
+    if (missing.length > 0) return await attemptLess(subject, { kind: "missing", missing }, signal);
     try {
       if (!(await prepare(subject, signal))) return "preparing";
       return (await leaveFormer(subject, signal)) ?? (await bringAbout(subject, null, signal));

@@ -290,6 +290,40 @@ describe("cluster controller", () => {
     ]);
   });
 
+  it("cares for workers that are there while something is missing that new ones would need", async () => {
+    const metadata = { namespace: "ns", name: "creds" };
+    const set = (pw: string) => kube.put(Secrets, { apiVersion: "v1", kind: "Secret", metadata, data: { pw } });
+    set("MQ==");
+    kube.put(KafkaConnects, kafkaConnect({ replicas: 3, config: { "client.id": `$\{secrets:creds:pw}` } }));
+    await ready("Ready");
+    set("Mg==");
+    const isDraining = ({ metadata: { annotations = {} } }: Pod) => "headrace.dev/draining-since" in annotations;
+    await eventually("a worker is drained", () => pods().some(isDraining), AT_ONCE_MS);
+    kube.remove(Secrets, metadata);
+    const { message } = await ready("MissingReference");
+    assert.equal(message, "Secret creds, from which client.id is read, does not exist.");
+    const replaced = () => {
+      obeyDrains();
+      return sets.deleted.length === 1 && pods().length === 3 && !pods().some(isDraining);
+    };
+    await eventually("the drained worker is another one", replaced, AT_ONCE_MS);
+    changeSpec({ replicas: 2 });
+    const less = () => {
+      obeyDrains();
+      return replicas() === 2 && pods().length === 2;
+    };
+    await eventually("there are less", less, AT_ONCE_MS);
+    changeSpec({ replicas: 4 });
+    await ready("MissingReference");
+    assert.equal(replicas(), 2);
+    set("Mg==");
+    const more = () => {
+      obeyDrains();
+      return pods().length === 4;
+    };
+    await eventually("there are more", more, AT_ONCE_MS);
+  });
+
   it("rolls its workers for a value that comes after their start", async () => {
     const valueFrom = { configMapKeyRef: { name: "tags", key: "tag", optional: true } };
     const template = { connectContainer: { env: [{ name: "TAG", valueFrom }] } };
