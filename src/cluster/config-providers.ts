@@ -15,7 +15,10 @@ const CLASSES: readonly (readonly [RegExp, ProviderKind])[] = [
 /** There without being named in `config.providers`, with the classes that they are named for. */
 const GIVEN = ["env", "directory", "file"];
 
-/** What each config provider of a cluster's workers reads, by name; those that the operator does not know are not among them. */
+/**
+ * What each config provider of a cluster's workers reads, by name. Those that the operator does not know are not among them, and neither are
+ * those that read another Kubernetes API server than its own.
+ */
 export function configProviders({
   runtime,
   config = {},
@@ -26,7 +29,9 @@ export function configProviders({
   for (const name of [...GIVEN, ...Object.keys(kubernetes), ...listed.map((each) => each.trim())]) {
     const className = String(config[`config.providers.${name}.class`] ?? kubernetes[name] ?? name).trim();
     const kind = CLASSES.find(([pattern]) => pattern.test(className))?.[1];
-    if (kind !== undefined) found.set(name, kind);
+    const isElsewhere =
+      (kind === "Secret" || kind === "ConfigMap") && `config.providers.${name}.param.kubeconfig` in config;
+    if (kind !== undefined && !isElsewhere) found.set(name, kind);
   }
   return found;
 }

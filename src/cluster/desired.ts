@@ -77,7 +77,7 @@ export interface Surroundings {
   /** Why that is not known, without a full stop; not given: it is known. */
   readonly loggingUnread?: string;
   /** What the workers read of Secrets and ConfigMaps at their start, and what to say of that; nothing, if not given. */
-  readonly values?: WorkerValues & { readonly warnings: readonly string[] };
+  readonly values?: WorkerValues;
   /** The rules of `spec.metricsConfig`; none, and no workers, if not given. */
   readonly metricsRules?: MetricsRules;
   /** The certificates that workers read once, at their start; "" if they read none so. */

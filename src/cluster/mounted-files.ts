@@ -9,6 +9,8 @@ export interface ValuePlace {
   readonly key: string;
   /** Whether Kubernetes starts the container without it. */
   readonly optional: boolean;
+  /** Whether Kubernetes starts the container if the object is there, and the key is not. */
+  readonly keyOptional: boolean;
 }
 
 const Items = z.array(z.object({ key: z.string(), path: z.string() })).optional();
@@ -29,7 +31,7 @@ interface Sources {
 }
 
 /** A part of a volume that comes from one object. */
-interface VolumePart extends Pick<ValuePlace, "kind" | "name" | "optional"> {
+interface VolumePart extends Pick<ValuePlace, "kind" | "name" | "optional" | "keyOptional"> {
   readonly items: z.infer<typeof Items>;
 }
 
@@ -63,7 +65,10 @@ export function variableAt({ template }: Template, name: string): ValuePlace | n
     ["configMapKeyRef", "ConfigMap"],
   ] as const) {
     const reference = KeyRef.safeParse(variable?.valueFrom?.[field]);
-    if (reference.success) return { kind, ...withOptional(reference.data) };
+    if (reference.success) {
+      const found = withOptional(reference.data);
+      return { kind, ...found, keyOptional: found.optional };
+    }
   }
   return null;
 }
@@ -88,7 +93,8 @@ function partsOf(volume: Sources = {}): readonly VolumePart[] {
 }
 
 function toPart(kind: ValuePlace["kind"], { items, ...named }: z.infer<typeof Named>): VolumePart {
-  return { kind, items, ...withOptional(named) };
+  const { optional: isOptional, ...part } = withOptional(named);
+  return { kind, items, ...part, optional: isOptional, keyOptional: isOptional || items === undefined };
 }
 
 function withOptional<T extends { readonly optional?: boolean | undefined }>(reference: T) {

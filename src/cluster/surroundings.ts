@@ -107,9 +107,9 @@ async function valuesOf(look: Look): Promise<Values> {
   );
   const values = readWorkerSources(sources, contents);
   const why = without(unread, look);
-  if (why === null) return { ...values, warnings: [] };
+  if (why === null) return values;
   const warning = `It is not noticed when the workers have to start with other values: ${why}.`;
-  return { ...values, hash: annotationOf(set, SOURCES_HASH_ANNOTATION), warnings: [warning] };
+  return { ...values, hash: annotationOf(set, SOURCES_HASH_ANNOTATION), warnings: [...values.warnings, warning] };
 }
 
 /** What the sources, all of one object, find in it. */

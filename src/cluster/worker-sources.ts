@@ -11,6 +11,8 @@ import { filesAt, type ValuePlace, variableAt } from "./mounted-files.ts";
 export interface WorkerSource extends ValuePlace {
   /** Property of the worker that it is for; the first of them. */
   readonly property: string;
+  /** A worker that does not find it goes on with the placeholder's text, and nothing else can be meant. */
+  readonly literal: boolean;
 }
 
 /** What the objects of the sources hold, base64, by `sourceId`; null: there is no such object. Nothing is said of one that is not in it. */
@@ -20,8 +22,10 @@ export type SourceContents = ReadonlyMap<string, Readonly<Record<string, string>
 export interface WorkerValues {
   /** Changes with any of the values; "" if there are none. Workers have to start anew then. */
   readonly hash: string;
-  /** What is missing, each as a sentence. Never a value. */
+  /** What is missing and must not be, each as a sentence. Never a value. */
   readonly problems: readonly string[];
+  /** What is missing and need not be there, likewise. */
+  readonly warnings: readonly string[];
 }
 
 /** Settings that are the path of a file which the clients read when they are made, and not again. */
@@ -37,7 +41,7 @@ export function workerSources({ metadata, spec }: KafkaConnect): readonly Worker
   const providers = configProviders(spec);
   const found = new Map<string, WorkerSource>();
 
-  function placesOf({ provider, path, key }: Placeholder): readonly ValuePlace[] {
+  function placesOf({ provider, path, key }: Placeholder): readonly Place[] {
     const kind = providers.get(provider);
     switch (kind) {
       case undefined:
@@ -45,15 +49,15 @@ export function workerSources({ metadata, spec }: KafkaConnect): readonly Worker
       case "Secret":
       case "ConfigMap": {
         const object = objectAt(path, namespace);
-        return object?.namespace === namespace ? [{ kind, name: object.name, key, optional: false }] : [];
+        return object?.namespace === namespace ? [{ kind, name: object.name, key, ...NEEDED }] : [];
       }
       case "directory":
-        return path === "" || key.includes("/") ? [] : filesAt(spec, posix.join(path, key));
+        return path === "" || key.includes("/") ? [] : asLiteral(filesAt(spec, posix.join(path, key)));
       case "file":
-        return path === "" ? [] : filesAt(spec, path);
+        return path === "" ? [] : filesAt(spec, path).map(withoutLiteral);
       case "env": {
         const place = path === "" ? variableAt(spec, key) : null;
-        return place === null ? [] : [place];
+        return place === null ? [] : asLiteral([place]);
       }
       default:
         throw new Error(`unreachable: ${kind satisfies never}`);
@@ -61,14 +65,34 @@ export function workerSources({ metadata, spec }: KafkaConnect): readonly Worker
   }
 
   for (const [property, value] of Object.entries({ ...toWorkerSettings(spec).user, ...kafkaAccess(spec).properties })) {
-    const file = FILES.test(property) && value.startsWith("/") ? filesAt(spec, value) : [];
+    const file = FILES.test(property) && value.startsWith("/") ? filesAt(spec, value).map(withoutLiteral) : [];
     for (const place of [...placeholdersIn(value).flatMap(placesOf), ...file]) {
       const id = `${sourceId(place)} ${place.key}`;
-      const { property: first = property, optional = true } = found.get(id) ?? {};
-      found.set(id, { ...place, property: first, optional: optional && place.optional });
+      const { property: first, ...known } = found.get(id) ?? { ...place, property };
+      found.set(id, {
+        ...place,
+        property: first,
+        optional: known.optional && place.optional,
+        keyOptional: known.keyOptional && place.keyOptional,
+        literal: known.literal && place.literal,
+      });
     }
   }
   return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, source]) => source);
+}
+
+type Place = Omit<WorkerSource, "property">;
+
+/** Of what workers read by the Kubernetes API: they do not start without it. */
+const NEEDED = { optional: false, keyOptional: false, literal: false } as const;
+
+/** Of several places the value is in one: what is not in the others says nothing. */
+function asLiteral(places: readonly ValuePlace[]): readonly Place[] {
+  return places.map((place) => ({ ...place, literal: places.length === 1 }));
+}
+
+function withoutLiteral(place: ValuePlace): Place {
+  return { ...place, literal: false };
 }
 
 /** How the object of a source is known in `SourceContents`. */
@@ -91,17 +115,24 @@ export function toContents(
 
 /** Reads them. */
 export function readWorkerSources(sources: readonly WorkerSource[], contents: SourceContents): WorkerValues {
-  const problems = new Set<string>();
+  const [problems, warnings] = [new Set<string>(), new Set<string>()];
   const values = sources.map((source) => {
-    const { kind, name, key, property, optional } = source;
+    const { kind, name, key, property } = source;
     const data = contents.get(sourceId(source));
     const value = data?.[key] ?? null;
-    if (data !== undefined && value === null && !optional) {
+    if (data !== undefined && value === null) {
       const what = data === null ? "does not exist" : `has no key ${key}`;
-      problems.add(`${kind} ${name}, from which ${property} is read, ${what}`);
+      const sentence = `${kind} ${name}, from which ${property} is read, ${what}`;
+      if (isNeeded(source, data !== null)) problems.add(sentence);
+      else if (source.literal) warnings.add(`${sentence}: its placeholder stays as it is.`);
     }
     return [kind, name, key, value];
   });
   const hash = createHash("sha256").update(JSON.stringify(values)).digest("hex").slice(0, 10);
-  return { hash: sources.length === 0 ? "" : hash, problems: [...problems] };
+  return { hash: sources.length === 0 ? "" : hash, problems: [...problems], warnings: [...warnings] };
+}
+
+/** Whether a worker cannot start without a value that is missing, and would not with the text of its placeholder. */
+function isNeeded({ optional, keyOptional, literal }: WorkerSource, isObjectThere: boolean): boolean {
+  return isObjectThere && literal ? !keyOptional : !optional;
 }

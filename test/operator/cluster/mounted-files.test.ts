@@ -9,7 +9,8 @@ type Mounts = NonNullable<NonNullable<Template["connectContainer"]>["volumeMount
 
 const filesOf = (volumes: Volumes, volumeMounts: Mounts, path: string) =>
   filesAt({ template: { pod: { volumes }, connectContainer: { volumeMounts } } }, path).map(
-    ({ kind, name, key, optional }) => `${kind} ${name} ${key}${optional ? " or none" : ""}`,
+    ({ kind, name, key, optional, keyOptional }) =>
+      `${kind} ${name} ${key}${optional ? " or none" : keyOptional ? "" : " for sure"}`,
   );
 
 describe("filesAt", () => {
@@ -25,7 +26,7 @@ describe("filesAt", () => {
       [{ name: "v", secret: { secretName: "creds", items } }],
       [mount],
       "/mnt/v/kafka/pw.txt",
-      ["Secret creds password"],
+      ["Secret creds password for sure"],
     ],
     ["no key that is not mounted", [{ name: "v", secret: { secretName: "creds", items } }], [mount], "/mnt/v/pw", []],
     [
@@ -55,7 +56,7 @@ describe("filesAt", () => {
       [{ name: "v", projected: { sources: [{ secret: { name: "creds", items } }, { configMap: { name: "urls" } }] } }],
       [mount],
       "/mnt/v/kafka/pw.txt",
-      ["Secret creds password"],
+      ["Secret creds password for sure"],
     ],
     [
       "each source of a projected volume that may have it",
@@ -102,8 +103,8 @@ describe("variableAt", () => {
     },
   };
   const table = [
-    ["PASSWORD", { kind: "Secret", name: "creds", key: "pw", optional: false }],
-    ["URL", { kind: "ConfigMap", name: "urls", key: "db", optional: true }],
+    ["PASSWORD", { kind: "Secret", name: "creds", key: "pw", optional: false, keyOptional: false }],
+    ["URL", { kind: "ConfigMap", name: "urls", key: "db", optional: true, keyOptional: true }],
     ["PLAIN", null],
     ["FIELD", null],
     ["OTHER", null],

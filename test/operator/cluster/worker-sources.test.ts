@@ -82,6 +82,19 @@ describe("workerSources", () => {
       { runtime: "Jvm", ...MOUNTED, ...jaas("directory:/mnt/v:pw") },
       ["Secret mounted pw sasl.jaas.config"],
     ],
+    [
+      "nothing of another API server",
+      {
+        config: {
+          "config.providers": "far,file",
+          "config.providers.far.class": "kubernetes-secret",
+          "config.providers.far.param.kubeconfig": "/mnt/v/far",
+          "config.providers.secrets.param.kubeconfig": "/mnt/v/far",
+          a: `${ref("far:creds:pw")} ${ref("secrets:creds:pw")} ${ref("configmaps:urls:db")}`,
+        },
+      },
+      ["ConfigMap urls db a"],
+    ],
     ["nothing that the operator gives itself", { authentication: { type: "plain", username: "u" } }, []],
   ];
   for (const [what, spec, found] of table) {
@@ -108,7 +121,8 @@ describe("readWorkerSources", () => {
   const URLS = { db: base64("host") };
   const hashOf = (...given: Parameters<typeof contents>) => readWorkerSources(sources, contents(...given)).hash;
 
-  it("says nothing of nothing", () => assert.deepEqual(readWorkerSources([], new Map()), { hash: "", problems: [] }));
+  it("says nothing of nothing", () =>
+    assert.deepEqual(readWorkerSources([], new Map()), { hash: "", problems: [], warnings: [] }));
 
   it("has another hash for another value, and the same for other keys", () => {
     assert.match(hashOf(CREDS, URLS), /^[0-9a-f]{10}$/);
@@ -128,6 +142,54 @@ describe("readWorkerSources", () => {
   it("says nothing of an object that could not be read", () => {
     const { problems } = readWorkerSources(sources, new Map([["ConfigMap urls", null]]));
     assert.deepEqual(problems, ["ConfigMap urls, from which b is read, does not exist"]);
+  });
+
+  const KEYS: readonly [string, Partial<KafkaConnectSpec>, Partial<KafkaConnectSpec>, "problem" | "warning"][] = [
+    ["a file of a mounted Secret", MOUNTED, jaas("directory:/mnt/v:pw"), "warning"],
+    ["a mounted properties file", MOUNTED, jaas("file:/mnt/v/all.properties:pw"), "problem"],
+    ["a keystore", MOUNTED, custom({ "ssl.keystore.location": "/mnt/v/user.p12" }), "problem"],
+    ["a variable", MOUNTED, jaas("env:PW"), "problem"],
+    [
+      "a variable that may be missing",
+      {
+        template: {
+          connectContainer: {
+            env: [{ name: "PW", valueFrom: { secretKeyRef: { name: "variable", key: "pw", optional: true } } }],
+          },
+        },
+      },
+      jaas("env:PW"),
+      "warning",
+    ],
+    [
+      "a file that Kubernetes does not start without",
+      {
+        template: {
+          pod: {
+            volumes: [{ name: "v", secret: { secretName: "mounted", items: [{ key: "pw", path: "pw" }] } }],
+          },
+          connectContainer: { volumeMounts: [{ name: "v", mountPath: "/mnt/v" }] },
+        },
+      },
+      jaas("directory:/mnt/v:pw"),
+      "problem",
+    ],
+    ["a key that is read by the API", {}, jaas("secrets:mounted:pw"), "problem"],
+  ];
+  for (const [what, mounted, login, told] of KEYS) {
+    it(`tells ${what} as a ${told} if it is missing in an object that is there`, () => {
+      const ofOne = workerSources(kafkaConnect({ ...mounted, ...login }));
+      const there = new Map(ofOne.map(({ kind, name }) => [`${kind} ${name}`, {}]));
+      const { problems, warnings } = readWorkerSources(ofOne, there);
+      assert.deepEqual([problems.length, warnings.length], told === "problem" ? [1, 0] : [0, 1]);
+      assert.match([...problems, ...warnings].join(), / has no key /);
+    });
+  }
+
+  it("needs the object of a file, if not its key", () => {
+    const ofOne = workerSources(kafkaConnect({ ...MOUNTED, ...jaas("directory:/mnt/v:pw") }));
+    const told = readWorkerSources(ofOne, new Map([["Secret mounted", null]]));
+    assert.deepEqual(told.problems, ["Secret mounted, from which sasl.jaas.config is read, does not exist"]);
   });
 
   it("does without what is optional", () => {
