@@ -9,11 +9,23 @@ export interface References {
   readonly configMaps: readonly string[];
 }
 
+/** Of specs, which do not change, with the namespace that they were seen in: it is asked for at each event of a Secret or ConfigMap. */
+const known = new WeakMap<KafkaConnect["spec"], { readonly namespace: string; readonly references: References }>();
+
 /**
  * What the operator itself reads for a KafkaConnect: what its workers get from it, and what they read once, at their start. What only
  * connectors read is not among it.
  */
 export function referencesOf(connect: KafkaConnect): References {
+  const { namespace = "" } = connect.metadata;
+  const former = known.get(connect.spec);
+  if (former?.namespace === namespace) return former.references;
+  const references = findReferences(connect);
+  known.set(connect.spec, { namespace, references });
+  return references;
+}
+
+function findReferences(connect: KafkaConnect): References {
   const { spec } = connect;
   const { configMapKeyRef: logging } = spec.logging?.valueFrom ?? {};
   const rules = jmxExporter(spec)?.rules;

@@ -55,4 +55,12 @@ describe("referencesOf", () => {
   for (const [what, spec, secrets, configMaps] of table) {
     it(`finds ${what}`, () => assert.deepEqual(referencesOf(kafkaConnect(spec)), { secrets, configMaps }));
   }
+
+  it("looks through a spec once, however often its status changes", () => {
+    const connect = kafkaConnect({ config: { a: `$\{secrets:ns/one:x}` } });
+    const first = referencesOf(connect);
+    assert.equal(referencesOf({ ...connect, status: { observedGeneration: 2 } }), first);
+    const elsewhere = { ...connect, metadata: { ...connect.metadata, namespace: "other" } };
+    assert.deepEqual([first.secrets, referencesOf(elsewhere).secrets], [["one"], []]);
+  });
 });
