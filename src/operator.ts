@@ -8,6 +8,7 @@ import { createRackRights, maintainRackRights } from "./cluster/rack-rights.ts";
 import type { ApiConfig, OperatorConfig } from "./config.ts";
 import { createConnectorController } from "./connector/controller.ts";
 import { withoutSlot, withoutSlotAfter } from "./controller/slot.ts";
+import { createFirstLists } from "./first-lists.ts";
 import { claimedConnects } from "./foreign/claimed-connects.ts";
 import { openClaims, ownedBy } from "./foreign/claims.ts";
 import { type ForeignObject, foreignClusterOf, isClaimed } from "./foreign/dialect.ts";
@@ -60,8 +61,8 @@ const OWNED = "headrace.dev/kind=KafkaConnect";
 const METADATA = { metadataOnly: true } as const;
 /** Far more than a call of an API server that is up takes. */
 const HANGING_CALL_MS = 2_000;
-/** How long after its start the operator waits for lists of other API groups that the API server fails to give; a call takes half of it. */
-const FOREIGN_LISTS_MS = 30_000;
+/** How long after its start the operator waits for lists that the API server fails to give; a call takes half of it. */
+const FIRST_LISTS_MS = 30_000;
 
 /**
  * Runs the operator until `signal` aborts. Stops in the reverse order: reconciles in flight, lease, events, caches, port.
@@ -220,32 +221,37 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     });
   }
 
+  /**
+   * All that can be known of what a first decision must not miss: labels of namespaces, or connectors that are let in by them would be
+   * stopped; and claims of other groups, or a cluster would be made that an older one keeps from its group. What may not be listed, or is not
+   * installed, is not waited for.
+   */
+  const firstLists = createFirstLists({
+    lists: [
+      ...(namespaces === null ? [] : [{ name: "namespaces", whenAnswered: namespaces.whenAnswered }]),
+      ...foreign.map(({ api: { connects: type }, connects }) => {
+        return { name: `${type.plural}.${type.group}`, whenAnswered: connects.whenAnswered };
+      }),
+    ],
+    limitMs: FIRST_LISTS_MS,
+    log,
+  });
+
   const health = await openHealthServer(
     { host: config.healthHost, port: config.healthPort },
-    { metrics, waitingFor: () => caches.filter(([, store]) => !store.synced()).map(([name]) => name) },
+    {
+      metrics,
+      waitingFor: () => [
+        ...caches.filter(([, store]) => !store.synced()).map(([name]) => name),
+        ...firstLists.waitingFor(),
+      ],
+    },
   );
   inputs.onListening?.(health.port);
   log.info({ version, namespace, watchNamespaces: config.watchNamespaces, port: health.port }, "operator started");
 
-  const foreignListsLate = AbortSignal.timeout(FOREIGN_LISTS_MS);
-
-  /**
-   * Resolves when all that can be known is known of what a first decision must not miss: labels of namespaces, or connectors that
-   * are let in by them would be stopped; and claims of other groups, or a cluster would be made that an older one keeps from its group. What
-   * may not be listed, or is not installed, is not waited for.
-   */
-  async function learnOthers(leading: AbortSignal): Promise<void> {
-    await namespaces?.whenAnswered(leading);
-    const inTime = AbortSignal.any([leading, foreignListsLate]);
-    await Promise.all(foreign.map(({ connects }) => connects.whenAnswered(inTime))).catch((error: unknown) => {
-      if (leading.aborted) throw error;
-      const groups = config.foreignApis.map(({ dialect }) => dialect.group);
-      log.warn({ groups, err: error }, "not all KafkaConnects of other groups could be listed: going on without them");
-    });
-  }
-
   async function lead(leading: AbortSignal): Promise<void> {
-    await learnOthers(leading).catch((error: unknown) => {
+    await firstLists.whenKnown(leading).catch((error: unknown) => {
       if (!leading.aborted) throw error;
     });
     if (leading.aborted) return;
@@ -338,7 +344,14 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     ...(namespaces === null ? [] : [namespaces]),
     ...foreign.flatMap(({ connects, connectors }) => [connects, connectors]),
   ];
-  const parts = [...Object.values(stores), ...optional, ...(webhook === null ? [] : [webhook]), ...people, recorder];
+  const parts = [
+    ...Object.values(stores),
+    ...optional,
+    firstLists,
+    ...(webhook === null ? [] : [webhook]),
+    ...people,
+    recorder,
+  ];
   const serving = together(parts, background.signal).catch((error: unknown) => {
     failed.abort(error);
     throw error;

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { orAborted } from "../or-aborted.ts";
 import type { KubeObject, ObjectKey, Store } from "./client.ts";
+import type { KubeErrorCode } from "./errors.ts";
 import type { ListWatch } from "./list-watch.ts";
 import type { Scope } from "./paths.ts";
 import type { WatchOutput } from "./watch-state.ts";
@@ -12,7 +13,10 @@ export interface RunningStore<T extends KubeObject> extends Store<T> {
   run(signal: AbortSignal): Promise<void>;
   /** Resolves once the first list is in. */
   whenSynced(signal: AbortSignal): Promise<void>;
-  /** Resolves once all that can be listed is in: of each source the first list, or that the API server refuses it. */
+  /**
+   * Resolves once all that can be listed is in: of each source the first list, or that there is no such resource, or that the API server refuses
+   * it twice, some seconds apart: an authorizer that has just started refuses what it admits a moment later.
+   */
   whenAnswered(signal: AbortSignal): Promise<void>;
 }
 
@@ -24,7 +28,12 @@ export interface StoreOptions<T extends KubeObject> {
   readonly log: Logger;
   /** Cuts an object down to what its readers need, before it is kept. */
   readonly slim?: (object: T) => T;
+  /** Clock that never goes back, ms; the process's own if not given. */
+  readonly now?: () => number;
 }
+
+/** So long after the first refusal another one counts. */
+const REFUSAL_LASTS_MS = 2_000;
 
 type Change<T> = { readonly previous: T | undefined; readonly current: T | undefined };
 
@@ -33,7 +42,7 @@ type Change<T> = { readonly previous: T | undefined; readonly current: T | undef
  * object that was replaced by another of the same name is told as removed and added.
  */
 export function createStore<T extends KubeObject>(options: StoreOptions<T>): RunningStore<T> {
-  const { sources, log, slim = (object) => object } = options;
+  const { sources, log, slim = (object) => object, now = () => performance.now() } = options;
   const objects = new Map<string, T>();
   const listeners = new Set<(change: Change<T>) => void>();
   const unsynced = new Set(sources);
@@ -82,6 +91,14 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
   function follower(source: ListWatch<T>): (output: WatchOutput<T>) => void {
     const { namespace } = source.scope;
     let listed = new Set<string>();
+    let refusedSinceMs: number | null = null;
+
+    function refuse(code: KubeErrorCode): void {
+      refusedSinceMs ??= now();
+      if (code === "forbidden" && now() - refusedSinceMs < REFUSAL_LASTS_MS) return;
+      unanswered.delete(source);
+      noteAnswers();
+    }
 
     function finish(): void {
       for (const [id, object] of objects) {
@@ -98,6 +115,7 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
       switch (output.kind) {
         case "restarted":
           listed = new Set();
+          refusedSinceMs = null;
           return;
         case "listed":
           for (const object of output.objects) {
@@ -108,8 +126,7 @@ export function createStore<T extends KubeObject>(options: StoreOptions<T>): Run
         case "synced":
           return finish();
         case "refused":
-          unanswered.delete(source);
-          return noteAnswers();
+          return refuse(output.code);
         case "applied":
           return keep(output.object);
         case "deleted":

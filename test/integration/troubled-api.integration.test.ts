@@ -61,7 +61,8 @@ describe("an API server that fails at first", () => {
     await nodes.stop();
   });
 
-  function startOperator(env: Readonly<Record<string, string>>): void {
+  /** Answers where its port for probes is. */
+  function startOperator(env: Readonly<Record<string, string>>): Promise<string> {
     const config = parseConfig({
       HEADRACE_KUBECONFIG: kubernetes.kubeconfig,
       HEADRACE_NAMESPACE: namespace,
@@ -71,20 +72,23 @@ describe("an API server that fails at first", () => {
     });
     const log = createLog(process.env["HEADRACE_TEST_LOG"] ?? "silent");
     const stop = new AbortController();
-    const inputs = { config, connection: proxy.connection, log, version: "test", host: "test" };
+    const { promise: url, resolve } = Promise.withResolvers<string>();
+    const onListening = (port: number) => resolve(`http://127.0.0.1:${port}`);
+    const inputs = { config, connection: proxy.connection, log, version: "test", host: "test", onListening };
     const running = runOperator(inputs, stop.signal);
     running.catch(() => undefined);
     stopOperator = async () => {
       stop.abort();
       await running;
     };
+    return url;
   }
 
-  function failLists(plural: string, group = ""): void {
+  function failLists(plural: string, group = "", count = FAILURES): void {
     const start = group === "" ? "/api/v1/" : `/apis/${group}/`;
     const matches = (kind: string, { pathname }: URL) =>
       kind === "list" && pathname.startsWith(start) && pathname.endsWith(`/${plural}`);
-    proxy.answerNext(FAILURES, matches, { status: 500 });
+    proxy.answerNext(count, matches, { status: 500 });
   }
 
   const pathOf = (group: string, plural: string, where: string, name = "") =>
@@ -118,7 +122,7 @@ describe("an API server that fails at first", () => {
     await createConnect(STRIMZI, "older", { annotations: { "headrace.dev/managed": "true" } }, shared);
     await createConnect(OURS, "younger", {}, shared);
     failLists("kafkaconnects", STRIMZI);
-    startOperator({ HEADRACE_FOREIGN_APIS: STRIMZI });
+    void startOperator({ HEADRACE_FOREIGN_APIS: STRIMZI });
     const message = await readyAs(pathOf(OURS, "kafkaconnects", namespace, "younger"), "GroupTaken");
     assert.match(message, new RegExp(`belongs to KafkaConnect ${namespace}/older of ${STRIMZI}/v1`));
     await readyAs(pathOf(STRIMZI, "kafkaconnects", namespace, "older"), "Ready");
@@ -143,7 +147,7 @@ describe("an API server that fails at first", () => {
     };
     const path = pathOf(OURS, "kafkaconnectors", tenant);
     await kubernetes.api.request({ method: "POST", path, body: connector }, signal);
-    startOperator(all);
+    void startOperator(all);
     await readyAs(`${path}/guest`, "Running");
 
     // Its labels are followed, too.
@@ -156,13 +160,25 @@ describe("an API server that fails at first", () => {
     const stops = () => nodes.cluster("host").calls.filter((call) => call.path.endsWith("/stop")).length;
     const before = stops();
     failLists("namespaces");
-    startOperator(all);
+    void startOperator(all);
     const change = ["--type=merge", "-p", JSON.stringify({ spec: { config: { topic: "second" } } })];
     await kubernetes.kubectl(["-n", tenant, "patch", `kafkaconnectors.${OURS}`, "guest", ...change]);
     await readyAs(`${path}/guest`, "Running");
     assert.equal(nodes.cluster("host").connectors.get("guest")?.config["topic"], "second");
     assert.equal(stops(), before);
     await kubernetes.kubectl(["-n", tenant, "delete", `kafkaconnectors.${OURS}`, "guest", "--timeout=120s"]);
+  });
+
+  it("does not keep the operator from its work for ever where it does not list namespaces", async () => {
+    failLists("namespaces", "", Number.POSITIVE_INFINITY);
+    const url = await startOperator({ HEADRACE_WATCH_NAMESPACES: "*" });
+    await eventually("it says for what it waits", async () => {
+      const answer = await fetch(`${url}/readyz`, { signal });
+      return answer.status === 503 && (await answer.text()) === "waiting for namespaces\n";
+    });
+    await createConnect(OURS, "patient", {});
+    await readyAs(pathOf(OURS, "kafkaconnects", namespace, "patient"), "Ready");
+    assert.equal((await fetch(`${url}/readyz`, { signal })).status, 200);
   });
 
   it("is told in the status if it fails for long, as where somebody's webhook does not answer", async () => {
@@ -186,7 +202,7 @@ describe("an API server that fails at first", () => {
     };
     await kubernetes.kubectl(["apply", "-f", "-"], { input: JSON.stringify(webhook) });
     try {
-      startOperator({});
+      void startOperator({});
       await createConnect(OURS, "a", {});
       const path = pathOf(OURS, "kafkaconnects", namespace, "a");
       const message = await readyAs(path, "RequestFailed");
