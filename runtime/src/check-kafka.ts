@@ -1,5 +1,7 @@
 import { parseWorkerConfig, placeholdersIn, type StringMap } from "@headrace/contract";
-import { checkConfig, InvalidConfigError, type LoadedConfig, readProperties } from "./config.ts";
+import { config } from "@headrace/sdk";
+import { checkResolved, InvalidConfigError, type LoadedConfig, readProperties, resolveProperties } from "./config.ts";
+import { isKnownProvider } from "./config-providers/resolver.ts";
 import { type Finding, find } from "./finding.ts";
 import { internalTopics } from "./internal-topics.ts";
 import { isClientProperty, workerClientConfig } from "./kafka/client-config.ts";
@@ -10,14 +12,14 @@ import type { Logger } from "./log.ts";
 
 /** Tries Kafka with the worker's credentials, then its three topics, which are created if they are missing. */
 export async function checkKafka(
-  { config, properties, log }: Pick<LoadedConfig, "config" | "properties"> & { readonly log: Logger },
+  { config: worker, properties, log }: Pick<LoadedConfig, "config" | "properties"> & { readonly log: Logger },
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const admin = createTopicAdmin(workerClientConfig(properties, "shared-admin").settings, log);
   try {
-    const kafka = await find(`Kafka at ${config["bootstrap.servers"]}`, (limit) => admin.clusterId(limit), signal);
+    const kafka = await find(`Kafka at ${worker["bootstrap.servers"]}`, (limit) => admin.clusterId(limit), signal);
     if (kafka.problem !== null) return [kafka];
-    const topics = Object.values(internalTopics(config, properties));
+    const topics = Object.values(internalTopics(worker, properties));
     const checked = topics.map((topic) =>
       find(`topic ${topic.topic}`, (limit) => ensureInternalTopic(admin, topic, log, limit), signal),
     );
@@ -35,7 +37,8 @@ export type JavaKafkaCheck =
 
 /**
  * The same with the properties file of one of Java's workers. Only what its Kafka clients and topics are made of is read: its plugins and
- * its REST API may be of kinds that are not known here. Credentials of such kinds are not tried.
+ * its REST API may be of kinds that are not known here. Credentials of such kinds are not tried. What a config provider that is known here does
+ * not find, Java's worker will not find either.
  */
 export async function checkJavaKafka(
   file: string,
@@ -43,15 +46,26 @@ export async function checkJavaKafka(
   signal: AbortSignal,
 ): Promise<JavaKafkaCheck> {
   try {
-    const properties = kafkaPropertiesOf(readProperties(file));
-    const foreign = foreignClasses(properties);
-    if (foreign.length > 0) return { kind: "not-tried", why: `${foreign.join(", ")}: only Java can load it` };
-    const loaded = await checkConfig({ file, properties }, env, parseWorkerConfig, signal);
+    const raw = kafkaPropertiesOf(readProperties(file));
+    const providers = foreignProviders(raw);
+    if (providers.length > 0) return onlyJava(providers);
+    const resolved = await resolveProperties(raw, env, signal);
+    const { problems } = resolved;
+    if (problems.length > 0) {
+      return { kind: "tried", findings: problems.map(({ key, expected }) => ({ what: key, problem: expected })) };
+    }
+    const classes = foreignClasses(resolved.properties);
+    if (classes.length > 0) return onlyJava(classes);
+    const loaded = checkResolved(file, resolved, parseWorkerConfig);
     return { kind: "tried", findings: await checkKafka({ ...loaded, log }, signal) };
   } catch (error) {
     if (!(error instanceof InvalidConfigError)) throw error;
     return { kind: "not-tried", why: error.problems.map(({ key, expected }) => `${key} ${expected}`).join("; ") };
   }
+}
+
+function onlyJava(keys: readonly string[]): JavaKafkaCheck {
+  return { kind: "not-tried", why: `${keys.join(", ")}: only Java can load it` };
 }
 
 /** A worker must name them; whatever is named is not looked for. */
@@ -67,6 +81,14 @@ export function kafkaPropertiesOf(properties: StringMap): StringMap {
   const used = providers.filter((name) => named.has(name));
   const settings = entries.filter(([key]) => used.some((name) => key.startsWith(`config.providers.${name}.`)));
   return { ...CONVERTERS, ...Object.fromEntries([...kept, ...settings]), "config.providers": used.join(",") };
+}
+
+/** Keys of config providers that are not known here. */
+function foreignProviders(properties: StringMap): readonly string[] {
+  return config
+    .splitList(properties["config.providers"])
+    .filter((name) => !isKnownProvider(name, properties))
+    .map((name) => `config.providers.${name}.class`);
 }
 
 const CLASS_KEY = /^(sasl|ssl)\..*\.class$/;

@@ -58,16 +58,39 @@ export async function checkConfig(
   parse: (properties: StringMap) => ParsedWorkerConfig,
   signal: AbortSignal,
 ): Promise<LoadedConfig> {
+  return checkResolved(file, await resolveProperties(raw, env, signal), parse);
+}
+
+/** A worker's properties with their placeholders resolved. */
+export interface ResolvedProperties extends Pick<LoadedConfig, "properties" | "warnings"> {
+  /** Placeholders that cannot be resolved, and providers that cannot be set up. */
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Resolves what can be. */
+export async function resolveProperties(
+  raw: StringMap,
+  env: StringMap,
+  signal: AbortSignal,
+): Promise<ResolvedProperties> {
   const problems: ConfigProblem[] = [];
   const warnings: string[] = [];
   const environment = {
     env,
     warn: (fields: object, message: string) => void warnings.push(`${message}: ${JSON.stringify(fields)}`),
   };
-  const properties = await resolveAll(raw, environment, problems, signal);
+  return { properties: await resolveAll(raw, environment, problems, signal), warnings, problems };
+}
+
+/** Checks properties that are resolved. Throws {@link InvalidConfigError}, which has every problem. */
+export function checkResolved(
+  file: string,
+  { properties, warnings, problems: unresolved }: ResolvedProperties,
+  parse: (properties: StringMap) => ParsedWorkerConfig,
+): LoadedConfig {
   const parsed = parse(properties);
-  if (parsed.kind === "invalid") problems.push(...parsed.problems);
-  else problems.push(...unsupported(parsed.config, properties));
+  const found = parsed.kind === "invalid" ? parsed.problems : unsupported(parsed.config, properties);
+  const problems = [...unresolved, ...found];
   if (problems.length > 0 || parsed.kind === "invalid") throw new InvalidConfigError(file, problems);
   return { config: parsed.config, properties, warnings };
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { checkJavaKafka, kafkaPropertiesOf } from "#runtime/check-kafka.ts";
+import { checkJavaKafka, type JavaKafkaCheck, kafkaPropertiesOf } from "#runtime/check-kafka.ts";
 import { createLog } from "#runtime/log.ts";
 
 const placeholder = (text: string) => `$${text}`;
@@ -71,16 +71,45 @@ describe("checkJavaKafka", () => {
         "config.providers": "vault",
         "config.providers.vault.class": "com.example.Vault",
       },
-      /^config\.providers cannot be set up: .*com\.example\.Vault/,
+      /^config\.providers\.vault\.class: only Java can load it$/,
     ],
   ];
+  async function check(properties: Readonly<Record<string, string>>): Promise<JavaKafkaCheck> {
+    const file = join(dir, "worker.properties");
+    const lines = Object.entries({ ...BASE, ...properties }).map(([key, value]) => `${key}=${value}\n`);
+    writeFileSync(file, lines.join(""));
+    const log = createLog({ level: "silent" });
+    return await checkJavaKafka(file, { env: {}, log }, AbortSignal.timeout(60_000));
+  }
+
+  const FILES = {
+    "config.providers": "files",
+    "config.providers.files.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
+  };
+
+  it("looks at classes behind placeholders as well", async () => {
+    const logins = join(dir, "login.properties");
+    writeFileSync(logins, `known=${PLAIN["sasl.jaas.config"]}\nforeign=${login("com.example.Login")}\n`);
+    const by = (key: string) => ({ ...FILES, "sasl.jaas.config": placeholder(`{files:${logins}:${key}}`) });
+    const foreign = await check(by("foreign"));
+    assert.match(foreign.kind === "not-tried" ? foreign.why : "", /^sasl\.jaas\.config: only Java/);
+    // Tried, as its mechanism shows, which nothing looks at before the class.
+    const known = await check({ ...by("known"), "sasl.mechanism": "AWS_MSK_IAM" });
+    assert.match(known.kind === "not-tried" ? known.why : "", /^sasl\.mechanism AWS_MSK_IAM is not supported/);
+  });
+
+  it("fails where a provider that is known here does not find its file", async () => {
+    const missing = join(dir, "missing.properties");
+    const checked = await check({ ...FILES, "sasl.jaas.config": placeholder(`{files:${missing}:a}`) });
+    assert.equal(checked.kind, "tried");
+    const [finding, ...more] = checked.kind === "tried" ? checked.findings : [];
+    assert.deepEqual([finding?.what, more], ["sasl.jaas.config", []]);
+    assert.match(finding?.problem ?? "", /cannot be resolved: .*missing\.properties/);
+  });
+
   for (const [what, properties, why] of table) {
     it(`does not try ${what} that is not known here`, async () => {
-      const file = join(dir, "worker.properties");
-      const lines = Object.entries({ ...BASE, ...properties }).map(([key, value]) => `${key}=${value}\n`);
-      writeFileSync(file, lines.join(""));
-      const log = createLog({ level: "silent" });
-      const checked = await checkJavaKafka(file, { env: {}, log }, AbortSignal.timeout(60_000));
+      const checked = await check(properties);
       assert.equal(checked.kind, "not-tried");
       assert.match(checked.kind === "not-tried" ? checked.why : "", why);
       assert.doesNotMatch(JSON.stringify(checked), /canary/);

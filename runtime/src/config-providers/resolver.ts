@@ -69,9 +69,18 @@ export function forConnectors(worker: Config): Config {
   return { ...worker, "config.providers": shared.join(",") };
 }
 
+/** Whether a provider of the worker's `config.providers` is of a class that is here. */
+export function isKnownProvider(name: string, worker: Config): boolean {
+  return findProvider(classOf(name, worker)) !== null;
+}
+
+function classOf(name: string, worker: Config): string {
+  return worker[`config.providers.${name}.class`]?.trim() ?? name;
+}
+
 function createProvider(name: string, worker: Config, environment: ProviderEnvironment): ConfigProvider {
   const prefix = `config.providers.${name}.`;
-  const className = worker[`${prefix}class`]?.trim() ?? name;
+  const className = classOf(name, worker);
   const definition = findProvider(className);
   if (definition === null) {
     const known = BUILT_IN.flatMap((each) => each.aliases).join(", ");
