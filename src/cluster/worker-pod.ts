@@ -90,14 +90,18 @@ function timeOf(text: string | undefined): number | null {
   return Number.isNaN(time) ? null : time;
 }
 
-function troubleOf({ status }: Pod, container: string): Trouble | null {
+function troubleOf({ spec, status }: Pod, container: string): Trouble | null {
   const scheduled = status?.conditions?.find(({ type }) => type === "PodScheduled");
   if (scheduled?.status === "False") {
     return { reason: "Unschedulable", message: scheduled.message ?? "no node takes it", lasting: false };
   }
-  const inits = status?.initContainerStatuses ?? [];
+  const worker = status?.containerStatuses?.find(({ name }) => name === container);
+  const beside = new Set(spec?.initContainers?.flatMap((one) => (one.restartPolicy === "Always" ? [one.name] : [])));
+  const inits = (status?.initContainerStatuses ?? []).filter(
+    (init) => !beside.has(init.name) || (init.started !== true && !hasBegun(worker)),
+  );
   const early = inits.find(hasFailed);
-  const state = early ?? status?.containerStatuses?.find(({ name }) => name === container);
+  const state = early ?? worker;
   const what = early === undefined ? "the worker" : early.name;
   const waiting = state?.state?.waiting;
   const ended = state?.state?.terminated ?? state?.lastState?.terminated;
@@ -116,6 +120,11 @@ function troubleOf({ status }: Pod, container: string): Trouble | null {
 }
 
 type ContainerStatus = NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number];
+
+/** Whether the container has run, so that nothing beside it keeps it from starting. */
+function hasBegun({ state, lastState }: Partial<ContainerStatus> = {}): boolean {
+  return state?.running !== undefined || (state?.terminated ?? lastState?.terminated) !== undefined;
+}
 
 /** One that runs before the worker and keeps it from starting. */
 function hasFailed({ state, lastState }: ContainerStatus): boolean {

@@ -87,6 +87,38 @@ describe("toWorkerPod", () => {
     assert.deepEqual(troubleWith(next), fetching);
   });
 
+  it("names the worker's trouble, not that of a container that runs beside it", () => {
+    const base = { image: "i", imageID: "i", ready: false, restartCount: 1 };
+    const crashing = {
+      state: { waiting: { reason: "CrashLoopBackOff" } },
+      lastState: { terminated: { ...ENDED, message: "no control plane\n" } },
+    };
+    const troubleWith = (proxy: Partial<ContainerStatus>, worker: Partial<ContainerStatus>) => {
+      const pod = workerPod(0, {
+        ready: false,
+        status: {
+          initContainerStatuses: [{ ...base, name: "proxy", ...proxy }],
+          containerStatuses: [{ ...base, name: "my-connect-connect", ...worker }],
+        },
+      });
+      const initContainers = [{ name: "proxy", restartPolicy: "Always" }];
+      const spec = { ...pod.spec, containers: pod.spec?.containers ?? [], initContainers };
+      return toWorkerPod({ ...pod, spec }, "my-connect-connect").trouble?.message ?? null;
+    };
+    const runs = { started: true, state: { running: {} } };
+    const waits = { state: { waiting: { reason: "PodInitializing" } } };
+    assert.equal(troubleWith(runs, { state: { waiting: { reason: "ContainerCreating" } } }), null);
+    assert.equal(troubleWith(runs, { state: { terminated: ENDED } }), "the worker ended with code 1: no such topic");
+    assert.equal(
+      troubleWith(crashing, { state: { terminated: ENDED } }),
+      "the worker ended with code 1: no such topic",
+    );
+    assert.equal(troubleWith(crashing, runs), null);
+    // Until it has started once, the worker waits for it.
+    assert.equal(troubleWith(crashing, waits), "proxy ended with code 1: no control plane");
+    assert.equal(troubleWith({ started: false, state: { running: {} } }, waits), "proxy is at work");
+  });
+
   it("counts the time that it is not ready from when all was fetched for it", () => {
     const since = (fetched: "True" | "False") => {
       const conditions = [
