@@ -8,7 +8,7 @@ export type OffsetScalar = null | boolean | number | bigint | string;
 /** A source partition or source offset: a flat map, stored as JSON in the offsets topic. */
 export type OffsetMap = Readonly<Record<string, OffsetScalar>>;
 
-/** One record on its way from an external system to Kafka. */
+/** One record on its way from an external system to Kafka. It must not be changed after `poll` has returned it. */
 export interface SourceRecord {
   readonly topic: string;
   /** Kafka partition; not given or null: chosen by the key's hash as Java does. */
@@ -80,7 +80,10 @@ export interface Logger {
 
 /** A running source task. Calls never overlap, except that `committed` may come between polls. */
 export interface SourceTask {
-  /** The next batch; `[]` for nothing now. Must end soon after `signal` aborts. Throw RetriableError for "try later". */
+  /**
+   * The next batch; `[]` for nothing now. Must end soon after `signal` aborts. Throw RetriableError for "try later". Records must not be
+   * changed, nor what is in them, after `poll` has returned them; memory that {@link SourceTask.released} gives back may be used again.
+   */
   poll(signal: AbortSignal): Promise<readonly SourceRecord[]>;
   /** Called with records that Kafka has acknowledged (or that were skipped), in order per source partition. */
   committed?(records: readonly CommittedRecord[]): void | Promise<void>;
