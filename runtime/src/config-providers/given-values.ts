@@ -7,7 +7,7 @@ const MOST = 10_000;
 
 /** What config providers have given in this process, so that no text that leaves it shows any of it. */
 export interface GivenValues {
-  add(value: string, placeholder: Placeholder): void;
+  add(value: string, placeholder: Omit<Placeholder, "text">): void;
   /** The text with placeholders where such values stood, also trimmed or encoded for a URL; values of less than four characters stay. */
   hide(text: string): string;
 }
