@@ -106,11 +106,16 @@ export function toContents(
   keys: readonly string[],
 ): Readonly<Record<string, string>> {
   const found = keys.flatMap((key) => {
-    const text = data[key];
-    const value = text === undefined ? binaryData[key] : Buffer.from(text).toString("base64");
-    return value === undefined ? [] : [[key, value] as const];
+    const text = ownOf(data, key);
+    const value = text === null ? ownOf(binaryData, key) : Buffer.from(text).toString("base64");
+    return value === null ? [] : [[key, value] as const];
   });
   return Object.fromEntries(found);
+}
+
+/** Users name the keys: `constructor` is one like any other. */
+function ownOf(data: Readonly<Record<string, string>>, key: string): string | null {
+  return Object.hasOwn(data, key) ? (data[key] ?? null) : null;
 }
 
 /** Reads them. */
@@ -119,7 +124,7 @@ export function readWorkerSources(sources: readonly WorkerSource[], contents: So
   const values = sources.map((source) => {
     const { kind, name, key, property } = source;
     const data = contents.get(sourceId(source));
-    const value = data?.[key] ?? null;
+    const value = data === undefined || data === null ? null : ownOf(data, key);
     if (data !== undefined && value === null) {
       const what = data === null ? "does not exist" : `has no key ${key}`;
       const sentence = `${kind} ${name}, from which ${property} is read, ${what}`;

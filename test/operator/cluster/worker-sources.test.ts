@@ -192,6 +192,12 @@ describe("readWorkerSources", () => {
     assert.deepEqual(told.problems, ["Secret mounted, from which sasl.jaas.config is read, does not exist"]);
   });
 
+  it("misses a key that has the name of something that every object has", () => {
+    const ofOne = workerSources(kafkaConnect({ config: { a: ref("secrets:creds:constructor") } }));
+    const { problems } = readWorkerSources(ofOne, new Map([["Secret creds", {}]]));
+    assert.deepEqual(problems, ["Secret creds, from which a is read, has no key constructor"]);
+  });
+
   it("does without what is optional", () => {
     const optional = sources.map((source) => ({ ...source, optional: true }));
     const { problems, hash } = readWorkerSources(optional, contents(null, null));
@@ -210,6 +216,7 @@ describe("toContents", () => {
         b: "AAE=",
       },
     );
+    assert.deepEqual(toContents({ ...configMap, data: {}, binaryData: {} }, ["a", "constructor"]), {});
     assert.deepEqual(toContents(configMap, ["a"]), {});
   });
 });
