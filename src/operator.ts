@@ -172,10 +172,11 @@ export async function runOperator(inputs: OperatorInputs, signal: AbortSignal): 
     now: Date.now,
   };
 
-  const namespaceLabels = (name: string) => ({
-    "kubernetes.io/metadata.name": name,
-    ...namespaces?.get({ namespace: "", name })?.metadata.labels,
-  });
+  /** An operator of some namespaces knows them by their names. */
+  function namespaceLabels(name: string): Readonly<Record<string, string>> | null {
+    if (namespaces?.synced() === false) return null;
+    return { "kubernetes.io/metadata.name": name, ...namespaces?.get({ namespace: "", name })?.metadata.labels };
+  }
   const webhook = config.webhook === null ? null : openWebhook(config.webhook);
 
   /** Every replica answers; only the leader changes certificates and the API server's configuration. */

@@ -11,8 +11,8 @@ export interface Claim {
   readonly rival: ObjectKey | null;
 }
 
-/** Labels of a namespace. */
-export type NamespaceLabels = (namespace: string) => Readonly<Record<string, string>>;
+/** Labels of a namespace; null: they are not known yet, or cannot be. */
+export type NamespaceLabels = (namespace: string) => Readonly<Record<string, string>> | null;
 
 /** Which resources ask for which connector of which cluster. */
 export interface Claims {
@@ -58,8 +58,11 @@ export function createClaims(
     ...(index.get(idOf(cluster))?.get(connector)?.values() ?? []),
   ];
 
-  const allows = (cluster: ObjectKey, { metadata }: KafkaConnector) =>
-    isAllowed(connects.get(cluster), metadata.namespace ?? "", labelsOf);
+  /** One that is on the cluster is not stopped because nobody can tell. */
+  function allows(cluster: ObjectKey, resource: KafkaConnector): boolean {
+    const connect = connects.get(cluster);
+    return isAllowed(connect, resource.metadata.namespace ?? "", labelsOf, hasIt(resource, connect?.metadata.uid));
+  }
 
   return {
     claimants,
@@ -100,8 +103,13 @@ function hasIt({ status }: KafkaConnector, clusterUid: string | undefined): bool
   return clusterUid !== undefined && status?.connectCluster?.uid === clusterUid;
 }
 
-/** Whether a cluster takes connectors from a namespace. */
-export function isAllowed(connect: KafkaConnect | undefined, namespace: string, labelsOf: NamespaceLabels): boolean {
+/** Whether a cluster takes connectors from a namespace; `unknown`: the answer while labels would decide and are not known. */
+export function isAllowed(
+  connect: KafkaConnect | undefined,
+  namespace: string,
+  labelsOf: NamespaceLabels,
+  unknown = false,
+): boolean {
   if (connect === undefined || connect.metadata.namespace === namespace) return true;
   const { from = "Same", selector } = connect.spec.allowedNamespaces ?? {};
   switch (from) {
@@ -109,8 +117,10 @@ export function isAllowed(connect: KafkaConnect | undefined, namespace: string, 
       return false;
     case "All":
       return true;
-    case "Selector":
-      return selector !== undefined && selects(selector, labelsOf(namespace));
+    case "Selector": {
+      const labels = labelsOf(namespace);
+      return labels === null ? unknown : selector !== undefined && selects(selector, labels);
+    }
     default:
       throw new Error(`unreachable: ${from satisfies never}`);
   }

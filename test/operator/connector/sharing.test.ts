@@ -26,9 +26,9 @@ describe("connectors that share a cluster", () => {
   }
 
   /** The Ready condition of a connector in another namespace. */
-  function readyElsewhere(reason: string) {
-    return eventually(`it is ${reason}`, () => {
-      const resource = bench.kube.find(KafkaConnectors, { namespace: "team", name: "orders" });
+  function readyElsewhere(reason: string, name = "orders") {
+    return eventually(`${name} is ${reason}`, () => {
+      const resource = bench.kube.find(KafkaConnectors, { namespace: "team", name });
       const ready = resource?.status?.conditions?.find(({ type }) => type === "Ready");
       return ready?.reason === reason ? ready : undefined;
     });
@@ -109,6 +109,26 @@ describe("connectors that share a cluster", () => {
     label("sales");
     await readyElsewhere("NamespaceNotAllowed");
     await eventually("it is stopped", () => bench.connect.connectors.get("orders")?.targetState === "STOPPED");
+  });
+
+  it("stay where they are while nobody can tell the labels of their namespace, and none is let in", async () => {
+    let labels: Readonly<Record<string, string>> | null = { team: "data" };
+    bench.startWithCluster({ namespaceLabels: () => labels });
+    const selector = { matchLabels: { team: "data" } };
+    bench.kube.put(KafkaConnects, kafkaConnect({ allowedNamespaces: { from: "Selector", selector } }));
+    put({}, { namespace: "team", labels: ELSEWHERE });
+    await readyElsewhere("Running");
+    labels = null;
+    const theirs = bench.kube.find(KafkaConnectors, { namespace: "team", name: "orders" });
+    assert(theirs !== null);
+    const { spec, metadata } = theirs;
+    const changed = { ...spec, config: { ...spec.config, topic: "other" } };
+    bench.kube.put(KafkaConnectors, { ...theirs, metadata: { ...metadata, generation: 2 }, spec: changed });
+    await eventually("it is changed", () => bench.connect.connectors.get("orders")?.config["topic"] === "other");
+    put({ name: "second" }, { name: "second", namespace: "team", labels: ELSEWHERE });
+    await readyElsewhere("NamespaceNotAllowed", "second");
+    assert.equal(bench.connect.connectors.get("orders")?.targetState, "STARTED");
+    assert.equal(bench.connect.connectors.get("second"), undefined);
   });
 
   it("are left alone while reconciliation is paused", async () => {
