@@ -192,7 +192,7 @@ const SOURCE_ROWS: readonly Row[] = [
   [
     "offsets of its own run",
     "keeps to what it says of exactly-once delivery, killed again and again while items come",
-    /offset of an item has changed/,
+    /place of an item has changed/,
   ],
   [
     "offset too early",
