@@ -1,10 +1,13 @@
 import { parseWorkerConfig, placeholdersIn, type StringMap } from "@headrace/contract";
 import { config } from "@headrace/sdk";
 import { checkResolved, InvalidConfigError, type LoadedConfig, readProperties, resolveProperties } from "./config.ts";
-import { isKnownProvider } from "./config-providers/resolver.ts";
+import { knownProvider } from "./config-providers/resolver.ts";
 import { type Finding, find } from "./finding.ts";
 import { internalTopics } from "./internal-topics.ts";
+import { filesOfPlaceholders, filesOfStores, missingFiles, unknownValues } from "./java-files.ts";
+import { isKafkasAnswer, unusableMaterial } from "./java-kafka.ts";
 import { isClientProperty, workerClientConfig } from "./kafka/client-config.ts";
+import { readSecurity, type Security } from "./kafka/client-security.ts";
 import { ensureInternalTopic } from "./kafka/internal-topic.ts";
 import { parseJaas } from "./kafka/jaas.ts";
 import { createTopicAdmin } from "./kafka/topic-admin.ts";
@@ -35,37 +38,65 @@ export type JavaKafkaCheck =
   /** Java's worker may be able to do what cannot be done here. */
   | { readonly kind: "not-tried"; readonly why: string };
 
+/** Where somebody else's properties are tried. */
+export interface JavaSurroundings {
+  readonly env: StringMap;
+  /** Directories that Java's worker has from its pod as well, as it has them here; every other file may be in its image only. */
+  readonly mounts: readonly string[];
+  readonly log: Logger;
+}
+
 /**
  * The same with the properties file of one of Java's workers. Only what its Kafka clients and topics are made of is read: its plugins and
- * its REST API may be of kinds that are not known here. Credentials of such kinds are not tried. What a config provider that is known here does
- * not find, Java's worker will not find either.
+ * its REST API may be of kinds that are not known here. Found wrong is only what Java's worker would stop at as well: an answer of Kafka's,
+ * brokers that cannot be reached, files that are missing below `mounts`. Credentials, key material, files and variables of its image's that
+ * are not here are not tried.
  */
 export async function checkJavaKafka(
   file: string,
-  { env, log }: { readonly env: StringMap; readonly log: Logger },
+  { env, mounts, log }: JavaSurroundings,
   signal: AbortSignal,
 ): Promise<JavaKafkaCheck> {
   try {
     const raw = kafkaPropertiesOf(readProperties(file));
     const providers = foreignProviders(raw);
     if (providers.length > 0) return onlyJava(providers);
+    const missing = missingFiles(filesOfPlaceholders(raw), mounts);
+    if (missing.length > 0) return { kind: "tried", findings: missing };
     const resolved = await resolveProperties(raw, env, signal);
-    const { problems } = resolved;
-    if (problems.length > 0) {
-      return { kind: "tried", findings: problems.map(({ key, expected }) => ({ what: key, problem: expected })) };
-    }
+    const unresolved = resolved.problems.map(({ key, expected }) => `${key} ${expected}`);
+    const unknown = [...unresolved, ...unknownValues(raw, resolved.properties, mounts)];
+    if (unknown.length > 0) return notTried(unknown);
     const classes = foreignClasses(resolved.properties);
     if (classes.length > 0) return onlyJava(classes);
-    const loaded = checkResolved(file, resolved, parseWorkerConfig);
-    return { kind: "tried", findings: await checkKafka({ ...loaded, log }, signal) };
+    const stores = missingFiles(filesOfStores(resolved.properties), mounts);
+    if (stores.length > 0) return { kind: "tried", findings: stores };
+    const properties = withPlainAddresses(resolved.properties);
+    const security = readSecurity(properties);
+    const unusable = security.problems.length > 0 ? null : unusableMaterial(security);
+    if (unusable !== null) return notTried([unusable]);
+    const loaded = checkResolved(file, { ...resolved, properties }, parseWorkerConfig);
+    return toJavaCheck(await checkKafka({ ...loaded, log }, signal), security);
   } catch (error) {
     if (!(error instanceof InvalidConfigError)) throw error;
-    return { kind: "not-tried", why: error.problems.map(({ key, expected }) => `${key} ${expected}`).join("; ") };
+    return notTried(error.problems.map(({ key, expected }) => `${key} ${expected}`));
   }
 }
 
+/** What Java's worker would find as well; what only this one does counts as not tried. */
+function toJavaCheck(findings: readonly Finding[], security: Security): JavaKafkaCheck {
+  const ours = findings.filter(({ problem, error }) => problem !== null && !isKafkasAnswer(error, security));
+  const others = findings.filter((finding) => !ours.includes(finding));
+  if (ours.length === 0 || others.some(({ problem }) => problem !== null)) return { kind: "tried", findings: others };
+  return notTried(ours.map(({ what, problem }) => `${what}: ${problem}`));
+}
+
+function notTried(why: readonly string[]): JavaKafkaCheck {
+  return { kind: "not-tried", why: why.join("; ") };
+}
+
 function onlyJava(keys: readonly string[]): JavaKafkaCheck {
-  return { kind: "not-tried", why: `${keys.join(", ")}: only Java can load it` };
+  return notTried([`${keys.join(", ")}: only Java can load it`]);
 }
 
 /** A worker must name them; whatever is named is not looked for. */
@@ -87,7 +118,7 @@ export function kafkaPropertiesOf(properties: StringMap): StringMap {
 function foreignProviders(properties: StringMap): readonly string[] {
   return config
     .splitList(properties["config.providers"])
-    .filter((name) => !isKnownProvider(name, properties))
+    .filter((name) => knownProvider(name, properties) === null)
     .map((name) => `config.providers.${name}.class`);
 }
 
@@ -101,4 +132,12 @@ function foreignClasses(properties: StringMap): readonly string[] {
     return [key, CLASS_KEY.test(key) ? value.trim() : ""];
   });
   return named.flatMap(([key, name]) => (name === "" || KAFKAS_OWN.test(name) ? [] : [key]));
+}
+
+/** Java takes `PLAINTEXT://host:port` for an address, too. */
+function withPlainAddresses(properties: StringMap): StringMap {
+  const servers = config
+    .splitList(properties["bootstrap.servers"])
+    .map((server) => server.replace(/^[\w.%-]*:\/\//, ""));
+  return { ...properties, "bootstrap.servers": servers.join(",") };
 }

@@ -3,6 +3,8 @@ export interface Finding {
   readonly what: string;
   /** null: all is well. */
   readonly problem: string | null;
+  /** What `problem` was made of, where something was thrown. */
+  readonly error?: unknown;
 }
 
 const STEP_TIMEOUT_MS = 30_000;
@@ -17,6 +19,6 @@ export async function find(
     await attempt(AbortSignal.any([signal, AbortSignal.timeout(STEP_TIMEOUT_MS)]));
     return { what, problem: null };
   } catch (error) {
-    return { what, problem: error instanceof Error ? error.message : String(error) };
+    return { what, problem: error instanceof Error ? error.message : String(error), error };
   }
 }

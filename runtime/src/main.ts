@@ -16,7 +16,7 @@ const USAGE = `Usage: headrace-worker distributed FILE
        headrace-worker standalone FILE [CONNECTOR-FILE]...
        headrace-worker standalone CLUSTER.yaml
        headrace-worker check FILE
-       headrace-worker check-kafka FILE
+       headrace-worker check-kafka FILE [DIRECTORY]...
        headrace-worker fetch DIRECTORY URL INTEGRITY...
        headrace-worker fetch-artifacts JSON...
        headrace-worker rack LABEL FILE
@@ -25,7 +25,7 @@ distributed   runs a Kafka Connect worker in distributed mode
 standalone    runs one worker with its connectors, without a group and without topics of its own
 check         tries configuration, plugins, Kafka and the worker's topics, and exits
 check-kafka   tries Kafka and the worker's topics with the properties of Apache Kafka Connect's worker, for the operator, and exits;
-              credentials that only Java can use are not tried
+              what only Java, or only its image, may have is not tried; files of DIRECTORIES have to be there
 fetch         fetches archives of plugins (npm pack) into directories, if their hashes (sha512-...) are right, and exits;
               NPM_TOKEN is sent to https addresses
 fetch-artifacts   fetches files of Java plugins, for the operator: {"directory", "type": jar|tgz|zip|other, "url", "sha512", "fileName"}
@@ -74,12 +74,12 @@ async function check(file: string): Promise<number> {
 }
 
 /** Tries what Headrace can try for Java's workers. */
-async function checkKafka(file: string): Promise<number> {
+async function checkKafka(file: string, mounts: readonly string[]): Promise<number> {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop.abort());
   const { checkJavaKafka } = await import("./check-kafka.ts");
   const log = createLog({ level: "error", destination: process.stderr });
-  const checked = await checkJavaKafka(file, { env: environment(), log }, stop.signal);
+  const checked = await checkJavaKafka(file, { env: environment(), mounts, log }, stop.signal);
   if (checked.kind === "tried") return tell(checked.findings);
   process.stdout.write(`ok      Kafka is not tried: ${checked.why}\n`);
   return 0;
@@ -243,7 +243,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "standalone" && file !== undefined && !(isClusterFile(file) && rest.length > 0)) {
     return await standalone(file, rest);
   }
-  if (command === "check-kafka" && file !== undefined && rest.length === 0) return await checkKafka(file);
+  if (command === "check-kafka" && file !== undefined) return await checkKafka(file, rest);
   if (command === "rack" && file !== undefined && rest[0] !== undefined && rest.length === 1)
     return await rack(file, rest[0]);
   if (command === "fetch-artifacts" && args.length > 1) return await fetchArtifacts(args.slice(1));

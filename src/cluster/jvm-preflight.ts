@@ -13,6 +13,14 @@ export const IMAGE_CHECK = [
 
 const KAFKA_CHECK = ["headrace-worker", "check-kafka", `${CONFIG_DIR}/worker.properties`] as const;
 
+/** A worker's container, and the volumes of its pod. */
+export interface ToCheck {
+  readonly check: Container;
+  readonly volumes: NonNullable<Pod["spec"]>["volumes"];
+  /** Headrace's. */
+  readonly workerImage: string;
+}
+
 /** What tries a revision of Java's workers, in this order. */
 export interface JvmChecks {
   readonly before: readonly Container[];
@@ -24,19 +32,25 @@ export interface JvmChecks {
  * then Headrace's own worker tries the brokers, the credentials and the topics with the same properties, unless only a Java virtual machine
  * could know how to get there. One after the other: together they need no more than a worker does.
  */
-export function jvmChecks(spec: KafkaConnectSpec, check: Container, workerImage: string): JvmChecks {
+export function jvmChecks(spec: KafkaConnectSpec, { check, volumes, workerImage }: ToCheck): JvmChecks {
   const image = { ...check, command: [...IMAGE_CHECK] };
   if (hasOwnWays(spec)) return { before: [], last: image };
   const { ports: _, ...first } = image;
   return {
     before: [{ ...first, name: "check-image" }],
-    last: { ...check, image: workerImage, command: [...KAFKA_CHECK] },
+    last: { ...check, image: workerImage, command: [...KAFKA_CHECK, ...filledMounts(check, volumes)] },
   };
+}
+
+/** Where the worker finds files that are there before it starts: whatever fills an empty volume may do so later. */
+function filledMounts({ volumeMounts = [] }: Container, volumes: ToCheck["volumes"] = []): readonly string[] {
+  const empty = new Set(volumes.flatMap(({ name, emptyDir }) => (emptyDir === undefined ? [] : [name])));
+  return volumeMounts.flatMap(({ name, mountPath }) => (empty.has(name) ? [] : [mountPath]));
 }
 
 /** Trust, Kerberos, proxies: settings of the virtual machine that change how its clients get to Kafka. */
 const OWN_PROPERTY =
-  /^(javax\.net\.|javax?\.security\.|(com\.)?sun\.security\.|jdk\.|socksProxy|java\.net\.useSystemProxies)/;
+  /^(javax\.net\.|javax?\.security\.|(com\.)?sun\.security\.|jdk\.|socksProxy|(https?|ftp)\.(proxy|nonProxy)|java\.net\.useSystemProxies)/;
 const OWN_VARIABLES: ReadonlySet<string> = new Set([
   "KAFKA_OPTS",
   "KAFKA_JVM_PERFORMANCE_OPTS",

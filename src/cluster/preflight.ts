@@ -68,13 +68,14 @@ type Container = NonNullable<Pod["spec"]>["containers"][number];
 interface Around {
   /** Of the template. */
   readonly initContainers?: readonly Container[];
+  readonly volumes?: NonNullable<Pod["spec"]>["volumes"];
   readonly workerImage: string;
 }
 
-function checksOf({ spec }: KafkaConnect, worker: Container, { initContainers = [], workerImage }: Around) {
+function checksOf({ spec }: KafkaConnect, worker: Container, { initContainers = [], volumes, workerImage }: Around) {
   const check = toCheck(worker);
   if (spec.runtime !== "Jvm") return { containers: [check] };
-  const { before, last } = jvmChecks(spec, check, workerImage);
+  const { before, last } = jvmChecks(spec, { check, volumes, workerImage });
   return { initContainers: [...initContainers, ...before], containers: [last] };
 }
 

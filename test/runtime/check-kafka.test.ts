@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
+import { createServer, type Server } from "node:tls";
+import { type Certificates, createCertificates } from "#dev/kafka/certificates.ts";
 import { checkJavaKafka, type JavaKafkaCheck, kafkaPropertiesOf } from "#runtime/check-kafka.ts";
 import { createLog } from "#runtime/log.ts";
 
@@ -74,12 +78,15 @@ describe("checkJavaKafka", () => {
       /^config\.providers\.vault\.class: only Java can load it$/,
     ],
   ];
-  async function check(properties: Readonly<Record<string, string>>): Promise<JavaKafkaCheck> {
+  const MOUNT = join(dir, "mount");
+  mkdirSync(MOUNT);
+
+  async function check(properties: Readonly<Record<string, string>>, limitMs = 60_000): Promise<JavaKafkaCheck> {
     const file = join(dir, "worker.properties");
     const lines = Object.entries({ ...BASE, ...properties }).map(([key, value]) => `${key}=${value}\n`);
     writeFileSync(file, lines.join(""));
     const log = createLog({ level: "silent" });
-    return await checkJavaKafka(file, { env: {}, log }, AbortSignal.timeout(60_000));
+    return await checkJavaKafka(file, { env: {}, mounts: [MOUNT], log }, AbortSignal.timeout(limitMs));
   }
 
   const FILES = {
@@ -98,14 +105,87 @@ describe("checkJavaKafka", () => {
     assert.match(known.kind === "not-tried" ? known.why : "", /^sasl\.mechanism AWS_MSK_IAM is not supported/);
   });
 
-  it("fails where a provider that is known here does not find its file", async () => {
-    const missing = join(dir, "missing.properties");
-    const checked = await check({ ...FILES, "sasl.jaas.config": placeholder(`{files:${missing}:a}`) });
-    assert.equal(checked.kind, "tried");
-    const [finding, ...more] = checked.kind === "tried" ? checked.findings : [];
-    assert.deepEqual([finding?.what, more], ["sasl.jaas.config", []]);
-    assert.match(finding?.problem ?? "", /cannot be resolved: .*missing\.properties/);
+  const whyNot = (checked: JavaKafkaCheck) => (checked.kind === "not-tried" ? checked.why : JSON.stringify(checked));
+  const problems = (checked: JavaKafkaCheck) =>
+    checked.kind === "tried"
+      ? checked.findings.flatMap(({ what, problem }) => (problem === null ? [] : [`${what}: ${problem}`]))
+      : checked.why;
+
+  describe("what only the image of Java's workers may have", () => {
+    const by = (provider: string, text: string) => ({
+      "config.providers": provider,
+      "sasl.jaas.config": login("org.apache.kafka.common.security.plain.PlainLoginModule").replace(
+        "canary",
+        placeholder(text),
+      ),
+    });
+    const missing = join(dir, "missing");
+
+    it("does not try variables and files of which nothing is known here", async () => {
+      assert.match(
+        whyNot(await check(by("env", "{env:FROM_IMAGE}"))),
+        /^sasl\.jaas\.config: \$\{env:FROM_IMAGE\} is not/,
+      );
+      assert.match(whyNot(await check(by("file", `{file:${missing}:a}`))), /^sasl\.jaas\.config has a placeholder/);
+      assert.match(
+        whyNot(await check(by("directory", `{directory:${missing}:a}`))),
+        /^sasl\.jaas\.config: .* is not known/,
+      );
+    });
+
+    it("fails where a file of the pod's is missing", async () => {
+      for (const text of [`{file:${MOUNT}/gone:a}`, `{directory:${MOUNT}:gone}`]) {
+        const [provider = ""] = text.slice(1).split(":");
+        assert.deepEqual(problems(await check(by(provider, text))), [
+          `sasl.jaas.config: there is no file ${MOUNT}/gone`,
+        ]);
+      }
+      const stores = { "security.protocol": "SSL", "ssl.truststore.location": `${MOUNT}/gone.pem` };
+      assert.deepEqual(problems(await check(stores)), [`ssl.truststore.location: there is no file ${MOUNT}/gone.pem`]);
+    });
+
+    it("does not try key material that OpenSSL cannot read, or that is not here", async () => {
+      const store = join(MOUNT, "old.p12");
+      writeFileSync(store, "as Java reads it");
+      const TLS = { "security.protocol": "SSL", "ssl.keystore.password": "canary" };
+      assert.match(whyNot(await check({ ...TLS, "ssl.keystore.location": store })), /^key material \(ssl\.\*\): /);
+      const elsewhere = { ...TLS, "ssl.truststore.location": `${missing}.pem` };
+      assert.match(whyNot(await check(elsewhere)), /^key material .*missing\.pem/);
+    });
   });
+
+  describe("trust", () => {
+    let certificates: Certificates;
+    let server: Server;
+    before(async () => {
+      certificates = await createCertificates(join(dir, "pki"));
+      const pem = readFileSync(certificates.broker);
+      server = createServer({ key: pem, cert: pem }, (socket) => socket.on("error", () => {}).destroy());
+      await once(server.listen(0, "localhost"), "listening");
+    });
+    after(() => server.close());
+
+    const overTls = (more: Readonly<Record<string, string>>) => {
+      const { port }: AddressInfo = Object.assign({ port: 0, address: "", family: "" }, server.address());
+      return check({ "bootstrap.servers": `localhost:${port}`, "security.protocol": "SSL", ...more });
+    };
+
+    it("does not try brokers that the image of Java's workers may trust", async () => {
+      assert.match(whyNot(await overTls({})), /^Kafka at .*No secure connection to Kafka broker .*UNABLE_TO_/);
+    });
+
+    it("fails where authorities are given, and the broker's is none of them", async () => {
+      const [problem] = problems(await overTls({ "ssl.truststore.location": certificates.otherCa }));
+      assert.match(problem ?? "", /^Kafka at .*No secure connection to Kafka broker/);
+    });
+  });
+
+  for (const servers of ["127.0.0.1:1", "PLAINTEXT://127.0.0.1:1", "nowhere.invalid:9092"]) {
+    it(`fails where nobody answers: ${servers}`, async () => {
+      const [problem] = problems(await check({ ...PLAIN, "bootstrap.servers": servers }, 3_000));
+      assert.match(problem ?? "", /^Kafka at .*(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)/);
+    });
+  }
 
   for (const [what, properties, why] of table) {
     it(`does not try ${what} that is not known here`, async () => {

@@ -69,9 +69,9 @@ export function forConnectors(worker: Config): Config {
   return { ...worker, "config.providers": shared.join(",") };
 }
 
-/** Whether a provider of the worker's `config.providers` is of a class that is here. */
-export function isKnownProvider(name: string, worker: Config): boolean {
-  return findProvider(classOf(name, worker)) !== null;
+/** Which of ours a provider of the worker's `config.providers` is, as `file`; null: its class is not here. */
+export function knownProvider(name: string, worker: Config): string | null {
+  return findProvider(classOf(name, worker))?.name ?? null;
 }
 
 function classOf(name: string, worker: Config): string {

@@ -5,6 +5,21 @@ import type { KafkaClientSettings } from "./settings.ts";
 /** OpenSSL's and Node's codes for certificates and handshakes that are not acceptable. */
 const TLS_CODE = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH$|EPROTO$)/;
 
+/** Whether it is about certificates or the handshake. */
+export function isTlsError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && typeof error.code === "string" && TLS_CODE.test(error.code);
+}
+
+/** The broker itself has turned this client's certificate down. */
+export function isCertificateRefused(error: unknown): boolean {
+  return (
+    isTlsError(error) &&
+    error instanceof Error &&
+    "code" in error &&
+    /ALERT.*(CERTIFICATE|UNKNOWN_CA)/.test(String(error.code))
+  );
+}
+
 /**
  * Failures to connect for want of the right credentials or certificates, as ConnectError `kafka-access` that says what, where and what to
  * do; everything else as it is.

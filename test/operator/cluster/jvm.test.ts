@@ -343,13 +343,19 @@ describe("runtime Jvm", () => {
     assert.deepEqual(kafka, {
       name: "my-connect-connect",
       image: "worker:1",
-      command: ["headrace-worker", "check-kafka", "/opt/headrace/config/worker.properties"],
+      command: [
+        ...["headrace-worker", "check-kafka", "/opt/headrace/config/worker.properties"],
+        // Where files have to be; all others may be in the image of Java's workers.
+        ...["/opt/headrace/config", "/var/run/secrets/kubernetes.io/serviceaccount"],
+        ...["/opt/headrace/rest/certificates", "/opt/headrace/jmx"],
+      ],
     });
     assert.deepEqual(more, []);
   });
 
   for (const spec of [
     { jvmOptions: { javaSystemProperties: [{ name: "javax.net.ssl.trustStore", value: "/mnt/trust" }] } },
+    { jvmOptions: { javaSystemProperties: [{ name: "https.proxyHost", value: "proxy" }] } },
     { template: { connectContainer: { env: [{ name: "KAFKA_OPTS", value: "-Djava.security.krb5.conf=/mnt/krb5" }] } } },
   ]) {
     it(`leaves out Kafka where only Java knows how to get there: ${JSON.stringify(spec)}`, () => {
