@@ -1,3 +1,4 @@
+export { KAFKA_REFUSED_CODE } from "./check-kafka.ts";
 export type { RestConnector } from "./convert/connect-rest.ts";
 export {
   ConvertError,

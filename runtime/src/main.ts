@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { KAFKA_REFUSED_CODE } from "@headrace/contract";
 import { InvalidConfigError, type LoadedConfig, loadConfig, readProperties } from "./config.ts";
 import { FetchError } from "./download.ts";
 import { ConnectError } from "./errors.ts";
@@ -38,7 +39,7 @@ for POST /connectors: {"name", "config", "initial_state"}.
 CLUSTER.yaml has one KafkaConnect and its KafkaConnectors, as for kubectl apply; offsets are kept in CLUSTER.yaml.offsets.
 
 Standalone mode ends with 3 if it or one of its connectors cannot start, with 2 if the worker's configuration cannot be used.
-A wrong command line ends with 1.
+A wrong command line ends with 1; check-kafka with 20 if it has found something wrong.
 
   --help      prints this
   --version   prints the version
@@ -80,7 +81,7 @@ async function checkKafka(file: string, mounts: readonly string[]): Promise<numb
   const { checkJavaKafka } = await import("./check-kafka.ts");
   const log = createLog({ level: "error", destination: process.stderr });
   const checked = await checkJavaKafka(file, { env: environment(), mounts, log }, stop.signal);
-  if (checked.kind === "tried") return tell(checked.findings);
+  if (checked.kind === "tried") return tell(checked.findings) === 0 ? 0 : KAFKA_REFUSED_CODE;
   process.stdout.write(`ok      Kafka is not tried: ${checked.why}\n`);
   return 0;
 }

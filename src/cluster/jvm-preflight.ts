@@ -11,6 +11,11 @@ export const IMAGE_CHECK = [
   "test -x /opt/kafka/bin/connect-distributed.sh || { echo 'failed  the image has no /opt/kafka/bin/connect-distributed.sh: runtime Jvm needs an image of Apache Kafka Connect'; exit 1; }",
 ] as const;
 
+/** Whether the container tries Kafka for workers of Java's, which may do without: its image is not theirs. */
+export function triesKafka({ command }: Container): boolean {
+  return command?.[1] === KAFKA_CHECK[1];
+}
+
 const KAFKA_CHECK = ["headrace-worker", "check-kafka", `${CONFIG_DIR}/worker.properties`] as const;
 
 /** A worker's container, and the volumes of its pod. */

@@ -1,8 +1,10 @@
+import { KAFKA_REFUSED_CODE } from "@headrace/contract";
 import { clusterOf, NAME_LABEL, workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { ObjectKey, Store } from "../kube/client.ts";
 import type { Pod } from "../kube/resources.ts";
-import { jvmChecks } from "./jvm-preflight.ts";
+import { jvmChecks, triesKafka } from "./jvm-preflight.ts";
+import { lastWords } from "./last-words.ts";
 import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
 import { containerName, type PodTemplate, revisionOf } from "./stateful-set.ts";
 import { toWorkerPod } from "./worker-pod.ts";
@@ -15,7 +17,8 @@ export type Preflight =
   | { readonly kind: "missing" }
   /** `message`: why it takes its time, "" if that is not known. */
   | { readonly kind: "running"; readonly message: string }
-  | { readonly kind: "passed" }
+  /** `untried`: why Kafka was not tried, without a full stop; "" if nothing is to be told. */
+  | { readonly kind: "passed"; readonly untried: string }
   /** `endedAtMs` is null while the pod itself may still come up. */
   | { readonly kind: "failed"; readonly message: string; readonly endedAtMs: number | null };
 
@@ -112,19 +115,57 @@ export function readPreflight(pods: readonly Pod[], cluster: string, revision: s
   const pod = pods.find(({ metadata }) => metadata.annotations?.[REVISION_ANNOTATION] === revision);
   if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return { kind: "missing" };
   const { phase, message: podMessage, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
-  if (phase === "Succeeded") return { kind: "passed" };
+  if (phase === "Succeeded") return { kind: "passed", untried: "" };
+  const kafka = pod.spec?.containers.find(triesKafka);
   if (phase === "Failed") {
     const ended = [...initContainerStatuses, ...containerStatuses]
-      .map(({ state }) => state?.terminated)
+      .map(({ name, state }) => state?.terminated && { name, ...state.terminated })
       .find((terminated) => terminated !== undefined && terminated.exitCode !== 0);
+    const untried = kafka === undefined ? null : whyUntried(pod, kafka, ended);
+    if (untried !== null) return { kind: "passed", untried };
     const finishedAt = Date.parse(ended?.finishedAt ?? pod.metadata.creationTimestamp ?? "");
     const said =
       toSentence(ended?.message) || podMessage || `the check ended with code ${ended?.exitCode ?? "unknown"}`;
     return { kind: "failed", message: said, endedAtMs: Number.isNaN(finishedAt) ? 0 : finishedAt };
   }
   const { trouble } = toWorkerPod(pod, containerName(cluster));
-  if (trouble?.lasting === true) return { kind: "failed", message: trouble.message, endedAtMs: null };
+  if (trouble?.lasting === true) {
+    const waiting = containerStatuses.find(({ name }) => name === kafka?.name)?.state?.waiting;
+    if (waiting?.reason !== trouble.reason) return { kind: "failed", message: trouble.message, endedAtMs: null };
+    // A registry may be away for a moment: kubelet tries once more.
+    if (trouble.reason === "ErrImagePull") return { kind: "running", message: trouble.message };
+    return { kind: "passed", untried: trouble.message };
+  }
   return { kind: "running", message: trouble?.message ?? "" };
+}
+
+/** Kafka has refused; or the check was killed from outside (SIGKILL, SIGTERM), which is made again. */
+const CONCLUSIVE: ReadonlySet<number> = new Set([KAFKA_REFUSED_CODE, 137, 143]);
+
+interface Ended {
+  readonly name: string;
+  readonly exitCode: number;
+  readonly message?: string;
+}
+
+/** Why `kafka` has not done its work in a pod that failed; null if it has, or something before it failed. */
+function whyUntried({ spec, status }: Pod, { name, image = "" }: Container, ended: Ended | undefined): string | null {
+  if (ended !== undefined && ended.name !== name) return null;
+  if (status?.reason === "DeadlineExceeded") {
+    const { initContainers = [] } = spec ?? {};
+    const statuses = status.initContainerStatuses ?? [];
+    const isDone = (init: Container) =>
+      statuses.find((one) => one.name === init.name)?.state?.terminated?.exitCode === 0;
+    const isEver = ({ restartPolicy }: Container) => restartPolicy === "Always";
+    return initContainers.every((init) => isEver(init) || isDone(init))
+      ? `the image ${image} was not there in time`
+      : null;
+  }
+  if (ended === undefined || CONCLUSIVE.has(ended.exitCode)) return null;
+  if (/^Usage: /m.test(ended.message ?? ""))
+    return `the image ${image} is older than the operator and does not know how`;
+  const said = lastWords(ended.message);
+  return `the image ${image} ended with code ${ended.exitCode}${said === null ? "" : `: ${said}`}`;
 }
 
 /** What went wrong, out of the check's output: its lines for what failed, or all that it said. */

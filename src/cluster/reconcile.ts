@@ -373,7 +373,9 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     const observed = await observePlugins(seen, memory, signal);
     const plugins = observed ?? resource.status?.connectorPlugins;
     const { pods } = seen;
-    const warnings = [...desired.warnings, ...rackMissing(desired.rack, podsOf(stores.pods, key))];
+    const { untried } = memory.rollout;
+    const notTried = untried?.revision === desired.revision ? [untried.message] : [];
+    const warnings = [...desired.warnings, ...rackMissing(desired.rack, podsOf(stores.pods, key)), ...notTried];
     const lostBecause = deps.reachability?.lostBecause(key) ?? null;
     const about = { connect: resource, findings, pods, plugins, warnings, lostBecause };
     const status = toClusterStatus({ ...about, nowMs: now() });

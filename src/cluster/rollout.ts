@@ -36,6 +36,8 @@ export interface RolloutDeps {
 export interface RolloutMemory {
   /** Undefined until it was read. */
   lastGood: LastGood | null | undefined;
+  /** Of the revision that is being rolled out: why its check has not tried Kafka, as a sentence. */
+  untried: { readonly revision: string; readonly message: string } | null;
   /** The last check that failed: what is told while it is made again. */
   refusal: { readonly revision: string; readonly message: string } | null;
   change: { readonly between: string; readonly words: string } | null;
@@ -69,7 +71,7 @@ const DIAGNOSE_AFTER_MS = 20_000;
 const DIAGNOSE_JVM_AFTER_MS = 60_000;
 
 export function createRolloutMemory(): RolloutMemory {
-  return { lastGood: undefined, refusal: null, change: null, told: "" };
+  return { lastGood: undefined, untried: null, refusal: null, change: null, told: "" };
 }
 
 /** Keeps what a rollout needs besides the StatefulSet: preflight pods and the last good revision. */
@@ -118,6 +120,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
         break;
       case "passed":
         memory.refusal = null;
+        if (result.untried !== "") warnOf(result.untried, { resource, memory, revision });
         break;
       case "running":
         break;
@@ -129,6 +132,17 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
     return again && refusal?.revision === revision
       ? { kind: "failed", message: refusal.message, endedAtMs: null }
       : result;
+  }
+
+  /** Once for each revision, as an Event; the status says so until the revision is everywhere. */
+  function warnOf(
+    untried: string,
+    { resource, memory, revision }: Pick<RolloutSubject, "resource" | "memory"> & { readonly revision: string },
+  ): void {
+    if (memory.untried?.revision === revision) return;
+    const message = `Kafka was not tried before the workers start with the new configuration: ${untried}.`;
+    memory.untried = { revision, message };
+    events.record(resource, { type: "Warning", reason: "KafkaNotTried", message });
   }
 
   async function createPod(pod: Pod, signal: AbortSignal): Promise<void> {
@@ -232,6 +246,7 @@ export function createRollouts(deps: RolloutDeps): Rollouts {
         events.record(resource, { type: "Normal", reason: "RollFinished", message });
       }
       memory.told = "";
+      memory.untried = null;
       memory.refusal = null;
     },
   };

@@ -58,7 +58,8 @@ export function runFakeStatefulSets(kube: FakeKube, connect: FakeConnect): FakeS
       message: problem ?? "",
       finishedAt: new Date().toISOString(),
     };
-    const container = { name: "check", image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } };
+    const name = pod.spec?.containers[0]?.name ?? "check";
+    const container = { name, image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } };
     kube.put(Pods, { ...pod, status: { phase, containerStatuses: [container] } });
   }
 

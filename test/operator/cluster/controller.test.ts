@@ -557,6 +557,19 @@ describe("cluster controller", () => {
     assert.equal(kube.all(Pods).length, 4);
   });
 
+  it("rolls Java's workers out without a look at Kafka where Headrace's image cannot, and warns", async () => {
+    kube.put(KafkaConnects, kafkaConnect({ runtime: "Jvm", image: "kafka:1", replicas: 1 }));
+    await ready("Ready");
+    const before = revisionOf(pods()[0]);
+    sets.healthy = (pod) => revisionOf(pod) === before;
+    sets.check = () => "Usage: headrace-worker distributed FILE\n";
+    changeSpec({ bootstrapServers: "other:9092" });
+    const words = /^Kafka was not tried before .*: the image headrace\/worker:default is older than the operator/;
+    await eventually("it is rolled out", () => pods().some((pod) => revisionOf(pod) !== before));
+    await eventually("the status warns", () => words.test(condition("Warning")?.message ?? ""));
+    assert.match(events("KafkaNotTried").join(), words);
+  });
+
   it("makes a failed check again, and skips it on demand", async () => {
     kube.put(KafkaConnects, kafkaConnect({ replicas: 2 }));
     await ready("Ready");

@@ -47,7 +47,7 @@ describe("preflight pod", () => {
 
 describe("readPreflight", () => {
   it("tells what the check found", () => {
-    assert.deepEqual(read({ phase: "Succeeded" }), { kind: "passed" });
+    assert.deepEqual(read({ phase: "Succeeded" }), { kind: "passed", untried: "" });
     assert.deepEqual(read({ phase: "Running" }), { kind: "running", message: "" });
     const failed = read(ended("ok      configuration\nfailed  topic a: no rights.\nfailed  topic b: gone\n"));
     assert.deepEqual(failed, {
@@ -77,5 +77,65 @@ describe("readPreflight", () => {
   it("says why a pod waits", () => {
     const conditions = [{ type: "PodScheduled", status: "False", message: "0/3 nodes are available" }];
     assert.deepEqual(read({ phase: "Pending", conditions }), { kind: "running", message: "0/3 nodes are available" });
+  });
+});
+
+describe("readPreflight of runtime Jvm", () => {
+  const connect = kafkaConnect({ runtime: "Jvm", image: "apache/kafka:4.3.1" });
+  const wanted = desire(connect, "worker:1");
+  const pod = buildPreflightPod(connect, wanted.template, "worker:1");
+  const base = { image: "", imageID: "", ready: false, restartCount: 0 };
+  const exit = (exitCode: number, message = "") => ({
+    terminated: { exitCode, message, finishedAt: "2026-01-01T00:00:00Z" },
+  });
+  const statusOf = (name: string, state: object) => ({ ...base, name, state });
+  const done = [statusOf("check-image", exit(0))];
+
+  const readJvm = (status: NonNullable<Pod["status"]>) => readPreflight([{ ...pod, status }], CLUSTER, wanted.revision);
+  const ofKafka = (state: object, status: object = { phase: "Failed" }) =>
+    readJvm({ ...status, initContainerStatuses: done, containerStatuses: [statusOf("my-connect-connect", state)] });
+  const waiting = (reason: string, message: string) => ofKafka({ waiting: { reason, message } }, { phase: "Pending" });
+  const failed = (message: string) => ({ kind: "failed", message, endedAtMs: Date.parse("2026-01-01") });
+  const untried = (why: string) => ({ kind: "passed", untried: why });
+
+  it("fails for what Kafka has refused, and for a check that was killed", () => {
+    assert.deepEqual(ofKafka(exit(20, "failed  topic a: no rights\n")), failed("topic a: no rights"));
+    assert.deepEqual(ofKafka(exit(137)), failed("the check ended with code 137"));
+  });
+
+  it("fails for an image of the workers' that is none, and says so", () => {
+    const image = [statusOf("check-image", exit(1, "failed  the image has no connect\n"))];
+    assert.deepEqual(readJvm({ phase: "Failed", initContainerStatuses: image }), failed("the image has no connect"));
+    const pulled = [statusOf("check-image", { waiting: { reason: "ImagePullBackOff", message: "no such image" } })];
+    const later = [statusOf("my-connect-connect", { waiting: { reason: "PodInitializing" } })];
+    assert.deepEqual(readJvm({ phase: "Pending", initContainerStatuses: pulled, containerStatuses: later }), {
+      kind: "failed",
+      message: "no such image",
+      endedAtMs: null,
+    });
+  });
+
+  it("passes without a look at Kafka where the image that has it cannot", () => {
+    assert.deepEqual(
+      ofKafka(exit(1, "Usage: headrace-worker distributed FILE\n")),
+      untried("the image worker:1 is older than the operator and does not know how"),
+    );
+    assert.deepEqual(
+      ofKafka(exit(126, "exec format error")),
+      untried("the image worker:1 ended with code 126: exec format error"),
+    );
+    assert.deepEqual(waiting("ImagePullBackOff", "no such image"), untried("no such image"));
+    assert.deepEqual(waiting("CreateContainerError", "may not run as root"), untried("may not run as root"));
+    const late = { phase: "Failed", reason: "DeadlineExceeded", message: "too long" };
+    assert.deepEqual(
+      ofKafka({ waiting: { reason: "ContainerCreating" } }, late),
+      untried("the image worker:1 was not there in time"),
+    );
+    assert.deepEqual(ofKafka(exit(137), late), untried("the image worker:1 was not there in time"));
+    assert.equal(readJvm(late).kind, "failed");
+  });
+
+  it("waits while the image is pulled once more", () => {
+    assert.deepEqual(waiting("ErrImagePull", "away"), { kind: "running", message: "away" });
   });
 });

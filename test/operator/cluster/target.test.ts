@@ -27,7 +27,7 @@ describe("chooseTarget", () => {
     ["makes a new cluster as it is wanted", { current: null, pods: [] }, "desired"],
     ["checks first", { preflight: { kind: "missing" } }, "checking"],
     ["waits for the check", { preflight: { kind: "running", message: "no node takes it" } }, "checking"],
-    ["goes on when it passed", { preflight: { kind: "passed" } }, "desired"],
+    ["goes on when it passed", { preflight: { kind: "passed", untried: "" } }, "desired"],
     ["refuses when it failed", { preflight: failed }, "refused"],
     ["goes on unchecked where nothing can check", {}, "desired"],
     ["does not check while no worker is ready", { pods: pods(late, late), preflight: failed }, "desired"],
@@ -66,7 +66,7 @@ describe("chooseTarget", () => {
     ],
     [
       "tries another one after that",
-      { lastGood: { ...good, failed: { revision: "x", message: "m" } }, preflight: { kind: "passed" } },
+      { lastGood: { ...good, failed: { revision: "x", message: "m" } }, preflight: { kind: "passed", untried: "" } },
       "desired",
     ],
     [

@@ -104,7 +104,7 @@ describe("headrace-worker", () => {
 
     it("says that Kafka does not answer", async () => {
       const { code, stdout } = await run("check-kafka", write("127.0.0.1:1", JAVA));
-      assert.equal(code, 1);
+      assert.equal(code, 20);
       assert.match(stdout, /^failed {2}Kafka at 127\.0\.0\.1:1: .*ECONNREFUSED/m);
     });
 
