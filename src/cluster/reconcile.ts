@@ -19,11 +19,12 @@ import { withClaim } from "./claim.ts";
 import { type Desired, desire } from "./desired.ts";
 import { reportEnded } from "./gone.ts";
 import { claimFor, createHolding } from "./holding.ts";
+import { JMX_HASH_ANNOTATION } from "./jmx-access.ts";
 import { createJmxSecrets } from "./jmx-secret.ts";
 import { lastGoodName, mountedConfigMaps } from "./last-good.ts";
 import { createLogging } from "./logging.ts";
 import { passOnRollRequest } from "./manual-roll.ts";
-import { DRAINING_ANNOTATION } from "./names.ts";
+import { CERTIFICATES_ANNOTATION, DRAINING_ANNOTATION } from "./names.ts";
 import type { Neighbours } from "./neighbours.ts";
 import type { OperatorPods } from "./network-policy.ts";
 import { type ClusterStores, type ObservedCluster, observe, observeGroup } from "./observe.ts";
@@ -351,15 +352,18 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       return noLaterThan(outcome, await tell(resource, findings, seen, signal));
     }
     const taken = holding.takenFrom(resource, seen.pods.length);
-    const { marks, refusal } = taken === null ? await marksOf(resource, seen, memory, signal) : NO_MARKS;
+    const { marks, refusal: unmarked } = taken === null ? await marksOf(resource, seen, memory, signal) : NO_MARKS;
     const desired = desire(resource, defaultImage, { ...around.surroundings, ...marks });
     const subject = { resource, desired, seen, memory };
+    const { held } = around.surroundings;
+    const refusal = unmarked ?? (held === null ? null : toRefusal(held, memory.failing, now()));
     // Two clusters with one group, or one topic of state, would take each other's work.
     const attempted =
-      refusal ??
-      (await (taken === null
-        ? attempt(subject, signal)
-        : attemptLess(subject, { kind: "group-taken", message: taken }, signal)));
+      taken !== null
+        ? await attemptLess(subject, until({ kind: "group-taken", message: taken }), signal)
+        : refusal !== null
+          ? await attemptLess(subject, refusal, signal)
+          : await attempt(subject, signal);
     if (attempted === "preparing") return retryAfter(0);
     const { findings, outcome } = attempted;
     if (findings.kind !== "failing") memory.failing.sinceMs = null;
@@ -417,18 +421,17 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
     }
   }
 
-  /** It makes nothing. What it has runs on, is cared for, and may become less. `findings`: why. */
-  async function attemptLess(
-    subject: Subject,
-    findings: Extract<ClusterFindings, { kind: "group-taken" | "missing" }>,
-    signal: AbortSignal,
-  ): Promise<Attempt> {
+  /** It makes nothing. What it has runs on, is cared for, and may become less. `why`: what keeps it, and when to look again. */
+  async function attemptLess(subject: Subject, why: Attempt, signal: AbortSignal): Promise<Attempt> {
     const { resource, seen, memory } = subject;
     const { statefulSet } = seen;
-    const again = retryAfter(LESS_RETRY_MS);
-    if (statefulSet === undefined) return { findings, outcome: again };
+    const { findings, outcome: again } = why;
+    if (statefulSet === undefined) return why;
     try {
-      await certificates.keep(resource, seen.pods, signal);
+      // What the API server refuses may be just these.
+      if (findings.kind !== "refused" && findings.kind !== "failing") {
+        await certificates.keep(resource, seen.pods, signal);
+      }
       if (findings.kind === "group-taken") await holding.keep(resource, statefulSet, signal);
       const { outcome } = await bringAbout(subject, statefulSet.spec?.replicas ?? 0, signal);
       return { findings, outcome: outcome.kind === "settled" ? again : outcome };
@@ -450,7 +453,7 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
   /** What the template says of Secrets of the operator's that are read once: they are kept before anything is built from them. */
   async function marksOf(
     resource: KafkaConnect,
-    { pods }: ObservedCluster,
+    { pods, statefulSet }: ObservedCluster,
     { failing }: Memory,
     signal: AbortSignal,
   ): Promise<Marked> {
@@ -459,15 +462,17 @@ export function createClusterReconcile(deps: ClusterReconcileDeps): Reconcile {
       const mark = isMarked ? await certificates.keep(resource, pods, signal) : "";
       return { marks: { certificates: mark, jmxHash: await jmxSecrets.keep(resource, signal) }, refusal: null };
     } catch (error) {
-      return { ...NO_MARKS, refusal: toRefusal(error, failing, now()) };
+      return { marks: marksIn(statefulSet), refusal: toRefusal(error, failing, now()) };
     }
   }
 
   async function attempt(subject: Subject, signal: AbortSignal): Promise<Attempt | "preparing"> {
     const { memory, desired } = subject;
     const { problems, missing } = desired;
-    if (problems.length > 0) return { findings: { kind: "invalid-config", problems }, outcome: settled };
-    if (missing.length > 0) return await attemptLess(subject, { kind: "missing", missing }, signal);
+    if (problems.length > 0) {
+      return await attemptLess(subject, { findings: { kind: "invalid-config", problems }, outcome: settled }, signal);
+    }
+    if (missing.length > 0) return await attemptLess(subject, until({ kind: "missing", missing }), signal);
     try {
       if (!(await prepare(subject, signal))) return "preparing";
       return (await leaveFormer(subject, signal)) ?? (await bringAbout(subject, null, signal));
@@ -489,6 +494,20 @@ interface Subject {
 interface Marked {
   readonly marks: { readonly certificates: string; readonly jmxHash: string };
   readonly refusal: Attempt | null;
+}
+
+/** Those that the workers have. */
+function marksIn(set: StatefulSet | undefined): Marked["marks"] {
+  const annotations = set?.spec?.template.metadata?.annotations;
+  return {
+    certificates: annotations?.[CERTIFICATES_ANNOTATION] ?? "",
+    jmxHash: annotations?.[JMX_HASH_ANNOTATION] ?? "",
+  };
+}
+
+/** Nothing tells that it is over. */
+function until(findings: ClusterFindings): Attempt {
+  return { findings, outcome: retryAfter(LESS_RETRY_MS) };
 }
 
 const NO_MARKS: Marked = { marks: { certificates: "", jmxHash: "" }, refusal: null };

@@ -11,7 +11,7 @@ import type { WorkerPod } from "./worker-pod.ts";
 export type ClusterFindings =
   /** It is new: nothing has been looked at yet. */
   | { readonly kind: "new" }
-  /** `spec.config` cannot be used; nothing was changed. */
+  /** `spec.config` cannot be used; the workers stay as they are, and may become fewer. */
   | { readonly kind: "invalid-config"; readonly problems: readonly ConfigValueProblem[] }
   /** Something that the workers need is not there; nothing was changed. `missing`: sentences. */
   | { readonly kind: "missing"; readonly missing: readonly string[] }

@@ -1,6 +1,7 @@
 import { workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect, KafkaConnector } from "../kinds.ts";
 import type { KubeClient, Store } from "../kube/client.ts";
+import type { KubeError } from "../kube/errors.ts";
 import type { StatefulSet } from "../kube/resources.ts";
 import { namedSecrets, readCredentials } from "./credentials.ts";
 import type { Surroundings } from "./desired.ts";
@@ -29,6 +30,8 @@ export interface SurroundingsDeps {
 export interface ReadSurroundings extends Surroundings {
   /** Some of it could not be read just now, which is worth another attempt soon. */
   readonly readAgain: boolean;
+  /** Why the workers stay as they are: what new ones would be made of cannot be told; null if it can. */
+  readonly held: KubeError | null;
 }
 
 type Values = NonNullable<Surroundings["values"]>;
@@ -42,6 +45,8 @@ interface Look {
   readonly set: StatefulSet | undefined;
   /** All that could not be read. */
   readonly unread: Unread[];
+  /** Of what the workers have, so that nothing can be made that has it, too. */
+  readonly unreadOwn: Unread[];
 }
 
 /** Reads what the objects of a cluster depend on beside its KafkaConnect. */
@@ -52,14 +57,14 @@ export function createSurroundings({ kube, operator, stores, mavenImage, rackRig
   return {
     /**
      * What the API server does not give, workers that are there go on with as they have it: a role that is made anew, or keys of an
-     * encrypted etcd that are away, must not roll them. Throws what new workers cannot do without and the API server has failed at; and
+     * encrypted etcd that are away, must not roll them; `held` where that cannot be found out. Throws what new workers cannot do without and the API server has failed at; and
      * whatever is neither a refusal nor a failure of it, as where it cannot be reached.
      */
     async of(connect: KafkaConnect, signal: AbortSignal): Promise<ReadSurroundings> {
       const { namespace = "", name } = connect.metadata;
       const reads = createObjectReads(kube, namespace, signal);
       const set = stores?.statefulSets?.get({ namespace, name: workloadName(name) });
-      const look: Look = { connect, reads, set, unread: [] };
+      const look: Look = { connect, reads, set, unread: [], unreadOwn: [] };
       const [credentials, logging, metrics, values] = await Promise.all([
         credentialsOf(look),
         loggingOf(look),
@@ -68,7 +73,8 @@ export function createSurroundings({ kube, operator, stores, mavenImage, rackRig
       ]);
       const named = namedObjects(connect, stores?.connectors?.list() ?? []);
       const readAgain = look.unread.some(isPassing);
-      return { ...given, named, values, ...credentials, ...logging, ...metrics, readAgain };
+      const held = look.unreadOwn[0]?.error ?? null;
+      return { ...given, named, values, ...credentials, ...logging, ...metrics, readAgain, held };
     },
   };
 }
@@ -134,7 +140,13 @@ async function loggingOf({
   return { loggingText: null, loggingUnread: describe([read]) };
 }
 
-async function metricsOf({ connect, reads, set, unread }: Look): Promise<Pick<Surroundings, "metricsRules">> {
+async function metricsOf({
+  connect,
+  reads,
+  set,
+  unread,
+  unreadOwn,
+}: Look): Promise<Pick<Surroundings, "metricsRules">> {
   const exporter = jmxExporter(connect.spec);
   if (exporter === null) return {};
   const { rules } = exporter;
@@ -151,7 +163,10 @@ async function metricsOf({ connect, reads, set, unread }: Look): Promise<Pick<Su
   const config = volumes.find((volume) => volume.name === CONFIG_VOLUME)?.configMap?.name;
   const current = config === undefined ? null : await reads.configMap(config);
   // Taken for missing, they would be taken from the workers.
-  if (current?.kind === "unread") throw current.error;
+  if (current?.kind === "unread") {
+    unreadOwn.push(current);
+    return { metricsRules: usable };
+  }
   return { metricsRules: toMetricsRules(exporter, { ...found, running: current?.object?.data?.[RULES_FILE] ?? null }) };
 }
 

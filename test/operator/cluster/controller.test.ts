@@ -455,11 +455,41 @@ describe("cluster controller", () => {
   it("changes nothing for a configuration that cannot be used, and recovers", async () => {
     kube.put(KafkaConnects, kafkaConnect());
     await ready("Ready");
-    changeSpec({ config: { a: null }, replicas: 2 });
+    changeSpec({ config: { a: null }, replicas: 4 });
     assert.match((await ready("InvalidConfig")).message, /spec\.config cannot be used: a has no value/);
     assert.equal(replicas(), 3);
     changeSpec({ config: {}, replicas: 3 });
     await ready("Ready");
+  });
+
+  it("cares for workers that are there while the configuration cannot be used", async () => {
+    kube.put(KafkaConnects, kafkaConnect());
+    await ready("Ready");
+    changeSpec({ config: { "client.id": "a" } });
+    const isDraining = ({ metadata: { annotations = {} } }: Pod) => "headrace.dev/draining-since" in annotations;
+    await eventually("a worker is drained", () => pods().some(isDraining), AT_ONCE_MS);
+    changeSpec({ config: { a: null } });
+    await ready("InvalidConfig");
+    const replaced = () => {
+      obeyDrains();
+      return sets.deleted.length === 1 && pods().length === 3 && !pods().some(isDraining);
+    };
+    await eventually("the drained worker is another one", replaced, AT_ONCE_MS);
+    changeSpec({ replicas: 0 });
+    await eventually("there is none", () => pods().length === 0, AT_ONCE_MS);
+  });
+
+  it("cares for Java's workers while the Secret of JMX cannot be used", async () => {
+    const jmxOptions = { authentication: { type: "password" } } as const;
+    kube.put(KafkaConnects, kafkaConnect({ runtime: "Jvm", image: "kafka:1", jmxOptions }));
+    await ready("Ready");
+    const before = pods().map(revisionOf);
+    const secret = kube.find(Secrets, { namespace: "ns", name: "my-connect-kafka-connect-jmx" }) ?? assert.fail();
+    kube.put(Secrets, { ...secret, data: { ...secret.data, "jmx-username": btoa("a b") } });
+    changeSpec({ replicas: 2 });
+    assert.match((await ready("Refused")).message, /jmx-username that JMX cannot use/);
+    await eventually("there are less", () => pods().length === 2, AT_ONCE_MS);
+    assert.deepEqual(pods().map(revisionOf), before.slice(0, 2));
   });
 
   it("says what the API server refuses", async () => {

@@ -7,7 +7,7 @@ import { retryAfter, settled } from "#operator/controller/outcome.ts";
 import { KafkaConnects } from "#operator/kinds.ts";
 import type { ResourceType } from "#operator/kube/client.ts";
 import { KubeError, toKubeError } from "#operator/kube/errors.ts";
-import { Pods, RoleBindings, Secrets, Services, StatefulSets } from "#operator/kube/resources.ts";
+import { ConfigMaps, Pods, RoleBindings, Secrets, Services, StatefulSets } from "#operator/kube/resources.ts";
 import { createLog } from "#operator/log.ts";
 import { createConnectClient } from "#operator/worker/connect-client.ts";
 import { createWorkerTrust } from "#operator/worker/trust.ts";
@@ -156,6 +156,39 @@ describe("createClusterReconcile", () => {
     assert.equal(kube.all(StatefulSets)[0]?.spec?.replicas, 5);
     const warning = kube.find(KafkaConnects, KEY)?.status?.conditions?.find(({ type }) => type === "Warning");
     assert.match(warning?.message ?? "", /Secret creds cannot be read: .*500/);
+  });
+
+  it("lets Java's workers become fewer while nobody knows the rules of their metrics", async () => {
+    const artifact = {
+      type: "maven",
+      group: "io.prometheus.jmx",
+      artifact: "jmx_prometheus_javaagent",
+      version: "1.0.1",
+    } as const;
+    const valueFrom = { configMapKeyRef: { name: "metrics", key: "k" } };
+    const connect = (replicas: number) =>
+      kafkaConnect({
+        ...{ runtime: "Jvm", image: "kafka:1", replicas, metricsConfig: { type: "jmxPrometheusExporter", valueFrom } },
+        build: { plugins: [{ name: "jmx", artifacts: [artifact] }] },
+      });
+    kube.put(KafkaConnects, connect(3));
+    const metadata = { namespace: "ns", name: "metrics" };
+    kube.put(ConfigMaps, { apiVersion: "v1", kind: "ConfigMap", metadata, data: { k: "rules: []" } });
+    let refuses = false;
+    const get: typeof kube.client.get = async (type, key, limit) => {
+      if (refuses && type === ConfigMaps) throw new KubeError("forbidden", "may not read ConfigMaps");
+      return await kube.client.get(type, key, limit);
+    };
+    const reconcile = start(undefined, { kube: { ...kube.client, get } });
+    for (let step = 0; step < 5; step += 1) await reconcile(KEY, signal);
+    const template = kube.all(StatefulSets)[0]?.spec?.template ?? assert.fail();
+    refuses = true;
+    kube.put(KafkaConnects, { ...connect(2), status: kube.find(KafkaConnects, KEY)?.status ?? {} });
+    assert.deepEqual(await reconcile(KEY, signal), retryAfter(30_000));
+    const [set] = kube.all(StatefulSets);
+    assert.deepEqual([set?.spec?.replicas, set?.spec?.template], [2, template]);
+    const ready = kube.find(KafkaConnects, KEY)?.status?.conditions?.find(({ type }) => type === "Ready");
+    assert.deepEqual([ready?.reason, /may not read ConfigMaps/.test(ready?.message ?? "")], ["Refused", true]);
   });
 
   it("applies a StatefulSet again only if it, or what is wanted, has changed", async () => {

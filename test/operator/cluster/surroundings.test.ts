@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { desire } from "#operator/cluster/desired.ts";
 import { buildStatefulSet } from "#operator/cluster/stateful-set.ts";
 import { createSurroundings } from "#operator/cluster/surroundings.ts";
-import { toKubeError } from "#operator/kube/errors.ts";
+import { KubeError, toKubeError } from "#operator/kube/errors.ts";
 import { ConfigMaps, Secrets, type StatefulSet, StatefulSets } from "#operator/kube/resources.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
 import { createFakeKube, type FakeKube } from "#support/fake-kube.ts";
@@ -224,6 +224,13 @@ describe("createSurroundings", () => {
     const kept = (await of(connect, signal)).metricsRules;
     assert.deepEqual([kept?.text, kept?.hasWorkers], ["rules: []", true]);
     assert.match(kept?.problem ?? "", /has no rules of the JMX exporter/);
+
+    const get: typeof kube.client.get = async (type, key, limit) => {
+      if (key.name === configMap.metadata.name) throw new KubeError("forbidden", "may not read it");
+      return await kube.client.get(type, key, limit);
+    };
+    const { held } = await createSurroundings({ kube: { ...kube.client, get }, stores }).of(connect, signal);
+    assert.equal(held?.message, "may not read it");
   });
 
   it("passes other failures on: they are tried again", async () => {
