@@ -114,13 +114,11 @@ export function preflightPods(pods: Store<Pod>, { namespace, name }: ObjectKey):
 export function readPreflight(pods: readonly Pod[], cluster: string, revision: string): Preflight {
   const pod = pods.find(({ metadata }) => metadata.annotations?.[REVISION_ANNOTATION] === revision);
   if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return { kind: "missing" };
-  const { phase, message: podMessage, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const { phase, message: podMessage, containerStatuses = [] } = pod.status ?? {};
   if (phase === "Succeeded") return { kind: "passed", untried: "" };
   const kafka = pod.spec?.containers.find(triesKafka);
   if (phase === "Failed") {
-    const ended = [...initContainerStatuses, ...containerStatuses]
-      .map(({ name, state }) => state?.terminated && { name, ...state.terminated })
-      .find((terminated) => terminated !== undefined && terminated.exitCode !== 0);
+    const ended = endedBadly(pod);
     const untried = kafka === undefined ? null : whyUntried(pod, kafka, ended);
     if (untried !== null) return { kind: "passed", untried };
     const finishedAt = Date.parse(ended?.finishedAt ?? pod.metadata.creationTimestamp ?? "");
@@ -146,6 +144,17 @@ interface Ended {
   readonly name: string;
   readonly exitCode: number;
   readonly message?: string;
+  readonly finishedAt?: string;
+}
+
+/** What a pod failed of: the first that ended with an error; one that runs beside the others, and is stopped with them, only if there is no other. */
+function endedBadly({ spec, status }: Pod): Ended | undefined {
+  const beside = new Set(spec?.initContainers?.flatMap((one) => (one.restartPolicy === "Always" ? [one.name] : [])));
+  const { initContainerStatuses = [], containerStatuses = [] } = status ?? {};
+  return [...initContainerStatuses, ...containerStatuses]
+    .toSorted((a, b) => Number(beside.has(a.name)) - Number(beside.has(b.name)))
+    .map(({ name, state }) => state?.terminated && { name, ...state.terminated })
+    .find((terminated) => terminated !== undefined && terminated.exitCode !== 0);
 }
 
 /** Why `kafka` has not done its work in a pod that failed; null if it has, or something before it failed. */

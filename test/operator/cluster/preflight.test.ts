@@ -57,6 +57,19 @@ describe("readPreflight", () => {
     });
   });
 
+  it("tells what the check found, not how what runs beside it was stopped", () => {
+    const proxy = { name: "proxy", image: "i", restartPolicy: "Always" };
+    const spec = { ...POD.spec, containers: POD.spec?.containers ?? [], initContainers: [proxy] };
+    const stopped = { name: "proxy", image: "", imageID: "", ready: false, restartCount: 0 };
+    const terminated = { exitCode: 143, message: "stopped" };
+    const status = {
+      ...ended("failed  topic a: no rights\n"),
+      initContainerStatuses: [{ ...stopped, state: { terminated } }],
+    };
+    const failed = readPreflight([{ ...POD, spec, status }], CLUSTER, revision);
+    assert.equal(failed.kind === "failed" && failed.message, "topic a: no rights");
+  });
+
   it("gives all that was said when no line tells a failure", () => {
     const failed = read(ended("group.id: is required\nkey.converter: unknown\n"));
     assert.equal(failed.kind === "failed" && failed.message, "group.id: is required; key.converter: unknown");
