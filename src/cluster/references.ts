@@ -1,5 +1,6 @@
 import type { KafkaConnect } from "../kinds.ts";
 import { namedSecrets } from "./credentials.ts";
+import { hasJmxPassword, jmxSecretName } from "./jmx-access.ts";
 import { jmxExporter } from "./jmx-exporter.ts";
 import { type WorkerSource, workerSources } from "./worker-sources.ts";
 
@@ -9,19 +10,20 @@ export interface References {
   readonly configMaps: readonly string[];
 }
 
-/** Of specs, which do not change, with the namespace that they were seen in: it is asked for at each event of a Secret or ConfigMap. */
-const known = new WeakMap<KafkaConnect["spec"], { readonly namespace: string; readonly references: References }>();
+/** Of specs, which do not change, with where they were seen: it is asked for at each event of a Secret or ConfigMap. */
+const known = new WeakMap<KafkaConnect["spec"], { readonly key: string; readonly references: References }>();
 
 /**
  * What the operator itself reads for a KafkaConnect: what its workers get from it, and what they read once, at their start. What only
  * connectors read is not among it.
  */
 export function referencesOf(connect: KafkaConnect): References {
-  const { namespace = "" } = connect.metadata;
+  const { namespace = "", name } = connect.metadata;
+  const key = `${namespace}/${name}`;
   const former = known.get(connect.spec);
-  if (former?.namespace === namespace) return former.references;
+  if (former?.key === key) return former.references;
   const references = findReferences(connect);
-  known.set(connect.spec, { namespace, references });
+  known.set(connect.spec, { key, references });
   return references;
 }
 
@@ -32,9 +34,10 @@ function findReferences(connect: KafkaConnect): References {
   const sources = workerSources(connect);
   const namesOf = (wanted: WorkerSource["kind"]) =>
     sources.flatMap(({ kind, name }) => (kind === wanted ? [name] : []));
+  const jmx = hasJmxPassword(spec) ? [jmxSecretName(connect.metadata.name)] : [];
   const named = [logging, rules].flatMap((reference) => (reference === undefined ? [] : [reference.name]));
   return {
-    secrets: [...new Set([...namedSecrets(spec), ...namesOf("Secret")])],
+    secrets: [...new Set([...namedSecrets(spec), ...namesOf("Secret"), ...jmx])],
     configMaps: [...new Set([...named, ...namesOf("ConfigMap")])],
   };
 }

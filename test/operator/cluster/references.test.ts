@@ -50,6 +50,13 @@ describe("referencesOf", () => {
       ["one"],
       ["levels"],
     ],
+    [
+      "user and password of JMX",
+      { runtime: "Jvm", jmxOptions: { authentication: { type: "password" } } },
+      ["my-connect-kafka-connect-jmx"],
+      [],
+    ],
+    ["no password of JMX", { jmxOptions: { authentication: { type: "password" } } }, [], []],
     ["no levels of its own", { logging: { type: "inline", loggers: {} } }, [], []],
   ];
   for (const [what, spec, secrets, configMaps] of table) {
