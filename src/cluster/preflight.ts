@@ -93,12 +93,9 @@ function toCheck(worker: Container): Container {
   };
 }
 
+/** What Services, StatefulSets and all others that ask for workers select by tells it from one; brokers' NetworkPolicies admit it by the rest. */
 function preflightLabels(cluster: string): Readonly<Record<string, string>> {
-  return {
-    [NAME_LABEL]: `${workloadName(cluster)}-preflight`,
-    "headrace.dev/component-type": "kafka-connect-preflight",
-    "app.kubernetes.io/name": "kafka-connect-preflight",
-  };
+  return { [NAME_LABEL]: `${workloadName(cluster)}-preflight` };
 }
 
 /** The preflight pods of a cluster, whatever their revision. */

@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { desire } from "#operator/cluster/desired.ts";
 import { buildPreflightPod, readPreflight } from "#operator/cluster/preflight.ts";
-import { selectorLabels } from "#operator/cluster-pods.ts";
-import type { Pod } from "#operator/kube/resources.ts";
+import { podsOf, selectorLabels } from "#operator/cluster-pods.ts";
+import { type Pod, Pods } from "#operator/kube/resources.ts";
 import { kafkaConnect } from "#support/connect-objects.ts";
+import { createFakeKube } from "#support/fake-kube.ts";
 
 const CLUSTER = "my-connect";
 const { template, revision } = desire(
-  kafkaConnect({ resources: { limits: { memory: "1Gi" }, requests: { cpu: "2" } } }),
+  kafkaConnect({
+    resources: { limits: { memory: "1Gi" }, requests: { cpu: "2" } },
+    template: { pod: { metadata: { labels: { team: "data" } } } },
+  }),
   "worker:1",
 );
 const POD = buildPreflightPod(kafkaConnect(), template, "other:1");
@@ -42,6 +46,15 @@ describe("preflight pod", () => {
       ([key, value]) => POD.metadata.labels?.[key] === value,
     );
     assert.equal(selected, false);
+    const preflights = createFakeKube();
+    preflights.put(Pods, POD);
+    assert.deepEqual(podsOf(preflights.store<Pod>(Pods), { namespace: "ns", name: CLUSTER }), []);
+  });
+
+  it("has all labels of a worker but one, so that NetworkPolicies of brokers admit it", () => {
+    const { labels = {} } = template.metadata ?? {};
+    const others = Object.keys(labels).filter((label) => POD.metadata.labels?.[label] !== labels[label]);
+    assert.deepEqual([others, labels["team"]], [["headrace.dev/name"], "data"]);
   });
 });
 
