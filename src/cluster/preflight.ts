@@ -7,7 +7,7 @@ import { jvmChecks, triesKafka } from "./jvm-preflight.ts";
 import { lastWords } from "./last-words.ts";
 import { objectLabels, objectMeta, REVISION_ANNOTATION } from "./names.ts";
 import { containerName, type PodTemplate, revisionOf } from "./stateful-set.ts";
-import { toWorkerPod } from "./worker-pod.ts";
+import { FETCH_LIMIT_MS, toWorkerPod } from "./worker-pod.ts";
 
 /**
  * What is known of a revision before any worker has it: a pod made from its template runs `headrace-worker check` instead of the
@@ -28,8 +28,6 @@ export const PREFLIGHT_RETRY_MS = 60_000;
 /** On a KafkaConnect: "true" rolls a new configuration out without trying it first. */
 export const SKIP_PREFLIGHT_ANNOTATION = "headrace.dev/skip-preflight";
 
-/** An image that is being pulled counts. */
-const DEADLINE_SECONDS = 600;
 const MAX_MESSAGE = 1_500;
 /** A check needs no more; what it may use is limited as for a worker, and a full node should not keep it from running. */
 const REQUESTS = { cpu: "10m", memory: "64Mi" };
@@ -60,7 +58,7 @@ export function buildPreflightPod(connect: KafkaConnect, template: PodTemplate, 
       ...spec,
       ...(affinity?.nodeAffinity === undefined ? {} : { affinity: { nodeAffinity: affinity.nodeAffinity } }),
       restartPolicy: "Never",
-      activeDeadlineSeconds: DEADLINE_SECONDS,
+      activeDeadlineSeconds: FETCH_LIMIT_MS / 1000,
       ...(worker === undefined ? { containers: [] } : checksOf(connect, worker, { ...spec, workerImage })),
     },
   };

@@ -12,7 +12,10 @@ export interface WorkerPod {
   /** Null until it has one. */
   readonly ip: string | null;
   readonly ready: boolean;
-  /** Since when it has not been ready, epoch ms, without what is fetched for it before it starts; null if it is, or nobody knows. */
+  /**
+   * Since when it has not been ready, epoch ms, without what is fetched for it before it starts: while that is under way, `FETCH_LIMIT_MS` after the
+   * pod was made, which may be to come. Null if it is ready, or nobody knows.
+   */
   readonly unreadySinceMs: number | null;
   readonly terminating: boolean;
   /** When it should have been gone at the latest, epoch ms; null unless it is terminating. */
@@ -37,6 +40,11 @@ export interface Trouble {
   readonly lasting: boolean;
 }
 
+/** How long the containers that run before a worker may work, such as Maven's, images included. */
+export const FETCH_LIMIT_MS = 600_000;
+
+const INITIALIZING = "PodInitializing";
+
 /** Kubelet's waiting reasons that no waiting cures. */
 const LASTING: ReadonlySet<string> = new Set([
   "ErrImagePull",
@@ -57,31 +65,33 @@ export function toWorkerPod(pod: Pod, container: string): WorkerPod {
   const ended =
     state?.state?.running === undefined ? (state?.state?.terminated ?? state?.lastState?.terminated) : undefined;
   const drainingSince = annotations[DRAINING_ANNOTATION];
+  const trouble = troubleOf(pod, container);
   return {
     name: metadata.name,
     uid: metadata.uid ?? "",
     ordinal: Number(/-(\d+)$/.exec(metadata.name)?.[1] ?? Number.NaN),
     ip: status?.podIP ?? null,
     ready: isReady(pod),
-    unreadySinceMs: unreadySince(pod),
+    unreadySinceMs: unreadySince(pod, trouble),
     terminating: metadata.deletionTimestamp !== undefined,
     goneByMs: timeOf(metadata.deletionTimestamp),
     revision: annotations[REVISION_ANNOTATION] ?? "",
     certificates: annotations[CERTIFICATES_ANNOTATION] ?? null,
     drainingSinceMs: drainingSince === undefined ? null : Date.parse(drainingSince),
     rollRequested: isRollRequested(pod),
-    trouble: troubleOf(pod, container),
+    trouble,
     ended: ended?.containerID === undefined ? null : { containerId: ended.containerID },
   };
 }
 
-function unreadySince(pod: Pod): number | null {
+function unreadySince(pod: Pod, trouble: Trouble | null): number | null {
   if (isReady(pod)) return null;
   const { conditions = [] } = pod.status ?? {};
   const changedAt = (wanted: string) => conditions.find(({ type }) => type === wanted)?.lastTransitionTime ?? undefined;
   const since = timeOf(changedAt("Ready")) ?? timeOf(pod.metadata.creationTimestamp);
   const begun = conditions.some(({ type, status }) => type === "Initialized" && status === "True");
   const begunAt = begun ? timeOf(changedAt("Initialized")) : null;
+  if (since !== null && !begun && trouble?.reason === INITIALIZING) return since + FETCH_LIMIT_MS;
   return since === null || begunAt === null ? since : Math.max(since, begunAt);
 }
 
@@ -116,7 +126,7 @@ function troubleOf({ spec, status }: Pod, container: string): Trouble | null {
     return { reason: waiting.reason, message: waiting.message ?? waiting.reason, lasting: true };
   }
   const busy = running ? undefined : inits.find((init) => init.state?.terminated === undefined);
-  return busy === undefined ? null : { reason: "PodInitializing", message: `${busy.name} is at work`, lasting: false };
+  return busy === undefined ? null : { reason: INITIALIZING, message: `${busy.name} is at work`, lasting: false };
 }
 
 type ContainerStatus = NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number];

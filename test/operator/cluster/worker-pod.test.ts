@@ -131,6 +131,21 @@ describe("toWorkerPod", () => {
     assert.equal(since("True"), Date.parse("2026-01-01T00:01:00Z"));
   });
 
+  it("does not count the time while something is fetched for it, for ten minutes", () => {
+    const base = { name: "fetch", image: "i", imageID: "i", ready: false, restartCount: 0 };
+    const since = (state: object) => {
+      const conditions = [
+        { type: "Ready", status: "False", lastTransitionTime: "2026-01-01T00:00:00Z" },
+        { type: "Initialized", status: "False", lastTransitionTime: "2026-01-01T00:00:00Z" },
+      ];
+      const status = { conditions, initContainerStatuses: [{ ...base, state }] };
+      return toWorkerPod(workerPod(0, { ready: false, status }), "my-connect-connect").unreadySinceMs;
+    };
+    assert.equal(since({ running: {} }), Date.parse("2026-01-01T00:10:00Z"));
+    assert.equal(since({ waiting: { reason: "ImagePullBackOff" } }), Date.parse("2026-01-01T00:00:00Z"));
+    assert.equal(since({ terminated: ENDED }), Date.parse("2026-01-01T00:00:00Z"));
+  });
+
   it("names the trouble: no node takes it", () => {
     const conditions = [{ type: "PodScheduled", status: "False", message: "0/1 nodes are available" }];
     const pod = toWorkerPod(workerPod(0, { status: { conditions } }), "my-connect-connect");
