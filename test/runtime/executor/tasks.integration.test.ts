@@ -133,12 +133,18 @@ describe("tasks on a real Kafka", () => {
   it("loses nothing when its executor is killed at any moment (invariant 6)", { timeout: 240_000 }, async () => {
     const name = uniqueName("killed");
     const input = join(dir, "killed.txt");
-    const lines = Array.from({ length: 400_000 }, (_, index) => `line ${index}`);
-    await writeFile(input, `${lines.join("\n")}\n`);
+    const lines: string[] = [];
+    // However fast the task is, each executor has something to do.
+    async function addLines(): Promise<void> {
+      const more = Array.from({ length: 200_000 }, (_, index) => `line ${lines.length + index}`);
+      for (const line of more) lines.push(line);
+      await appendFile(input, `${more.join("\n")}\n`);
+    }
     const source = { name, "connector.class": "FileStreamSource", file: input, topic: name };
     const stored = canonicalKey({ filename: input });
     let position = 0;
     for (let round = 0; round < 3; round += 1) {
+      await addLines();
       const executor = await start();
       if (position > 0) executor.offsets.set(stored, { position });
       await startTask(executor, source);
@@ -146,6 +152,7 @@ describe("tasks on a real Kafka", () => {
       await executor.kill();
       position = Number(executor.offsets.get(stored)?.["position"]);
     }
+    await addLines();
     const last = await start();
     last.offsets.set(stored, { position });
     const key = await startTask(last, source);
