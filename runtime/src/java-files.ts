@@ -4,6 +4,7 @@ import { type Placeholder, placeholdersIn, type StringMap } from "@headrace/cont
 import { config } from "@headrace/sdk";
 import { knownProvider } from "./config-providers/resolver.ts";
 import type { Finding } from "./finding.ts";
+import { isWithin } from "./path-within.ts";
 
 /** A file that a property needs. */
 export interface NeededFile {
@@ -67,6 +68,5 @@ function fileOf({ provider, path, key }: Placeholder, raw: StringMap): string | 
 }
 
 function isBelow(path: string, mounts: readonly string[]): boolean {
-  const file = resolve(path);
-  return mounts.some((mount) => file === resolve(mount) || file.startsWith(`${resolve(mount).replace(/\/$/, "")}/`));
+  return mounts.some((mount) => isWithin(resolve(path), resolve(mount)));
 }

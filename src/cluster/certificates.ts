@@ -3,7 +3,6 @@ import { API_GROUP, type SelfInfo } from "@headrace/contract";
 import { workloadName } from "../cluster-pods.ts";
 import type { KafkaConnect } from "../kinds.ts";
 import type { EventRecorder, KubeClient, ObjectKey } from "../kube/client.ts";
-import { KubeError } from "../kube/errors.ts";
 import { type Secret, Secrets } from "../kube/resources.ts";
 import {
   type Authority,
@@ -31,6 +30,7 @@ import { type ConnectClient, isConnectError } from "../worker/connect-client.ts"
 import { authoritySecretName, type WorkerTrust, workerServerName } from "../worker/trust.ts";
 import { allEnded } from "./all-ended.ts";
 import { objectMeta, podDomain, restSecretName } from "./names.ts";
+import { isOwnedBy, readOwnSecret } from "./own-secret.ts";
 import { KEYSTORE_P12, KEYSTORE_PASSWORD, TRUSTSTORE_P12 } from "./rest-security.ts";
 import type { WorkerPod } from "./worker-pod.ts";
 
@@ -86,15 +86,8 @@ const STEP_EVENTS = {
 export function createCertificates({ kube, connect, trust, events, now }: CertificateDeps): Certificates {
   const looked = new Map<string, { readonly cluster: ObjectKey; readonly atMs: number; readonly mark: string }>();
 
-  async function readOwn(resource: KafkaConnect, name: string, signal: AbortSignal): Promise<Secret | null> {
-    const { namespace = "" } = resource.metadata;
-    const secret = await kube.get(Secrets, { namespace, name }, signal);
-    if (secret === null || secret.metadata.labels?.[`${API_GROUP}/kind`] === "KafkaConnect") return secret;
-    throw new KubeError(
-      "invalid",
-      `the Secret ${name} was not made by the operator and has the name of one that it needs: delete or rename it`,
-    );
-  }
+  const readOwn = (resource: KafkaConnect, name: string, signal: AbortSignal) =>
+    readOwnSecret(kube, resource, { name }, signal);
 
   /** The authority as it is kept, after one step if one is due. */
   async function keepAuthority(
@@ -264,10 +257,6 @@ function keyOf({ metadata }: KafkaConnect): ObjectKey {
 }
 
 /** False for a Secret that a deleted KafkaConnect of the same name has left: it would be collected with that one. */
-function isOwnedBy(secret: Secret | null, { metadata }: KafkaConnect): boolean {
-  return secret?.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid) === true;
-}
-
 function isJvm({ spec }: KafkaConnect): boolean {
   return spec.runtime === "Jvm";
 }

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { API_GROUP } from "@headrace/contract";
 import type { KafkaConnect } from "../kinds.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { KubeError } from "../kube/errors.ts";
@@ -7,6 +6,7 @@ import { type Secret, Secrets } from "../kube/resources.ts";
 import { decode, encode } from "../pki/authority.ts";
 import { hasJmxPassword, JMX_PASSWORD, JMX_USERNAME, jmxSecretName } from "./jmx-access.ts";
 import { objectMeta } from "./names.ts";
+import { isLabelled, isOwnedBy, readOwnSecret } from "./own-secret.ts";
 
 /** Keeps the Secrets with user and password of clusters whose JMX asks for them. */
 export interface JmxSecrets {
@@ -26,15 +26,10 @@ export function createJmxSecrets({ kube }: { readonly kube: Pick<KubeClient, "ge
   return {
     async keep(connect, signal) {
       if (!hasJmxPassword(connect.spec)) return "";
-      const { namespace = "", name: cluster } = connect.metadata;
-      const name = jmxSecretName(cluster);
-      const found = await kube.get(Secrets, { namespace, name }, signal);
-      if (found !== null && !isOurs(found, connect)) {
-        throw new KubeError(
-          "invalid",
-          `the Secret ${name} was not made by the operator and has the name of one that it needs: delete or rename it`,
-        );
-      }
+      const name = jmxSecretName(connect.metadata.name);
+      // Or made for the same KafkaConnect by the operator that had it before.
+      const isOurs = (secret: Secret) => isLabelled(secret) || isOwnedBy(secret, connect);
+      const found = await readOwnSecret(kube, connect, { name, isOurs }, signal);
       const username = decode(found?.data?.[JMX_USERNAME]) || random();
       const password = decode(found?.data?.[JMX_PASSWORD]) || random();
       const unusable = [
@@ -48,7 +43,8 @@ export function createJmxSecrets({ kube }: { readonly kube: Pick<KubeClient, "ge
         );
       }
       const wanted = buildJmxSecret(connect, { username, password });
-      if (found === null || !hasAll(found, wanted)) await kube.apply(Secrets, wanted, signal);
+      if (found === null || !isOwnedBy(found, connect) || !hasAll(found, wanted))
+        await kube.apply(Secrets, wanted, signal);
       return createHash("sha256").update(`${username} ${password}`).digest("hex").slice(0, 10);
     },
   };
@@ -72,21 +68,13 @@ function random(): string {
   return randomBytes(18).toString("base64url");
 }
 
-/** By its label, or made for the same KafkaConnect by the operator that had it before. */
-function isOurs({ metadata }: Secret, connect: KafkaConnect): boolean {
-  const isLabelled = metadata.labels?.[`${API_GROUP}/kind`] === "KafkaConnect";
-  return isLabelled || metadata.ownerReferences?.some(({ uid }) => uid === connect.metadata.uid) === true;
-}
-
 /** Whether nothing of `wanted` is missing in `found`; others may have added labels of theirs. */
 function hasAll(found: Secret, wanted: Secret): boolean {
   const has = (have: Readonly<Record<string, string>> = {}, want: Readonly<Record<string, string>> = {}) =>
     Object.entries(want).every(([key, value]) => have[key] === value);
-  const uid = wanted.metadata.ownerReferences?.[0]?.uid;
   return (
     has(found.data, wanted.data) &&
     has(found.metadata.labels, wanted.metadata.labels) &&
-    has(found.metadata.annotations, wanted.metadata.annotations) &&
-    found.metadata.ownerReferences?.some((owner) => owner.uid === uid) === true
+    has(found.metadata.annotations, wanted.metadata.annotations)
   );
 }

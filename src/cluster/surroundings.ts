@@ -57,8 +57,8 @@ export function createSurroundings({ kube, operator, stores, mavenImage, rackRig
   return {
     /**
      * What the API server does not give, workers that are there go on with as they have it: a role that is made anew, or keys of an
-     * encrypted etcd that are away, must not roll them; `held` where that cannot be found out. Throws what new workers cannot do without and the API server has failed at; and
-     * whatever is neither a refusal nor a failure of it, as where it cannot be reached.
+     * encrypted etcd that are away, must not roll them; `held` where that cannot be found out. Throws what new workers cannot do without
+     * and the API server has failed at; and whatever is neither a refusal nor a failure of it, as where it cannot be reached.
      */
     async of(connect: KafkaConnect, signal: AbortSignal): Promise<ReadSurroundings> {
       const { namespace = "", name } = connect.metadata;

@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { repoRoot } from "#dev/cache.ts";
-import { waitUntilEstablished } from "#dev/established.ts";
 import { type LocalProcess, logTail, startProcess } from "#dev/process.ts";
 import { renderWorkerProperties } from "#operator/cluster/worker-properties.ts";
 import { parseConfig } from "#operator/config.ts";
@@ -14,12 +13,11 @@ import type { KafkaConnect } from "#operator/kinds.ts";
 import { loadConnection } from "#operator/kube/config.ts";
 import { createLog } from "#operator/log.ts";
 import { runOperator } from "#operator/operator.ts";
-import { installCustomResources } from "#support/custom-resources.ts";
+import { installCustomResources, installForeignResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { sharedKafka, uniqueName } from "#support/kafka.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 import { applyOperatorManifest, operatorKubeconfig } from "#support/operator-rights.ts";
-import { foreignCrds } from "../fixtures/foreign/crds.ts";
 
 const FOREIGN = "kafka.strimzi.io";
 
@@ -48,7 +46,7 @@ describe("the admission webhook", () => {
   before(async () => {
     [kubernetes, kafka] = await Promise.all([testKubernetes(), sharedKafka()]);
     await installCustomResources(kubernetes);
-    await installForeign();
+    await installForeignResources(kubernetes, FOREIGN);
     dir = await mkdtemp(join(tmpdir(), "headrace-webhook-"));
     namespace = await kubernetes.createNamespace();
     elsewhere = await kubernetes.createNamespace();
@@ -77,13 +75,6 @@ describe("the admission webhook", () => {
     await kubernetes.stop();
     await rm(dir, { recursive: true, force: true });
   });
-
-  async function installForeign(): Promise<void> {
-    const apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
-    await kubernetes.kubectl(apply, { input: foreignCrds(FOREIGN) });
-    const names = [`kafkaconnects.${FOREIGN}`, `kafkaconnectors.${FOREIGN}`];
-    await waitUntilEstablished(kubernetes.kubectl, ["crd", ...names]);
-  }
 
   /**
    * The API server asks this process, about these namespaces only, about a foreign group as well, and waits longer: the machine may be

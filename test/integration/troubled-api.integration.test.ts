@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { waitUntilEstablished } from "#dev/established.ts";
 import { parseConfig } from "#operator/config.ts";
 import { loadConnection } from "#operator/kube/config.ts";
 import { createLog } from "#operator/log.ts";
 import { runOperator } from "#operator/operator.ts";
-import { installCustomResources } from "#support/custom-resources.ts";
+import { installCustomResources, installForeignResources } from "#support/custom-resources.ts";
 import { type CuttingProxy, openCuttingProxy } from "#support/cutting-proxy.ts";
 import { eventually } from "#support/eventually.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 import { ownGroup } from "#support/own-group.ts";
 import { type PlayedNodes, playNodes } from "#support/played-nodes.ts";
-import { foreignCrds } from "../fixtures/foreign/crds.ts";
 
 interface Resource {
   readonly metadata: { readonly generation: number };
@@ -40,10 +38,7 @@ describe("an API server that fails at first", () => {
     delete process.env["HEADRACE_KUBECONFIG"];
     kubernetes = await testKubernetes();
     await installCustomResources(kubernetes);
-    await kubernetes.kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], {
-      input: foreignCrds(STRIMZI),
-    });
-    await waitUntilEstablished(kubernetes.kubectl, ["crd", `kafkaconnects.${STRIMZI}`, `kafkaconnectors.${STRIMZI}`]);
+    await installForeignResources(kubernetes, STRIMZI);
   });
 
   after(() => kubernetes.stop());

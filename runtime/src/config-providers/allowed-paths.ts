@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { isAbsolute, normalize, sep } from "node:path";
+import { isAbsolute, normalize } from "node:path";
 import { ConfigError, config } from "@headrace/sdk";
+import { isWithin } from "../path-within.ts";
 
 /** Whether a path may be read; null: it may not. Source: org.apache.kafka.common.config.internals.AllowedPaths. */
 export type AllowedPath = (path: string) => string | null;
@@ -21,7 +22,6 @@ export function createAllowedPaths(list: string | undefined): AllowedPath {
   return (path) => {
     const wanted = normalize(path);
     if (!isAbsolute(wanted)) return null;
-    const within = (root: string) => wanted === root || wanted.startsWith(root === sep ? sep : root + sep);
-    return roots.some(within) ? wanted : null;
+    return roots.some((root) => isWithin(wanted, root)) ? wanted : null;
   };
 }

@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { waitUntilEstablished } from "#dev/established.ts";
 import { ApiError } from "#dev/kubernetes-api.ts";
 import { parseConfig } from "#operator/config.ts";
 import { loadConnection } from "#operator/kube/config.ts";
 import { createLog } from "#operator/log.ts";
 import { runOperator } from "#operator/operator.ts";
-import { installCustomResources } from "#support/custom-resources.ts";
+import { installCustomResources, installForeignResources } from "#support/custom-resources.ts";
 import { eventually } from "#support/eventually.ts";
 import { type TestKubernetes, testKubernetes } from "#support/kubernetes.ts";
 import { ownGroup } from "#support/own-group.ts";
 import { askApi, createViewer, peopleApi } from "#support/people.ts";
 import { type PlayedNodes, playNodes } from "#support/played-nodes.ts";
-import { foreignCrds } from "../../fixtures/foreign/crds.ts";
 
 interface Resource {
   readonly metadata: {
@@ -47,11 +45,7 @@ for (const { group, prefix } of [
     before(async () => {
       kubernetes = await testKubernetes();
       await installCustomResources(kubernetes);
-      await kubernetes.kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], {
-        input: foreignCrds(group),
-      });
-      const names = [`kafkaconnects.${group}`, `kafkaconnectors.${group}`];
-      await waitUntilEstablished(kubernetes.kubectl, ["crd", ...names]);
+      await installForeignResources(kubernetes, group);
     });
     after(() => kubernetes.stop());
 
