@@ -63,10 +63,20 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
 
 /** When a process started, in clock ticks since boot (proc(5), field 22 of stat): with its id it names a process for ever. Null if it is gone. */
 export function startTicks(pid: number): number | null {
+  const fields = statOf(`${pid}`);
+  return fields === null || fields[0] === "Z" ? null : Number(fields[19]);
+}
+
+/** Whether all threads of a process stand still: the last of them may do so a moment after a SIGSTOP was sent. */
+export function isStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => statOf(`${pid}/task/${thread}`)?.[0] === "T");
+}
+
+/** What proc(5) says of a process or a thread behind its name, which may hold anything: its state first. Null if it is gone. */
+function statOf(path: string): readonly string[] | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? null : Number(fields[19]);
+    const stat = readFileSync(`/proc/${path}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
     return null;
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { LocalKafka } from "#dev/kafka.ts";
+import { isStopped } from "#dev/process-table.ts";
 import { createGroupClient, type GroupClient, type GroupJoined, type JoinResult } from "#runtime/kafka/group-client.ts";
 import { eventually } from "#support/eventually.ts";
 import { ownKafka, uniqueName } from "#support/kafka.ts";
@@ -132,6 +133,7 @@ describe("group client", { timeout: 560_000 }, () => {
     await eventually("an answer", async () => (await client.heartbeat(round, t.signal)).kind === "alive");
     process.kill(kafka.process.pid, "SIGSTOP");
     try {
+      await eventually("all of the broker stands still", () => isStopped(kafka.process.pid));
       const started = performance.now();
       assert.equal((await client.heartbeat(round, t.signal)).kind, "coordinator-unavailable");
       assert.equal((await client.heartbeat(round, t.signal)).kind, "coordinator-unavailable");
